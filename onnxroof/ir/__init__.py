@@ -1,0 +1,1 @@
+"""The workload: typed, immutable, knows nothing of onnx."""

@@ -1,0 +1,36 @@
+"""The bipartite networkx graph of a workload: topology only, the payload is looked up in the workload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import networkx as nx
+
+from onnxroof.ir.op import Op
+from onnxroof.ir.tensor import Tensor
+
+__all__ = ["dataflow_graph"]
+
+
+def dataflow_graph(ops: Iterable[Op], tensors: Mapping[str, Tensor]) -> nx.DiGraph:
+    """Operators and tensors as nodes, reads and writes as edges.
+
+    Nodes are ("op", name) with attribute `op` and ("tensor", name) with attribute `tensor`. An edge carries
+    `indices`, the positions at which the operator uses the tensor: `Mul(x, x)` reads one tensor at (0, 1).
+    Scales and zero points that an operator took over from a dequantize follow its own inputs.
+    """
+    graph: nx.DiGraph = nx.DiGraph()
+    graph.add_nodes_from((("tensor", name), {"tensor": tensor}) for name, tensor in tensors.items())
+    for op in ops:
+        node = ("op", op.name)
+        graph.add_node(node, op=op)
+        reads: dict[str, list[int]] = {}
+        for index, name in enumerate((*op.inputs, *op.parameters)):
+            if name:
+                reads.setdefault(name, []).append(index)
+        for name, indices in reads.items():
+            graph.add_edge(("tensor", name), node, indices=tuple(indices))
+        for index, name in enumerate(op.outputs):
+            if name:
+                graph.add_edge(node, ("tensor", name), indices=(index,))
+    return graph

@@ -1,0 +1,118 @@
+"""One operator as a loop nest with access maps: the description from which all else is derived.
+
+Work, compulsory bytes, tile footprints, halos, what an array can unroll and what may be fused follow from this
+one description by code that does not know the operator.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+
+__all__ = ["Access", "AxisMap", "Loop", "LoopKind", "LoopNest", "Term", "dense_axis", "whole_axis"]
+
+
+class LoopKind(enum.Enum):
+    """How the iterations of a loop depend on each other."""
+
+    PARALLEL = "parallel"  # independent: any order, any tile
+    REDUCTION = "reduction"  # they sum into the same outputs: any order, partial sums
+    SEQUENTIAL = "sequential"  # one after the other, outermost (the time steps of a recurrence)
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A named loop of `extent` iterations."""
+
+    name: str
+    extent: int
+    kind: LoopKind = LoopKind.PARALLEL
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """`stride` times the counter of loop number `loop`."""
+
+    loop: int
+    stride: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class AxisMap:
+    """One dimension of an operand as an affine function of loop counters: sum of terms plus `offset`.
+
+    Attributes:
+        terms: Empty for a dimension that no loop walks: then each touch takes all of `extent`.
+        extent: Size of the dimension; indices outside [0, extent) are padding and are not read.
+        offset: Added to the sum, e.g. minus the padding of a convolution.
+    """
+
+    terms: tuple[Term, ...]
+    extent: int
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One operand of a loop nest.
+
+    Attributes:
+        tensor: Position among the operator's inputs or outputs.
+        is_write: Whether it is an output.
+        axes: One map for each dimension that is walked or taken whole; a dimension that is broadcast
+            (extent 1) may be left out.
+        bits: Storage bits of one element.
+        partial_bits: Bits of one partial sum while a reduction is not finished; 0 on reads.
+    """
+
+    tensor: int
+    is_write: bool
+    axes: tuple[AxisMap, ...]
+    bits: int
+    partial_bits: int = 0
+
+    @property
+    def loops(self) -> frozenset[int]:
+        """Numbers of the loops that this operand depends on."""
+        return frozenset(term.loop for axis in self.axes for term in axis.terms)
+
+
+@dataclass(frozen=True, slots=True)
+class LoopNest:
+    """Loops around a point of work, and the operands that each point touches.
+
+    Hashable: equal nests share one reuse curve.
+
+    Attributes:
+        loops: In any order; order, tiles and stationarity are chosen by the mapping.
+        accesses: Reads and writes.
+        sweeps: How often the `swept` loops are walked for each iteration of the others when the tile does not
+            hold all of them (a softmax reads its row again to divide it). Outputs leave in the last sweep.
+        swept: Numbers of the loops that are walked again.
+    """
+
+    loops: tuple[Loop, ...]
+    accesses: tuple[Access, ...]
+    sweeps: int = 1
+    swept: frozenset[int] = frozenset()
+
+    @property
+    def points(self) -> int:
+        """Iterations of the whole nest, exact."""
+        return math.prod(loop.extent for loop in self.loops)
+
+    @property
+    def reductions(self) -> frozenset[int]:
+        """Numbers of the reduction loops."""
+        return frozenset(i for i, loop in enumerate(self.loops) if loop.kind is LoopKind.REDUCTION)
+
+
+def dense_axis(loop: int, extent: int) -> AxisMap:
+    """A dimension that one loop walks from end to end."""
+    return AxisMap((Term(loop),), extent)
+
+
+def whole_axis(extent: int) -> AxisMap:
+    """A dimension that is taken whole at each touch."""
+    return AxisMap((), extent)

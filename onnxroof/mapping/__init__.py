@@ -1,0 +1,1 @@
+"""Workload and costs to loop nests, reuse curves, fusion groups and traffic per memory level."""

@@ -1,0 +1,1 @@
+"""Traffic and a target to time, energy, bounds and ridge points."""

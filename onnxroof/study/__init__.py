@@ -1,0 +1,1 @@
+"""The orchestration: load, analyze, compare."""

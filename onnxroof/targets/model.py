@@ -1,0 +1,177 @@
+"""An accelerator as the roofline sees it: engines with peaks, memory levels, and where each number comes from."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from onnxroof.dtypes import DType
+
+__all__ = ["Array", "Engine", "MemoryLevel", "Peak", "Quantity", "Source", "Sparsity", "Target"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where numbers come from.
+
+    Attributes:
+        key: Its name in the target file.
+        title: Of the document.
+        kind: vendor | measured | derived | estimate | recalled | default.
+        retrieved: When it was read, if known.
+        derived_from: What a derived number was derived from, else "".
+    """
+
+    key: str
+    title: str
+    kind: str
+    retrieved: datetime.date | None = None
+    derived_from: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantity:
+    """A number in SI base units with its provenance.
+
+    Attributes:
+        value: In SI: bytes, bytes/s, operations/s, J/operation, J/byte, W, s, Hz, m, m2.
+        text: As the file writes it, e.g. "68 GB/s".
+        source: Its source.
+        where: Locator inside the source, or "".
+    """
+
+    value: float
+    text: str
+    source: Source
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peak:
+    """Dense peak of the whole chip for one type.
+
+    Attributes:
+        input: Type of the operands.
+        accumulate: Type of the sum.
+        rate: Operations per second (1 MAC = 2), None where unknown.
+        energy: J per operation, None where unknown.
+    """
+
+    input: DType
+    accumulate: DType
+    rate: Quantity | None = None
+    energy: Quantity | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Array:
+    """Spatial unrolling of one core: m and n over output dimensions, k over the summed ones."""
+
+    m: int
+    n: int
+    k: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sparsity:
+    """Structured sparsity that an engine can skip."""
+
+    pattern: str
+    operand: str
+    speedup: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """Compute units of one class.
+
+    Attributes:
+        name: Word used in all outputs.
+        runs: Subset of {"mac", "vector", "special"}.
+        peaks: By type, at least one.
+        array: None where unknown: utilization is then 1.
+        sparsity: None where there is none or it is unknown.
+        special_cost: Lane operations for one special operation by name; see `special_lanes`.
+    """
+
+    name: str
+    runs: frozenset[str]
+    peaks: tuple[Peak, ...]
+    array: Array | None = None
+    sparsity: Sparsity | None = None
+    special_cost: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryLevel:
+    """One level of the memory hierarchy. Quantities are of one instance; None is unknown.
+
+    Attributes:
+        name: Word used in all outputs.
+        capacity: Bytes.
+        read_bandwidth: Bytes/s from this level towards the inside.
+        write_bandwidth: Bytes/s from the inside into this level.
+        shares_port: Whether reads and writes share one bandwidth (the file gave `bandwidth`).
+        read_energy: J/byte.
+        write_energy: J/byte.
+        scope: "device" (one instance) or "core" (one a core).
+        instances: 1, or the number of cores for scope "core".
+        overlaps: Whether transfers overlap with compute.
+        usable: Fraction of the capacity that a live tile may take.
+        keeps: What may stay resident between operators: subset of {"activation", "weight"}.
+    """
+
+    name: str
+    capacity: Quantity | None = None
+    read_bandwidth: Quantity | None = None
+    write_bandwidth: Quantity | None = None
+    shares_port: bool = True
+    read_energy: Quantity | None = None
+    write_energy: Quantity | None = None
+    scope: str = "device"
+    instances: int = 1
+    overlaps: bool = True
+    usable: float = 1.0
+    keeps: frozenset[str] = frozenset({"activation", "weight"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """An accelerator.
+
+    Attributes:
+        id: Kebab-case word; the file's name in `hwdb/`.
+        name: For people.
+        vendor: Maker, or "".
+        klass: The `class` of the file: "datacenter GPU", "edge NPU" ...
+        fusion: Policy that its compiler is known to follow: none | epilogue | depth-first.
+        fused_attention: Whether it has streaming attention kernels.
+        engines: Compute units.
+        levels: Memory levels, outermost first.
+        cores: Number of cores, 1 unless said.
+        clock, process, area, static_power, power_cap, launch_overhead: None where unknown.
+        efficiency: Measured fractions of peak by engine or level name.
+        sources: By key.
+        path: File it was read from.
+    """
+
+    id: str
+    name: str
+    klass: str
+    engines: tuple[Engine, ...]
+    levels: tuple[MemoryLevel, ...]
+    sources: Mapping[str, Source]
+    vendor: str = ""
+    released: datetime.date | None = None
+    fusion: str = "epilogue"
+    fused_attention: bool = False
+    cores: int = 1
+    clock: Quantity | None = None
+    process: Quantity | None = None
+    area: Quantity | None = None
+    static_power: Quantity | None = None
+    power_cap: Quantity | None = None
+    launch_overhead: Quantity | None = None
+    efficiency: Mapping[str, Quantity] = field(default_factory=dict)
+    path: str = ""
