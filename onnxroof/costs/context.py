@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from onnxroof.costs.cost import Transfer
+from onnxroof.costs.cost import OpCost, Transfer, Work
 from onnxroof.dtypes import DType, packed_bytes
-from onnxroof.ir.op import Attributes, Op
+from onnxroof.ir.loopnest import LoopNest
+from onnxroof.ir.op import Attributes, Op, OpKind
 from onnxroof.ir.tensor import Tensor, TensorKind
 
-__all__ = ["CostContext", "MissingShapeError"]
+__all__ = ["VIEW", "CostContext", "MissingShapeError", "merged"]
+
+VIEW = OpCost(kind=OpKind.VIEW, work=Work())
 
 
 class MissingShapeError(Exception):
@@ -93,6 +96,68 @@ class CostContext:
     def write_all(self) -> tuple[Transfer, ...]:
         """Every output once, whole."""
         return merged(Transfer(tensor.name, tensor.bytes) for tensor in self.outputs)
+
+    def write(self, *indices: int) -> tuple[Transfer, ...]:
+        """The named outputs whole, where wanted."""
+        return merged(Transfer(t.name, t.bytes) for t in (self.output(i) for i in indices if self.has_output(i)))
+
+    def write_some(self, index: int, elements: int) -> tuple[Transfer, ...]:
+        """`elements` elements of one output."""
+        tensor = self.output(index)
+        return (Transfer(tensor.name, packed_bytes(min(elements, tensor.elements), tensor.dtype)),)
+
+    def compute(
+        self,
+        work: Work,
+        *,
+        reads: Iterable[Transfer] | None = None,
+        writes: Iterable[Transfer] | None = None,
+        nest: LoopNest | None = None,
+        compute_type: DType | None = None,
+        is_foldable: bool = False,
+        in_place: tuple[tuple[str, str], ...] = (),
+    ) -> OpCost:
+        """The cost of an operator that does arithmetic; every operand once where `reads` or `writes` is left out."""
+        return OpCost(
+            kind=OpKind.COMPUTE,
+            work=work,
+            reads=self.read_all() if reads is None else merged(reads),
+            writes=self.write_all() if writes is None else merged(writes),
+            compute_type=compute_type or self.compute_type,
+            nest=nest,
+            is_foldable=is_foldable,
+            in_place=in_place,
+        )
+
+    def move(
+        self,
+        reads: Iterable[Transfer] = (),
+        writes: Iterable[Transfer] | None = None,
+        *,
+        nest: LoopNest | None = None,
+        in_place: tuple[tuple[str, str], ...] = (),
+    ) -> OpCost:
+        """The cost of an operator that moves bytes and does no arithmetic; all outputs where `writes` is left out."""
+        return OpCost(
+            kind=OpKind.MOVE,
+            work=Work(),
+            reads=merged(reads),
+            writes=self.write_all() if writes is None else merged(writes),
+            nest=nest,
+            in_place=in_place,
+        )
+
+    def values(self, index: int) -> tuple[float, ...] | None:
+        """The elements of a small input that are known, flat, or None."""
+        if not self.has_input(index):
+            return None
+        value = self.tensors[self.op.inputs[index]].value
+        return None if value is None else tuple(value.ravel().tolist())
+
+    def integers(self, index: int) -> tuple[int, ...] | None:
+        """As `values`, for shape operands."""
+        values = self.values(index)
+        return None if values is None else tuple(int(v) for v in values)
 
     def is_constant(self, index: int) -> bool:
         """Whether an input is a weight."""

@@ -13,7 +13,6 @@ from onnxroof.ir.op import OpKind
 __all__ = ["Coverage", "OpCost", "Transfer", "Work"]
 
 
-
 class Coverage(enum.Enum):
     """Whether a cost is known."""
 
@@ -82,6 +81,8 @@ class OpCost:
         nest: Loop nest with access maps, None where the operator is not affine (then its bytes are its curve).
         is_foldable: Scale or shift by constants that any compiler may fold into a neighbouring contraction.
         appends_to: Name of the cache tensor to which the first output is appended in place, or "".
+        in_place: (output, input) names that share one buffer: the output is the input with new elements written
+            into it (appended caches, of attention operators too, and scattered updates).
         coverage: Whether the cost is known.
         reason: Why it is not, or why it is not modelled.
     """
@@ -94,6 +95,7 @@ class OpCost:
     nest: LoopNest | None = None
     is_foldable: bool = False
     appends_to: str = ""
+    in_place: tuple[tuple[str, str], ...] = ()
     coverage: Coverage = Coverage.EXACT
     reason: str = ""
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from onnxroof.costs.context import CostContext
 from onnxroof.costs.cost import OpCost
+from onnxroof.ir.op import OpKind
 
-__all__ = ["Registry", "Rule", "cost", "not_modelled", "standard_registry"]
+__all__ = ["Formula", "Registry", "Rule", "cost", "not_modelled", "standard_registry"]
 
 Formula = Callable[[CostContext], OpCost]
 
@@ -24,6 +26,7 @@ class Rule:
         until: Last opset version.
         formula: States the cost; None for an operator that is not modelled.
         reason: Why it is not modelled, else "".
+        kind: What the operator does, for reports of one whose shapes are not known.
     """
 
     domain: str
@@ -32,6 +35,12 @@ class Rule:
     until: int
     formula: Formula | None
     reason: str = ""
+    kind: OpKind = OpKind.COMPUTE
+
+    @property
+    def sentence(self) -> str:
+        """What users are told of the rule: the docstring of its formula, or why there is none."""
+        return inspect.cleandoc(self.formula.__doc__ or "") if self.formula else self.reason
 
 
 _ANY_VERSION = 10**9
@@ -60,13 +69,13 @@ class Registry:
 
 
 def cost(
-    *op_types: str, domain: str = "", since: int = 0, until: int = _ANY_VERSION
+    *op_types: str, domain: str = "", since: int = 0, until: int = _ANY_VERSION, kind: OpKind = OpKind.COMPUTE
 ) -> Callable[[Formula], Formula]:
     """Registers a formula for operators of one domain. A second rule for the same operator and version raises."""
 
     def register(formula: Formula) -> Formula:
         for op_type in op_types:
-            _add(Rule(domain, op_type, since, until, formula))
+            _add(Rule(domain, op_type, since, until, formula, kind=kind))
         return formula
 
     return register
@@ -75,7 +84,7 @@ def cost(
 def not_modelled(*op_types: str, reason: str, domain: str = "") -> None:
     """Registers operators for which counting has no meaning, with the reason that users are told."""
     for op_type in op_types:
-        _add(Rule(domain, op_type, 0, _ANY_VERSION, None, reason))
+        _add(Rule(domain, op_type, 0, _ANY_VERSION, None, reason, OpKind.MOVE))
 
 
 def _add(rule: Rule) -> None:
@@ -88,7 +97,7 @@ def _add(rule: Rule) -> None:
 
 def standard_registry() -> Registry:
     """All rules that onnxroof comes with. The family modules are imported at the first call."""
-    from onnxroof.costs import families
+    from onnxroof.costs.families import load
 
-    families.load()
+    load()
     return Registry({key: tuple(rules) for key, rules in _RULES.items()})

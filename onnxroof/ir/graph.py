@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-import networkx as nx
-
-from onnxroof.ir.op import Op
+from onnxroof.ir.op import Op, OpKind
 from onnxroof.ir.tensor import Tensor
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 __all__ = ["dataflow_graph"]
 
@@ -17,13 +19,17 @@ def dataflow_graph(ops: Iterable[Op], tensors: Mapping[str, Tensor]) -> nx.DiGra
 
     Nodes are ("op", name) with attribute `op` and ("tensor", name) with attribute `tensor`. An edge carries
     `indices`, the positions at which the operator uses the tensor: `Mul(x, x)` reads one tensor at (0, 1).
-    Scales and zero points that an operator took over from a dequantize follow its own inputs.
+    An absorbed quantize or dequantize stands alone. Scales and zero points that an operator took over from a dequantize follow its own inputs.
     """
+    import networkx as nx
+
     graph: nx.DiGraph = nx.DiGraph()
     graph.add_nodes_from((("tensor", name), {"tensor": tensor}) for name, tensor in tensors.items())
     for op in ops:
         node = ("op", op.name)
         graph.add_node(node, op=op)
+        if op.disposition is OpKind.ABSORBED:
+            continue  # its neighbour reads and writes in its place
         reads: dict[str, list[int]] = {}
         for index, name in enumerate((*op.inputs, *op.parameters)):
             if name:

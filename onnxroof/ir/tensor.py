@@ -33,6 +33,8 @@ class Tensor:
         kind: Input, weight or activation.
         is_output: Whether the model returns it.
         value: The elements where they are small and known (shape arithmetic, scalars), else None.
+        origin: Of a folded constant that holds a weight's elements in another order (a transposed or reshaped
+            initializer): the name of that weight. Such tensors share storage and count once as parameters.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Tensor:
     kind: TensorKind
     is_output: bool = False
     value: npt.NDArray[np.generic] | None = None
+    origin: str = ""
 
     @property
     def is_shaped(self) -> bool:

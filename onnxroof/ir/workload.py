@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-
-import networkx as nx
+from typing import TYPE_CHECKING
 
 from onnxroof.ir.graph import dataflow_graph
 from onnxroof.ir.op import Op
 from onnxroof.ir.tensor import Tensor
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 __all__ = ["DimBinding", "Workload"]
 

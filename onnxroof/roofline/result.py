@@ -6,7 +6,7 @@ Mappings by level name list the levels outermost first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from onnxroof.mapping.plan import Decision
@@ -114,7 +114,7 @@ class PlanResult:
     peak_footprint_bytes: Mapping[str, float]
     assumed_precision: str | None
     expected_latency_s: float | None
-    groups: tuple[GroupResult, ...]
+    groups: Sequence[GroupResult]
     decisions: tuple[Decision, ...]
 
 

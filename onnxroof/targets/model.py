@@ -21,6 +21,7 @@ class Source:
         kind: vendor | measured | derived | estimate | recalled | default.
         retrieved: When it was read, if known.
         derived_from: What a derived number was derived from, else "".
+        url: Where it can be read, or "".
     """
 
     key: str
@@ -28,6 +29,7 @@ class Source:
     kind: str
     retrieved: datetime.date | None = None
     derived_from: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

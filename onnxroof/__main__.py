@@ -1,0 +1,5 @@
+"""`python -m onnxroof`."""
+
+from onnxroof.cli.main import main
+
+main()

@@ -1,0 +1,70 @@
+"""`onnxroof analyze`: models against targets."""
+
+from __future__ import annotations
+
+import click
+
+from onnxroof.cli.common import (
+    check_outputs,
+    command_line,
+    finish,
+    model_arguments,
+    output_options,
+    parse_dims,
+    progress_bar,
+)
+
+__all__ = ["analyze"]
+
+
+@click.command()
+@model_arguments
+@click.option(
+    "-t", "--target", "targets", multiple=True, metavar="TARGET|FILE",
+    help="Target by id or file. May be repeated; a shelf of eight, one of each class, when left out.",
+)  # fmt: skip
+@click.option(
+    "--fusion", metavar="POLICY", help="Plan with this policy alone: none, epilogue. All are planned when left out."
+)
+@click.option(
+    "--objective", type=click.Choice(["latency", "energy", "edp"]), default="latency", show_default=True,
+    help="What the best plan is least in.",
+)  # fmt: skip
+@click.option("--no-tf32", "tf32", flag_value=False, default=True, help="FLOAT contractions may not use TF32.")
+@click.option("--kv-copy", is_flag=True, help="Appended key/value caches are copied whole, not in place.")
+@click.option("--template", metavar="DIR", help="Folder with templates that replace those of the HTML report.")
+@output_options
+@click.pass_context
+def analyze(
+    context: click.Context,
+    models: tuple[str, ...],
+    dims: tuple[str, ...],
+    strict: bool,
+    targets: tuple[str, ...],
+    fusion: str | None,
+    objective: str,
+    tf32: bool,
+    kv_copy: bool,
+    template: str | None,
+    format_: str,
+    outputs: tuple[str, ...],
+) -> None:
+    """Say how models will run on targets: floor, time, energy, what binds, and what fusion buys."""
+    values = parse_dims(dims)
+    check_outputs(outputs)
+    from onnxroof.study.analyze import run_study
+    from onnxroof.targets.catalog import DEFAULT_SHELF
+
+    with progress_bar() as progress:
+        analysis = run_study(
+            models,
+            targets or DEFAULT_SHELF,
+            dims=values,
+            fusion=fusion,
+            objective=objective,
+            tf32=tf32,
+            copies_cache=kv_copy,
+            command=command_line(),
+            progress=progress,
+        )
+    context.exit(finish(analysis, format_, outputs, strict=strict, template=template))

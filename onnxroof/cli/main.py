@@ -1,0 +1,62 @@
+"""The entry: which command, and what becomes of errors.
+
+Exit codes: 0 done, 1 the answer is bad, 2 an input is bad, 3 a bug of ours.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from onnxroof import __version__
+from onnxroof.cli.analyze import analyze
+from onnxroof.cli.count import count
+from onnxroof.cli.strip import strip
+from onnxroof.cli.targets import targets
+from onnxroof.errors import OnnxroofError
+
+__all__ = ["main"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="onnxroof")
+def cli() -> None:
+    """How an ONNX model will run on accelerators, before anything is compiled or bought."""
+
+
+for command in (analyze, count, targets, strip):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Runs the command line and exits."""
+    try:
+        code = cli.main(prog_name="onnxroof", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except click.Abort:
+        print("aborted", file=sys.stderr)
+        code = 2
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except OnnxroofError as error:
+        print_error(error)
+        code = 2
+    except BrokenPipeError:
+        # The reader of our output has gone: nothing is wrong. Python would complain once more when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception:
+        sys.excepthook(*sys.exc_info())
+        print("this is a bug of onnxroof: please report it with the lines above", file=sys.stderr)
+        code = 3
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def print_error(error: OnnxroofError) -> None:
+    """Writes every diagnostic of an error to stderr."""
+    for diagnostic in error.diagnostics:
+        print(f"error: {diagnostic}", file=sys.stderr)

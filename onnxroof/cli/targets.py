@@ -1,0 +1,93 @@
+"""`onnxroof targets`: which targets there are, what is known of one, and whether target files are sound."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+__all__ = ["targets"]
+
+_FORMAT = click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="What to print to stdout.",
+)
+
+
+@click.group()
+def targets() -> None:
+    """List, show and check accelerators."""
+
+
+@targets.command(name="list")
+@_FORMAT
+def list_targets(output_format: str) -> None:
+    """List the targets that come with onnxroof."""
+    from onnxroof.targets.catalog import load_target, target_ids
+
+    rows = [load_target(target_id) for target_id in target_ids()]
+    if output_format == "json":
+        entries = [{"id": row.id, "name": row.name, "vendor": row.vendor or None, "class": row.klass} for row in rows]
+        click.echo(json.dumps(entries, indent=2, ensure_ascii=False))
+        return
+    from onnxroof.cli.target_view import print_list
+
+    print_list(rows)
+
+
+def _complete_id(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    from onnxroof.targets.catalog import target_ids
+
+    return [CompletionItem(target_id) for target_id in target_ids() if target_id.startswith(incomplete)]
+
+
+@targets.command()
+@click.argument("target_id", metavar="ID", shell_complete=_complete_id)
+@_FORMAT
+def show(target_id: str, output_format: str) -> None:
+    """Show what is known of a target, and from where. ID is an id of the list, or a target file."""
+    from onnxroof.targets.catalog import load_target
+
+    target = load_target(target_id)
+    from onnxroof.cli.target_view import print_target, target_json
+
+    if output_format == "json":
+        click.echo(json.dumps(target_json(target), indent=2, ensure_ascii=False))
+    else:
+        print_target(target)
+
+
+@targets.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path())
+def check(files: tuple[str, ...]) -> None:
+    """Check target files: one fault a line, all faults of all files; exit code 2 if there is any."""
+    from pathlib import Path
+
+    from onnxroof.errors import TargetError
+    from onnxroof.targets.read import read_target
+
+    faults = 0
+    for file in files:
+        try:
+            read_target(Path(file))
+        except TargetError as error:
+            for diagnostic in error.diagnostics:
+                hint = f" ({diagnostic.hint})" if diagnostic.hint else ""
+                click.echo(f"{diagnostic.where}: {diagnostic.message}{hint}")
+            faults += len(error.diagnostics)
+    count = f"{len(files)} file{'s' if len(files) != 1 else ''}"
+    found = f"{faults} fault{'s' if faults != 1 else ''}" if faults else "no faults"
+    click.echo(f"{count}, {found}", err=True)
+    if faults:
+        sys.exit(2)

@@ -1,0 +1,119 @@
+"""What operators of classical machine learning cost (ai.onnx.ml).
+
+Their coefficients are attributes of the node, not tensors: they are in no count of bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from onnxroof.costs.context import CostContext, MissingShapeError
+from onnxroof.costs.cost import OpCost, Work
+from onnxroof.costs.elementwise import register_rows, steps
+from onnxroof.costs.registry import cost
+from onnxroof.ir.op import OpKind
+
+__all__ = ["linear", "tree_ensemble"]
+
+_DOMAIN = "ai.onnx.ml"
+
+register_rows(
+    {
+        "Scaler": (steps(2), "(x - offset) * scale: 1 sub, 1 mul an element."),
+        "Binarizer": (steps(1), "1 comparison an element."),
+        "Imputer": (steps(2), "1 comparison, 1 selection an element."),
+        "LabelEncoder": (steps(1), "1 look-up an element."),
+        "CategoryMapper": (steps(1), "1 look-up an element."),
+    },
+    _DOMAIN,
+)
+
+
+@cost("Normalizer", domain=_DOMAIN)
+def normalizer(ctx: CostContext) -> OpCost:
+    """MAX: 1 abs, 1 max, DIV an element; L1: 1 abs, 1 add, DIV; L2: 1 mul, 1 add, DIV, and SQRT a row."""
+    shape = ctx.input(0).dims
+    elements = ctx.input(0).elements
+    rows = math.prod(shape[:-1]) if ctx.attributes.text("norm", "MAX") == "L2" else 0
+    return ctx.compute(Work(vector_ops=2 * elements, special={"DIV": elements, "SQRT": rows}))
+
+
+@cost("OneHotEncoder", domain=_DOMAIN)
+def one_hot_encoder(ctx: CostContext) -> OpCost:
+    """1 comparison for each output element."""
+    return ctx.compute(steps(ctx.output(0).elements))
+
+
+@cost("FeatureVectorizer", domain=_DOMAIN, kind=OpKind.MOVE)
+def feature_vectorizer(ctx: CostContext) -> OpCost:
+    """Reads its inputs and writes them side by side."""
+    return ctx.move(ctx.read_all())
+
+
+@cost("LinearRegressor", "LinearClassifier", domain=_DOMAIN)
+def linear(ctx: CostContext) -> OpCost:
+    """Rows x coefficients MACs; 1 add for each row and intercept."""
+    rows = _rows(ctx)
+    coefficients = len(ctx.attributes.raw("coefficients") or ())
+    intercepts = len(ctx.attributes.raw("intercepts") or ())
+    return ctx.compute(Work(macs=rows * coefficients, vector_ops=rows * intercepts))
+
+
+@cost("SVMRegressor", "SVMClassifier", domain=_DOMAIN)
+def support_vectors(ctx: CostContext) -> OpCost:
+    """Rows x support vector elements MACs for the kernel and rows x coefficients for its sum; the kernel function.
+
+    POLY 1 mul, 1 add, POW; RBF 2 subs and muls, EXP; SIGMOID 1 mul, 1 add, TANH for each row and support vector.
+    """
+    rows = _rows(ctx)
+    elements = len(ctx.attributes.raw("support_vectors") or ())
+    features = ctx.input(0).dims[-1]
+    vectors = elements // features if features else 0
+    kernel = {
+        "LINEAR": Work(),
+        "POLY": steps(2, "POW"),
+        "RBF": steps(2, "EXP"),
+        "SIGMOID": steps(2, "TANH"),
+    }.get(ctx.attributes.text("kernel_type", "LINEAR"))
+    if kernel is None:
+        raise MissingShapeError("the kernel has no rule")
+    coefficients = len(ctx.attributes.raw("coefficients") or ())
+    return ctx.compute(Work(macs=rows * (elements + coefficients)) + kernel.times(rows * vectors))
+
+
+@cost("TreeEnsembleRegressor", "TreeEnsembleClassifier", domain=_DOMAIN)
+def tree_ensemble(ctx: CostContext) -> OpCost:
+    """At most: for each row and tree, one comparison a level of the tree and 1 add of its leaf."""
+    attributes = ctx.attributes
+    trees = attributes.integers("nodes_treeids") or ()
+    nodes = attributes.integers("nodes_nodeids") or ()
+    branches = (attributes.integers("nodes_truenodeids") or (), attributes.integers("nodes_falsenodeids") or ())
+    modes = attributes.texts("nodes_modes")
+    depths = _depths(trees, nodes, branches, modes)
+    return ctx.compute(steps(_rows(ctx) * (sum(depths) + len(depths))))
+
+
+def _rows(ctx: CostContext) -> int:
+    return math.prod(ctx.input(0).dims[:-1])
+
+
+def _depths(
+    trees: Sequence[int], nodes: Sequence[int], branches: tuple[Sequence[int], Sequence[int]], modes: Sequence[str]
+) -> list[int]:
+    """Comparisons on the longest path of each tree."""
+    children: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
+    for tree, node, left, right, mode in zip(trees, nodes, *branches, modes, strict=True):
+        children[tree, node] = () if mode == "LEAF" else ((tree, left), (tree, right))
+    inner = {child for pair in children.values() for child in pair}
+    depths = []
+    for root in (key for key in children if key not in inner):
+        depth, level = 0, set(children[root])
+        while level:
+            # A malformed tree with a cycle would never end: no path is longer than the number of nodes.
+            depth += 1
+            if depth > len(children):
+                raise MissingShapeError("the nodes of a tree form a cycle")
+            level = {child for node in level for child in children.get(node, ())}
+        depths.append(depth)
+    return depths

@@ -1,0 +1,92 @@
+"""Operators that follow indices: gathers read the rows that they take, scatters write the rows that they place.
+
+Indices are data, so rows are counted as distinct, but never more than the table has. A scatter works in place,
+unless its data are a weight, which must stay as it is.
+"""
+
+from __future__ import annotations
+
+from onnxroof.costs.context import CostContext
+from onnxroof.costs.cost import OpCost, Transfer
+from onnxroof.costs.elementwise import steps
+from onnxroof.costs.registry import cost
+from onnxroof.ir.op import OpKind
+
+__all__ = ["gather", "scatter"]
+
+
+@cost("Gather", "GatherElements", "GatherND", kind=OpKind.MOVE)
+def gather(ctx: CostContext) -> OpCost:
+    """Reads the elements that it takes and the indices, writes what it took."""
+    return ctx.move((*ctx.read_some(0, ctx.output(0).elements), *ctx.read(1)))
+
+
+cost("GatherND", domain="com.microsoft", kind=OpKind.MOVE)(gather)
+cost("ArrayFeatureExtractor", domain="ai.onnx.ml", kind=OpKind.MOVE)(gather)
+
+
+@cost("GatherBlockQuantized", domain="com.microsoft")
+def gather_block_quantized(ctx: CostContext) -> OpCost:
+    """Reads packed elements, scales and zero points of the rows that it takes; 1 sub and 1 mul an output element."""
+    data, result = ctx.input(0), ctx.output(0)
+    bits = ctx.attributes.integer("bits", 4)
+    block = ctx.attributes.integer("block_size", 128)
+    blocks = -(-result.elements // block)
+    packed = -(-result.elements * bits // max(data.dtype.bits, 1))
+    reads = (*ctx.read_some(0, packed), *ctx.read(1), *ctx.read_some(2, blocks))
+    if ctx.has_input(3):
+        reads += ctx.read_some(3, -(-blocks * bits // max(ctx.input(3).dtype.bits, 1)))
+    return ctx.compute(steps(2 * result.elements), reads=reads, compute_type=result.dtype)
+
+
+@cost("ScatterElements", "Scatter", "ScatterND", kind=OpKind.MOVE)
+def scatter(ctx: CostContext) -> OpCost:
+    """Reads indices and updates, writes the updates in place; the rest of a weight is copied. A reduction reads too.
+
+    1 op for each update that is added, multiplied or compared.
+    """
+    return _scattered(ctx, index=(1,), update=2)
+
+
+@cost("TensorScatter", kind=OpKind.MOVE)
+def tensor_scatter(ctx: CostContext) -> OpCost:
+    """Reads the update and its positions, writes the update into the cache in place."""
+    return _scattered(ctx, index=(2,), update=1)
+
+
+def _scattered(ctx: CostContext, *, index: tuple[int, ...], update: int) -> OpCost:
+    updates = ctx.input(update).elements
+    data = ctx.op.inputs[0]
+    result = ctx.output(0)
+    has_reduction = ctx.attributes.text("reduction", "none") not in ("none", "")
+    must_copy = ctx.is_constant(0) or ctx.copies_cache
+    reads: tuple[Transfer, ...] = ctx.read(update, *index)
+    in_place: tuple[tuple[str, str], ...] = ()
+    if must_copy:
+        kept = result.elements if has_reduction else max(result.elements - updates, 0)
+        reads += ctx.read_some(0, kept)
+        writes = ctx.write_all()
+    else:
+        reads += ctx.read_some(0, updates) if has_reduction else ()
+        writes, in_place = ctx.write_some(0, updates), ((result.name, data),)
+    if has_reduction:
+        return ctx.compute(steps(updates), reads=reads, writes=writes, in_place=in_place)
+    return ctx.move(reads, writes, in_place=in_place)
+
+
+@cost("OneHot", kind=OpKind.MOVE)
+def one_hot(ctx: CostContext) -> OpCost:
+    """Reads indices and the two values, writes its output."""
+    return ctx.move(ctx.read(0, 2))
+
+
+@cost("Compress", kind=OpKind.MOVE)
+def compress(ctx: CostContext) -> OpCost:
+    """Reads the elements that it keeps and the condition, writes what it kept."""
+    return ctx.move((*ctx.read_some(0, ctx.output(0).elements), *ctx.read(1)))
+
+
+@cost("MaxUnpool", kind=OpKind.MOVE)
+def max_unpool(ctx: CostContext) -> OpCost:
+    """Reads values and their positions, writes its output."""
+    return ctx.move(ctx.read(0, 1))

@@ -1,0 +1,163 @@
+"""Operators that arrange elements anew: what they read of their input, and what they write."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from onnxroof.costs.context import VIEW, CostContext
+from onnxroof.costs.cost import OpCost, Transfer
+from onnxroof.costs.nests import broadcast_axes, make_nest, pointwise, read_at, whole_reads, write_at
+from onnxroof.costs.registry import cost
+from onnxroof.ir.loopnest import AxisMap, Loop, LoopNest, Term, dense_axis
+from onnxroof.ir.op import OpKind
+from onnxroof.ir.tensor import TensorKind
+
+__all__ = ["concat"]
+
+
+@cost("Transpose", kind=OpKind.MOVE)
+def transpose(ctx: CostContext) -> OpCost:
+    """Reads and writes every element; a view where only axes of size 1 move."""
+    extents = ctx.input(0).dims
+    order = ctx.attributes.integers("perm") or tuple(reversed(range(len(extents))))
+    moved = [axis for axis in order if extents[axis] != 1]
+    if moved == sorted(moved):
+        return VIEW
+    loops = tuple(Loop(f"d{i}", extents[axis]) for i, axis in enumerate(order))
+    # Loops walk the output; input axis `a` is walked by the loop of the place to which it goes.
+    source = tuple(dense_axis(order.index(axis), extent) for axis, extent in enumerate(extents))
+    written = tuple(dense_axis(i, loop.extent) for i, loop in enumerate(loops))
+    return ctx.move(ctx.read(0), nest=make_nest(loops, (read_at(ctx, 0, source), write_at(ctx, 0, written))))
+
+
+@cost("Concat", kind=OpKind.MOVE)
+def concat(ctx: CostContext) -> OpCost:
+    """Reads and writes every element; only the new ones where it appends to a cache that is kept between runs.
+
+    A cache is an input of the model to which a tensor made by the model is joined and which the model returns.
+    """
+    cache = _cache_position(ctx)
+    if cache is None:
+        return ctx.move(ctx.read_all())
+    new = ctx.input(1 - cache)
+    past, present = ctx.op.inputs[cache], ctx.op.outputs[0]
+    moved = ctx.move(ctx.read(1 - cache), (Transfer(present, new.bytes),), in_place=((present, past),))
+    return dataclasses.replace(moved, appends_to=past)
+
+
+def _cache_position(ctx: CostContext) -> int | None:
+    if ctx.copies_cache or len(ctx.op.inputs) != 2 or not ctx.has_output(0):
+        return None
+    kinds = [ctx.tensors[name].kind for name in ctx.op.inputs]
+    if not ctx.tensors[ctx.op.outputs[0]].is_output or sorted(k.value for k in kinds) != ["activation", "input"]:
+        return None
+    return kinds.index(TensorKind.INPUT)
+
+
+@cost("Split", kind=OpKind.MOVE)
+def split(ctx: CostContext) -> OpCost:
+    """Reads and writes the parts that are wanted."""
+    wanted = sum(tensor.elements for tensor in ctx.outputs)
+    return ctx.move(ctx.read_some(0, wanted))
+
+
+@cost("Slice", kind=OpKind.MOVE)
+def slice_(ctx: CostContext) -> OpCost:
+    """Reads and writes the elements that it selects."""
+    return ctx.move(ctx.read_some(0, ctx.output(0).elements))
+
+
+@cost("Pad", kind=OpKind.MOVE)
+def pad(ctx: CostContext) -> OpCost:
+    """Reads the elements that it keeps and writes the padded tensor; a view where nothing is padded."""
+    extents, result = ctx.input(0).dims, ctx.output(0).dims
+    if extents == result:
+        return VIEW
+    kept, nest = math.prod(min(a, b) for a, b in zip(extents, result, strict=True)), None
+    begins = _pad_begins(ctx)
+    if begins is not None:
+        nest = _pad_nest(ctx, begins)
+        kept = math.prod(
+            max(min(size, length - begin) - max(-begin, 0), 0)
+            for size, length, begin in zip(extents, result, begins, strict=True)
+        )
+    return ctx.move((*ctx.read_some(0, kept), *ctx.read(2)), nest=nest)
+
+
+def _pad_begins(ctx: CostContext) -> tuple[int, ...] | None:
+    """Padding before each axis, None where it is not known."""
+    rank = len(ctx.input(0).dims)
+    pads = ctx.attributes.integers("pads") or ctx.integers(1)
+    if pads is None:
+        return None
+    axes = list(range(rank))
+    if ctx.has_input(3):
+        named = ctx.integers(3)
+        if named is None:
+            return None
+        axes = [axis % rank for axis in named]
+    begins = [0] * rank
+    for axis, begin in zip(axes, pads, strict=False):
+        begins[axis] = begin
+    return tuple(begins)
+
+
+def _pad_nest(ctx: CostContext, begins: tuple[int, ...]) -> LoopNest | None:
+    """Constant padding as an affine map: indices outside the input are padding. Other modes repeat elements."""
+    if ctx.attributes.text("mode", "constant") != "constant":
+        return None
+    extents, result = ctx.input(0).dims, ctx.output(0).dims
+    loops = tuple(Loop(f"d{i}", extent) for i, extent in enumerate(result))
+    source = tuple(AxisMap((Term(i),), extent, -begins[i]) for i, extent in enumerate(extents))
+    accesses = (read_at(ctx, 0, source), *whole_reads(ctx, 2), write_at(ctx, 0, broadcast_axes(result, result)))
+    return make_nest(loops, accesses)
+
+
+@cost("Expand", kind=OpKind.MOVE)
+def expand(ctx: CostContext) -> OpCost:
+    """Reads the small tensor and writes the large one; a view where the shape stays."""
+    if ctx.input(0).dims == ctx.output(0).dims:
+        return VIEW
+    return ctx.move(ctx.read(0), nest=pointwise(ctx, (0,)))
+
+
+@cost("Tile", kind=OpKind.MOVE)
+def tile(ctx: CostContext) -> OpCost:
+    """Reads the tile and writes its copies; a view where there is one copy."""
+    return VIEW if ctx.input(0).dims == ctx.output(0).dims else ctx.move(ctx.read(0))
+
+
+@cost("DepthToSpace", "SpaceToDepth", "CenterCropPad", kind=OpKind.MOVE)
+def rearrange(ctx: CostContext) -> OpCost:
+    """Reads the elements that it keeps and writes its output."""
+    extents, result = ctx.input(0).dims, ctx.output(0).dims
+    is_crop = ctx.op.op_type == "CenterCropPad"
+    kept = math.prod(map(min, extents, result)) if is_crop else math.prod(extents)
+    return ctx.move(ctx.read_some(0, kept))
+
+
+@cost("ReverseSequence", kind=OpKind.MOVE)
+def reverse_sequence(ctx: CostContext) -> OpCost:
+    """Reads and writes every element, and reads the lengths."""
+    return ctx.move(ctx.read_all())
+
+
+@cost("Trilu", kind=OpKind.MOVE)
+def trilu(ctx: CostContext) -> OpCost:
+    """Reads the triangle that it keeps and writes every element."""
+    extents = ctx.input(0).dims
+    offsets = ctx.integers(1) if ctx.has_input(1) else (0,)
+    if offsets is None:
+        return ctx.move(ctx.read(0))
+    *outer, rows, columns = extents
+    first = offsets[0]
+    # Of row r, the upper triangle keeps columns from r + k on, the lower those up to r + k.
+    if ctx.attributes.integer("upper", 1):
+        kept = sum(columns - min(max(row + first, 0), columns) for row in range(rows))
+    else:
+        kept = sum(min(max(row + first + 1, 0), columns) for row in range(rows))
+    return ctx.move(ctx.read_some(0, math.prod(outer) * kept))
+
+
+cost("Trilu", domain="com.microsoft", kind=OpKind.MOVE)(trilu)

@@ -1,0 +1,134 @@
+"""What pools cost: one step for each output element and tap of its window, over the input that windows touch."""
+
+from __future__ import annotations
+
+import math
+
+from onnxroof.costs.context import CostContext
+from onnxroof.costs.cost import OpCost, Transfer, Work
+from onnxroof.costs.elementwise import steps
+from onnxroof.costs.matmul import REQUANTIZE
+from onnxroof.costs.nests import broadcast_axes, make_nest, read_at, whole_reads, write_at
+from onnxroof.costs.registry import cost
+from onnxroof.costs.windows import Window, spatial_names, windows_of
+from onnxroof.dtypes import packed_bytes
+from onnxroof.ir.loopnest import AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis
+
+__all__ = ["lp_work"]
+
+
+@cost("MaxPool", "AveragePool", "LpPool")
+def pool(ctx: CostContext) -> OpCost:
+    """1 max or add for each output element and tap; AveragePool 1 DIV an output element; LpPool as ReduceL1 or L2."""
+    return _pooled(ctx, ctx.attributes.integers("kernel_shape") or ())
+
+
+@cost("GlobalMaxPool", "GlobalAveragePool", "GlobalLpPool")
+def global_pool(ctx: CostContext) -> OpCost:
+    """1 max or add for each input element; average 1 DIV an output element; LpPool as ReduceL1 or L2."""
+    shape = ctx.input(0).dims
+    return ctx.compute(_work(ctx, math.prod(shape), math.prod(shape[:2])), nest=_global_nest(ctx, first=2))
+
+
+@cost("QLinearAveragePool", domain="com.microsoft")
+def qlinear_average_pool(ctx: CostContext) -> OpCost:
+    """1 sub and 1 add for each output element and tap; 4 vector ops to requantize an output element."""
+    taps = math.prod(ctx.attributes.integers("kernel_shape") or ())
+    result = ctx.output(0).elements
+    return ctx.compute(steps(2 * taps * result) + REQUANTIZE.times(result))
+
+
+@cost("QLinearGlobalAveragePool", domain="com.microsoft")
+def qlinear_global_average_pool(ctx: CostContext) -> OpCost:
+    """1 sub and 1 add for each input element; 4 vector ops to requantize an output element."""
+    is_channels_last = bool(ctx.attributes.integer("channels_last"))
+    nest = None if is_channels_last else _global_nest(ctx, first=2, scalars=(1, 2, 3, 4))
+    work = steps(2 * ctx.input(0).elements) + REQUANTIZE.times(ctx.output(0).elements)
+    return ctx.compute(work, nest=nest)
+
+
+@cost("LRN")
+def lrn(ctx: CostContext) -> OpCost:
+    """Computes x / (bias + alpha / size * sum of size squares) ** beta: size + 3 vector ops, POW and DIV an element."""
+    shape = ctx.input(0).dims
+    size = ctx.attributes.integer("size", 1)
+    loops = tuple(Loop(f"d{i}", extent) for i, extent in enumerate(shape))
+    dense = broadcast_axes(shape, shape)
+    tap = len(shape)
+    seen = AxisMap((Term(1), Term(tap)), shape[1], -((size - 1) // 2))
+    nest = make_nest(
+        (*loops, Loop("f", size, LoopKind.REDUCTION)),
+        (
+            read_at(ctx, 0, (dense[0], seen, *dense[2:])),
+            write_at(ctx, 0, dense, ctx.input(0).dtype.accumulator.bits),
+        ),
+    )
+    return ctx.compute(steps(size + 3, "POW", "DIV").times(math.prod(shape)), nest=nest)
+
+
+def lp_work(power: int, terms: int, results: int) -> Work:
+    """Work of a p-norm: of `terms` elements into `results` sums.
+
+    p = 1: abs and add; p = 2: mul and add, then SQRT; else abs, POW and add, then POW.
+    """
+    if power == 1:
+        return steps(2 * terms)
+    if power == 2:
+        return Work(vector_ops=2 * terms, special={"SQRT": results})
+    return Work(vector_ops=2 * terms, special={"POW": terms + results})
+
+
+def _work(ctx: CostContext, terms: int, results: int) -> Work:
+    if "Lp" in ctx.op.op_type:
+        return lp_work(ctx.attributes.integer("p", 2), terms, results)
+    if "Average" in ctx.op.op_type:
+        return Work(vector_ops=terms, special={"DIV": results})
+    return steps(terms)
+
+
+def _pooled(ctx: CostContext, taps: tuple[int, ...]) -> OpCost:
+    image, result = ctx.input(0), ctx.output(0)
+    windows = windows_of(ctx.attributes, taps, image.dims[2:], result.dims[2:])
+    touched = math.prod(image.dims[:2]) * math.prod(window.touched for window in windows)
+    return ctx.compute(
+        _work(ctx, result.elements * math.prod(taps), result.elements),
+        reads=(Transfer(image.name, packed_bytes(touched, image.dtype)),),
+        nest=_window_nest(ctx, windows),
+    )
+
+
+def _partial_bits(ctx: CostContext) -> int:
+    """A maximum is held in the type itself, a sum in its accumulator."""
+    dtype = ctx.input(0).dtype
+    return dtype.bits if "Max" in ctx.op.op_type else dtype.accumulator.bits
+
+
+def _window_nest(ctx: CostContext, windows: tuple[Window, ...]) -> LoopNest | None:
+    batch, channels = ctx.output(0).dims[:2]
+    rank = len(windows)
+    loops = (
+        Loop("b", batch),
+        Loop("c", channels),
+        *(Loop(name, w.positions) for name, w in zip(spatial_names("o", rank), windows, strict=True)),
+        *(Loop(name, w.taps, LoopKind.REDUCTION) for name, w in zip(spatial_names("f", rank), windows, strict=True)),
+    )
+    outer = (dense_axis(0, batch), dense_axis(1, channels))
+    placed = tuple(dense_axis(2 + i, window.positions) for i, window in enumerate(windows))
+    seen = tuple(window.axis(2 + i, 2 + rank + i) for i, window in enumerate(windows))
+    writes = (write_at(ctx, i, (*outer, *placed), _partial_bits(ctx)) for i in range(2) if ctx.has_output(i))
+    return make_nest(loops, (read_at(ctx, 0, (*outer, *seen)), *writes))
+
+
+def _global_nest(ctx: CostContext, first: int, scalars: tuple[int, ...] = ()) -> LoopNest | None:
+    shape, result = ctx.input(0).dims, ctx.output(0).dims
+    names = ("b", "c", *spatial_names("f", len(shape) - first))
+    loops = tuple(
+        Loop(name, extent, LoopKind.PARALLEL if i < first else LoopKind.REDUCTION)
+        for i, (name, extent) in enumerate(zip(names, shape, strict=True))
+    )
+    accesses = (
+        read_at(ctx, 0, broadcast_axes(shape, shape)),
+        *whole_reads(ctx, *scalars),
+        write_at(ctx, 0, broadcast_axes(result, shape), _partial_bits(ctx)),
+    )
+    return make_nest(loops, accesses)

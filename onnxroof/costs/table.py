@@ -1,0 +1,220 @@
+"""What every operator of a workload costs, for one trip: one `OpCost` a node, and the counts as arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxroof.costs.context import CostContext, MissingShapeError, merged
+from onnxroof.costs.cost import Coverage, OpCost, Transfer, Work
+from onnxroof.costs.registry import Registry, standard_registry
+from onnxroof.ir.op import Op, OpKind
+from onnxroof.ir.tensor import Tensor, TensorKind
+from onnxroof.ir.workload import Workload
+
+__all__ = ["CostTable", "cost_table", "op_cost"]
+
+_SETTLED = {
+    kind: OpCost(kind=kind, work=Work()) for kind in (OpKind.CONSTANT, OpKind.HOST, OpKind.ABSORBED, OpKind.VIEW)
+}
+
+
+@dataclass(frozen=True, eq=False)
+class CostTable:
+    """Costs of a workload's operators, for one trip each: `repeat` is not multiplied in.
+
+    Attributes:
+        costs: Parallel to the workload's `ops`.
+        by_name: The same by the operators' names.
+        macs: (N,), nan where the work is not known.
+        vector_ops: (N,), nan likewise.
+        special_ops: (N,), all names together, nan likewise.
+        read_bytes: (N,), operands without a known shape count nothing.
+        weight_bytes: (N,), the part of `read_bytes` whose tensors are weights.
+        write_bytes: (N,).
+    """
+
+    costs: tuple[OpCost, ...]
+    by_name: Mapping[str, OpCost]
+    macs: npt.NDArray[np.float64]
+    vector_ops: npt.NDArray[np.float64]
+    special_ops: npt.NDArray[np.float64]
+    read_bytes: npt.NDArray[np.float64]
+    weight_bytes: npt.NDArray[np.float64]
+    write_bytes: npt.NDArray[np.float64]
+
+    @cached_property
+    def is_known(self) -> npt.NDArray[np.bool_]:
+        """(N,), whether the cost counts as known."""
+        return np.array([cost.coverage is not Coverage.UNKNOWN for cost in self.costs], dtype=np.bool_)
+
+
+def cost_table(workload: Workload, *, registry: Registry | None = None, copies_cache: bool = False) -> CostTable:
+    """The cost of every operator.
+
+    Args:
+        workload: With concrete shapes.
+        registry: Rules; those that onnxroof comes with by default.
+        copies_cache: Whether appended caches are copied as a whole instead of in place.
+    """
+    rules = registry or standard_registry()
+    signatures = _Signatures(workload.tensors)
+    known: dict[Hashable, OpCost] = {}
+    costs = []
+    for op in workload.ops:
+        if op.disposition in _SETTLED:
+            costs.append(_SETTLED[op.disposition])
+            continue
+        key = signatures.of(op)
+        template = known.get(key)
+        if template is None:
+            cost = op_cost(op, workload.tensors, rules, copies_cache=copies_cache)
+            known[key] = _positional(cost, op)
+        else:
+            cost = _named(template, op)
+        costs.append(cost)
+    works = [cost.work for cost in costs]
+    nan = float("nan")
+    return CostTable(
+        costs=tuple(costs),
+        by_name={op.name: cost for op, cost in zip(workload.ops, costs, strict=True)},
+        macs=_column(work.macs if work else nan for work in works),
+        vector_ops=_column(work.vector_ops if work else nan for work in works),
+        special_ops=_column(work.special_ops if work else nan for work in works),
+        read_bytes=_column(cost.read_bytes for cost in costs),
+        weight_bytes=_column(_weight_bytes(cost, workload.tensors) for cost in costs),
+        write_bytes=_column(cost.write_bytes for cost in costs),
+    )
+
+
+def op_cost(op: Op, tensors: Mapping[str, Tensor], registry: Registry, *, copies_cache: bool = False) -> OpCost:
+    """The cost of one operator, with what it took over from quantize and dequantize nodes; zero if it never runs."""
+    if op.disposition in _SETTLED:
+        return _SETTLED[op.disposition]
+    rule = registry.find(op.domain, op.op_type, op.version)
+    if rule is None:
+        reason = f"{op.domain or 'ai.onnx'}::{op.op_type} has no rule"
+        return _bytes_alone(op, tensors, OpKind.UNKNOWN, None, coverage=Coverage.UNKNOWN, reason=reason)
+    if rule.formula is None:
+        return _bytes_alone(op, tensors, rule.kind, Work(), coverage=Coverage.NOT_MODELLED, reason=rule.reason)
+    try:
+        cost = rule.formula(CostContext(op, tensors, copies_cache))
+    except MissingShapeError as error:
+        return _bytes_alone(op, tensors, rule.kind, None, coverage=Coverage.UNKNOWN, reason=str(error))
+    if not op.parameters and not op.dequantized_elements:
+        return cost
+    scales = (Transfer(name, tensors[name].bytes) for name in op.parameters if tensors[name].is_shaped)
+    work = None if cost.work is None else cost.work + Work(vector_ops=op.dequantized_elements)
+    return dataclasses.replace(cost, reads=merged((*cost.reads, *scales)), work=work)
+
+
+def _bytes_alone(
+    op: Op, tensors: Mapping[str, Tensor], kind: OpKind, work: Work | None, *, coverage: Coverage, reason: str
+) -> OpCost:
+    """Every operand whole whose shape and width are known, beside work that is not counted."""
+
+    def whole(names: Iterable[str]) -> tuple[Transfer, ...]:
+        present = (tensors[name] for name in names if name)
+        return merged(Transfer(t.name, t.bytes) for t in present if t.is_shaped and t.dtype.bits)
+
+    return OpCost(
+        kind=kind,
+        work=work,
+        reads=whole((*op.inputs, *op.parameters)),
+        writes=whole(op.outputs),
+        coverage=coverage,
+        reason=reason,
+    )
+
+
+def _weight_bytes(cost: OpCost, tensors: Mapping[str, Tensor]) -> int:
+    return sum(t.bytes for t in cost.reads if tensors[t.tensor].kind is TensorKind.WEIGHT)
+
+
+def _column(values: Iterable[float]) -> npt.NDArray[np.float64]:
+    return np.fromiter(values, dtype=np.float64)
+
+
+class _Signatures:
+    """What a rule can see of an operator, without its names: equal signatures have equal costs up to names."""
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        self._tensors = tensors
+        self._of_tensor: dict[str, int] = {"": -1}
+        self._numbers: dict[Hashable, int] = {}
+
+    def of(self, op: Op) -> Hashable:
+        """The signature of an operator; rules see names only as equal or not equal."""
+        names = (*op.inputs, *op.outputs, *op.parameters)
+        repeated = tuple(map(names.index, names)) if len(set(names)) < len(names) else ()
+        return (
+            op.domain,
+            op.op_type,
+            op.version,
+            len(op.inputs),
+            len(op.outputs),
+            tuple(map(self._tensor, names)),
+            repeated,
+            op.compute_type,
+            op.dequantized_elements,
+            _frozen(op.attributes.values),
+        )
+
+    def _tensor(self, name: str) -> int:
+        number = self._of_tensor.get(name)
+        if number is None:
+            tensor = self._tensors[name]
+            contents = None if tensor.value is None else (tensor.value.shape, tensor.value.tobytes())
+            # The name itself decides where a shape is missing: the reason tells it.
+            hidden = None if tensor.is_shaped else name
+            key = (tensor.dtype, tensor.shape, tensor.kind, tensor.is_output, contents, hidden)
+            number = self._numbers.setdefault(key, len(self._numbers))
+            self._of_tensor[name] = number
+        return number
+
+
+def _frozen(value: Any) -> Hashable:
+    """An attribute value as something that can be compared; what has no value semantics compares by identity."""
+    if isinstance(value, Mapping):
+        return tuple((name, _frozen(item)) for name, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return tuple(_frozen(item) for item in value)
+    if isinstance(value, np.ndarray):
+        return (value.shape, value.dtype.str, value.tobytes())
+    return value if isinstance(value, (int, float, str, bytes)) else id(value)
+
+
+def _positional(cost: OpCost, op: Op) -> OpCost:
+    """The cost with the operands' positions in place of their names."""
+    places: dict[str, str] = {}
+    for position, name in enumerate((*op.inputs, *op.outputs, *op.parameters)):
+        places.setdefault(name, str(position))
+    return _renamed(cost, places)
+
+
+def _named(template: OpCost, op: Op) -> OpCost:
+    """The cost with the operands' names in place of their positions."""
+    names = (*op.inputs, *op.outputs, *op.parameters)
+    return _renamed(template, {str(position): name for position, name in enumerate(names)})
+
+
+def _renamed(cost: OpCost, names: Mapping[str, str]) -> OpCost:
+    return OpCost(
+        kind=cost.kind,
+        work=cost.work,
+        reads=tuple(Transfer(names[t.tensor], t.bytes) for t in cost.reads),
+        writes=tuple(Transfer(names[t.tensor], t.bytes) for t in cost.writes),
+        compute_type=cost.compute_type,
+        nest=cost.nest,
+        is_foldable=cost.is_foldable,
+        appends_to=names[cost.appends_to] if cost.appends_to else "",
+        in_place=tuple((names[a], names[b]) for a, b in cost.in_place),
+        coverage=cost.coverage,
+        reason=cost.reason,
+    )

@@ -1,0 +1,1 @@
+"""An ONNX file to a workload; the only package that imports onnx."""

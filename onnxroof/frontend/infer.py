@@ -1,0 +1,297 @@
+"""Output types of one node, and its output values where its inputs are small and known.
+
+Every symbolic dimension has its value before the walk starts, so one pass in topological order suffices: onnx's
+own inference of a single node gives the types, onnx's reference evaluator the values of shape arithmetic.
+Both are memoised by structure: a block that is repeated eighty times is inferred once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import defs, helper, numpy_helper, shape_inference
+
+from onnxroof.dtypes import DType
+from onnxroof.frontend.contrib_shapes import contrib_types
+from onnxroof.frontend.types import MAX_VALUE_ELEMENTS, ValueType, type_of_proto, type_to_proto
+
+__all__ = ["ContradictionError", "Inference", "NodeValue"]
+
+Value = npt.NDArray[Any]
+
+# Their results differ from run to run, so they are never folded.
+_RANDOM = frozenset(
+    {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"}
+)
+
+
+class ContradictionError(Exception):
+    """The shapes of a node's inputs do not go together."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeValue:
+    """Inferred outputs of a node, by position.
+
+    Attributes:
+        types: One a declared output; "" outputs have one too.
+        values: Contents where known.
+        note: What was assumed, or "".
+        reason: Why a type is not known, or "".
+    """
+
+    types: tuple[ValueType, ...]
+    values: tuple[Value | None, ...]
+    note: str = ""
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Inference:
+    """Infers nodes of one model; keeps what it has seen.
+
+    Attributes:
+        ir_version: Of the model.
+    """
+
+    ir_version: int
+    _seen: dict[tuple[object, ...], NodeValue] = field(default_factory=dict)
+
+    def node(
+        self,
+        node: onnx.NodeProto,
+        opsets: Mapping[str, int],
+        types: Sequence[ValueType | None],
+        values: Sequence[Value | None],
+    ) -> NodeValue:
+        """Types and values of a node's outputs.
+
+        Args:
+            node: With attribute references resolved and without subgraphs.
+            opsets: Imported versions by domain.
+            types: Of the inputs by position, None for one that is left out.
+            values: Contents of the inputs where known.
+
+        Raises:
+            ContradictionError: The inputs' shapes do not go together.
+        """
+        version = opsets.get(node.domain, 1)
+        key = (
+            node.op_type,
+            node.domain,
+            version,
+            b"".join(a.SerializeToString(deterministic=True) for a in node.attribute),
+            tuple(types),
+            tuple(None if v is None else (v.dtype.str, v.shape, v.tobytes()) for v in values),
+            tuple(bool(name) for name in node.output),
+        )
+        if key not in self._seen:
+            self._seen[key] = self._infer(node, version, opsets, types, values)
+        return self._seen[key]
+
+    def _infer(
+        self,
+        node: onnx.NodeProto,
+        version: int,
+        opsets: Mapping[str, int],
+        types: Sequence[ValueType | None],
+        values: Sequence[Value | None],
+    ) -> NodeValue:
+        count = len(node.output)
+        unknown = ValueType(DType.UNDEFINED, None)
+        schema = _schema(node.op_type, node.domain, version)
+        if schema is None:
+            found = contrib_types(node, types, values)
+            if found is None:
+                reason = f"{node.domain or 'ai.onnx'}::{node.op_type} has no shape rule"
+                return NodeValue((unknown,) * count, (None,) * count, reason=reason)
+            padded = tuple(found[i] if i < len(found) else unknown for i in range(count))
+            return NodeValue(padded, (None,) * count)
+        inferred = self._types(node, schema, opsets, types, values)
+        note = ""
+        if any(not t.is_complete for t in inferred):
+            bounded = _upper_bounds(node, types, values, inferred)
+            if bounded != inferred:
+                note = f"the size of the output of {node.op_type} depends on data and is taken at its upper bound"
+            inferred = bounded
+        return NodeValue(inferred, self._values(node, opsets, types, values, inferred), note=note)
+
+    def _types(
+        self,
+        node: onnx.NodeProto,
+        schema: defs.OpSchema,
+        opsets: Mapping[str, int],
+        types: Sequence[ValueType | None],
+        values: Sequence[Value | None],
+    ) -> tuple[ValueType, ...]:
+        probe = _probe(node)
+        known = {f"i{i}": type_to_proto(t) for i, t in enumerate(types) if t is not None}
+        data = {f"i{i}": numpy_helper.from_array(v, f"i{i}") for i, v in enumerate(values) if v is not None}
+        imports = [helper.make_opsetid(domain, version) for domain, version in opsets.items()]
+        try:
+            found = shape_inference.infer_node_outputs(
+                schema, probe, known, data, opset_imports=imports, ir_version=self.ir_version
+            )
+        except shape_inference.InferenceError as error:
+            if "TypeInferenceError" in str(error):
+                return (ValueType(DType.UNDEFINED, None),) * len(node.output)
+            raise ContradictionError(_inference_message(error)) from error
+        except (RuntimeError, ValueError):
+            found = {}
+        result = tuple(
+            type_of_proto(found[f"o{i}"]) if f"o{i}" in found else ValueType(DType.UNDEFINED, None)
+            for i in range(len(node.output))
+        )
+        if schema.has_function or schema.has_context_dependent_function:
+            wanted = [bool(name) for name in node.output]
+            if any(not t.is_complete and not t.container and w for t, w in zip(result, wanted, strict=True)):
+                return self._types_by_body(probe, known, data, imports, result)
+        return result
+
+    def _types_by_body(
+        self,
+        probe: onnx.NodeProto,
+        known: Mapping[str, onnx.TypeProto],
+        data: Mapping[str, onnx.TensorProto],
+        imports: list[onnx.OperatorSetIdProto],
+        fallback: tuple[ValueType, ...],
+    ) -> tuple[ValueType, ...]:
+        """Types of an operator that onnx defines by a function body, inferred through that body."""
+        inputs = [helper.make_value_info(name, proto) for name, proto in known.items() if name not in data]
+        outputs = [onnx.ValueInfoProto(name=name) for name in probe.output if name]
+        graph = helper.make_graph([probe], "probe", inputs, outputs, list(data.values()))
+        model = helper.make_model(graph, opset_imports=imports, ir_version=self.ir_version)
+        with contextlib.suppress(shape_inference.InferenceError, RuntimeError, ValueError):
+            model = shape_inference.infer_shapes(model, data_prop=True)
+        found = {v.name: type_of_proto(v.type) for v in (*model.graph.output, *model.graph.value_info)}
+        return tuple(
+            found[f"o{i}"] if f"o{i}" in found and found[f"o{i}"].shape is not None else fallback[i]
+            for i in range(len(fallback))
+        )
+
+    def _values(
+        self,
+        node: onnx.NodeProto,
+        opsets: Mapping[str, int],
+        types: Sequence[ValueType | None],
+        values: Sequence[Value | None],
+        inferred: tuple[ValueType, ...],
+    ) -> tuple[Value | None, ...]:
+        nothing: tuple[Value | None, ...] = (None,) * len(node.output)
+        if node.op_type in ("Shape", "Size") and not node.domain:
+            source = types[0]
+            if source is None or not source.is_complete or source.shape is None:
+                return nothing
+            return (_shape_value(node, [extent or 0 for extent in source.shape]),)
+        if node.op_type in _RANDOM or any(t is not None and v is None for t, v in zip(types, values, strict=True)):
+            return nothing
+        if any(not t.is_complete or _elements(t) > MAX_VALUE_ELEMENTS for t in inferred):
+            return nothing
+        return _evaluate(node, opsets, values, self.ir_version) or nothing
+
+
+def _shape_value(node: onnx.NodeProto, extents: list[int]) -> Value:
+    if node.op_type == "Size":
+        return np.array(math.prod(extents), dtype=np.int64)
+    attributes = {a.name: a.i for a in node.attribute}
+    return np.array(extents[attributes.get("start", 0) : attributes.get("end", len(extents))], dtype=np.int64)
+
+
+def _evaluate(
+    node: onnx.NodeProto, opsets: Mapping[str, int], values: Sequence[Value | None], ir_version: int
+) -> tuple[Value | None, ...] | None:
+    """The outputs by onnx's reference evaluator, None where it does not know the operator or refuses."""
+    from onnx.reference import ReferenceEvaluator
+
+    probe = _probe(node)
+    inputs = [
+        helper.make_tensor_value_info(f"i{i}", helper.np_dtype_to_tensor_dtype(v.dtype), v.shape)
+        for i, v in enumerate(values)
+        if v is not None
+    ]
+    outputs = [onnx.ValueInfoProto(name=name) for name in probe.output if name]
+    graph = helper.make_graph([probe], "probe", inputs, outputs)
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid(d, v) for d, v in opsets.items()], ir_version=ir_version
+    )
+    feeds = {f"i{i}": v for i, v in enumerate(values) if v is not None}
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            results = iter(ReferenceEvaluator(model).run(None, feeds))
+    except Exception:  # the evaluator raises whatever its numpy code raises; the value is then not known
+        return None
+    found = [next(results) if name else None for name in probe.output]
+    return tuple(np.asarray(v) if isinstance(v, (np.ndarray, np.generic)) else None for v in found)
+
+
+def _probe(node: onnx.NodeProto) -> onnx.NodeProto:
+    """The node with its operands named by position: i0, i1 ... and o0, o1 ..."""
+    probe = onnx.NodeProto(op_type=node.op_type, domain=node.domain)
+    probe.input.extend(f"i{i}" if name else "" for i, name in enumerate(node.input))
+    probe.output.extend(f"o{i}" if name else "" for i, name in enumerate(node.output))
+    probe.attribute.extend(node.attribute)
+    return probe
+
+
+def _schema(op_type: str, domain: str, version: int) -> defs.OpSchema | None:
+    """The schema at an opset version; the newest where that version has none.
+
+    ONNX Runtime's optimizer puts operators such as LayerNormalization into models of an older opset.
+    """
+    for arguments in ((op_type, version, domain), (op_type, domain)):
+        try:
+            return defs.get_schema(*arguments)
+        except defs.SchemaError:
+            continue
+    return None
+
+
+def _elements(value: ValueType) -> int:
+    return math.prod(extent or 0 for extent in value.shape or ())
+
+
+def _inference_message(error: Exception) -> str:
+    text = str(error).split("]", 1)[-1].strip()
+    return text.removeprefix("Inference error(s):").strip() or str(error)
+
+
+def _upper_bounds(
+    node: onnx.NodeProto,
+    types: Sequence[ValueType | None],
+    values: Sequence[Value | None],
+    inferred: tuple[ValueType, ...],
+) -> tuple[ValueType, ...]:
+    """Most elements that a data-dependent output can have."""
+    first = types[0] if types else None
+    if node.domain or first is None or not first.is_complete or first.shape is None:
+        return inferred
+    elements = _elements(first)
+    extents = first.shape
+    if node.op_type == "NonZero":
+        return (ValueType(DType.INT64, (len(extents), elements)),)
+    if node.op_type == "Unique":
+        axis = next((a.i for a in node.attribute if a.name == "axis"), None)
+        count = elements if axis is None else extents[axis]
+        shape = (elements,) if axis is None else extents
+        extra = ValueType(DType.INT64, (count,))
+        return (ValueType(first.dtype, shape), extra, extra, extra)[: len(inferred)]
+    if node.op_type == "Compress":
+        axis = next((a.i for a in node.attribute if a.name == "axis"), None)
+        return (ValueType(first.dtype, (elements,) if axis is None else extents),)
+    if node.op_type == "NonMaxSuppression" and len(types) > 1 and types[1] is not None and types[1].is_complete:
+        boxes = extents[1] or 0
+        batch, classes, _ = types[1].shape or (0, 0, 0)
+        limit = values[2] if len(values) > 2 else None
+        if limit is not None:
+            boxes = min(boxes, int(limit.reshape(-1)[0]))
+        return (ValueType(DType.INT64, ((batch or 0) * (classes or 0) * boxes, 3)),)
+    return inferred

@@ -1,0 +1,103 @@
+"""Names and settings that hold while one graph, branch, loop body or function body is lowered."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import onnx
+
+from onnxroof.frontend.types import ValueType
+
+__all__ = ["Scope", "captured_names", "execution_order", "subgraphs"]
+
+
+@dataclass(slots=True)
+class Scope:
+    """Where a node stands.
+
+    Attributes:
+        path: Call path of functions, loops and branches, "" for the model's own graph.
+        repeat: Trips of all loops around it.
+        opsets: Imported versions by domain (functions import their own).
+        parent: The graph around a subgraph, whose names it sees; None for a graph or function of its own.
+        attributes: Actual attributes of the function call that this body stands for.
+        names: Local name to name in the workload.
+        declared: Types that the file states, by local name.
+        depth: Nesting, against runaway recursion.
+    """
+
+    path: str
+    repeat: int
+    opsets: Mapping[str, int]
+    parent: Scope | None = None
+    attributes: Mapping[str, onnx.AttributeProto] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    declared: Mapping[str, ValueType] = field(default_factory=dict)
+    depth: int = 0
+
+    def find(self, local: str) -> str | None:
+        """Name in the workload of a local name, None where nothing of that name is in sight."""
+        scope: Scope | None = self
+        while scope is not None:
+            if local in scope.names:
+                return scope.names[local]
+            scope = scope.parent
+        return None
+
+    def own(self, local: str) -> str:
+        """Claims a workload name for a value that is made in this scope."""
+        name = f"{self.path}/{local}" if self.path else local
+        self.names[local] = name
+        return name
+
+
+def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    """The graphs among a node's attributes."""
+    for attribute in node.attribute:
+        if attribute.type == onnx.AttributeProto.GRAPH:
+            yield attribute.g
+        elif attribute.type == onnx.AttributeProto.GRAPHS:
+            yield from attribute.graphs
+
+
+def captured_names(graph: onnx.GraphProto) -> frozenset[str]:
+    """Names that a subgraph takes from the graphs around it."""
+    inside = {v.name for v in graph.input} | {t.name for t in graph.initializer}
+    inside.update(name for node in graph.node for name in node.output)
+    outside = {v.name for v in graph.output if v.name not in inside}
+    for node in graph.node:
+        outside.update(name for name in node.input if name and name not in inside)
+        for inner in subgraphs(node):
+            outside.update(captured_names(inner) - inside)
+    return frozenset(outside)
+
+
+def execution_order(nodes: Sequence[onnx.NodeProto]) -> tuple[list[int], list[int]]:
+    """Indices of the nodes in an order in which each follows what it reads, and those that a cycle holds back.
+
+    The file's order is kept wherever it is one.
+    """
+    needs = [
+        {name for name in node.input if name}.union(*(captured_names(g) for g in subgraphs(node))) for node in nodes
+    ]
+    producer = {name: i for i, node in enumerate(nodes) for name in node.output if name}
+    if all(producer.get(name, -1) < i for i, names in enumerate(needs) for name in names):
+        return list(range(len(nodes))), []
+    waiting = [{producer[name] for name in names if name in producer} for names in needs]
+    readers: dict[int, list[int]] = {}
+    for i, sources in enumerate(waiting):
+        for source in sources:
+            readers.setdefault(source, []).append(i)
+    ready = [i for i, sources in enumerate(waiting) if not sources]
+    heapq.heapify(ready)
+    order: list[int] = []
+    while ready:
+        i = heapq.heappop(ready)
+        order.append(i)
+        for reader in readers.get(i, ()):
+            waiting[reader].discard(i)
+            if not waiting[reader]:
+                heapq.heappush(ready, reader)
+    return order, [i for i, sources in enumerate(waiting) if sources]

@@ -1,0 +1,152 @@
+"""How well does a loop nest fill a spatial array, and what must the array be fed with?
+
+One step of an array of m x n x k units does a tile of the nest: output dimensions are unrolled over m and n, summed
+ones over k.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxroof.ir.loopnest import LoopKind, LoopNest
+from onnxroof.mapping.canonical import canonical
+from onnxroof.mapping.footprint import TileTables, tile_tables
+from onnxroof.mapping.orders import Order, loop_orders
+from onnxroof.mapping.tiling import moved_elements, operand_bytes
+from onnxroof.targets.model import Array
+
+__all__ = ["array_traffic", "instruction_traffic", "spatial_utilization"]
+
+IntArray = npt.NDArray[np.int64]
+
+
+@lru_cache(maxsize=4096)
+def spatial_utilization(nest: LoopNest, array: Array) -> float:
+    """Share of the array's units that do useful work, for the best assignment of loops to its axes.
+
+    Every parallel loop goes to m or to n and every reduction to k; loops of extents with product p on an axis of u
+    units take ceil(p / u) steps. Sequential loops are walked in time.
+    """
+    if nest.points == 0:
+        return 1.0
+    steps = min(_steps(nest, array, to_m) for to_m in _assignments(nest))
+    points = math.prod(loop.extent for loop in nest.loops if loop.kind is not LoopKind.SEQUENTIAL)
+    return points / (steps * array.m * array.n * array.k)
+
+
+@lru_cache(maxsize=4096)
+def array_traffic(nest: LoopNest, array: Array) -> tuple[float, float]:
+    """Bytes (into the array, out of it) when its units keep what they can from one step to the next.
+
+    The tile is what the array unrolls, under the assignment of best utilization that moves the fewest bytes, and the
+    steps are in the best order: the operand that is irrelevant to the innermost loops stays in the array, and sums
+    that stay leave once.
+    """
+    if nest.points == 0:
+        return 0.0, 0.0
+    tables, index = _unrolled(nest, array)
+    best = (math.inf, 0.0)
+    for order in loop_orders(tables):
+        moved = operand_bytes(tables, order, index)
+        read = np.broadcast_to(sum((r for r, _ in moved), np.zeros(())), index[0].shape)
+        write = np.broadcast_to(sum((w for _, w in moved), np.zeros(())), index[0].shape)
+        is_legal = np.ones(index[0].shape, dtype=bool)
+        for loop in order.held:
+            is_legal = is_legal & (tables.trips[loop][index[loop]] == 1)
+        if is_legal.any():
+            least = int(np.argmin(np.where(is_legal, read + write, np.inf)))
+            best = min(best, (float(read[least]), float(write[least])), key=sum)
+    return best
+
+
+@lru_cache(maxsize=4096)
+def instruction_traffic(nest: LoopNest, array: Array, stays: int | None = None) -> tuple[float, float]:
+    """Bytes (into the array, out of it) when each step is one instruction D = A*B + C.
+
+    Every step then takes all its operands in, partial sums included, and gives its sums back, but for the access
+    number `stays`: that one is kept while the loops that are irrelevant to it are walked.
+
+    With k summed products for each of m*n sums and b elements a unit this is the intensity 2mnk/(mk + kn + 2mn).
+    """
+    if nest.points == 0:
+        return 0.0, 0.0
+    tables, index = _unrolled(nest, array)
+    everything = frozenset(range(len(tables.nest.loops)))
+    free = tuple(
+        everything - operand.loops if number == stays else frozenset[int]()
+        for number, operand in enumerate(tables.operands)
+    )
+    order = Order(free, (None,) * len(free))
+    read, write = np.zeros(index[0].shape), np.zeros(index[0].shape)
+    for number, operand in enumerate(tables.operands):
+        moved = moved_elements(tables, order, number, index)
+        access = operand.access
+        if access.is_write:
+            write = write + moved * (max(access.partial_bits, access.bits) / 8)
+            read = read + moved * (max(access.partial_bits, access.bits) / 8)
+        else:
+            read = read + moved * (access.bits / 8)
+    least = int(np.argmin(read + write))
+    return float(read[least]), float(write[least])
+
+
+def _assignments(nest: LoopNest) -> Iterator[tuple[int, ...]]:
+    """The sets of parallel loops that can go to m; the others go to n."""
+    parallel = [number for number, loop in enumerate(nest.loops) if loop.kind is LoopKind.PARALLEL and loop.extent > 1]
+    for count in range(len(parallel) + 1):
+        yield from itertools.combinations(parallel, count)
+
+
+def _axes(nest: LoopNest, array: Array, to_m: Sequence[int]) -> list[tuple[int, list[int]]]:
+    """Units and loops of each axis of the array."""
+    loops: tuple[list[int], list[int], list[int]] = ([], [], [])
+    for number, loop in enumerate(nest.loops):
+        if loop.kind is LoopKind.REDUCTION:
+            loops[2].append(number)
+        elif loop.kind is LoopKind.PARALLEL:
+            loops[0 if number in to_m else 1].append(number)
+    return list(zip((array.m, array.n, array.k), loops, strict=True))
+
+
+def _steps(nest: LoopNest, array: Array, to_m: Sequence[int]) -> int:
+    return math.prod(
+        -(-math.prod(nest.loops[number].extent for number in loops) // units)
+        for units, loops in _axes(nest, array, to_m)
+    )
+
+
+def _unrolled(nest: LoopNest, array: Array) -> tuple[TileTables, list[IntArray]]:
+    """Tables with the tiles that the array can do in a step at the best utilization, and their positions there."""
+    plain = canonical(nest, merge=False).nest
+    steps = {to_m: _steps(plain, array, to_m) for to_m in _assignments(plain)}
+    fewest = min(steps.values())
+    tiles: dict[tuple[int, ...], None] = {}
+    for to_m, count in steps.items():
+        if count == fewest:
+            fills = [list(_fills(plain, units, loops)) for units, loops in _axes(plain, array, to_m)]
+            for parts in itertools.product(*fills):
+                sizes = {loop: size for part in parts for loop, size in part.items()}
+                tiles[tuple(sizes.get(number, 1) for number in range(len(plain.loops)))] = None
+    columns = np.array(list(tiles), dtype=np.int64).reshape(len(tiles), len(plain.loops)).T
+    sizes_of = [
+        np.unique(np.append(column, (1, loop.extent))) for column, loop in zip(columns, plain.loops, strict=True)
+    ]
+    index = [np.searchsorted(sizes, column) for sizes, column in zip(sizes_of, columns, strict=True)]
+    return tile_tables(plain, sizes_of), index or [np.zeros(1, dtype=np.int64)]
+
+
+def _fills(nest: LoopNest, units: int, loops: Sequence[int]) -> Iterator[dict[int, int]]:
+    """Ways to fill an axis: one loop first, then the others from the innermost, as far as the units go."""
+    for first in loops or [-1]:
+        rest = units
+        sizes: dict[int, int] = {}
+        for number in sorted(loops, key=lambda n: (n != first, -n)):
+            sizes[number] = min(nest.loops[number].extent, rest)
+            rest //= sizes[number]
+        yield sizes

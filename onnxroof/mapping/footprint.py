@@ -1,0 +1,328 @@
+"""What does a tile of a loop nest touch? Elements of each operand in one tile, over all tiles, and in all.
+
+Everything is a table over candidate tile sizes, one for each operand dimension, so that any number of tiles is
+evaluated by broadcasting. Notation and formulas of touched windows follow the usual one for convolutions: `t_o`
+outputs and `t_f` taps touch `s*(t_o - 1) + d*(t_f - 1) + 1` consecutive elements, less what is padding.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxroof.ir.loopnest import Access, AxisMap, LoopNest, dense_axis
+from onnxroof.mapping.canonical import canonical
+
+__all__ = ["Indices", "OperandTable", "TileTables", "compulsory_bytes", "tile_tables"]
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+Indices = Sequence[IntArray]
+"""For each loop, positions in its list of tile sizes; the arrays broadcast against each other."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """Elements touched along one dimension whose index several loops share, or that reaches into the padding.
+
+    Tables have one axis for each of `loops`, along its tile sizes.
+
+    Attributes:
+        loops: Numbers of the loops.
+        total: Sum over all tiles of the elements that a tile touches.
+        peak: Most elements that one tile touches.
+        slides: By position in `loops`: as `total`, where each step along that loop fetches only what the step
+            before did not touch.
+        varies: By table (`total`, then `slides`) and position in `loops`: whether the tile size makes a difference.
+    """
+
+    loops: tuple[int, ...]
+    total: FloatArray
+    peak: FloatArray
+    slides: tuple[FloatArray, ...]
+    varies: tuple[tuple[bool, ...], ...]
+
+    def fetched(self, slide: int | None) -> FloatArray:
+        """`total`, or the table for sliding along loop number `slide` if this dimension depends on it."""
+        return self.slides[self.loops.index(slide)] if slide in self.loops else self.total
+
+    def depends(self, loop: int, slide: int | None) -> bool:
+        """Whether `fetched(slide)` depends on the tile size of `loop`."""
+        table = 1 + self.loops.index(slide) if slide in self.loops else 0
+        return loop in self.loops and self.varies[table][self.loops.index(loop)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OperandTable:
+    """What the tiles of one operand touch.
+
+    Attributes:
+        access: The operand.
+        loops: Loops that it depends on.
+        sliding: Those along which neighbouring tiles overlap.
+        whole: Elements of the dimensions that no loop walks.
+        dense: Loops that walk a dimension of their own.
+        windows: The other dimensions.
+        distinct: Elements that the nest touches in all.
+        unfinished: For an output the loops over which it is summed: while one is cut, the tile holds partial sums.
+    """
+
+    access: Access
+    loops: frozenset[int]
+    sliding: frozenset[int]
+    whole: int
+    dense: tuple[int, ...]
+    windows: tuple[Window, ...]
+    distinct: float
+    unfinished: frozenset[int]
+
+    @property
+    def widens(self) -> bool:
+        """Whether a partial sum is wider than a final element."""
+        return self.access.is_write and self.access.partial_bits > self.access.bits
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TileTables:
+    """Tile sizes of each loop (ascending, from 1 to the extent), trip counts, and tables of the operands."""
+
+    nest: LoopNest
+    sizes: tuple[IntArray, ...]
+    trips: tuple[FloatArray, ...]
+    operands: tuple[OperandTable, ...]
+
+    def footprint_bytes(self, index: Indices) -> FloatArray:
+        """Bytes of one tile of every operand together, for each tile of `index`."""
+        total = np.zeros(())
+        for operand in self.operands:
+            elements = np.asarray(float(operand.whole))
+            for loop in operand.dense:
+                elements = elements * self.sizes[loop][index[loop]]
+            for window in operand.windows:
+                elements = elements * window.peak[tuple(index[loop] for loop in window.loops)]
+            total = total + elements * self._held_bytes(operand, index)
+        return total
+
+    def fetched_elements(self, operand: OperandTable, slide: int | None, index: Indices) -> FloatArray:
+        """Sum over the distinct tiles of an operand of what each must fetch, when its tiles slide along `slide`."""
+        elements = np.asarray(float(operand.whole * math.prod(self.nest.loops[loop].extent for loop in operand.dense)))
+        for window in operand.windows:
+            elements = elements * window.fetched(slide)[tuple(index[loop] for loop in window.loops)]
+        return elements
+
+    def _held_bytes(self, operand: OperandTable, index: Indices) -> FloatArray:
+        access = operand.access
+        if not operand.widens:
+            return np.asarray(access.bits / 8)
+        cut = np.asarray(False)
+        for loop in operand.unfinished:
+            cut = cut | (self.trips[loop][index[loop]] > 1)
+        return np.where(cut, access.partial_bits / 8, access.bits / 8)
+
+
+def tile_tables(nest: LoopNest, sizes: Sequence[IntArray]) -> TileTables:
+    """Tables for a canonical nest and ascending tile sizes of each loop, 1 and the extent among them."""
+    trips = tuple(-(-loop.extent // size).astype(float) for loop, size in zip(nest.loops, sizes, strict=True))
+    operands = tuple(_operand_table(access, nest, sizes) for access in nest.accesses)
+    return TileTables(nest, tuple(sizes), trips, operands)
+
+
+@lru_cache(maxsize=4096)
+def compulsory_bytes(nest: LoopNest) -> tuple[int, ...]:
+    """Bytes of each operand when every distinct element that the nest touches crosses once; padding does not."""
+    if nest.points == 0:
+        return (0,) * len(nest.accesses)
+    plain = canonical(nest).nest
+    tables = tile_tables(plain, [np.array([1, loop.extent]) for loop in plain.loops])
+    return tuple(math.ceil(operand.distinct * operand.access.bits / 8) for operand in tables.operands)
+
+
+def _operand_table(access: Access, nest: LoopNest, sizes: Sequence[IntArray]) -> OperandTable:
+    dense: list[int] = []
+    windows: list[Window] = []
+    whole = 1
+    for axis in access.axes:
+        if not axis.terms:
+            whole *= axis.extent
+        elif axis == dense_axis(axis.terms[0].loop, nest.loops[axis.terms[0].loop].extent):
+            dense.append(axis.terms[0].loop)
+        else:
+            windows.append(_window(axis, nest, sizes))
+    shared = frozenset(loop for window in windows if len(window.loops) > 1 for loop in window.loops)
+    distinct = float(whole * math.prod(nest.loops[loop].extent for loop in dense))
+    for window in windows:
+        distinct *= float(window.total.flat[-1])
+    unfinished = (frozenset(range(len(nest.loops))) - access.loops) | shared if access.is_write else frozenset()
+    return OperandTable(access, access.loops, shared, whole, tuple(dense), tuple(windows), distinct, unfinished)
+
+
+def _window(axis: AxisMap, nest: LoopNest, sizes: Sequence[IntArray]) -> Window:
+    loops = tuple(term.loop for term in axis.terms)
+    terms = tuple((nest.loops[term.loop].extent, term.stride) for term in axis.terms)
+    total, peak, slides, varies = _window_tables(
+        terms, axis.offset, axis.extent, tuple(tuple(sizes[loop].tolist()) for loop in loops)
+    )
+    return Window(loops, total, peak, slides, varies)
+
+
+_Tables = tuple[FloatArray, FloatArray, tuple[FloatArray, ...], tuple[tuple[bool, ...], ...]]
+
+
+LISTED_TILES = 4096
+"""Up to so many tiles, the elements of a window with gaps are listed one by one."""
+
+
+@lru_cache(maxsize=1024)
+def _window_tables(
+    terms: tuple[tuple[int, int], ...], offset: int, extent: int, sizes: tuple[tuple[int, ...], ...]
+) -> _Tables:
+    """`total`, `peak`, `slides` and `varies` of a `Window`; `terms` are (loop extent, stride)."""
+    tiles = math.prod(
+        sum(-(-count // size) for size in choice) for (count, _), choice in zip(terms, sizes, strict=True)
+    )
+    has_gap, solid, pieces = _gaps(terms, sizes)
+    if has_gap.any() and tiles <= LISTED_TILES:
+        total, peak, slides = _listed(terms, offset, extent, sizes)
+    else:
+        total, peak = _hulls(terms, offset, extent, [np.array(size, dtype=np.int64) for size in sizes])
+        peak = np.minimum(peak, peak[solid] * pieces)
+        total = np.minimum(total, total[solid])
+        if has_gap.flat[-1]:
+            total.flat[-1] = _distinct(terms, offset, extent)
+        peak = np.minimum(peak, total.flat[-1])
+        # A tile with gaps is taken to fetch all of itself at each step.
+        slides = tuple(
+            np.where(has_gap | np.take(has_gap, [-1], axis=n), total, np.minimum(total, np.take(total, [-1], axis=n)))
+            for n in range(len(terms))
+        )
+    varies = tuple(tuple(bool(np.ptp(table, axis=n).any()) for n in range(len(terms))) for table in (total, *slides))
+    return total, peak, slides, varies
+
+
+def _gaps(
+    terms: Sequence[tuple[int, int]], sizes: Sequence[Sequence[int]]
+) -> tuple[npt.NDArray[np.bool_], tuple[IntArray, ...], FloatArray]:
+    """Which tiles fall apart into pieces that are consecutive each; the sizes (as positions) and number of the pieces.
+
+    They do where a stride exceeds what the smaller strides cover. From there on each counter gives a piece of its own.
+    """
+    index = np.indices(tuple(len(choice) for choice in sizes))
+    has_gap = np.zeros(index.shape[1:], dtype=bool)
+    pieces = np.ones(index.shape[1:])
+    solid = list(index)
+    reach = np.zeros(index.shape[1:], dtype=np.int64)
+    for number in sorted(range(len(terms)), key=lambda n: terms[n][1]):
+        size = np.array(sizes[number], dtype=np.int64)[index[number]]
+        has_gap = has_gap | ((size > 1) & (terms[number][1] > reach + 1))
+        solid[number] = np.where(has_gap, 0, index[number])
+        pieces = np.where(has_gap, pieces * size, pieces)
+        reach = reach + terms[number][1] * (size - 1)
+    return has_gap, tuple(solid), pieces
+
+
+def _listed(
+    terms: Sequence[tuple[int, int]], offset: int, extent: int, sizes: Sequence[Sequence[int]]
+) -> tuple[FloatArray, FloatArray, tuple[FloatArray, ...]]:
+    """`total`, `peak` and `slides` from the elements of each tile, as bits of an integer."""
+    shape = tuple(len(choice) for choice in sizes)
+    total, peak, *slides = (np.zeros(shape) for _ in range(len(terms) + 2))
+    inside = (1 << extent) - 1
+    for picked in np.ndindex(shape):
+        touched: dict[tuple[int, ...], int] = {}
+        steps = [sizes[number][choice] for number, choice in enumerate(picked)]
+        for tile in itertools.product(
+            *(range(-(-count // step)) for (count, _), step in zip(terms, steps, strict=True))
+        ):
+            mask = 1
+            for (count, stride), step, at in zip(terms, steps, tile, strict=True):
+                mask = _spread(mask, stride, range(at * step, min((at + 1) * step, count)))
+            mask = (mask << offset if offset >= 0 else mask >> -offset) & inside
+            touched[tile] = mask
+            total[picked] += mask.bit_count()
+            peak[picked] = np.maximum(peak[picked], mask.bit_count())
+            for number, slide in enumerate(slides):
+                before = touched.get((*tile[:number], tile[number] - 1, *tile[number + 1 :]), 0)
+                slide[picked] += (mask & ~before).bit_count()
+    return total, peak, tuple(slides)
+
+
+def _spread(mask: int, stride: int, counters: range) -> int:
+    """The union of `mask` moved by `stride` times each counter."""
+    result = 0
+    for counter in counters:
+        result |= mask << stride * counter
+    return result
+
+
+def _distinct(terms: Sequence[tuple[int, int]], offset: int, extent: int) -> int:
+    """Elements in [0, extent) that sum(stride * counter) + offset takes, by marking them."""
+    touched = np.zeros(extent, dtype=bool)
+    (count, stride), *others = sorted(terms, reverse=True)
+    for starts in itertools.product(*(range(0, n * s, s) for n, s in others)):
+        first = offset + sum(starts)
+        skipped = max(0, -(first // stride))
+        touched[first + skipped * stride : max(0, first + count * stride) : stride] = True
+    return int(touched.sum())
+
+
+def _hulls(
+    terms: Sequence[tuple[int, int]], offset: int, extent: int, sizes: Sequence[IntArray]
+) -> tuple[FloatArray, FloatArray]:
+    """Sum over the tiles, and the greatest, of the span from first to last touched element inside [0, extent)."""
+    long = max(range(len(terms)), key=lambda number: terms[number][0])
+    others = [number for number in range(len(terms)) if number != long]
+    shape = tuple(len(size) for size in sizes)
+    total, peak = np.empty(shape), np.empty(shape)
+    for picked in itertools.product(*(range(len(sizes[number])) for number in others)):
+        starts, reaches = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
+        for number, choice in zip(others, picked, strict=True):
+            count, stride = terms[number]
+            size = int(sizes[number][choice])
+            first = np.arange(0, count, size)
+            starts = np.add.outer(starts, stride * first).ravel()
+            reaches = np.add.outer(reaches, stride * (np.minimum(size, count - first) - 1)).ravel()
+        where = tuple(slice(None) if n == long else picked[others.index(n)] for n in range(len(terms)))
+        total[where], peak[where] = _spans(terms[long], sizes[long], offset + starts, reaches + 1, extent)
+    return total, peak
+
+
+def _spans(
+    term: tuple[int, int], sizes: IntArray, starts: IntArray, lengths: IntArray, extent: int
+) -> tuple[FloatArray, FloatArray]:
+    """As `_hulls`, over the tiles of one loop and the (start, length) that the tiles of the others give.
+
+    The starts of the full tiles are an arithmetic progression, so their clipped sum has a closed form.
+    """
+    count, stride = term
+    size = sizes[:, None]
+    full = -(-count // size) - 1
+    step = stride * size
+    span = stride * (size - 1) + lengths
+    last = starts + step * full
+    last_span = stride * (count - size * full - 1) + lengths
+    last_length = np.clip(last + last_span, 0, extent) - np.clip(last, 0, extent)
+    total = _clipped_sum(starts + span, step, full, extent) - _clipped_sum(starts, step, full, extent) + last_length
+    # The length inside [0, extent) rises and falls with the start: the longest tile is beside the plateau.
+    nearest = -((starts - np.minimum(0, extent - span)) // step)
+    peak = last_length
+    for tile in (nearest - 1, nearest):
+        start = starts + step * np.clip(tile, 0, np.maximum(full - 1, 0))
+        length = np.clip(start + span, 0, extent) - np.clip(start, 0, extent)
+        peak = np.maximum(peak, np.where(full > 0, length, 0))
+    return total.sum(axis=1).astype(float), peak.max(axis=1).astype(float)
+
+
+def _clipped_sum(start: IntArray, step: IntArray, count: IntArray, extent: int) -> IntArray:
+    """Sum of min(max(start + step * j, 0), extent) for j in range(count)."""
+    below = np.clip(-(start // step), 0, count)
+    inside = np.clip(-((start - extent) // step), below, count)
+    progression = (inside - below) * start + step * (inside * (inside - 1) - below * (below - 1)) // 2
+    total: IntArray = progression + extent * (count - inside)
+    return total

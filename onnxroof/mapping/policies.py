@@ -1,0 +1,165 @@
+"""The fusion policies: which operators run as one group, with a reason for every choice and refusal.
+
+`none` runs each operator alone. `epilogue` does what every compiler does: an elementwise operator joins the group of
+the last of its producers when it reads that group's result element by element. Joining never raises traffic (one
+write and one read of the tensor between them are gone, side inputs are read once as before) and never raises the
+time of a roofline (a maximum of sums is at most the sum of maxima), so no cost is compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from onnxroof.errors import UsageError
+from onnxroof.ir.loopnest import Access, LoopKind, LoopNest
+from onnxroof.ir.op import OpKind
+from onnxroof.mapping.plan import Decision, Group, Plan
+from onnxroof.mapping.storage import Kernel, Storage
+
+__all__ = ["FUTURE_POLICIES", "POLICIES", "check", "plan"]
+
+FUTURE_POLICIES = ("depth-first", "auto")
+
+
+def check(fusion: str) -> None:
+    """Refuses a policy that does not exist, or not yet; raises `UsageError`."""
+    if fusion in FUTURE_POLICIES:
+        raise UsageError.at(
+            f"--fusion {fusion}", "this policy does not exist yet", f"those that do: {', '.join(POLICIES)}"
+        )
+    if fusion not in POLICIES:
+        raise UsageError.at(f"--fusion {fusion}", "no such policy", f"choose one of {', '.join(POLICIES)}")
+
+
+def plan(fusion: str, store: Storage) -> Plan:
+    """The groups of a policy.
+
+    Raises:
+        UsageError: There is no such policy, or not yet.
+    """
+    check(fusion)
+    return POLICIES[fusion](store)
+
+
+def _none(store: Storage) -> Plan:
+    groups = tuple(
+        Group(id=f"g{i}", ops=(kernel.op.name,), repeat=kernel.op.repeat) for i, kernel in enumerate(store.kernels)
+    )
+    return Plan(fusion="none", groups=groups)
+
+
+def _epilogue(store: Storage) -> Plan:
+    members: list[list[int]] = []
+    group_of: dict[int, int] = {}
+    decisions: list[Decision] = []
+    for index, kernel in enumerate(store.kernels):
+        producers = _producers(store, index)
+        refusal = ""
+        home = -1
+        if producers:
+            # Groups are numbered in order of execution. Joining any but the last producer's could close a cycle.
+            home = max(group_of[p] for p in producers)
+            refusal = _refusal(store, index, home, producers, members, group_of)
+            subject = f"{store.kernels[_source(producers, home, group_of)].op.name} -> {kernel.op.name}"
+            decisions.append(
+                Decision(subject=subject, action="not fused" if refusal else "fused", reason=refusal or _GAIN)
+            )
+        if home < 0 or refusal:
+            home = len(members)
+            members.append([])
+        members[home].append(index)
+        group_of[index] = home
+    groups = tuple(
+        Group(
+            id=f"g{i}",
+            ops=tuple(store.kernels[m].op.name for m in indices),
+            repeat=store.kernels[indices[0]].op.repeat,
+        )
+        for i, indices in enumerate(members)
+    )
+    return Plan(fusion="epilogue", groups=groups, decisions=tuple(decisions))
+
+
+POLICIES: Mapping[str, Callable[[Storage], Plan]] = {"none": _none, "epilogue": _epilogue}
+
+_GAIN = "it reads the result element by element: one write and one read of it are saved"
+
+
+def _producers(store: Storage, index: int) -> tuple[int, ...]:
+    """Kernels that write what a kernel reads."""
+    found: dict[int, None] = {}
+    for transfer in store.kernels[index].cost.reads:
+        producer = store.producers.get(store.roots.get(transfer.tensor, transfer.tensor))
+        if producer is not None and producer != index:
+            found[producer] = None
+    return tuple(found)
+
+
+def _source(producers: tuple[int, ...], home: int, group_of: Mapping[int, int]) -> int:
+    return max(p for p in producers if group_of[p] == home)
+
+
+def _refusal(
+    store: Storage,
+    index: int,
+    home: int,
+    producers: tuple[int, ...],
+    members: list[list[int]],
+    group_of: Mapping[int, int],
+) -> str:
+    """Why a kernel cannot join a group, "" where it can."""
+    kernel = store.kernels[index]
+    anchor = store.kernels[members[home][0]]
+    if not _is_elementwise(kernel):
+        return f"{kernel.op.op_type} does not work element by element: its tile needs more than one tile of its producer"
+    if anchor.cost.kind is OpKind.UNKNOWN:
+        return f"what {anchor.op.op_type} does is not known"
+    if anchor.cost.appends_to:
+        return "the producer appends to a cache in place, and the reader needs all of it"
+    if anchor.op.repeat != kernel.op.repeat or anchor.op.scope != kernel.op.scope:
+        return "one of the two is inside a loop, branch or function that the other is not in"
+    inside = [p for p in producers if group_of[p] == home]
+    if not any(_reads_whole(store, kernel, store.kernels[p]) for p in inside):
+        return "it broadcasts the result: each element is needed by more than one tile"
+    return ""
+
+
+def _is_elementwise(kernel: Kernel) -> bool:
+    """Whether every loop is parallel and the only result is walked by all of them, one element a point."""
+    nest = kernel.cost.nest
+    if nest is None or kernel.cost.kind is not OpKind.COMPUTE or nest.sweeps > 1:
+        return False
+    if any(loop.kind is not LoopKind.PARALLEL for loop in nest.loops):
+        return False
+    results = [access for access in nest.accesses if access.is_write]
+    return len(results) == 1 and _walk(nest, results[0]) is not None and _is_covering(nest, results[0])
+
+
+def _is_covering(nest: LoopNest, access: Access) -> bool:
+    return {i for i, loop in enumerate(nest.loops) if loop.extent > 1} <= access.loops
+
+
+def _reads_whole(store: Storage, kernel: Kernel, producer: Kernel) -> bool:
+    """Whether the kernel reads some result of the producer at the very index at which it writes its own."""
+    nest = kernel.cost.nest
+    if nest is None:
+        return False
+    written = next(_walk(nest, access) for access in nest.accesses if access.is_write)
+    for access in nest.accesses:
+        if access.is_write or access.tensor >= len(kernel.op.inputs):
+            continue
+        name = kernel.op.inputs[access.tensor]
+        if store.roots.get(name, name) in producer.op.outputs and _walk(nest, access) == written:
+            return True
+    return False
+
+
+def _walk(nest: LoopNest, access: Access) -> tuple[int, ...] | None:
+    """Loops in the order of the operand's dimensions, None where a dimension is not simply one loop."""
+    walked: list[int] = []
+    for axis in access.axes:
+        terms = [term for term in axis.terms if nest.loops[term.loop].extent > 1]
+        if len(terms) > 1 or axis.offset or any(term.stride != 1 for term in terms):
+            return None
+        walked.extend(term.loop for term in terms)
+    return tuple(walked)

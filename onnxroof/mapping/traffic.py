@@ -1,0 +1,208 @@
+"""Bytes of a fusion group over each memory level of a target.
+
+A group is tiled by its anchor, the first operator: the others take the anchor's result element by element. So its
+traffic across a boundary is the anchor's reuse curve at the capacity inside that boundary, without the anchor's
+result where nobody outside wants it, plus every further tensor that enters or leaves, once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxroof.ir.loopnest import LoopNest
+from onnxroof.ir.workload import Workload
+from onnxroof.mapping.array import array_traffic
+from onnxroof.mapping.curve import reuse_curve
+from onnxroof.mapping.footprint import compulsory_bytes
+from onnxroof.mapping.plan import Plan
+from onnxroof.mapping.storage import Kernel, Storage
+from onnxroof.targets.model import Array, MemoryLevel
+
+__all__ = ["GroupShape", "LevelTraffic", "group_shapes", "level_traffic"]
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupShape:
+    """All that matters of a group for time and energy. Equal groups of a model share one: hashable.
+
+    Counts are of one trip.
+
+    Attributes:
+        nest: Loop nest of the anchor, None where it has none.
+        extra_reads: Bytes that enter besides the nest's own compulsory reads: side inputs, scales, cache parts; all
+            reads where there is no nest. Negative where the nest names a tensor twice.
+        extra_writes: Bytes that leave, less the nest's own compulsory writes.
+        macs: MACs by compute type.
+        vector_ops: Vector operations by type.
+        special_ops: Special operations by (name, type).
+        is_known: Whether the work of all its operators is known.
+        repeat: Trips.
+    """
+
+    nest: LoopNest | None
+    extra_reads: int
+    extra_writes: int
+    macs: tuple[tuple[str, int], ...]
+    vector_ops: tuple[tuple[str, int], ...]
+    special_ops: tuple[tuple[tuple[str, str], int], ...]
+    is_known: bool
+    repeat: int
+
+    @property
+    def compulsory_reads(self) -> int:
+        """Bytes that must enter, each distinct element once."""
+        return self.extra_reads + (_nest_bytes(self.nest)[0] if self.nest else 0)
+
+    @property
+    def compulsory_writes(self) -> int:
+        """Bytes that must leave, each distinct element once."""
+        return self.extra_writes + (_nest_bytes(self.nest)[1] if self.nest else 0)
+
+    @property
+    def mac_count(self) -> int:
+        """MACs of all types."""
+        return sum(count for _, count in self.macs)
+
+    @property
+    def vector_count(self) -> int:
+        """Vector operations of all types."""
+        return sum(count for _, count in self.vector_ops)
+
+    @property
+    def special_count(self) -> int:
+        """Special operations of all names and types."""
+        return sum(count for _, count in self.special_ops)
+
+
+def _nest_bytes(nest: LoopNest) -> tuple[int, int]:
+    counts = compulsory_bytes(nest)
+    reads = sum(count for access, count in zip(nest.accesses, counts, strict=True) if not access.is_write)
+    return int(reads), int(sum(counts) - reads)
+
+
+def group_shapes(workload: Workload, store: Storage, plan: Plan) -> tuple[tuple[GroupShape, ...], tuple[int, ...]]:
+    """The distinct shapes of a plan's groups, and for each group the index of its shape."""
+    kernels = {kernel.op.name: i for i, kernel in enumerate(store.kernels)}
+    distinct: dict[GroupShape, int] = {}
+    index = []
+    for group in plan.groups:
+        members = tuple(kernels[name] for name in group.ops)
+        shape = _shape(workload, store, members, group.repeat)
+        index.append(distinct.setdefault(shape, len(distinct)))
+    return tuple(distinct), tuple(index)
+
+
+def _shape(workload: Workload, store: Storage, members: tuple[int, ...], repeat: int) -> GroupShape:
+    inside = set(members)
+    kernels = [store.kernels[m] for m in members]
+    made = {name for kernel in kernels for name in kernel.op.outputs if name}
+    reads: dict[str, int] = {}
+    writes: dict[str, int] = {}
+    for kernel in kernels:
+        for transfer in kernel.cost.reads:
+            name = store.roots.get(transfer.tensor, transfer.tensor)
+            if name not in made:
+                reads[name] = max(reads.get(name, 0), transfer.bytes)
+        for transfer in kernel.cost.writes:
+            name = transfer.tensor
+            if name in store.outputs or not set(store.readers.get(name, ())) <= inside or name not in store.readers:
+                writes[name] = transfer.bytes
+    nest = kernels[0].cost.nest
+    nest_reads, nest_writes = _nest_bytes(nest) if nest else (0, 0)
+    macs, vector, special = _work(workload, kernels)
+    return GroupShape(
+        nest=nest,
+        extra_reads=sum(reads.values()) - nest_reads,
+        extra_writes=sum(writes.values()) - nest_writes,
+        macs=tuple(sorted(macs.items())),
+        vector_ops=tuple(sorted(vector.items())),
+        special_ops=tuple(sorted(special.items())),
+        is_known=all(kernel.cost.work is not None for kernel in kernels),
+        repeat=repeat,
+    )
+
+
+def _work(
+    workload: Workload, kernels: list[Kernel]
+) -> tuple[dict[str, int], dict[str, int], dict[tuple[str, str], int]]:
+    macs: dict[str, int] = {}
+    vector: dict[str, int] = {}
+    special: dict[tuple[str, str], int] = {}
+    for kernel in kernels:
+        work = kernel.cost.work
+        if work is None:
+            continue
+        dtype = kernel.cost.compute_type.name
+        if work.macs:
+            macs[dtype] = macs.get(dtype, 0) + work.macs
+        if work.vector_ops:
+            vector[dtype] = vector.get(dtype, 0) + work.vector_ops
+        for name, count in work.special.items():
+            special[(name, dtype)] = special.get((name, dtype), 0) + count
+    return macs, vector, special
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LevelTraffic:
+    """Traffic of one group shape, one trip; axis L is the levels, outermost first.
+
+    Attributes:
+        read_bytes: (L,) from the level towards the inside.
+        write_bytes: (L,) from the inside into the level.
+        footprint_bytes: (L,) live bytes of one instance; 0 at the outermost level.
+        bypassed: Indices of levels that are too small for any tile.
+        tile: Loop name to tile size at the outermost boundary.
+    """
+
+    read_bytes: FloatArray
+    write_bytes: FloatArray
+    footprint_bytes: FloatArray
+    bypassed: tuple[int, ...]
+    tile: Mapping[str, int]
+
+
+def level_traffic(shape: GroupShape, levels: tuple[MemoryLevel, ...], array: Array | None) -> LevelTraffic:
+    """Traffic over every level: the reuse curve at the capacity of the level inside, each level at its own optimum.
+
+    The innermost level feeds the engine: by the reuse of the engine's array where one is given, else each element
+    once. A level of unknown capacity holds everything. A level too small for any tile is bypassed: what its outer
+    neighbour delivers passes through it.
+
+    Args:
+        shape: Of the group.
+        levels: Outermost first.
+        array: Of the engine that runs the group's MACs, None where there is none.
+    """
+    count = len(levels)
+    reads = np.full(count, float(shape.compulsory_reads))
+    writes = np.full(count, float(shape.compulsory_writes))
+    footprints = np.zeros(count)
+    if shape.nest is None:
+        return LevelTraffic(reads, writes, footprints, (), {})
+    curve = reuse_curve(shape.nest)
+    points = [curve.at(_usable_bytes(level)) for level in levels]
+    tile: Mapping[str, int] = {}
+    for outer in range(count - 1):
+        # A level that holds no tile passes on what the next one inside asks for.
+        point = next((inner for inner in points[outer + 1 :] if inner.fits), curve.ceiling)
+        reads[outer] = point.read_bytes + shape.extra_reads
+        writes[outer] = point.write_bytes + shape.extra_writes
+        tile = tile or point.tile
+    for index in range(1, count):
+        footprints[index] = points[index].footprint_bytes if points[index].fits else 0.0
+    if array is not None and shape.mac_count:
+        array_reads, array_writes = array_traffic(shape.nest, array)
+        reads[-1], writes[-1] = array_reads + shape.extra_reads, array_writes + shape.extra_writes
+    bypassed = tuple(i for i in range(1, count) if not points[i].fits)
+    return LevelTraffic(reads, writes, footprints, bypassed, tile)
+
+
+def _usable_bytes(level: MemoryLevel) -> float:
+    return math.inf if level.capacity is None else level.capacity.value * level.usable

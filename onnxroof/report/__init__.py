@@ -1,0 +1,1 @@
+"""A study to text, HTML, JSON, CSV and Markdown."""

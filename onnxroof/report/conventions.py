@@ -1,0 +1,58 @@
+"""The counting rules behind every figure, in words: the same in the JSON and on the page."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+__all__ = ["CONVENTIONS", "CONVENTION_TITLES", "EXTENSIONS", "LEAST_TIME", "PROVENANCE"]
+
+LEAST_TIME = "the least time of this plan (a bound, not a prediction)"
+
+CONVENTIONS = MappingProxyType(
+    {
+        "mac": "1 MAC = 2 ops (one multiplication and one addition), as accelerators are rated",
+        "ops": "ops = 2 x macs + vector_ops + special_ops; a vector op is one arithmetic, comparison, conversion or "
+        "selection result; a special op is one EXP, DIV, ERF ... and takes the lanes that the target says",
+        "bytes": "a tensor that a node touches counts once, whole, in its storage type; types below a byte are packed",
+        "partial_sums": "a partial sum that leaves a level before it is finished counts as one write and one read",
+        "traffic": "traffic of a level = bytes that it exchanges with the level inside it, summed over instances",
+        "intensity": "operational intensity at a level = ops / traffic of that level",
+        "units": "SI base units: s, J, B, ops/s, ops/J; kB = 1000 B",
+        "state": "cold: inputs, outputs and weights start or end in the outermost level, each needed weight crosses "
+        "at least once; steady: weights that fit on chip stay there between runs",
+        "latency": "latency_s of a plan is " + LEAST_TIME + "; launch overhead included where it is known",
+        "floor": "floor_latency_s and floor_energy_j are what no plan can beat: full utilization, compulsory bytes, "
+        "no launch overhead",
+        "unknown": "null is unknown, never zero, and a sum with an unknown part is unknown; what a target does not "
+        "know takes no time, so that the bound stays a bound",
+    }
+)
+
+CONVENTION_TITLES = MappingProxyType(
+    {
+        "mac": "Multiply-accumulate",
+        "ops": "Operations",
+        "bytes": "Bytes of a node",
+        "partial_sums": "Partial sums",
+        "traffic": "Traffic",
+        "intensity": "Operational intensity",
+        "units": "Units",
+        "state": "State",
+        "latency": "Latency",
+        "floor": "Floor",
+        "unknown": "Unknown",
+    }
+)
+
+PROVENANCE = (
+    "onnxroof implements the dual (throughput and energy) roofline introduced by Verhelst, Benini and Verma "
+    "(IEEE JSSC 60(6), 2025), with our own extensions: "
+)
+
+EXTENSIONS = (
+    "compulsory floors",
+    "reuse curves from loop nests",
+    "fusion groups",
+    "launch overhead and static power",
+    "dots for each memory level",
+)

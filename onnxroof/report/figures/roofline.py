@@ -1,0 +1,302 @@
+"""The throughput roofline and the energy roofline, one under the other over a shared axis of operational intensity.
+
+Throughput: `P = min(peak, bandwidth_l x AI_l)`, one slope a memory level. Energy: `eta = 1 / (e_c + e_l / AI_l)`,
+a smooth curve a level, at half its height where both parts are equal. The idea of two rooflines: Verhelst, Benini and
+Verma, IEEE JSSC 60(6), 2025.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from onnxroof.report.figures.scale import LogScale, spanning
+from onnxroof.report.figures.svg import Svg, element, joined, number
+from onnxroof.report.numbers import count, intensity, quantity
+from onnxroof.report.words import shortened
+
+__all__ = ["MOST_CIRCLES", "Ceiling", "Dot", "Roof", "Rooflines", "rooflines_figure"]
+
+MOST_CIRCLES = 500  # above it a level's dots become one path a size: thousands of elements make a page slow
+
+_WIDTH, _LEFT, _RIGHT = 760.0, 62.0, 744.0
+_THROUGHPUT_TOP, _THROUGHPUT_BOTTOM = 26.0, 296.0
+_STRIP_TOP, _STRIP_HEIGHT = 306.0, 17.0
+_ENERGY_TOP, _ENERGY_BOTTOM = 376.0, 576.0
+_CURVE_POINTS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roof:
+    """One memory level: bandwidth (bytes/s, all instances), J/byte, and its two ridge points (ops/byte)."""
+
+    name: str
+    bandwidth: float | None
+    energy_per_byte: float | None
+    ridge: float | None
+    energy_ridge: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ceiling:
+    """The peak of an engine, ops/s."""
+
+    label: str
+    ops_per_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dot:
+    """One group at one level.
+
+    Attributes:
+        group: Its rank in the page's data.
+        level: Number of the level.
+        intensity: ops/byte there.
+        height: ops/s, or ops/J in the lower chart.
+        share: Of the plan's time, or energy.
+        title: What a pointer that rests on it is told without a script, or "".
+    """
+
+    group: int
+    level: int
+    intensity: float
+    height: float
+    share: float
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rooflines:
+    """What both charts show. `energy_per_op` is in J; None where unknown."""
+
+    name: str
+    roofs: tuple[Roof, ...]
+    peak: Ceiling | None
+    lower_peaks: tuple[Ceiling, ...]
+    energy_per_op: float | None
+    time_dots: tuple[Dot, ...]
+    energy_dots: tuple[Dot, ...]
+
+    @property
+    def has_energy(self) -> bool:
+        """Whether anything is known that the lower chart could show."""
+        return bool(self.energy_dots) or any(self.efficiency(roof, 1.0) for roof in self.roofs)
+
+    def efficiency(self, roof: Roof, at: float) -> float | None:
+        """Height of a level's energy roof at an intensity, ops/J: 1 / (e_c + e_l / AI)."""
+        if self.energy_per_op is None or roof.energy_per_byte is None:
+            return None
+        energy = self.energy_per_op + roof.energy_per_byte / at
+        return 1 / energy if energy > 0 else None
+
+
+def rooflines_figure(chart: Rooflines) -> Svg:
+    """Both charts as one SVG; only the upper one where nothing is known of energy."""
+    x = spanning(_intensities(chart), start=_LEFT, end=_RIGHT)
+    bottom = _ENERGY_BOTTOM if chart.has_energy else _STRIP_TOP + _STRIP_HEIGHT * 2
+    parts = [
+        element("title", f"Throughput and energy roofline of {chart.name}"),
+        _throughput(chart, x),
+        *(_regimes(chart, x, level) for level in range(len(chart.roofs))),
+    ]
+    if chart.has_energy:
+        parts.append(_energy(chart, x))
+    parts.append(_x_axis(x, bottom))
+    return element(
+        "svg",
+        *parts,
+        class_="rooflines",
+        viewBox=f"0 0 {_WIDTH:.0f} {bottom + 46:.0f}",
+        role="img",
+        aria_label=f"Throughput and energy roofline of {chart.name}",
+    )
+
+
+def _throughput(chart: Rooflines, x: LogScale) -> Svg:
+    ceilings = [*([chart.peak] if chart.peak else []), *chart.lower_peaks]
+    heights = [dot.height for dot in chart.time_dots] + [ceiling.ops_per_s for ceiling in ceilings]
+    if not ceilings:
+        heights += [roof.bandwidth * x.high for roof in chart.roofs if roof.bandwidth]
+    y = spanning(heights, start=_THROUGHPUT_BOTTOM, end=_THROUGHPUT_TOP, margin=2.2)
+    top = chart.peak.ops_per_s if chart.peak else y.high
+    parts = [_panel(x, y, "Throughput, ops/s")]
+    parts += [_slope(level, roof, top, x, y) for level, roof in enumerate(chart.roofs) if roof.bandwidth]
+    parts += [_ceiling(ceiling, x, y, "lower") for ceiling in chart.lower_peaks]
+    if chart.peak:
+        parts.append(_ceiling(chart.peak, x, y, "peak"))
+        parts += [
+            _ridge(level, roof.name, (roof.ridge, top), x, y) for level, roof in enumerate(chart.roofs) if roof.ridge
+        ]
+    parts += [_dots(chart.time_dots, level, x, y) for level in range(len(chart.roofs))]
+    return element("g", *parts, class_="throughput", data_unit="ops/s")
+
+
+def _energy(chart: Rooflines, x: LogScale) -> Svg:
+    best = 1 / chart.energy_per_op if chart.energy_per_op else None
+    ridges = [
+        height
+        for roof in chart.roofs
+        if roof.energy_ridge and (height := chart.efficiency(roof, roof.energy_ridge)) is not None
+    ]
+    heights = [dot.height for dot in chart.energy_dots] + ridges + ([best] if best else [])
+    y = spanning(heights, start=_ENERGY_BOTTOM, end=_ENERGY_TOP, margin=2.0)
+    parts = [_panel(x, y, "Energy efficiency, ops/J")]
+    if best:
+        parts.append(_ceiling(Ceiling(label=f"compute alone {quantity(best, 'OP/J')}", ops_per_s=best), x, y, "peak"))
+    for level, roof in enumerate(chart.roofs):
+        parts.append(_curve(chart, level, roof, x, y))
+        if roof.energy_ridge and (height := chart.efficiency(roof, roof.energy_ridge)) is not None:
+            parts.append(_ridge(level, roof.name, (roof.energy_ridge, height), x, y))
+    parts += [_dots(chart.energy_dots, level, x, y) for level in range(len(chart.roofs))]
+    return element("g", *parts, class_="energy", data_unit="ops/J")
+
+
+def _intensities(chart: Rooflines) -> Iterable[float]:
+    yield from (dot.intensity for dot in (*chart.time_dots, *chart.energy_dots))
+    for roof in chart.roofs:
+        yield from (value for value in (roof.ridge, roof.energy_ridge) if value)
+
+
+def _panel(x: LogScale, y: LogScale, title: str) -> Svg:
+    """Frame, grid, labels of the vertical axis, and the title above it."""
+    grid = "".join(f"M{_LEFT:.0f} {number(y(tick))}H{_RIGHT:.0f}" for tick in y.majors(6))
+    grid += "".join(f"M{number(x(tick))} {y.end:.0f}V{y.start:.0f}" for tick in x.majors())
+    fine = "".join(f"M{number(x(tick))} {y.end:.0f}V{y.start:.0f}" for tick in x.minors())
+    labels = [
+        element("text", count(tick), x=_LEFT - 8, y=y(tick) + 4, class_="tick", text_anchor="end")
+        for tick in y.majors(6)
+    ]
+    frame = element("rect", x=_LEFT, y=y.end, width=_RIGHT - _LEFT, height=y.start - y.end, class_="frame")
+    lines = [element("path", d=d, class_=name) for d, name in ((fine, "grid fine"), (grid, "grid")) if d]
+    return joined(frame, *lines, *labels, element("text", title, x=_LEFT, y=y.end - 9, class_="axis-title"))
+
+
+def _x_axis(x: LogScale, top: float) -> Svg:
+    labels = [
+        element("text", intensity(tick), x=x(tick), y=top + 17, class_="tick", text_anchor="middle")
+        for tick in x.majors()
+    ]
+    middle = (_LEFT + _RIGHT) / 2
+    title = "Operational intensity at the memory level, ops/byte"
+    return joined(*labels, element("text", title, x=middle, y=top + 37, class_="axis-title", text_anchor="middle"))
+
+
+def _slope(level: int, roof: Roof, top: float, x: LogScale, y: LogScale) -> Svg:
+    """`bandwidth x intensity` from where it enters the chart to its ridge, with its name along it."""
+    bandwidth = roof.bandwidth or 0.0
+    first, last = max(x.low, y.low / bandwidth), min(x.high, top / bandwidth)
+    if first >= last:
+        return Svg("")
+    d = f"M{number(x(first))} {number(y(first * bandwidth))}L{number(x(last))} {number(y(last * bandwidth))}"
+    parts = [element("path", d=d, class_="roof")]
+    across, up = x(last) - x(first), y(first * bandwidth) - y(last * bandwidth)
+    if math.hypot(across, up) > 120:
+        left, angle = x(first) + 8, math.degrees(math.atan2(-up, across))
+        base = y(first * bandwidth) - 8 * up / across - 6
+        label = f"{shortened(roof.name, 14)} {quantity(bandwidth, 'B/s')}"
+        turn = f"rotate({number(angle)} {number(left)} {number(base)})"
+        parts.append(element("text", label, x=left, y=base, class_="roof-label", transform=turn))
+    return element("g", *parts, class_=f"s{level % 6}", data_level=level)
+
+
+def _curve(chart: Rooflines, level: int, roof: Roof, x: LogScale, y: LogScale) -> Svg:
+    """A level's energy roof, sampled evenly over the axis, from where it enters the chart."""
+    ratio = x.high / x.low
+    points = []
+    for step in range(_CURVE_POINTS + 1):
+        at = x.low * ratio ** (step / _CURVE_POINTS)
+        height = chart.efficiency(roof, at)
+        if height is not None and y.low <= height <= y.high:
+            points.append(f"{number(x(at))} {number(y(height))}")
+    if len(points) < 2:
+        return Svg("")
+    path = element("path", d="M" + "L".join(points), class_="roof")
+    return element("g", path, class_=f"s{level % 6}", data_level=level)
+
+
+def _ceiling(ceiling: Ceiling, x: LogScale, y: LogScale, name: str) -> Svg:
+    height = y(ceiling.ops_per_s)
+    line = element("path", d=f"M{_LEFT:.0f} {number(height)}H{_RIGHT:.0f}", class_=f"ceiling {name}")
+    label = element(
+        "text", ceiling.label, x=_RIGHT - 6, y=height - 6, class_=f"ceiling-label {name}", text_anchor="end"
+    )
+    return joined(line, label)
+
+
+def _ridge(level: int, name: str, point: tuple[float, float], x: LogScale, y: LogScale) -> Svg:
+    """The ridge point, a diamond with a line down to the axis."""
+    at, height = point
+    cx, cy = number(x(at)), number(y(height))
+    line = element("path", d=f"M{cx} {cy}V{y.start:.0f}", class_="ridge-line")
+    title = element("title", f"ridge point of {shortened(name, 40)}: {intensity(at)} ops/byte")
+    diamond = element("path", title, d=f"M{cx} {cy}m0 -5l5 5l-5 5l-5 -5z", class_="ridge")
+    return element("g", line, diamond, class_=f"s{level % 6}", data_level=level)
+
+
+def _regimes(chart: Rooflines, x: LogScale, level: int) -> Svg:
+    """Two bands between the charts: what limits time and what takes energy, left and right of a level's ridges."""
+    roof = chart.roofs[level]
+    rows = (
+        ("time", roof.ridge, "memory-bound", "compute-bound"),
+        ("energy", roof.energy_ridge, "memory energy leads", "compute energy leads"),
+    )
+    parts: list[Svg] = []
+    for row, (what, ridge, left_words, right_words) in enumerate(rows):
+        if ridge is None:
+            continue
+        top = _STRIP_TOP + row * _STRIP_HEIGHT
+        split = min(max(x(ridge), _LEFT), _RIGHT)
+        parts.append(element("text", what, x=_LEFT - 8, y=top + 12, class_="tick", text_anchor="end"))
+        for start, end, words, side in ((_LEFT, split, left_words, "memory"), (split, _RIGHT, right_words, "compute")):
+            if end - start < 1:
+                continue
+            parts.append(
+                element("rect", x=start, y=top, width=end - start, height=_STRIP_HEIGHT - 3, class_=f"regime {side}")
+            )
+            if end - start > 7.0 * len(words):
+                middle = (start + end) / 2
+                parts.append(
+                    element("text", words, x=middle, y=top + 10.6, class_="regime-label", text_anchor="middle")
+                )
+    hidden = "" if level == 0 else " unselected"
+    return element("g", *parts, class_=f"regimes s{level % 6}{hidden}", data_level=level) if parts else Svg("")
+
+
+def _dots(dots: Sequence[Dot], level: int, x: LogScale, y: LogScale) -> Svg:
+    """A level's dots; groups that share a point are one dot, as large as their shares together."""
+    places: dict[tuple[str, str], list[Dot]] = {}
+    for dot in dots:
+        if dot.level == level:
+            places.setdefault((number(x(dot.intensity)), number(y(dot.height))), []).append(dot)
+    if not places:
+        return Svg("")
+    ordered = sorted(places.items(), key=lambda place: -_radius(place[1]))  # small dots lie on top of large ones
+    draw = _circles if len(ordered) <= MOST_CIRCLES else _paths
+    faint = "" if level == 0 else " unselected"
+    return element("g", *draw(ordered), class_=f"dots s{level % 6}{faint}", data_level=level)
+
+
+def _circles(places: Sequence[tuple[tuple[str, str], list[Dot]]]) -> Iterable[Svg]:
+    for (cx, cy), dots in places:
+        title = [element("title", dots[0].title)] if dots[0].title else []
+        others = len(dots) - 1 or None
+        yield element("circle", *title, cx=cx, cy=cy, r=_radius(dots), data_g=dots[0].group, data_more=others)
+
+
+def _paths(places: Sequence[tuple[tuple[str, str], list[Dot]]]) -> Iterable[Svg]:
+    """Each size as one path of zero-length strokes with round ends."""
+    sizes: dict[int, list[tuple[tuple[str, str], list[Dot]]]] = {}
+    for place in places:
+        sizes.setdefault(round(2 * _radius(place[1])), []).append(place)
+    for size, members in sizes.items():
+        d = "".join(f"M{cx} {cy}h0" for (cx, cy), _ in members)
+        groups = " ".join(str(dots[0].group) for _, dots in members)
+        others = " ".join(str(len(dots) - 1) for _, dots in members)
+        yield element("path", d=d, class_="many", stroke_width=size, data_g=groups, data_more=others)
+
+
+def _radius(dots: Sequence[Dot]) -> float:
+    """Area by share of time or energy, but never too small to see nor so large that it hides the chart."""
+    return min(max(24 * math.sqrt(sum(dot.share for dot in dots)), 2.5), 15.0)

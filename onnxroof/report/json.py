@@ -1,0 +1,246 @@
+"""The result as JSON, `schema_version` "1": a contract that scripts of users depend on.
+
+Keys are added, never renamed. Unknown is null, never 0; a number that is not finite is unknown.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from onnxroof import __version__
+from onnxroof.mapping.plan import Decision
+from onnxroof.report.conventions import CONVENTIONS
+from onnxroof.roofline.result import GroupResult, LevelResult, PlanResult, TargetResult
+from onnxroof.study.result import Analysis, Failure, ModelResult, NodeResult, Totals, Unresolved
+from onnxroof.targets.model import Source
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Document",
+    "Json",
+    "decision_document",
+    "envelope",
+    "failure_document",
+    "group_document",
+    "model_document",
+    "plan_document",
+    "target_document",
+    "to_json",
+]
+
+SCHEMA_VERSION = "1"
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+Document: TypeAlias = dict[str, Json]
+
+
+def to_json(analysis: Analysis) -> str:
+    """The whole analysis as JSON text, ASCII, indented by one blank, ending in a newline."""
+    models: list[Json] = [
+        failure_document(entry) if isinstance(entry, Failure) else _whole_model(entry, has_targets=analysis.has_targets)
+        for entry in analysis.models
+    ]
+    return json.dumps(envelope(analysis, models), indent=1, allow_nan=False) + "\n"
+
+
+def envelope(analysis: Analysis, models: list[Json]) -> Document:
+    """What stands around the models."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "tool": {"name": "onnxroof", "version": __version__},
+        "conventions": dict(CONVENTIONS),
+        "objective": analysis.objective,
+        "fusion": analysis.fusion,
+        "models": models,
+    }
+
+
+def failure_document(failure: Failure) -> Document:
+    """A model that could not be answered, in its place."""
+    diagnostics: list[Json] = [
+        {"where": fault.where, "message": fault.message, "hint": fault.hint} for fault in failure.error.diagnostics
+    ]
+    return {"name": failure.name, "error": {"message": str(failure.error), "diagnostics": diagnostics}}
+
+
+def model_document(model: ModelResult) -> Document:
+    """What is said of a model before its nodes and targets."""
+    return {
+        "name": model.name,
+        "producer": model.producer,
+        "ir_version": model.ir_version,
+        "opsets": dict(model.opsets),
+        "dims": {dim.name: {"value": dim.value, "source": dim.source} for dim in model.dims},
+        "coverage": {
+            "nodes": model.nodes_total,
+            "costed": model.nodes_costed,
+            "shaped": model.nodes_shaped,
+            "fraction": model.coverage,
+            "unresolved": [_unresolved(node) for node in model.unresolved],
+            "not_modelled": [_unresolved(node) for node in model.not_modelled],
+        },
+        "parameters": {"count": model.parameter_count, "bytes": model.parameter_bytes},
+        "peak_activation_bytes": model.peak_activation_bytes,
+        "totals": _counts(model.totals),
+        "notes": list(model.notes),
+    }
+
+
+def target_document(result: TargetResult, plans: list[Json]) -> Document:
+    """One target with the plans given."""
+    return {
+        "target": result.target.id,
+        "name": result.target.name,
+        "vendor": result.target.vendor,
+        "class": result.target.klass,
+        "levels": [_level(level) for level in result.levels],
+        "fits": result.fits,
+        "memory_needed_bytes": result.memory_needed_bytes,
+        "floor_latency_s": _number(result.floor_latency_s),
+        "floor_energy_j": _number(result.floor_energy_j),
+        "floor_bound": result.floor_bound,
+        "peak_ops_per_s": _number(result.peak_ops_per_s),
+        "peak_engine": result.peak_engine,
+        "peak_type": result.peak_type,
+        "energy_j_per_op": _number(result.energy_j_per_op),
+        "unknown": list(result.unknown),
+        "estimated": list(result.estimated),
+        "sources": [_source(source) for source in result.sources],
+        "best_plan": result.best_plan,
+        "plans": plans,
+    }
+
+
+def plan_document(plan: PlanResult) -> Document:
+    """The figures of a plan, without its groups and decisions."""
+    return {
+        "fusion": plan.fusion,
+        "latency_s": _number(plan.latency_s),
+        "energy_j": _number(plan.energy_j),
+        "ops_per_s": _number(plan.ops_per_s),
+        "ops_per_j": _number(plan.ops_per_j),
+        "traffic_bytes": _numbers(plan.traffic_bytes),
+        "peak_footprint_bytes": _numbers(plan.peak_footprint_bytes),
+        "assumed_precision": plan.assumed_precision,
+        "expected_latency_s": _number(plan.expected_latency_s),
+    }
+
+
+def group_document(group: GroupResult) -> Document:
+    """One fusion group."""
+    return {
+        "id": group.id,
+        "nodes": list(group.nodes),
+        "op_types": list(group.op_types),
+        "repeat": group.repeat,
+        "macs": group.macs,
+        "vector_ops": group.vector_ops,
+        "special_ops": group.special_ops,
+        "ops": group.ops,
+        "latency_s": _number(group.latency_s),
+        "energy_j": _number(group.energy_j),
+        "traffic_bytes": _numbers(group.traffic_bytes),
+        "intensity_ops_per_byte": _numbers(group.intensity_ops_per_byte),
+        "time_bound": group.time_bound,
+        "energy_bound": group.energy_bound,
+        "time_terms_s": _numbers(group.time_terms_s),
+        "energy_terms_j": _numbers(group.energy_terms_j),
+        "spatial_utilization": _number(group.spatial_utilization),
+        "temporal_utilization": _number(group.temporal_utilization),
+        "footprint_bytes": _numbers(group.footprint_bytes),
+        "tile": dict(group.tile),
+    }
+
+
+def decision_document(decision: Decision) -> Document:
+    """One choice with its reason."""
+    return {
+        "subject": decision.subject,
+        "action": decision.action,
+        "reason": decision.reason,
+        "figures": _numbers(decision.figures),
+    }
+
+
+def _whole_model(model: ModelResult, *, has_targets: bool) -> Document:
+    document = model_document(model)
+    document["nodes"] = [_node(node) for node in model.nodes]
+    if has_targets:
+        document["targets"] = [
+            target_document(result, [_whole_plan(plan) for plan in result.plans]) for result in model.targets
+        ]
+    return document
+
+
+def _whole_plan(plan: PlanResult) -> Document:
+    document = plan_document(plan)
+    document["groups"] = [group_document(group) for group in plan.groups]
+    document["decisions"] = [decision_document(decision) for decision in plan.decisions]
+    return document
+
+
+def _node(node: NodeResult) -> Document:
+    outputs: list[Json] = [
+        {"name": output.name, "dtype": output.dtype, "shape": None if output.shape is None else list(output.shape)}
+        for output in node.outputs
+    ]
+    return {
+        "name": node.name,
+        "op_type": node.op_type,
+        "domain": node.domain,
+        "scope": node.scope,
+        "kind": node.kind.value,
+        "repeat": node.repeat,
+        **_counts(node),
+        "compute_type": node.compute_type,
+        "outputs": outputs,
+    }
+
+
+def _counts(counts: NodeResult | Totals) -> Document:
+    return {
+        "macs": counts.macs,
+        "vector_ops": counts.vector_ops,
+        "special_ops": counts.special_ops,
+        "read_bytes": counts.read_bytes,
+        "weight_bytes": counts.weight_bytes,
+        "write_bytes": counts.write_bytes,
+    }
+
+
+def _unresolved(node: Unresolved) -> Document:
+    return {"node": node.node, "op_type": node.op_type, "domain": node.domain, "reason": node.reason}
+
+
+def _level(level: LevelResult) -> Document:
+    return {
+        "name": level.name,
+        "capacity_bytes": _number(level.capacity_bytes),
+        "instances": level.instances,
+        "bandwidth_bytes_per_s": _number(level.bandwidth_bytes_per_s),
+        "energy_j_per_byte": _number(level.energy_j_per_byte),
+        "ridge_ops_per_byte": _number(level.ridge_ops_per_byte),
+        "energy_ridge_ops_per_byte": _number(level.energy_ridge_ops_per_byte),
+    }
+
+
+def _source(source: Source) -> Document:
+    return {
+        "key": source.key,
+        "title": source.title,
+        "kind": source.kind,
+        "retrieved": source.retrieved.isoformat() if source.retrieved else None,
+        "derived_from": source.derived_from,
+    }
+
+
+def _number(value: float | None) -> float | None:
+    """The number itself, an int staying an int; null where it is not finite, which JSON cannot say."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _numbers(values: Mapping[str, float] | Mapping[str, float | None]) -> Document:
+    return {name: _number(value) for name, value in values.items()}

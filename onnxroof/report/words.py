@@ -1,0 +1,90 @@
+"""How names and bounds are said: names of a hostile file made harmless to a reader, bounds as words."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+__all__ = ["bound_words", "comma_list", "counted", "fusion_words", "number_word", "share_words", "shortened", "shown"]
+
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_FRACTIONS = (
+    (0.995, "all"),
+    (0.90, "nine tenths"),
+    (0.73, "three quarters"),
+    (0.64, "two thirds"),
+    (0.48, "half"),
+    (0.32, "a third"),
+    (0.24, "a quarter"),
+)
+_BOUNDS = {"launch": "launch overhead", "static": "static power", "compute": "compute", "": "unknown"}
+_FUSIONS = {
+    "none": "no fusion",
+    "epilogue": "epilogue fusion",
+    "depth-first": "depth-first fusion",
+    "auto": "the least of all groupings",
+}
+
+
+def shown(name: str) -> str:
+    """A name with control, direction and other invisible characters spelled out, so that it shows what it is.
+
+    Escaping for HTML, Markdown or a terminal's markup is the business of the writer.
+    """
+    if name.isprintable():
+        return name
+    return "".join(
+        char if unicodedata.category(char) not in _INVISIBLE else char.encode("unicode_escape").decode()
+        for char in name
+    )
+
+
+def shortened(name: str, length: int) -> str:
+    """A shown name of at most `length` characters; of a long one the end is kept, where the difference lies."""
+    name = shown(name)
+    if len(name) <= length:
+        return name
+    head = max((length - 1) // 3, 1)
+    return f"{name[:head]}…{name[len(name) - (length - 1 - head) :]}"
+
+
+def bound_words(bound: str) -> str:
+    """`memory:dram` as "dram bandwidth", `compute:matrix` as "matrix compute"; "" is "unknown"."""
+    kind, _, name = bound.partition(":")
+    if not name:
+        return _BOUNDS.get(bound, bound)
+    return f"{shown(name)} {'bandwidth' if kind == 'memory' else kind}"
+
+
+def fusion_words(fusion: str) -> str:
+    """A fusion policy as words."""
+    return _FUSIONS.get(fusion, fusion)
+
+
+def share_words(fraction: float) -> str:
+    """A share as words where it is close to a simple one, else as "12 %"."""
+    for least, words in _FRACTIONS:
+        if fraction >= least and (fraction < least + 0.04 or least > 0.99):
+            return f"{'about ' if least < 0.99 else ''}{words}"
+    return f"{fraction * 100:.0f} %"
+
+
+def number_word(value: int) -> str:
+    """Numbers up to twelve as words."""
+    return _NUMBERS[value] if value < len(_NUMBERS) else str(value)
+
+
+def counted(value: int, noun: str) -> str:
+    """A number with its noun: "1 node", "3 nodes"."""
+    return f"{value} {noun}" if value == 1 else f"{value} {noun}s"
+
+
+def comma_list(items: Iterable[str], most: int = 0) -> str:
+    """Items joined as "a, b and c"; after `most` items (0: all) the number of the others."""
+    parts: Sequence[str] = list(items)
+    if most and len(parts) > most:
+        parts = [*parts[:most], f"{len(parts) - most} more"]
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"

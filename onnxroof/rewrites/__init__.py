@@ -1,0 +1,1 @@
+"""Workload to workload, for any target."""

@@ -1,0 +1,385 @@
+"""A planned model on a target: times, energies and bounds of every group and plan.
+
+Time is a maximum, energy a sum. The time of a group is the maximum over the engines (kinds of work on one engine add
+up) and over the memory levels that overlap with compute, plus the levels that do not, plus the launch overhead.
+What a target does not know takes no time and is listed; an unknown energy makes the energy unknown.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import overload
+
+from onnxroof.dtypes import DType
+from onnxroof.mapping.array import spatial_utilization
+from onnxroof.mapping.plan import Decision, Group
+from onnxroof.mapping.planned import PlannedModel, ShapedPlan
+from onnxroof.mapping.traffic import GroupShape, level_traffic
+from onnxroof.roofline.floor import floor
+from onnxroof.roofline.knowledge import Knowledge
+from onnxroof.roofline.model import energy_ridge_ops_per_byte, overlapped_time_s, ridge_ops_per_byte
+from onnxroof.roofline.rates import DEFAULT_SPECIAL_LANES, Rate, Resolution, resolve
+from onnxroof.roofline.result import GroupResult, LevelResult, PlanResult, TargetResult
+from onnxroof.roofline.terms import (
+    bandwidth_bytes_per_s,
+    level_energy_terms,
+    level_time_s,
+    mean_energy_j_per_byte,
+)
+from onnxroof.targets.model import Array, Target
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    model: PlannedModel,
+    target: Target,
+    *,
+    objective: str = "latency",
+    assumed_precision: str | None = None,
+    tf32: bool = True,
+) -> TargetResult:
+    """Holds a model against a target.
+
+    Args:
+        model: Planned; where the target lacks its types, already converted.
+        target: The target.
+        objective: latency | energy | edp, by which the best plan is named.
+        assumed_precision: Type that the model was converted to for this target, None for none.
+        tf32: Whether FLOAT contractions may use TF32.
+    """
+    evaluation = _Evaluation(model, target, tf32)
+    plans = tuple(evaluation.plan(shaped, assumed_precision) for shaped in model.plans)
+    least = floor(model.border, target, tf32=tf32)
+    rate = evaluation.dominant_rate()
+    needed = model.parameter_bytes + (model.peak_activation_bytes or 0)
+    knowledge = evaluation.knowledge
+    return TargetResult(
+        target=target,
+        levels=tuple(_level(target, index, rate) for index in range(len(target.levels))),
+        peak_ops_per_s=rate.ops_per_s if rate else None,
+        peak_engine=rate.engine.name if rate else "",
+        peak_type=rate.peak.input.name if rate else "",
+        energy_j_per_op=rate.energy_j_per_op if rate else None,
+        fits=_fits(target, needed, is_known=model.peak_activation_bytes is not None),
+        memory_needed_bytes=needed,
+        floor_latency_s=least.latency_s,
+        floor_energy_j=least.energy_j,
+        floor_bound=least.bound,
+        unknown=knowledge.unknown,
+        estimated=knowledge.estimated,
+        sources=knowledge.sources,
+        best_plan=_best(plans, objective),
+        plans=plans,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Figures:
+    """What all groups of one shape share; all trips."""
+
+    latency_s: float | None
+    energy_j: float | None
+    expected_s: float | None
+    traffic_bytes: Mapping[str, float]
+    intensity: Mapping[str, float | None]
+    time_bound: str
+    energy_bound: str
+    time_terms_s: Mapping[str, float]
+    energy_terms_j: Mapping[str, float]
+    spatial: float | None
+    temporal: float | None
+    footprint_bytes: Mapping[str, float]
+    tile: Mapping[str, int]
+    macs: int | None
+    vector_ops: int | None
+    special_ops: int | None
+    ops: int | None
+    bypassed: tuple[str, ...]
+
+
+@dataclass(slots=True, eq=False)
+class _Evaluation:
+    model: PlannedModel
+    target: Target
+    tf32: bool
+    knowledge: Knowledge = field(init=False)
+    _figures: dict[GroupShape, _Figures] = field(default_factory=dict)
+    _rates: dict[tuple[str, str], Resolution] = field(default_factory=dict)
+    _substituted: dict[tuple[str, str], Decision] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.knowledge = Knowledge(self.target)
+
+    def dominant_rate(self) -> Rate | None:
+        """Where the type with the most MACs runs, or with the most vector work for a model without MACs."""
+        work = self.model.border.work
+        for kind, count in (
+            ("mac", {t: w.macs for t, w in work.items()}),
+            ("vector", {t: w.vector_ops for t, w in work.items()}),
+        ):
+            if any(count.values()):
+                return self._rate(kind, max(count, key=lambda dtype: count[dtype]))
+        return None
+
+    def plan(self, shaped: ShapedPlan, assumed_precision: str | None) -> PlanResult:
+        """One plan, summed over its groups."""
+        figures = [self._shape(shape) for shape in shaped.shapes]
+        per_group = [figures[i] for i in shaped.index]
+        latency_s = _total([f.latency_s for f in per_group])
+        dynamic_j = _total([f.energy_j for f in per_group])
+        ops = _total([f.ops for f in per_group])
+        names = [level.name for level in self.target.levels]
+        decisions = (*self._substituted.values(), *self._bypasses(per_group), *shaped.plan.decisions)
+        return PlanResult(
+            fusion=shaped.plan.fusion,
+            latency_s=latency_s,
+            energy_j=dynamic_j,
+            ops_per_s=ops / latency_s if ops is not None and latency_s else None,
+            ops_per_j=ops / dynamic_j if ops is not None and dynamic_j else None,
+            traffic_bytes={name: math.fsum(f.traffic_bytes[name] for f in per_group) for name in names},
+            peak_footprint_bytes={
+                name: max((f.footprint_bytes[name] for f in per_group), default=0.0) for name in names[1:]
+            },
+            assumed_precision=assumed_precision,
+            expected_latency_s=_total([f.expected_s for f in per_group]) if self.target.efficiency else None,
+            groups=_Groups(self.model, shaped.plan.groups, per_group),
+            decisions=decisions,
+        )
+
+    def _shape(self, shape: GroupShape) -> _Figures:
+        if shape not in self._figures:
+            self._figures[shape] = self._evaluate(shape)
+        return self._figures[shape]
+
+    def _evaluate(self, shape: GroupShape) -> _Figures:
+        levels = self.target.levels
+        engines, energies, spatial, array = self._compute(shape)
+        traffic = level_traffic(shape, levels, array)
+        repeat = shape.repeat
+        reads, writes = (traffic.read_bytes * repeat).tolist(), (traffic.write_bytes * repeat).tolist()
+        terms = {f"compute:{name}": time for name, time in engines.items()}
+        serial: dict[str, float] = {}
+        for index, level in enumerate(levels):
+            time = level_time_s(level, reads[index], writes[index])
+            self.knowledge.need_level_time(index)
+            if time is not None:
+                (terms if level.overlaps else serial)[f"memory:{level.name}"] = time
+        self.knowledge.need("chip.launch_overhead", self.target.launch_overhead)
+        launch_s = self.target.launch_overhead.value * repeat if self.target.launch_overhead else 0.0
+        time_s = overlapped_time_s(list(terms.values()), list(serial.values())) + launch_s
+        everything = {**terms, **serial, **({"launch": launch_s} if launch_s else {})}
+        energy_terms = self._energy(energies, reads, writes, time_s)
+        is_known = shape.is_known
+        ops = 2 * shape.mac_count + shape.vector_count + shape.special_count
+        totals = [read + written for read, written in zip(reads, writes, strict=True)]
+        names = [level.name for level in levels]
+        mac_time = max((time for name, time in engines.items()), default=0.0)
+        return _Figures(
+            latency_s=time_s if is_known else None,
+            energy_j=math.fsum(energy_terms.values()) if energy_terms is not None and is_known else None,
+            expected_s=self._expected(terms, serial, launch_s) if is_known else None,
+            traffic_bytes=dict(zip(names, totals, strict=True)),
+            intensity={
+                name: ops * repeat / total if is_known and total > 0 else None
+                for name, total in zip(names, totals, strict=True)
+            },
+            time_bound=max(everything, key=lambda name: everything[name]) if any(everything.values()) else "",
+            energy_bound=_energy_bound(energy_terms) if energy_terms and is_known else "",
+            time_terms_s=everything,
+            energy_terms_j=energy_terms if energy_terms is not None and is_known else {},
+            spatial=spatial,
+            temporal=mac_time / time_s if time_s > 0 else None,
+            footprint_bytes=dict(zip(names[1:], traffic.footprint_bytes[1:].tolist(), strict=True)),
+            tile=traffic.tile,
+            macs=shape.mac_count * repeat if is_known else None,
+            vector_ops=shape.vector_count * repeat if is_known else None,
+            special_ops=shape.special_count * repeat if is_known else None,
+            ops=ops * repeat if is_known else None,
+            bypassed=tuple(names[i] for i in traffic.bypassed),
+        )
+
+    def _compute(self, shape: GroupShape) -> tuple[dict[str, float], list[float | None], float | None, Array | None]:
+        """Time by engine and energy of each part of the work; utilization and array of the engine with the MACs."""
+        engines: dict[str, float] = {}
+        energies: list[float | None] = []
+        spatial: float | None = 1.0 if shape.mac_count else None
+        array: Array | None = None
+        parts: list[tuple[str, str, str, int]] = [("mac", dtype, "", 2 * count) for dtype, count in shape.macs]
+        parts += [("vector", dtype, "", count) for dtype, count in shape.vector_ops]
+        parts += [("special", dtype, name, count) for (name, dtype), count in shape.special_ops]
+        for kind, dtype, name, count in parts:
+            rate = self._rate(kind, dtype)
+            if rate is None:
+                energies.append(None)
+                continue
+            lanes = float(count * shape.repeat)
+            if name:
+                lanes *= rate.special_lanes(name)
+                self.knowledge.need_special(rate, name, DEFAULT_SPECIAL_LANES)
+            used = 1.0
+            if kind == "mac" and rate.engine.array is not None and shape.nest is not None:
+                used = spatial = spatial_utilization(shape.nest, rate.engine.array)
+                array = rate.engine.array
+            if rate.ops_per_s:
+                engines[rate.engine.name] = engines.get(rate.engine.name, 0.0) + lanes / (rate.ops_per_s * used)
+            energies.append(None if rate.energy_j_per_op is None else lanes * rate.energy_j_per_op)
+        return engines, energies, spatial, array
+
+    def _energy(
+        self, parts: list[float | None], reads: Sequence[float], writes: Sequence[float], time_s: float
+    ) -> dict[str, float] | None:
+        levels = level_energy_terms(self.target.levels, reads, writes)
+        for index in range(len(self.target.levels)):
+            self.knowledge.need_level_energy(index)
+        self.knowledge.need("chip.static_power", self.target.static_power)
+        known = [part for part in parts if part is not None]
+        if levels is None or len(known) < len(parts):
+            return None
+        terms = {"compute": math.fsum(known), **levels}
+        if self.target.static_power is not None:
+            terms["static"] = self.target.static_power.value * time_s
+        return terms
+
+    def _expected(self, terms: Mapping[str, float], serial: Mapping[str, float], launch_s: float) -> float:
+        """The time with each term stretched by the measured efficiency of its engine or level."""
+
+        def stretched(part: Mapping[str, float]) -> list[float]:
+            found = []
+            for name, time in part.items():
+                measured = self.target.efficiency.get(name.split(":", 1)[1])
+                found.append(time / measured.value if measured is not None else time)
+            return found
+
+        return overlapped_time_s(stretched(terms), stretched(serial)) + launch_s
+
+    def _rate(self, kind: str, dtype: str) -> Rate | None:
+        key = (kind, dtype)
+        if key not in self._rates:
+            self._rates[key] = resolve(self.target, kind, DType[dtype], tf32=self.tf32)
+            rate = self._rates[key].rate
+            self.knowledge.need_rate(kind, dtype, rate)
+            if rate is not None and not rate.is_exact:
+                self._substituted[key] = Decision(
+                    subject=f"{kind} work in {dtype}",
+                    action="substituted",
+                    reason=f"the target lists no {dtype} for it: it runs as {rate.peak.input.name} on {rate.engine.name}",
+                )
+        return self._rates[key].rate
+
+    def _bypasses(self, figures: Sequence[_Figures]) -> Iterator[Decision]:
+        counts: dict[str, int] = {}
+        for figure in figures:
+            for name in figure.bypassed:
+                counts[name] = counts.get(name, 0) + 1
+        for name, count in counts.items():
+            yield Decision(
+                subject=name,
+                action="bypassed",
+                reason=f"no tile of {count} of {len(figures)} groups fits: what the level outside delivers passes through",
+                figures={"groups": float(count)},
+            )
+
+
+class _Groups(Sequence[GroupResult]):
+    """Groups of a plan, each made when it is looked at: most studies look at a few of many thousands."""
+
+    def __init__(self, model: PlannedModel, groups: Sequence[Group], figures: Sequence[_Figures]) -> None:
+        self._types = {kernel.op.name: kernel.op.op_type for kernel in model.store.kernels}
+        self._groups = groups
+        self._figures = figures
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    @overload
+    def __getitem__(self, index: int) -> GroupResult: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[GroupResult]: ...
+
+    def __getitem__(self, index: int | slice) -> GroupResult | Sequence[GroupResult]:
+        if isinstance(index, slice):
+            return [self._result(i) for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        return self._result(index)
+
+    def _result(self, index: int) -> GroupResult:
+        group, figures = self._groups[index], self._figures[index]
+        return GroupResult(
+            id=group.id,
+            nodes=group.ops,
+            op_types=tuple(self._types[name] for name in group.ops),
+            repeat=group.repeat,
+            macs=figures.macs,
+            vector_ops=figures.vector_ops,
+            special_ops=figures.special_ops,
+            ops=figures.ops,
+            latency_s=figures.latency_s,
+            energy_j=figures.energy_j,
+            traffic_bytes=figures.traffic_bytes,
+            intensity_ops_per_byte=figures.intensity,
+            time_bound=figures.time_bound,
+            energy_bound=figures.energy_bound,
+            time_terms_s=figures.time_terms_s,
+            energy_terms_j=figures.energy_terms_j,
+            spatial_utilization=figures.spatial,
+            temporal_utilization=figures.temporal,
+            footprint_bytes=figures.footprint_bytes,
+            tile=figures.tile,
+        )
+
+
+def _total(parts: Sequence[float | None]) -> float | None:
+    """The sum; None as soon as one part is unknown."""
+    known = [part for part in parts if part is not None]
+    return math.fsum(known) if len(known) == len(parts) else None
+
+
+def _energy_bound(terms: Mapping[str, float]) -> str:
+    return max(terms, key=lambda name: terms[name]) if any(terms.values()) else ""
+
+
+def _best(plans: Sequence[PlanResult], objective: str) -> str:
+    """The plan that is least in the objective, by outermost traffic where that is unknown; the simpler one in a tie."""
+
+    def key(plan: PlanResult) -> float | None:
+        if objective == "latency":
+            return plan.latency_s
+        if objective == "energy":
+            return plan.energy_j
+        return None if plan.latency_s is None or plan.energy_j is None else plan.latency_s * plan.energy_j
+
+    if all(key(plan) is not None for plan in plans):
+        return min(plans, key=lambda plan: key(plan) or 0.0).fusion
+    return min(plans, key=lambda plan: next(iter(plan.traffic_bytes.values()), 0.0)).fusion
+
+
+def _fits(target: Target, needed_bytes: int, *, is_known: bool) -> bool | None:
+    outermost = target.levels[0]
+    if outermost.capacity is None:
+        return None
+    room = outermost.capacity.value * outermost.instances
+    if needed_bytes > room:
+        return False
+    return True if is_known else None
+
+
+def _level(target: Target, index: int, rate: Rate | None) -> LevelResult:
+    level = target.levels[index]
+    bandwidth = bandwidth_bytes_per_s(level)
+    energy = mean_energy_j_per_byte(level)
+    peak = rate.ops_per_s if rate else None
+    compute = rate.energy_j_per_op if rate else None
+    return LevelResult(
+        name=level.name,
+        capacity_bytes=None if level.capacity is None else level.capacity.value,
+        instances=level.instances,
+        bandwidth_bytes_per_s=bandwidth,
+        energy_j_per_byte=energy,
+        ridge_ops_per_byte=ridge_ops_per_byte(peak, bandwidth * level.instances) if peak and bandwidth else None,
+        energy_ridge_ops_per_byte=energy_ridge_ops_per_byte(compute, energy) if compute and energy is not None else None,
+    )

@@ -1,0 +1,66 @@
+"""Time and energy of bytes at the levels of a target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from onnxroof.targets.model import MemoryLevel, Quantity
+
+__all__ = ["bandwidth_bytes_per_s", "level_energy_terms", "level_time_s", "mean_energy_j_per_byte"]
+
+
+def level_time_s(level: MemoryLevel, read_bytes: float, write_bytes: float) -> float | None:
+    """Time of bytes over a level's port, all instances at once: None where no bandwidth is known.
+
+    One port serves reads and writes in turn; separate ports work side by side.
+    """
+    if level.shares_port:
+        bandwidth = level.read_bandwidth
+        return None if bandwidth is None else (read_bytes + write_bytes) / (bandwidth.value * level.instances)
+    times = [
+        count / (bandwidth.value * level.instances)
+        for count, bandwidth in ((read_bytes, level.read_bandwidth), (write_bytes, level.write_bandwidth))
+        if bandwidth is not None
+    ]
+    return max(times, default=None)
+
+
+def level_energy_terms(
+    levels: Sequence[MemoryLevel], read_bytes: Sequence[float], write_bytes: Sequence[float]
+) -> dict[str, float] | None:
+    """Energy of the traffic by level; None where an energy that is needed is not known.
+
+    Each crossing is priced at the outer level and as a write or read of the inner one: bytes that level l sends inside
+    are read there and written one level further in.
+
+    Args:
+        levels: Outermost first.
+        read_bytes: (L,) from each level towards the inside.
+        write_bytes: (L,) from the inside into each level.
+    """
+    terms: dict[str, float] = {}
+    for index, level in enumerate(levels):
+        reads, writes = read_bytes[index], write_bytes[index]
+        if index:
+            reads, writes = reads + write_bytes[index - 1], writes + read_bytes[index - 1]
+        energy = 0.0
+        for count, price in ((reads, level.read_energy), (writes, level.write_energy)):
+            if count <= 0:
+                continue
+            if price is None:
+                return None
+            energy += count * price.value
+        terms[f"memory:{level.name}"] = energy
+    return terms
+
+
+def bandwidth_bytes_per_s(level: MemoryLevel) -> float | None:
+    """Bandwidth of one instance: of the shared port, or of the wider of the two."""
+    known = [q.value for q in (level.read_bandwidth, level.write_bandwidth) if q is not None]
+    return max(known, default=None)
+
+
+def mean_energy_j_per_byte(level: MemoryLevel) -> float | None:
+    """Mean of read and write energy, or the one that is known."""
+    known: list[Quantity] = [q for q in (level.read_energy, level.write_energy) if q is not None]
+    return sum(q.value for q in known) / len(known) if known else None

@@ -1,0 +1,46 @@
+"""A model file to a workload with quantization absorbed: where the frontend meets the costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from onnxroof.costs.registry import Registry, standard_registry
+from onnxroof.costs.table import op_cost
+from onnxroof.frontend.load import load_workload
+from onnxroof.ir.op import Op
+from onnxroof.ir.tensor import Tensor
+from onnxroof.ir.workload import Workload
+from onnxroof.rewrites.quantization import absorb_quantization
+
+__all__ = ["load"]
+
+
+def load(path: str | Path, *, dims: Mapping[str, int] | None = None) -> Workload:
+    """Reads a model without its weights.
+
+    Args:
+        path: Of the ONNX file; data files beside it are never opened and may be absent.
+        dims: Values of named dimensions; the others get defaults, listed in `Workload.dims`.
+
+    Raises:
+        ModelError: The file is not a sound model, or the dimensions contradict it.
+        UsageError: A dimension is negative.
+    """
+    return absorb_quantization(load_workload(Path(path), dict(dims or {}), _branch_work))
+
+
+@cache
+def _registry() -> Registry:
+    return standard_registry()
+
+
+def _branch_work(ops: Sequence[Op], tensors: Mapping[str, Tensor]) -> float:
+    """MACs of a branch, other operations far behind them: the larger decides which branch of an If is counted."""
+    total = 0.0
+    for op in ops:
+        work = op_cost(op, tensors, _registry()).work
+        if work is not None:
+            total += op.repeat * (work.macs + 1e-9 * (work.vector_ops + work.special_ops))
+    return total

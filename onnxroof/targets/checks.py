@@ -1,0 +1,129 @@
+"""Which faults of a target file can no single key show?
+
+These checks look at the raw tables, not at validated ones, so that they also speak of a file that has other faults;
+what is not shaped as it should be they pass over, since the schema reports it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+
+from onnxroof.dtypes import DType
+from onnxroof.targets.faults import Fault
+from onnxroof.targets.toml_lines import KeyPath
+
+__all__ = ["cross_checks"]
+
+
+def cross_checks(raw: Mapping[str, object], file_stem: str | None) -> Iterator[Fault]:
+    """All faults that lie between keys.
+
+    Args:
+        raw: The file as `tomllib` gives it.
+        file_stem: The name that the id must equal; None where any word will do.
+    """
+    if file_stem is not None and isinstance(raw.get("id"), str) and raw["id"] != file_stem:
+        yield Fault(path=("id",), message=f"expected the name of the file, `{file_stem}`, found `{raw['id']}`")
+    yield from _sources(raw)
+    yield from _engines(raw)
+    yield from _memories(raw)
+    yield from _efficiencies(raw)
+
+
+def _sources(raw: Mapping[str, object]) -> Iterator[Fault]:
+    sources = raw.get("sources")
+    if not isinstance(sources, Mapping):
+        return
+    for key, source in sources.items():
+        if isinstance(source, Mapping) and source.get("kind") == "derived" and not source.get("from"):
+            yield Fault(path=("sources", key, "from"), message="a derived source says what it was derived from")
+    for path, quantity in _quantities(raw, ()):
+        key = quantity.get("source")
+        if isinstance(key, str) and key not in sources:
+            hint = _meant(key, sources) or "the sources are " + ", ".join(f"`{name}`" for name in sources)
+            yield Fault(path=(*path, "source"), message=f"`{key}` is not defined under [sources]", hint=hint)
+
+
+def _quantities(node: object, path: KeyPath) -> Iterator[tuple[KeyPath, Mapping[str, object]]]:
+    """Every inline table that names a source, with its path."""
+    if isinstance(node, Mapping):
+        if "source" in node:
+            yield path, node
+            return
+        for key, child in node.items():
+            if path or key != "sources":  # a source may be called `source`
+                yield from _quantities(child, (*path, key))
+    elif isinstance(node, list):
+        for index, child in enumerate(node):
+            yield from _quantities(child, (*path, index))
+
+
+def _engines(raw: Mapping[str, object]) -> Iterator[Fault]:
+    yield from _repeated(raw, "engine", "name")
+    for index, engine in _tables(raw.get("engine")):
+        seen: dict[tuple[str, str], int] = {}
+        for number, peak in _tables(engine.get("peak")):
+            types = _types(peak)
+            if types in seen:
+                first = f"engine[{index}].peak[{seen[types]}]"
+                message = f"`{types[0]}` into `{types[1]}` has a peak already, {first}"
+                yield Fault(path=("engine", index, "peak", number, "input"), message=message)
+            seen.setdefault(types, number)
+
+
+def _types(peak: Mapping[str, object]) -> tuple[str, str]:
+    """Input and accumulator of a peak, the usual accumulator where none is given."""
+    name = str(peak.get("input"))
+    usual = DType[name].accumulator.name if name in DType.__members__ else ""
+    return name, str(peak.get("accumulate", usual))
+
+
+def _memories(raw: Mapping[str, object]) -> Iterator[Fault]:
+    yield from _repeated(raw, "memory", "level")
+    chip = raw.get("chip")
+    has_cores = isinstance(chip, Mapping) and "cores" in chip
+    for index, memory in _tables(raw.get("memory")):
+        for quantity in ("bandwidth", "energy"):
+            parts = [key for key in (f"read_{quantity}", f"write_{quantity}") if key in memory]
+            if quantity in memory and parts:
+                message = f"expected either `{quantity}` or read and write apart, found `{quantity}` and `{parts[0]}`"
+                yield Fault(path=("memory", index, quantity), message=message)
+        if memory.get("scope") == "core" and not has_cores:
+            message = "expected `chip.cores` beside the scope `core`, found none"
+            yield Fault(path=("memory", index, "scope"), message=message, hint="say how many cores the chip has")
+
+
+def _efficiencies(raw: Mapping[str, object]) -> Iterator[Fault]:
+    efficiencies = raw.get("efficiency")
+    if not isinstance(efficiencies, Mapping):
+        return
+    names = [engine.get("name") for _, engine in _tables(raw.get("engine"))]
+    names += [memory.get("level") for _, memory in _tables(raw.get("memory"))]
+    known = list(dict.fromkeys(name for name in names if isinstance(name, str)))
+    for key in efficiencies:
+        if key not in known:
+            hint = _meant(key, known) or "they are " + ", ".join(f"`{name}`" for name in known)
+            yield Fault(path=("efficiency", key), message="expected the name of an engine or a level", hint=hint)
+
+
+def _repeated(raw: Mapping[str, object], array: str, key: str) -> Iterator[Fault]:
+    first: dict[str, int] = {}
+    for index, table in _tables(raw.get(array)):
+        name = table.get(key)
+        if not isinstance(name, str):
+            continue
+        if name in first:
+            message = f"expected a name of its own, found `{name}` again, as {array}[{first[name]}]"
+            yield Fault(path=(array, index, key), message=message)
+        first.setdefault(name, index)
+
+
+def _tables(node: object) -> Iterator[tuple[int, Mapping[str, object]]]:
+    if isinstance(node, list):
+        yield from ((index, table) for index, table in enumerate(node) if isinstance(table, Mapping))
+
+
+def _meant(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean `{close[0]}`?" if close else ""

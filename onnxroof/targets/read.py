@@ -1,0 +1,178 @@
+"""How does a target file become a `Target`, and how are all of its faults told at once?"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from onnxroof.dtypes import DType
+from onnxroof.errors import TargetError
+from onnxroof.targets.checks import cross_checks
+from onnxroof.targets.faults import diagnostics, schema_faults
+from onnxroof.targets.model import Array, Engine, MemoryLevel, Peak, Quantity, Source, Sparsity, Target
+from onnxroof.targets.schema import EngineTable, MemoryTable, QuantityTable, TargetTable
+from onnxroof.units import UNITS, parse
+
+__all__ = ["read_target", "read_target_text"]
+
+_MAX_BYTES = 2**20  # a target file is a few kilobytes; anything larger is something else
+_BYTE_ORDER_MARK = "\ufeff"  # some editors put it before UTF-8
+
+
+def read_target(path: Path) -> Target:
+    """The target that a file describes.
+
+    The id must equal the file's name where the file lies in a folder named `hwdb`.
+
+    Raises:
+        TargetError: With every fault of the file, by line.
+    """
+    where = str(path)
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise TargetError.at(where, f"cannot read the target file: {reason}") from None
+    if len(data) > _MAX_BYTES:
+        raise TargetError.at(where, f"expected a target file, found more than {_MAX_BYTES} bytes")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise TargetError.at(f"{where}:{line}", "expected UTF-8 text, found other bytes") from None
+    file_stem = path.stem if path.resolve().parent.name == "hwdb" else None
+    return read_target_text(text, path=where, file_stem=file_stem)
+
+
+def read_target_text(text: str, path: str, file_stem: str | None = None) -> Target:
+    """The target that a text describes.
+
+    Args:
+        text: TOML.
+        path: What diagnostics call the text.
+        file_stem: The name that the id must equal; None where any word will do.
+
+    Raises:
+        TargetError: With every fault of the text, by line.
+    """
+    raw = _parsed(text, path)
+    faults = list(cross_checks(raw, file_stem))
+    table = None
+    try:
+        table = TargetTable.model_validate(raw)
+    except ValidationError as error:
+        faults += schema_faults(error)
+    if table is None or faults:
+        raise TargetError(*diagnostics(faults, text.removeprefix(_BYTE_ORDER_MARK), path))
+    return _target(table, path)
+
+
+def _parsed(text: str, path: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text.removeprefix(_BYTE_ORDER_MARK))
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        at = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", message)
+        if at is None:
+            raise TargetError.at(f"{path}:1", f"not TOML: {message}") from None
+        line = int(at[1]) if at[1] else max(1, len(text.splitlines()))
+        raise TargetError.at(f"{path}:{line}", f"not TOML: {message[: at.start()]}") from None
+    except (ValueError, RecursionError):
+        # Python limits the digits of an integer and the depth of calls; tomllib lets both through.
+        raise TargetError.at(f"{path}:1", "not a target file: a number is too long or tables nest too deep") from None
+
+
+def _target(table: TargetTable, path: str) -> Target:
+    sources = {
+        key: Source(
+            key=key,
+            title=source.title,
+            kind=source.kind,
+            retrieved=source.retrieved,
+            derived_from=source.derived_from,
+            url=source.url,
+        )
+        for key, source in table.sources.items()
+    }
+    chip = table.chip
+    return Target(
+        id=table.id,
+        name=table.name,
+        klass=table.class_,
+        vendor=table.vendor or "",
+        released=table.released,
+        fusion=table.fusion,
+        fused_attention=table.fused_attention,
+        engines=tuple(_engine(engine, sources) for engine in table.engine),
+        levels=tuple(_level(memory, chip.cores, sources) for memory in table.memory),
+        sources=sources,
+        cores=chip.cores,
+        clock=_quantity(chip.clock, sources),
+        process=_quantity(chip.process, sources),
+        area=_quantity(chip.area, sources),
+        static_power=_quantity(chip.static_power, sources),
+        power_cap=_quantity(chip.power_cap, sources),
+        launch_overhead=_quantity(chip.launch_overhead, sources),
+        efficiency={
+            name: quantity
+            for name, entry in table.efficiency.items()
+            if (quantity := _quantity(entry, sources)) is not None
+        },
+        path=path,
+    )
+
+
+def _engine(engine: EngineTable, sources: Mapping[str, Source]) -> Engine:
+    array, sparsity = engine.array, engine.sparsity
+    return Engine(
+        name=engine.name,
+        runs=frozenset(engine.runs),
+        peaks=tuple(
+            Peak(
+                input=DType[peak.input],
+                accumulate=DType[peak.accumulate] if peak.accumulate else DType[peak.input].accumulator,
+                rate=_quantity(peak.rate, sources),
+                energy=_quantity(peak.energy, sources),
+            )
+            for peak in engine.peak
+        ),
+        array=Array(m=array.m, n=array.n, k=array.k) if array else None,
+        sparsity=Sparsity(pattern=sparsity.pattern, operand=sparsity.operand, speedup=sparsity.speedup)
+        if sparsity
+        else None,
+        special_cost=dict(engine.special_cost),
+    )
+
+
+def _level(memory: MemoryTable, cores: int, sources: Mapping[str, Source]) -> MemoryLevel:
+    return MemoryLevel(
+        name=memory.level,
+        capacity=_quantity(memory.capacity, sources),
+        read_bandwidth=_quantity(memory.bandwidth or memory.read_bandwidth, sources),
+        write_bandwidth=_quantity(memory.bandwidth or memory.write_bandwidth, sources),
+        shares_port=memory.read_bandwidth is None and memory.write_bandwidth is None,
+        read_energy=_quantity(memory.energy or memory.read_energy, sources),
+        write_energy=_quantity(memory.energy or memory.write_energy, sources),
+        scope=memory.scope,
+        instances=cores if memory.scope == "core" else 1,
+        overlaps=memory.overlap,
+        usable=memory.usable,
+        keeps=frozenset(memory.keeps),
+    )
+
+
+def _quantity(entry: QuantityTable | None, sources: Mapping[str, Source]) -> Quantity | None:
+    if entry is None:
+        return None
+    return Quantity(
+        value=parse(entry.value, entry.unit, UNITS[entry.unit].dimension),
+        text=f"{entry.value:.15g} {entry.unit}" if entry.unit != "1" else f"{entry.value:.15g}",
+        source=sources[entry.source],
+        where=entry.where,
+    )

@@ -1,0 +1,292 @@
+"""Which keys does a target file have, and what may stand in each?
+
+One pydantic class for each table of the file; what a single key cannot show (a source that is not defined, two
+levels of one name) is in `onnxroof.targets.checks`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from onnxroof.dtypes import DType, Kind
+from onnxroof.units import Dimension, UnitError, parse
+
+__all__ = [
+    "ArrayTable",
+    "ChipTable",
+    "EngineTable",
+    "MemoryTable",
+    "PeakTable",
+    "QuantityTable",
+    "SourceTable",
+    "SparsityTable",
+    "Table",
+    "TargetTable",
+]
+
+FAULT = "fault"
+"""Type of the errors that this module raises itself; their context holds message and hint."""
+
+_COMMON_TYPES = {
+    "FP64": "DOUBLE",
+    "FP32": "FLOAT",
+    "F32": "FLOAT",
+    "FLOAT32": "FLOAT",
+    "SINGLE": "FLOAT",
+    "FP16": "FLOAT16",
+    "F16": "FLOAT16",
+    "HALF": "FLOAT16",
+    "BF16": "BFLOAT16",
+    "FP8": "FLOAT8E4M3FN",
+    "E4M3": "FLOAT8E4M3FN",
+    "E5M2": "FLOAT8E5M2",
+    "FP4": "FLOAT4E2M1",
+}
+
+
+def _fault(message: str, hint: str = "") -> PydanticCustomError:
+    return PydanticCustomError(FAULT, "{message}", {"message": message, "hint": hint})
+
+
+def _type_name(name: str) -> str:
+    if name in DType.__members__ and DType[name].kind in (Kind.FLOAT, Kind.INTEGER):
+        return name
+    names = [dtype.name for dtype in DType if dtype.kind in (Kind.FLOAT, Kind.INTEGER)]
+    close = difflib.get_close_matches(name.upper(), names, n=1)
+    meant = _COMMON_TYPES.get(name.upper()) or (close[0] if close else "")
+    hint = f"write `{meant}`" if meant else "the types are " + ", ".join(names)
+    raise _fault(f"expected a numeric type in ONNX spelling, found `{name}`", hint)
+
+
+def _version(number: int) -> int:
+    if number != 1:
+        raise _fault(f"expected 1, the only version of the format, found `{number}`")
+    return number
+
+
+class _UnitOf:
+    """Validates that a unit measures what its key asks for."""
+
+    def __init__(self, dimension: Dimension) -> None:
+        self.dimension = dimension
+
+    def __call__(self, unit: str) -> str:
+        try:
+            parse(1, unit, self.dimension)
+        except UnitError as error:
+            raise _fault(error.message, error.hint) from None
+        return unit
+
+
+Word = Annotated[str, Field(pattern=r"^[^\s\p{Cc}]([^\p{Cc}]*[^\s\p{Cc}])?$")]  # shown as it is: no control characters
+Remark = Annotated[str, Field(pattern=r"^\P{Cc}*$")]
+TypeName = Annotated[str, AfterValidator(_type_name)]
+Extent = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+
+
+class Table(BaseModel):
+    """A table of the file: exact types, no other keys."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class QuantityTable(Table):
+    """A number with its unit and its source; `where` says where in the source."""
+
+    value: NotNegative
+    unit: str
+    source: str
+    where: Remark = ""
+
+
+class Capacity(QuantityTable):
+    """Bytes."""
+
+    value: Positive
+    unit: Annotated[str, AfterValidator(_UnitOf(Dimension.CAPACITY))]
+
+
+class Bandwidth(QuantityTable):
+    """Bytes per second."""
+
+    value: Positive
+    unit: Annotated[str, AfterValidator(_UnitOf(Dimension.BANDWIDTH))]
+
+
+class Rate(QuantityTable):
+    """Operations per second."""
+
+    value: Positive
+    unit: Annotated[str, AfterValidator(_UnitOf(Dimension.RATE))]
+
+
+class OperationEnergy(QuantityTable):
+    """Energy of one operation."""
+
+    unit: Annotated[str, AfterValidator(_UnitOf(Dimension.OPERATION_ENERGY))]
+
+
+class ByteEnergy(QuantityTable):
+    """Energy of one byte that is read or written."""
+
+    unit: Annotated[str, AfterValidator(_UnitOf(Dimension.BYTE_ENERGY))]
+
+
+class Power(QuantityTable):
+    """Watts."""
+
+    unit: Annotated[str, AfterValidator(_UnitOf(Dimension.POWER))]
+
+
+class PowerCap(Power):
+    """Watts, more than none."""
+
+    value: Positive
+
+
+class Time(QuantityTable):
+    """Seconds."""
+
+    unit: Annotated[str, AfterValidator(_UnitOf(Dimension.TIME))]
+
+
+class Frequency(QuantityTable):
+    """Hertz."""
+
+    value: Positive
+    unit: Annotated[str, AfterValidator(_UnitOf(Dimension.FREQUENCY))]
+
+
+class Length(QuantityTable):
+    """Metres."""
+
+    value: Positive
+    unit: Annotated[str, AfterValidator(_UnitOf(Dimension.LENGTH))]
+
+
+class Area(QuantityTable):
+    """Square metres."""
+
+    value: Positive
+    unit: Annotated[str, AfterValidator(_UnitOf(Dimension.AREA))]
+
+
+class Efficiency(QuantityTable):
+    """A measured fraction of a peak."""
+
+    value: Fraction
+    unit: Annotated[str, AfterValidator(_UnitOf(Dimension.RATIO))]
+
+
+class SourceTable(Table):
+    """`[sources.KEY]`: a document, a measurement, a calculation."""
+
+    title: Word
+    kind: Literal["vendor", "measured", "derived", "estimate", "recalled", "default"]
+    retrieved: datetime.date | None = None
+    url: Remark = ""
+    derived_from: Remark = Field(default="", alias="from")
+
+
+class ChipTable(Table):
+    """`[chip]`: what belongs to the whole chip."""
+
+    process: Length | None = None
+    area: Area | None = None
+    clock: Frequency | None = None
+    cores: Extent = 1
+    static_power: Power | None = None
+    power_cap: PowerCap | None = None
+    launch_overhead: Time | None = None
+
+
+class ArrayTable(Table):
+    """`array` of an engine: how far one core unrolls a contraction in space."""
+
+    m: Extent
+    n: Extent
+    k: Extent
+
+
+class SparsityTable(Table):
+    """`sparsity` of an engine: structured zeros that it skips."""
+
+    pattern: Word
+    operand: Literal["weight", "activation", "both"]
+    speedup: Annotated[float, Field(ge=1, allow_inf_nan=False)]
+
+
+class PeakTable(Table):
+    """`[[engine.peak]]`: the dense peak for one type."""
+
+    input: TypeName
+    accumulate: TypeName | None = None
+    rate: Rate | None = None
+    energy: OperationEnergy | None = None
+
+
+class EngineTable(Table):
+    """`[[engine]]`: compute units of one class."""
+
+    name: Word
+    runs: Annotated[list[Literal["mac", "vector", "special"]], Field(min_length=1)]
+    peak: list[PeakTable] = []
+    array: ArrayTable | None = None
+    sparsity: SparsityTable | None = None
+    special_cost: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], Positive] = {}
+
+
+class MemoryTable(Table):
+    """`[[memory]]`: one level, of which the file lists the outermost first."""
+
+    level: Word
+    capacity: Capacity | None = None
+    bandwidth: Bandwidth | None = None
+    read_bandwidth: Bandwidth | None = None
+    write_bandwidth: Bandwidth | None = None
+    energy: ByteEnergy | None = None
+    read_energy: ByteEnergy | None = None
+    write_energy: ByteEnergy | None = None
+    scope: Literal["device", "core"] = "device"
+    overlap: bool = True
+    usable: Fraction = 1.0
+    keeps: list[Literal["activation", "weight"]] = ["activation", "weight"]
+
+
+class TargetTable(Table):
+    """The file."""
+
+    schema_: Annotated[int, AfterValidator(_version)] = Field(alias="schema")
+    id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    name: Word
+    vendor: Word | None = None
+    class_: Literal[
+        "datacenter GPU",
+        "datacenter NPU",
+        "desktop GPU",
+        "CPU",
+        "edge GPU",
+        "edge NPU",
+        "client NPU",
+        "mobile NPU",
+        "MCU",
+        "MCU NPU",
+        "in-memory compute",
+        "academic",
+    ] = Field(alias="class")
+    released: datetime.date | None = None
+    fusion: Literal["none", "epilogue", "depth-first"] = "epilogue"
+    fused_attention: bool = False
+    sources: Annotated[dict[str, SourceTable], Field(min_length=1)]
+    chip: ChipTable = ChipTable()
+    engine: Annotated[list[EngineTable], Field(min_length=1)]
+    memory: Annotated[list[MemoryTable], Field(min_length=1)]
+    efficiency: dict[str, Efficiency] = {}

@@ -1,0 +1,118 @@
+"""`onnxroof targets`: what goes to stdout, what to stderr, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from onnxroof.cli.targets import targets
+from onnxroof.errors import TargetError
+from onnxroof.targets.catalog import target_ids
+
+EXAMPLE = Path(__file__).parents[2] / "data" / "example-npu-16.toml"
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(targets, arguments, catch_exceptions=False)
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_list_json() -> None:
+    code, out, err = run("list", "--format", "json")
+    assert (code, err) == (0, "")
+    entries = json.loads(out)
+    assert [entry["id"] for entry in entries] == list(target_ids())
+    assert all(set(entry) == {"id", "name", "vendor", "class"} for entry in entries)
+
+
+def test_list_text_has_a_line_for_each_target() -> None:
+    _, out, _ = run("list")
+    lines = out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == list(target_ids())
+
+
+def test_show_json_in_si() -> None:
+    code, out, err = run("show", str(EXAMPLE), "--format", "json")
+    assert (code, err) == (0, "")
+    shown = json.loads(out)
+    assert (shown["id"], shown["class"], shown["chip"]["cores"]) == ("example-npu-16", "edge NPU", 4)
+    assert shown["engines"][0]["peaks"][0]["rate"] == {
+        "value": 8.192e12,
+        "text": "8.192 TOP/s",
+        "source": "sheet",
+        "where": None,
+    }
+    ridges = {(level["name"], r["engine"], r["input"]): r for level in shown["levels"] for r in level["ridges"]}
+    ridge = ridges["dram", "matrix", "INT8"]
+    assert ridge["ridge_ops_per_byte"] == pytest.approx(120.47, rel=1e-4)  # 8.192e12 OP/s / 68e9 B/s
+    assert ridge["energy_ridge_ops_per_byte"] == pytest.approx(200)  # 5 pJ/bit x 8 / 0.2 pJ/OP
+    # One instance of rf has 2 TB/s, four have 8: 8.192e12 / 8e12.
+    assert ridges["rf", "matrix", "INT8"]["ridge_ops_per_byte"] == pytest.approx(1.024)
+    assert shown["unknown"] == []
+
+
+def test_show_json_says_unknown_as_null() -> None:
+    shown = json.loads(run("show", "hailo-8", "--format", "json")[1])
+    sram = shown["levels"][-1]
+    assert (sram["capacity"], sram["read_bandwidth"]) == (None, None)
+    assert all(ridge["ridge_ops_per_byte"] is None for ridge in sram["ridges"])
+    assert "memory[sram].capacity" in shown["unknown"]
+
+
+@pytest.mark.parametrize("target_id", target_ids())
+def test_show_text_holds_every_name(target_id: str) -> None:
+    code, out, err = run("show", target_id)
+    shown = json.loads(run("show", target_id, "--format", "json")[1])
+    assert (code, err) == (0, "")
+    for row in (*shown["engines"], *shown["levels"]):
+        assert row["name"] in out
+    assert all(source["key"] in out and source["kind"] in out for source in shown["sources"])
+    folded = "".join(out.split())
+    assert all(key in folded for key in shown["unknown"])
+
+
+def test_show_of_an_unknown_target_is_an_error_for_the_entry_point() -> None:
+    with pytest.raises(TargetError, match="no target is called `nonesuch`"):
+        run("show", "nonesuch")
+
+
+def test_check_of_clean_files_prints_nothing() -> None:
+    code, out, err = run("check", str(EXAMPLE), str(EXAMPLE))
+    assert (code, out, err) == (0, "", "2 files, no faults\n")
+
+
+def test_check_prints_every_fault_of_every_file(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.toml", tmp_path / "second.toml"
+    text = EXAMPLE.read_text()
+    rate_line = text.splitlines().index('rate = { value = 8.192, unit = "TOP/s", source = "sheet" }') + 1
+    first.write_text(
+        text.replace('8.192, unit = "TOP/s"', '8.192, unit = "TOPS"').replace("schema = 1 ", "schema = 7 ")
+    )
+    second.write_text("id = \n")
+    code, out, err = run("check", str(first), str(EXAMPLE), str(second))
+    schema_line = next(n for n, line in enumerate(text.splitlines(), 1) if line.startswith("schema"))
+    assert out.splitlines() == [
+        f"{first}:{schema_line}: schema: expected 1, the only version of the format, found `7`",
+        f"{first}:{rate_line}: engine[0].peak[0].rate.unit: "
+        "unknown unit `TOPS`, expected a compute rate (write `TOP/s`)",
+        f"{second}:1: not TOML: Invalid value",
+    ]
+    assert (code, err) == (2, "3 files, 3 faults\n")
+
+
+def test_check_of_a_missing_file(tmp_path: Path) -> None:
+    code, out, _ = run("check", str(tmp_path / "none.toml"))
+    assert code == 2
+    assert out == f"{tmp_path / 'none.toml'}: cannot read the target file: No such file or directory\n"
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = ("rich", "pydantic", "numpy", "onnx", "networkx", "tomllib")
+    code = f"import sys, onnxroof.cli.targets; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
