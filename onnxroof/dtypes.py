@@ -51,6 +51,8 @@ class DType(enum.Enum):
     FLOAT8E8M0 = (24, 8, Kind.FLOAT)
     UINT2 = (25, 2, Kind.INTEGER)
     INT2 = (26, 2, Kind.INTEGER)
+    FLOAT6E2M3 = (27, 6, Kind.FLOAT)
+    FLOAT6E3M2 = (28, 6, Kind.FLOAT)
     TF32 = (-1, 32, Kind.FLOAT)
 
     @property

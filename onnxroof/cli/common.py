@@ -29,7 +29,12 @@ def model_arguments(function: Command) -> Command:
     for decorator in (
         click.option("--strict", is_flag=True, help="Exit 1 if anything is guessed or unknown."),
         click.option(
-            "-d", "--dim", "dims", multiple=True, metavar="NAME=INT", help="Value of a named dimension. May be repeated."
+            "-d",
+            "--dim",
+            "dims",
+            multiple=True,
+            metavar="NAME=INT",
+            help="Value of a named dimension. May be repeated.",
         ),
         click.argument("models", nargs=-1, required=True, metavar="MODEL..."),
     ):
@@ -64,7 +69,9 @@ def parse_dims(texts: tuple[str, ...]) -> dict[str, int]:
         except ValueError:
             number = -1
         if not name or number < 0:
-            faults.append(UsageError.at(f"-d {text}", "expected NAME=INT with a number of 0 or more", "e.g. `-d batch=8`"))
+            faults.append(
+                UsageError.at(f"-d {text}", "expected NAME=INT with a number of 0 or more", "e.g. `-d batch=8`")
+            )
         elif found.get(name, number) != number:
             faults.append(UsageError.at(f"-d {text}", f"`{name}` was already given as {found[name]}"))
         found[name] = number

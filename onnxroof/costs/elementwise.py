@@ -195,7 +195,7 @@ def bias_split_gelu(ctx: CostContext) -> OpCost:
     return ctx.compute((_GELU + steps(3)).times(ctx.output(0).elements))
 
 
-@cost("Sum", "Max", "Min", "Mean", "BiasAdd")
+@cost("Sum", "Max", "Min", "Mean")
 def variadic(ctx: CostContext) -> OpCost:
     """One op less than there are operands for each output element; Mean adds 1 DIV."""
     operands = len(ctx.op.inputs)

@@ -1,27 +1,30 @@
-"""Values for named dimensions: what the user gave, what the model's own expressions say, and printed defaults.
+"""Values for named dimensions: what the user gave, what the model implies, and printed defaults.
 
 A dimension that has no name of its own (-1, "?", empty) is called `INPUT.AXIS` and is never taken to equal another.
 """
 
 from __future__ import annotations
 
-import ast
-import operator
+import enum
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-__all__ = ["DEFAULTS", "Bound", "DimClass", "InputDims", "bind_dims", "evaluate_dim"]
+from onnxroof.frontend.expressions import evaluate_dim, names_of
+
+__all__ = ["DEFAULTS", "Bound", "DimClass", "InputDims", "Settled", "bind_dims", "is_placeholder"]
 
 _PLACEHOLDERS = frozenset({"", "?", "None", "none", "null", "-1"})
 _UNNAMED = re.compile(r"(unk__|unknown|dyn|dim)_*\d+")
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
-# Names that say nothing of their meaning: torch's s70, u3; tf2onnx's unk__12; generated Dim_0.
-_MUTE = re.compile(r"(s|u|unk__|unknown_*|dim_*|d|p2o\.DynamicDimension\.|DynamicDimension\.?)\d+", re.IGNORECASE)
-_FUNCTIONS = frozenset({"floor", "ceiling", "max", "min", "Max", "Min", "Mod"})
+# Names that say nothing of their meaning: torch's s70, u3 and x_dynamic_axes_1; tf2onnx's unk__12; generated Dim_0.
+_MUTE = re.compile(
+    r"(s|u|unk__|unknown_*|dim_*|d|p2o\.DynamicDimension\.|DynamicDimension\.?|.*_dynamic_axes_)\d+", re.IGNORECASE
+)
 
 
-class DimClass:
+class DimClass(enum.Enum):
     """The classes of dimensions that have a default."""
 
     BATCH = "batch"
@@ -30,19 +33,29 @@ class DimClass:
     IMAGE = "image"
 
 
-DEFAULTS: Mapping[str, int] = {DimClass.BATCH: 1, DimClass.SEQUENCE: 128, DimClass.PAST: 0, DimClass.IMAGE: 224}
+DEFAULTS: Mapping[DimClass, int] = {
+    DimClass.BATCH: 1,
+    DimClass.SEQUENCE: 128,
+    DimClass.PAST: 0,
+    DimClass.IMAGE: 224,
+}
 
-_BY_NAME: tuple[tuple[str, str], ...] = (
+_BY_NAME: tuple[tuple[str, DimClass], ...] = (
+    (r"batch|^bs$|^b$|^n$|^(num|n)_(images|imgs|crops|videos|prompts)", DimClass.BATCH),
     (r"past|cache|history|kv_?len", DimClass.PAST),
-    (r"batch|^bs$|^b$|^n$", DimClass.BATCH),
     (r"height|width|^h$|^w$|image|img|rows|cols", DimClass.IMAGE),
     (r"seq|len|token|time|frame|step|sample|^s$|^t$|^l$", DimClass.SEQUENCE),
 )
 
+Settled = tuple[int, str]  # (value, source)
+
 
 @dataclass(frozen=True, slots=True)
 class InputDims:
-    """One input of the model: its name, whether it holds floats, and its dimensions as the file writes them."""
+    """One input of the model: its name, whether it holds floats, and its dimensions as the file writes them.
+
+    A dimension is an extent, a label, or None where the file gives neither (or one that is not positive).
+    """
 
     name: str
     is_float: bool
@@ -56,94 +69,180 @@ class Bound:
     Attributes:
         shapes: Extents by input name.
         values: Value of every name, expressions included.
-        sources: "given" or "default" by name.
+        sources: "given", "model" or "default" by name.
+        classes: Class by name.
+        readers: Names of the inputs that have the dimension, by its name.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
     values: Mapping[str, int]
     sources: Mapping[str, str]
+    classes: Mapping[str, DimClass]
+    readers: Mapping[str, frozenset[str]]
 
 
-def bind_dims(inputs: Sequence[InputDims], given: Mapping[str, int], solved: Mapping[str, int]) -> Bound:
+def bind_dims(inputs: Sequence[InputDims], given: Mapping[str, int], settled: Mapping[str, Settled]) -> Bound:
     """Extents of all inputs.
 
     Args:
         inputs: The model's inputs.
         given: Values by name from the user; names that the model lacks are ignored here.
-        solved: Values that the graph implies, which stand in for defaults.
+        settled: Values with their sources that stand in for the default of their class.
     """
-    counts: dict[str, int] = {}
-    for source in inputs:
-        for extent in source.dims:
-            if isinstance(extent, str):
-                counts[extent] = counts.get(extent, 0) + 1
-    values: dict[str, int] = {}
-    sources: dict[str, str] = {}
+    return _Binding(inputs, given, settled).bound()
 
-    def settle(name: str, kind: str) -> int:
-        if name not in values:
-            if name in given:
-                values[name], sources[name] = given[name], "given"
-            elif name in solved:
-                values[name], sources[name] = solved[name], "model"
-            else:
-                values[name], sources[name] = DEFAULTS[kind], "default"
-        return values[name]
 
-    # A dimension that stands alone says more of its class than one in a sum: `past` before `past + sequence`.
-    for source in inputs:
-        for axis, extent in enumerate(source.dims):
-            if isinstance(extent, str) and _is_own_name(extent, counts):
-                settle(extent, _class_of(extent, source, axis))
-    shapes: dict[str, tuple[int, ...]] = {}
-    for source in inputs:
-        extents = []
-        for axis, extent in enumerate(source.dims):
-            if isinstance(extent, int) and extent >= 0:
-                extents.append(extent)
-                continue
-            label = extent if isinstance(extent, str) else ""
+class _Binding:
+    """Names settled one after the other."""
+
+    def __init__(self, inputs: Sequence[InputDims], given: Mapping[str, int], settled: Mapping[str, Settled]) -> None:
+        self.inputs = inputs
+        self.given = given
+        self.settled = settled
+        self.counts = Counter(extent for source in inputs for extent in source.dims if isinstance(extent, str))
+        self.caches = self._given_caches()
+        self.values: dict[str, int] = {}
+        self.sources: dict[str, str] = {}
+        self.classes: dict[str, DimClass] = {}
+        self.readers: dict[str, set[str]] = {}
+
+    def bound(self) -> Bound:
+        # A dimension that stands alone says more of its class than one in a sum: `past` before `past + sequence`.
+        # What is the sum of others by its name alone, `total_sequence_length`, comes after them.
+        alone = [(source, axis, label) for source, axis, label in self._places() if self._stands_alone(label)]
+        for source, axis, label in sorted(alone, key=lambda place: _is_total(place[2])):
+            self._settle(label, source, axis)
+        shapes = {
+            source.name: tuple(
+                extent if isinstance(extent, int) and extent > 0 else self._extent(source, axis)
+                for axis, extent in enumerate(source.dims)
+            )
+            for source in self.inputs
+        }
+        readers = {name: frozenset(found) for name, found in self.readers.items()}
+        return Bound(shapes, self.values, self.sources, self.classes, readers)
+
+    def _places(self) -> Iterator[tuple[InputDims, int, str]]:
+        for source in self.inputs:
+            for axis, extent in enumerate(source.dims):
+                if not isinstance(extent, int) or extent <= 0:
+                    yield source, axis, extent if isinstance(extent, str) else ""
+
+    def _extent(self, source: InputDims, axis: int) -> int:
+        extent = source.dims[axis]
+        label = extent if isinstance(extent, str) else ""
+        if self._stands_alone(label):
+            return self._settle(label, source, axis)
+        own = f"{source.name}.{axis}"
+        if is_placeholder(label):
+            return self._settle(own, source, axis)
+        if not _is_expression(label, self.counts):
+            return self._settle(label, source, axis)
+        for name in names_of(label):
+            self._settle(name, source, axis)
+        computed = evaluate_dim(label, self.values)
+        return computed if computed is not None and computed >= 0 else self._settle(own, source, axis)
+
+    def _stands_alone(self, label: str) -> bool:
+        """Whether a label names one dimension: no placeholder, none that stands for unlike ones, no sum."""
+        if label in _PLACEHOLDERS or (_UNNAMED.fullmatch(label) and self.counts.get(label, 0) > 1):
+            return False
+        return _NAME.fullmatch(label) is not None
+
+    def _settle(self, name: str, source: InputDims, axis: int) -> int:
+        self.readers.setdefault(name, set()).add(source.name)
+        if name in self.values:
+            return self.values[name]
+        kind = _class_of(name if name != f"{source.name}.{axis}" else "", source, axis)
+        self.classes[name] = kind
+        if name in self.given:
+            self.values[name], self.sources[name] = self.given[name], "given"
+        elif name in self.settled:
+            self.values[name], self.sources[name] = self.settled[name]
+        elif kind is DimClass.PAST and _family(source, axis) in self.caches and _says_nothing(name, source, axis):
+            self.values[name], self.sources[name] = self.caches[_family(source, axis)], "model"
+        else:
+            self.values[name], self.sources[name] = self._default(name, kind), "default"
+        return self.values[name]
+
+    def _default(self, name: str, kind: DimClass) -> int:
+        if kind is DimClass.SEQUENCE and _is_total(name):
+            others = [(n, k) for n, k in self.classes.items() if n != name and not _is_total(n)]
+            new = [self.values[n] for n, k in others if k is DimClass.SEQUENCE]
+            past = [self.values[n] for n, k in others if k is DimClass.PAST]
+            if new:
+                return new[0] + (past[0] if past else 0)
+        return DEFAULTS[kind]
+
+    def _given_caches(self) -> dict[tuple[bool, int, int], int]:
+        """Lengths that the user gave to caches: the caches of one model that have no telling names are equally long."""
+        found: dict[tuple[bool, int, int], set[int]] = {}
+        for source, axis, label in self._places():
             own = f"{source.name}.{axis}"
-            kind = _class_of(label, source, axis)
-            if _is_own_name(label, counts):
-                extents.append(settle(label, kind))
-            elif label in _PLACEHOLDERS or _UNNAMED.fullmatch(label):
-                extents.append(settle(own, kind))
-            else:
-                for name in _NAME.findall(label):
-                    if name not in _FUNCTIONS:
-                        settle(name, _class_of(name, source, axis))
-                computed = evaluate_dim(label, values)
-                extents.append(computed if computed is not None else settle(own, kind))
-        shapes[source.name] = tuple(extents)
-    return Bound(shapes, values, sources)
+            name = label if label in self.given else own
+            if name in self.given and _class_of(label if name == label else "", source, axis) is DimClass.PAST:
+                found.setdefault(_family(source, axis), set()).add(self.given[name])
+        return {family: next(iter(values)) for family, values in found.items() if len(values) == 1}
 
 
-def _is_own_name(label: str, counts: Mapping[str, int]) -> bool:
-    """Whether a label names one dimension: neither a placeholder, nor one that stands for unlike ones, nor a sum."""
-    if label in _PLACEHOLDERS or (_UNNAMED.fullmatch(label) and counts.get(label, 0) > 1):
+def is_placeholder(label: str) -> bool:
+    """Whether a label stands for any unknown extent, so that two of them need not be equal."""
+    return label in _PLACEHOLDERS or _UNNAMED.fullmatch(label) is not None
+
+
+def _is_total(name: str) -> bool:
+    return "total" in name.lower()
+
+
+def _says_nothing(name: str, source: InputDims, axis: int) -> bool:
+    return name == f"{source.name}.{axis}" or _MUTE.fullmatch(name) is not None or is_placeholder(name)
+
+
+def _family(source: InputDims, axis: int) -> tuple[bool, int, int]:
+    """Caches of one family are alike: of the decoder or of the encoder, of one rank, along one axis."""
+    return "encoder" in source.name.lower(), len(source.dims), axis
+
+
+def _is_expression(label: str, names: Mapping[str, int]) -> bool:
+    """Whether a label is a formula over names, and not a name with a hyphen or a space in it."""
+    parts = names_of(label)
+    if evaluate_dim(label, dict.fromkeys(parts, 1)) is None:
         return False
-    return _NAME.fullmatch(label) is not None
+    is_hyphenated = "-" in label and not re.search(r"[+*/()^%\s\d]", label)
+    return not is_hyphenated or all(name in names for name in parts)
 
 
-def _class_of(label: str, source: InputDims, axis: int) -> str:
+def _class_of(label: str, source: InputDims, axis: int) -> DimClass:
     """Class of a dimension: by its own name if that says something, else by input name and position."""
     last = label.rsplit(".", 1)[-1].lower()
     if label and not _MUTE.fullmatch(label) and label not in _PLACEHOLDERS:
-        for pattern, kind in _BY_NAME:
-            if re.search(pattern, last):
-                return kind
+        kind = next((kind for pattern, kind in _BY_NAME if re.search(pattern, last)), None)
+        # `kv_cache_dim` on the last axis of a cache is its head size.
+        if kind is not None and not (kind is DimClass.PAST and _is_beside_length(source, axis)):
+            return kind
     return _class_by_position(source, axis)
 
 
-def _class_by_position(source: InputDims, axis: int) -> str:
+def _is_beside_length(source: InputDims, axis: int) -> bool:
     rank = len(source.dims)
-    if re.search(r"past|cache|history", source.name.lower()):
+    return rank >= 3 and axis in (0, rank - 1)
+
+
+def _class_by_position(source: InputDims, axis: int) -> DimClass:
+    rank = len(source.dims)
+    name = source.name.lower()
+    if rank >= 3 and re.search(r"past|cache|history", name):
         # batch, heads, past, head size; or stacked: 2, batch, heads, past, head size
-        return DimClass.PAST if axis == rank - 2 else DimClass.BATCH
-    if axis == 0 or re.search(r"state|hidden", source.name.lower()):
+        if axis != rank - 2:
+            return DimClass.BATCH
+        return DimClass.SEQUENCE if "encoder" in name else DimClass.PAST
+    if axis == 0:
         return DimClass.BATCH
-    may_be_image = source.is_float and not re.search(r"mask|bias", source.name.lower())
+    if re.search(r"state|hidden", name):
+        # encoder_hidden_states is batch, sequence, features; the state of a recurrence is layers, batch, features
+        is_sequence = rank == 3 and axis == 1 and not isinstance(source.dims[0], int)
+        return DimClass.SEQUENCE if is_sequence else DimClass.BATCH
+    may_be_image = source.is_float and not re.search(r"mask|bias", name)
     for channels, rows in ((1, 2), (3, 1), (0, 1)):
         # Channels first, channels last, and channels first without a batch.
         if rank == (3 if channels == 0 else 4) and axis in (rows, rows + 1) and may_be_image:
@@ -156,58 +255,3 @@ def _class_by_position(source: InputDims, axis: int) -> str:
 def _is_channels(extent: int | str | None) -> bool:
     """Whether an extent is a number of image channels: grey, colour, colour with alpha."""
     return extent in (1, 3, 4)
-
-
-_OPERATORS: Mapping[type[ast.AST], Callable[[int, int], int]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.FloorDiv: operator.floordiv,
-    ast.Div: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: lambda a, b: a**b if 0 <= b <= 4 else 0,
-}
-
-
-def evaluate_dim(text: str, values: Mapping[str, int]) -> int | None:
-    """Value of an expression over names such as `past_sequence + sequence`, None where it is not one."""
-    names = {name: f"v{i}" for i, name in enumerate(sorted(set(_NAME.findall(text)), key=len, reverse=True))}
-    table = {alias: values.get(name) for name, alias in names.items()}
-    renamed = _NAME.sub(lambda match: names[match.group()], text)
-    functions = {names[f]: f for f in _FUNCTIONS if f in names}
-    try:
-        tree = ast.parse(renamed.replace("^", "**"), mode="eval")
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return None
-    try:
-        return _evaluate(tree.body, table, functions)
-    except (LookupError, ZeroDivisionError, OverflowError):
-        return None
-
-
-def _evaluate(node: ast.expr, table: Mapping[str, int | None], functions: Mapping[str, str]) -> int:
-    if isinstance(node, ast.Constant) and isinstance(node.value, int):
-        return node.value
-    if isinstance(node, ast.Name):
-        value = table[node.id]
-        if value is None:
-            raise LookupError(node.id)
-        return value
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return -_evaluate(node.operand, table, functions)
-    if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
-        left, right = _evaluate(node.left, table, functions), _evaluate(node.right, table, functions)
-        return _OPERATORS[type(node.op)](left, right)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in functions:
-        return _call(functions[node.func.id], [_evaluate(a, table, functions) for a in node.args])
-    raise LookupError(ast.dump(node))
-
-
-def _call(function: str, arguments: Sequence[int]) -> int:
-    if function in ("floor", "ceiling") and len(arguments) == 1:
-        return arguments[0]
-    if function.lower() in ("max", "min") and arguments:
-        return max(arguments) if function.lower() == "max" else min(arguments)
-    if function == "Mod" and len(arguments) == 2:
-        return arguments[0] % arguments[1]
-    raise LookupError(function)

@@ -21,16 +21,17 @@ from onnx import defs, helper, numpy_helper, shape_inference
 
 from onnxroof.dtypes import DType
 from onnxroof.frontend.contrib_shapes import contrib_types
-from onnxroof.frontend.types import MAX_VALUE_ELEMENTS, ValueType, type_of_proto, type_to_proto
+from onnxroof.frontend.types import ValueType, most_value_elements, type_of_proto, type_to_proto
 
 __all__ = ["ContradictionError", "Inference", "NodeValue"]
 
 Value = npt.NDArray[Any]
 
 # Their results differ from run to run, so they are never folded.
-_RANDOM = frozenset(
+RANDOM = frozenset(
     {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"}
 )
+
 
 
 class ContradictionError(Exception):
@@ -44,14 +45,12 @@ class NodeValue:
     Attributes:
         types: One a declared output; "" outputs have one too.
         values: Contents where known.
-        note: What was assumed, or "".
-        reason: Why a type is not known, or "".
+        note: What was assumed of a size that depends on data, or "".
     """
 
     types: tuple[ValueType, ...]
     values: tuple[Value | None, ...]
     note: str = ""
-    reason: str = ""
 
 
 @dataclass(slots=True)
@@ -106,23 +105,28 @@ class Inference:
         values: Sequence[Value | None],
     ) -> NodeValue:
         count = len(node.output)
-        unknown = ValueType(DType.UNDEFINED, None)
+        shapes = [t.shape if t is not None else None for t in types]
+        gap = unchecked_gap(node, shapes, values)
+        if gap is not None:
+            raise ContradictionError(f"{gap.reason} differ: {gap.have} and {gap.want}")
         schema = _schema(node.op_type, node.domain, version)
         if schema is None:
             found = contrib_types(node, types, values)
-            if found is None:
-                reason = f"{node.domain or 'ai.onnx'}::{node.op_type} has no shape rule"
-                return NodeValue((unknown,) * count, (None,) * count, reason=reason)
-            padded = tuple(found[i] if i < len(found) else unknown for i in range(count))
+            padded = tuple(found[i] if i < len(found) else UNKNOWN_TYPE for i in range(count))
             return NodeValue(padded, (None,) * count)
         inferred = self._types(node, schema, opsets, types, values)
-        note = ""
+        bounded = inferred
         if any(not t.is_complete for t in inferred):
-            bounded = _upper_bounds(node, types, values, inferred)
-            if bounded != inferred:
-                note = f"the size of the output of {node.op_type} depends on data and is taken at its upper bound"
-            inferred = bounded
-        return NodeValue(inferred, self._values(node, opsets, types, values, inferred), note=note)
+            bounded = upper_bounds(node, types, values, inferred)
+        contents = self._values(node, opsets, types, values, bounded)
+        if bounded != inferred and all(content is None for content in contents):
+            note = f"the size of the output of {node.op_type} depends on data and is taken at its upper bound"
+            return NodeValue(bounded, contents, note=note)
+        exact = tuple(
+            kind if content is None else ValueType(kind.dtype, content.shape)
+            for kind, content in zip(bounded, contents, strict=True)
+        )
+        return NodeValue(exact, contents)
 
     def _types(
         self,
@@ -132,7 +136,7 @@ class Inference:
         types: Sequence[ValueType | None],
         values: Sequence[Value | None],
     ) -> tuple[ValueType, ...]:
-        probe = _probe(node)
+        probe = _probe(node, types)
         known = {f"i{i}": type_to_proto(t) for i, t in enumerate(types) if t is not None}
         data = {f"i{i}": numpy_helper.from_array(v, f"i{i}") for i, v in enumerate(values) if v is not None}
         imports = [helper.make_opsetid(domain, version) for domain, version in opsets.items()]
@@ -142,15 +146,14 @@ class Inference:
             )
         except shape_inference.InferenceError as error:
             if "TypeInferenceError" in str(error):
-                return (ValueType(DType.UNDEFINED, None),) * len(node.output)
+                return (UNKNOWN_TYPE,) * len(node.output)
             raise ContradictionError(_inference_message(error)) from error
         except (RuntimeError, ValueError):
             found = {}
         result = tuple(
-            type_of_proto(found[f"o{i}"]) if f"o{i}" in found else ValueType(DType.UNDEFINED, None)
-            for i in range(len(node.output))
+            type_of_proto(found[f"o{i}"]) if f"o{i}" in found else UNKNOWN_TYPE for i in range(len(node.output))
         )
-        if schema.has_function or schema.has_context_dependent_function:
+        if getattr(schema, "has_function", False) or getattr(schema, "has_context_dependent_function", False):
             wanted = [bool(name) for name in node.output]
             if any(not t.is_complete and not t.container and w for t, w in zip(result, wanted, strict=True)):
                 return self._types_by_body(probe, known, data, imports, result)
@@ -191,11 +194,11 @@ class Inference:
             if source is None or not source.is_complete or source.shape is None:
                 return nothing
             return (_shape_value(node, [extent or 0 for extent in source.shape]),)
-        if node.op_type in _RANDOM or any(t is not None and v is None for t, v in zip(types, values, strict=True)):
+        if node.op_type in RANDOM or any(t is not None and v is None for t, v in zip(types, values, strict=True)):
             return nothing
-        if any(not t.is_complete or _elements(t) > MAX_VALUE_ELEMENTS for t in inferred):
+        if any(not t.is_complete or _elements(t) > most_value_elements(t.dtype) for t in inferred):
             return nothing
-        return _evaluate(node, opsets, values, self.ir_version) or nothing
+        return _evaluate(_probe(node, types), opsets, values, self.ir_version) or nothing
 
 
 def _shape_value(node: onnx.NodeProto, extents: list[int]) -> Value:
@@ -206,12 +209,11 @@ def _shape_value(node: onnx.NodeProto, extents: list[int]) -> Value:
 
 
 def _evaluate(
-    node: onnx.NodeProto, opsets: Mapping[str, int], values: Sequence[Value | None], ir_version: int
+    probe: onnx.NodeProto, opsets: Mapping[str, int], values: Sequence[Value | None], ir_version: int
 ) -> tuple[Value | None, ...] | None:
     """The outputs by onnx's reference evaluator, None where it does not know the operator or refuses."""
     from onnx.reference import ReferenceEvaluator
 
-    probe = _probe(node)
     inputs = [
         helper.make_tensor_value_info(f"i{i}", helper.np_dtype_to_tensor_dtype(v.dtype), v.shape)
         for i, v in enumerate(values)
@@ -233,10 +235,10 @@ def _evaluate(
     return tuple(np.asarray(v) if isinstance(v, (np.ndarray, np.generic)) else None for v in found)
 
 
-def _probe(node: onnx.NodeProto) -> onnx.NodeProto:
-    """The node with its operands named by position: i0, i1 ... and o0, o1 ..."""
+def _probe(node: onnx.NodeProto, types: Sequence[ValueType | None]) -> onnx.NodeProto:
+    """The node with its operands named by position: i0, i1 ... and o0, o1 ...; "" for one that is left out."""
     probe = onnx.NodeProto(op_type=node.op_type, domain=node.domain)
-    probe.input.extend(f"i{i}" if name else "" for i, name in enumerate(node.input))
+    probe.input.extend(f"i{i}" if kind is not None else "" for i, kind in enumerate(types))
     probe.output.extend(f"o{i}" if name else "" for i, name in enumerate(node.output))
     probe.attribute.extend(node.attribute)
     return probe
@@ -262,36 +264,3 @@ def _elements(value: ValueType) -> int:
 def _inference_message(error: Exception) -> str:
     text = str(error).split("]", 1)[-1].strip()
     return text.removeprefix("Inference error(s):").strip() or str(error)
-
-
-def _upper_bounds(
-    node: onnx.NodeProto,
-    types: Sequence[ValueType | None],
-    values: Sequence[Value | None],
-    inferred: tuple[ValueType, ...],
-) -> tuple[ValueType, ...]:
-    """Most elements that a data-dependent output can have."""
-    first = types[0] if types else None
-    if node.domain or first is None or not first.is_complete or first.shape is None:
-        return inferred
-    elements = _elements(first)
-    extents = first.shape
-    if node.op_type == "NonZero":
-        return (ValueType(DType.INT64, (len(extents), elements)),)
-    if node.op_type == "Unique":
-        axis = next((a.i for a in node.attribute if a.name == "axis"), None)
-        count = elements if axis is None else extents[axis]
-        shape = (elements,) if axis is None else extents
-        extra = ValueType(DType.INT64, (count,))
-        return (ValueType(first.dtype, shape), extra, extra, extra)[: len(inferred)]
-    if node.op_type == "Compress":
-        axis = next((a.i for a in node.attribute if a.name == "axis"), None)
-        return (ValueType(first.dtype, (elements,) if axis is None else extents),)
-    if node.op_type == "NonMaxSuppression" and len(types) > 1 and types[1] is not None and types[1].is_complete:
-        boxes = extents[1] or 0
-        batch, classes, _ = types[1].shape or (0, 0, 0)
-        limit = values[2] if len(values) > 2 else None
-        if limit is not None:
-            boxes = min(boxes, int(limit.reshape(-1)[0]))
-        return (ValueType(DType.INT64, ((batch or 0) * (classes or 0) * boxes, 3)),)
-    return inferred

@@ -19,7 +19,7 @@ from onnxroof.errors import ModelError
 from onnxroof.frontend import control_flow
 from onnxroof.frontend.infer import ContradictionError, Inference
 from onnxroof.frontend.scope import Scope, execution_order
-from onnxroof.frontend.types import MAX_VALUE_ELEMENTS, ValueType, array_of
+from onnxroof.frontend.types import ValueType, array_of, most_value_elements
 from onnxroof.ir.op import Attributes, Op, OpKind
 from onnxroof.ir.tensor import Tensor, TensorKind
 
@@ -375,7 +375,7 @@ def _constant_content(node: onnx.NodeProto) -> tuple[ValueType, npt.NDArray[Any]
                 count = 1 if attribute.name == "value_string" else len(attribute.strings)
                 return ValueType(dtype, () if attribute.name == "value_string" else (count,)), None
             array = np.asarray(helper.get_attribute_value(attribute), dtype=element)
-            return ValueType(dtype, array.shape), array if array.size <= MAX_VALUE_ELEMENTS else None
+            return ValueType(dtype, array.shape), array if array.size <= most_value_elements(dtype) else None
     return ValueType(DType.UNDEFINED, None), None
 
 

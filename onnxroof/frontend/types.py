@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
-from onnxroof.dtypes import DType
+from onnxroof.dtypes import DType, Kind
 from onnxroof.frontend.read import has_value
 
-__all__ = ["MAX_VALUE_ELEMENTS", "ValueType", "array_of", "type_of_proto", "type_to_proto"]
+__all__ = ["ValueType", "array_of", "most_value_elements", "type_of_proto", "type_to_proto"]
 
-# Larger contents are data, not shape arithmetic: they are never evaluated.
-MAX_VALUE_ELEMENTS = 2048
+_MOST_ELEMENTS = 2048
+_MOST_FLOATS = 16
+
+
+def most_value_elements(dtype: DType) -> int:
+    """Up to how many elements a tensor's contents are kept and evaluated: larger ones are data, not shape arithmetic.
+
+    Floats in shape arithmetic are scalars, or the scales of a Resize, one an axis.
+    """
+    return _MOST_FLOATS if dtype.kind is Kind.FLOAT else _MOST_ELEMENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,43 @@ class ValueType:
     def is_complete(self) -> bool:
         """Whether type and every extent are known."""
         return self.dtype is not DType.UNDEFINED and self.shape is not None and None not in self.shape
+
+
+UNKNOWN_TYPE = ValueType(DType.UNDEFINED, None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """What is known of one value of the workload.
+
+    Attributes:
+        type: Type and extents.
+        kind: Where its bytes come from.
+        value: Elements where they are small and known.
+        origin: Name of the weight whose elements it holds in another order, else "".
+        is_output: Whether the model returns it.
+        is_upper_bound: Whether its extents depend on data and are taken at their upper bound.
+    """
+
+    type: ValueType
+    kind: TensorKind
+    value: npt.NDArray[Any] | None = None
+    origin: str = ""
+    is_output: bool = False
+    is_upper_bound: bool = False
+
+
+def filled(kind: ValueType, declared: ValueType | None) -> ValueType:
+    """An inferred type whose gaps are filled with what the file declares."""
+    if declared is None or kind.is_complete or kind.container:
+        return kind
+    dtype = kind.dtype if kind.dtype is not DType.UNDEFINED else declared.dtype
+    shape = kind.shape
+    if shape is None:
+        shape = declared.shape
+    elif declared.shape is not None and len(declared.shape) == len(shape):
+        shape = tuple(a if a is not None else b for a, b in zip(shape, declared.shape, strict=True))
+    return ValueType(dtype, shape, declared.container if dtype is DType.UNDEFINED else b"")
 
 
 def type_to_proto(value: ValueType) -> onnx.TypeProto:
@@ -73,9 +118,7 @@ def type_of_proto(proto: onnx.TypeProto) -> ValueType:
 
 def array_of(tensor: onnx.TensorProto) -> npt.NDArray[Any] | None:
     """The contents of a small tensor that lies in the file, None for any other."""
-    if not has_value(tensor):
-        return None
-    if int(np.prod(tensor.dims, dtype=np.float64)) > MAX_VALUE_ELEMENTS:
+    if math.prod(tensor.dims) > most_value_elements(DType.from_number(tensor.data_type)) or not has_value(tensor):
         return None
     try:
         return numpy_helper.to_array(tensor)

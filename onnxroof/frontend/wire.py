@@ -45,7 +45,7 @@ _SUBGRAPH_TAGS = re.compile(rb"[\x32\x5a]")
 
 # Fields that may go: training information, which does not run, and the stack traces of exporters.
 _NODE_METADATA = 9
-_DISPENSABLE: Mapping[str, tuple[int, ...]] = {"model": (20,), "node": (6, _NODE_METADATA)}
+_DISPENSABLE: Mapping[str, frozenset[int]] = {"model": frozenset({20}), "node": frozenset({6, _NODE_METADATA})}
 
 # Payload fields of a TensorProto with the wire types they may have: all at once, or element by element.
 _PAYLOADS: Mapping[int, tuple[int, ...]] = {
@@ -58,6 +58,10 @@ _PAYLOADS: Mapping[int, tuple[int, ...]] = {
     11: (_BYTES, _VARINT),  # uint64_data
 }
 
+# The fields to look at in each kind of message.
+_WATCHED: Mapping[str, frozenset[int]] = {
+    kind: frozenset(children) | _DISPENSABLE.get(kind, frozenset()) for kind, children in _CHILDREN.items()
+} | {"tensor": frozenset(_PAYLOADS), "metadata entry": frozenset({1})}
 
 # What a file begins with that holds a ModelProto: the tag of one of its fields 1 to 8, 14, 20, 25, 26.
 _FIRST_BYTES = (
@@ -149,17 +153,15 @@ class _Walk:
         if kind == "tensor":
             return self._tensor(start, end)
         children = _CHILDREN[kind]
-        dispensable = _DISPENSABLE.get(kind, ())
         pieces: list[bytes] = []
         copied = start
         for begin, number, wire, content, behind in self._fields(kind, start, end):
-            child = children.get(number)
-            if child is None:
-                if number not in dispensable or not self._goes(kind, number, content, behind):
-                    continue
-                pieces.append(self.copy(copied, begin))
-                copied = behind
+            if number not in children:
+                if self._goes(kind, number, content, behind):
+                    pieces.append(self.copy(copied, begin))
+                    copied = behind
                 continue
+            child = children[number]
             if wire != _BYTES:
                 raise self.fault(f"the {child} in a {kind} at byte {begin} has wire type {wire} instead of {_BYTES}")
             if behind - content <= self.limit_bytes and self._is_plain(child, content, behind):
@@ -179,8 +181,6 @@ class _Walk:
         payload_bytes = 0
         copied = start
         for begin, number, wire, content, behind in self._fields("tensor", start, end):
-            if number not in _PAYLOADS:
-                continue
             if wire not in _PAYLOADS[number]:
                 raise self.fault(f"the values of the tensor at byte {begin} have wire type {wire}")
             payload_bytes += behind - content
@@ -224,14 +224,13 @@ class _Walk:
             return True
         if self.buffer.find(b"stack_trace", content, behind) < 0:
             return False
-        entry = self._fields("metadata entry", content, behind)
-        return any(
-            number == 1 and self.buffer[value:until].endswith(b"stack_trace") for _, number, _, value, until in entry
-        )
+        keys = self._fields("metadata entry", content, behind)
+        return any(self.buffer[key:until].endswith(b"stack_trace") for _, _, _, key, until in keys)
 
     def _fields(self, kind: str, start: int, end: int) -> Iterator[tuple[int, int, int, int, int]]:
-        """The fields of the message at [start, end): (begin, number, wire type, begin of the content, end)."""
+        """The watched fields of the message at [start, end): (begin, number, wire type, begin of the content, end)."""
         buffer = self.buffer
+        watched = _WATCHED[kind]
         position = start
         while position < end:
             begin = position
@@ -262,7 +261,8 @@ class _Walk:
                 raise self.fault(f"a field of a {kind} at byte {begin} has the number 0")
             if position > end:
                 raise self._overrun(kind, number, begin, end)
-            yield begin, number, wire, content, position
+            if number in watched:
+                yield begin, number, wire, content, position
 
     def _number(self, position: int) -> tuple[int, int]:
         """A number in base 128 and the position behind it."""

@@ -21,7 +21,7 @@ from onnxroof.mapping.orders import Order, loop_orders
 from onnxroof.mapping.tiling import moved_elements, operand_bytes
 from onnxroof.targets.model import Array
 
-__all__ = ["array_traffic", "instruction_traffic", "spatial_utilization"]
+__all__ = ["array_traffic", "spatial_utilization", "unrolled_traffic"]
 
 IntArray = npt.NDArray[np.int64]
 
@@ -65,35 +65,38 @@ def array_traffic(nest: LoopNest, array: Array) -> tuple[float, float]:
     return best
 
 
-@lru_cache(maxsize=4096)
-def instruction_traffic(nest: LoopNest, array: Array, stays: int | None = None) -> tuple[float, float]:
-    """Bytes (into the array, out of it) when each step is one instruction D = A*B + C.
+def unrolled_traffic(nest: LoopNest, unrolling: Sequence[int], stays: int | None = None) -> tuple[float, float]:
+    """Bytes (into an array, out of it) when each step is one instruction D = A*B + C on a given tile.
 
     Every step then takes all its operands in, partial sums included, and gives its sums back, but for the access
-    number `stays`: that one is kept while the loops that are irrelevant to it are walked.
+    number `stays`: that one is kept while the loops that it does not depend on are walked.
 
-    With k summed products for each of m*n sums and b elements a unit this is the intensity 2mnk/(mk + kn + 2mn).
+    Args:
+        nest: With iterations.
+        unrolling: Iterations of each loop that one step does.
+        stays: Number of an access, None to keep nothing.
+
+    Returns:
+        For a matrix product with m, n, k unrolled, nothing kept and elements of equal width: 2mnk operations for
+        mk + kn + 2mn elements a step.
     """
-    if nest.points == 0:
-        return 0.0, 0.0
-    tables, index = _unrolled(nest, array)
-    everything = frozenset(range(len(tables.nest.loops)))
-    free = tuple(
-        everything - operand.loops if number == stays else frozenset[int]()
-        for number, operand in enumerate(tables.operands)
+    plain = canonical(nest, merge=False)
+    tile = [unrolling[member] for (member,) in plain.members]
+    sizes = [np.unique([1, size, loop.extent]) for size, loop in zip(tile, plain.nest.loops, strict=True)]
+    tables = tile_tables(plain.nest, sizes)
+    index = [np.searchsorted(choices, [size]) for choices, size in zip(sizes, tile, strict=True)]
+    everything = frozenset(range(len(tile)))
+    order = Order(
+        free=tuple(everything - a.loops if n == stays else frozenset() for n, a in enumerate(plain.nest.accesses)),
+        slide=(None,) * len(nest.accesses),
     )
-    order = Order(free, (None,) * len(free))
-    read, write = np.zeros(index[0].shape), np.zeros(index[0].shape)
+    read = write = 0.0
     for number, operand in enumerate(tables.operands):
-        moved = moved_elements(tables, order, number, index)
         access = operand.access
-        if access.is_write:
-            write = write + moved * (max(access.partial_bits, access.bits) / 8)
-            read = read + moved * (max(access.partial_bits, access.bits) / 8)
-        else:
-            read = read + moved * (access.bits / 8)
-    least = int(np.argmin(read + write))
-    return float(read[least]), float(write[least])
+        moved = float(moved_elements(tables, order, number, index).sum()) * max(access.partial_bits, access.bits) / 8
+        read += moved
+        write += moved if access.is_write else 0.0
+    return read, write
 
 
 def _assignments(nest: LoopNest) -> Iterator[tuple[int, ...]]:

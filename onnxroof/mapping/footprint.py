@@ -71,7 +71,7 @@ class OperandTable:
         dense: Loops that walk a dimension of their own.
         windows: The other dimensions.
         distinct: Elements that the nest touches in all.
-        unfinished: For an output the loops over which it is summed: while one is cut, the tile holds partial sums.
+        unfinished: For an output the loops over which it is summed: where one is cut, a tile may hold partial sums.
     """
 
     access: Access
@@ -121,10 +121,13 @@ class TileTables:
         access = operand.access
         if not operand.widens:
             return np.asarray(access.bits / 8)
-        cut = np.asarray(False)
-        for loop in operand.unfinished:
-            cut = cut | (self.trips[loop][index[loop]] > 1)
-        return np.where(cut, access.partial_bits / 8, access.bits / 8)
+        is_partial = np.asarray(False)
+        for loop in operand.unfinished - operand.loops:
+            is_partial = is_partial | (self.trips[loop][index[loop]] > 1)
+        for window in operand.windows:
+            # Tiles that overlap sum into the same elements.
+            is_partial = is_partial | (window.total[tuple(index[n] for n in window.loops)] > window.total.flat[-1])
+        return np.where(is_partial, access.partial_bits / 8, access.bits / 8)
 
 
 def tile_tables(nest: LoopNest, sizes: Sequence[IntArray]) -> TileTables:

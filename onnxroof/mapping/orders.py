@@ -73,7 +73,8 @@ def _orders(
     ranks: tuple[int, ...],
     swept: frozenset[int],
 ) -> tuple[Order, ...]:
-    inner = [number for number, rank in enumerate(ranks) if rank < max(ranks)]
+    outermost = max(ranks, default=1) or 1
+    inner = [number for number, rank in enumerate(ranks) if rank < outermost]
     best: list[Order] = []
     for count in range(len(inner) + 1):
         for held in itertools.combinations(inner, count):

@@ -11,7 +11,7 @@ from onnxroof.ir.tensor import TensorKind
 from onnxroof.ir.workload import Workload
 from onnxroof.mapping.plan import Plan
 from onnxroof.mapping.policies import plan
-from onnxroof.mapping.storage import Storage, parameter_roots, peak_activation_bytes, storage
+from onnxroof.mapping.storage import Storage, parameter_roots, peak_activation_bytes
 from onnxroof.mapping.traffic import GroupShape, group_shapes
 
 __all__ = ["Border", "PlannedModel", "ShapedPlan", "planned"]
@@ -59,7 +59,7 @@ class PlannedModel:
         store: Its kernels and views.
         plans: One a policy.
         border: Compulsory figures of the whole model.
-        parameter_count, parameter_bytes: Distinct weights that a kernel reads as data, at their full size.
+        parameter_bytes: Distinct weights that a kernel reads as data, at their full size.
         peak_activation_bytes: None where a shape is not known.
     """
 
@@ -68,28 +68,24 @@ class PlannedModel:
     store: Storage
     plans: tuple[ShapedPlan, ...]
     border: Border
-    parameter_count: int
     parameter_bytes: int
     peak_activation_bytes: int | None
 
 
-def planned(workload: Workload, costs: CostTable, policies: Sequence[str]) -> PlannedModel:
+def planned(workload: Workload, costs: CostTable, store: Storage, policies: Sequence[str]) -> PlannedModel:
     """Plans a workload under each policy."""
-    store = storage(workload, costs)
     plans = []
     for policy in policies:
         chosen = plan(policy, store)
         plans.append(ShapedPlan(chosen, *group_shapes(workload, store, chosen)))
     weights = [workload.tensors[name] for name in parameter_roots(workload, store)]
-    known = [tensor for tensor in weights if tensor.is_shaped]
     return PlannedModel(
         workload=workload,
         costs=costs,
         store=store,
         plans=tuple(plans),
         border=_border(workload, store),
-        parameter_count=sum(tensor.elements for tensor in known),
-        parameter_bytes=sum(tensor.bytes for tensor in known),
+        parameter_bytes=sum(tensor.bytes for tensor in weights if tensor.is_shaped),
         peak_activation_bytes=peak_activation_bytes(workload, store),
     )
 
@@ -119,6 +115,4 @@ def _border(workload: Workload, store: Storage) -> Border:
             work[dtype] = work.get(dtype, Work()) + cost.work.times(kernel.op.repeat)
     for name, count in caches.items():
         inputs[name] = max(inputs.get(name, 0), count)
-    return Border(
-        input_bytes=sum(inputs.values()), weight_bytes=sum(weights.values()), output_bytes=outputs, work=work
-    )
+    return Border(input_bytes=sum(inputs.values()), weight_bytes=sum(weights.values()), output_bytes=outputs, work=work)

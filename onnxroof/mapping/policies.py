@@ -111,7 +111,9 @@ def _refusal(
     kernel = store.kernels[index]
     anchor = store.kernels[members[home][0]]
     if not _is_elementwise(kernel):
-        return f"{kernel.op.op_type} does not work element by element: its tile needs more than one tile of its producer"
+        return (
+            f"{kernel.op.op_type} does not work element by element: its tile needs more than one tile of its producer"
+        )
     if anchor.cost.kind is OpKind.UNKNOWN:
         return f"what {anchor.op.op_type} does is not known"
     if anchor.cost.appends_to:

@@ -36,8 +36,13 @@ that all sizes would take: 2 % more bytes in the mean over the steps, 12 % at th
 FEW = 6
 """Fewer tile sizes than this are not thinned."""
 
+SHORT = 8
+"""A loop of a sliding window with at most so many iterations is cut in every way: with gaps between the taps, or in
+the padding, a tile that is not the smallest of its trip count can touch less. Longer ones lose little: 28 outputs with
+taps 4 apart need 0.2 % more bytes in the mean over the steps, 4 % at the worst step."""
+
 TAPS = range(6, 17)
-"""A reduction loop of a sliding window with so many iterations is cut into single taps, into as many as the
+"""But a reduction loop of a sliding window with so many iterations is cut into single taps, into as many as the
 window steps by or twice that, or not at all."""
 
 
@@ -161,14 +166,14 @@ def _sizes(nest: LoopNest, number: int) -> IntArray:
     loop = nest.loops[number]
     if loop.kind is LoopKind.SEQUENTIAL:
         return np.array([1, loop.extent])
-    windows = [axis for access in nest.accesses for axis in access.axes if len(axis.terms) > 1]
-    others = [
+    windows = [axis for a in nest.accesses for axis in a.axes if len(axis.terms) > 1]
+    strides = {
         t.stride for axis in windows if number in {t.loop for t in axis.terms} for t in axis.terms if t.loop != number
-    ]
-    if others and loop.kind is LoopKind.REDUCTION and loop.extent in TAPS:
-        sizes = {1, loop.extent, *(min(times * stride, loop.extent) for stride in others for times in (1, 2))}
-        return np.array(sorted(sizes))
-    return tile_sizes(loop.extent)
+    }
+    is_tap = bool(strides) and loop.kind is LoopKind.REDUCTION
+    if is_tap and loop.extent in TAPS:
+        return np.unique([1, loop.extent, *(min(n * stride, loop.extent) for stride in strides for n in (1, 2))])
+    return np.arange(1, loop.extent + 1) if strides and loop.extent <= SHORT else tile_sizes(loop.extent)
 
 
 def _choices(tables: TileTables, order: Order, loop: int) -> IntArray:

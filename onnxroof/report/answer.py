@@ -16,6 +16,9 @@ from onnxroof.study.result import ModelResult
 __all__ = ["Cluster", "answer", "assumed_precisions", "coverage_words", "metric", "slowest_cluster", "winner"]
 
 
+_MOST_NAMED = 2  # targets that the first sentence names as converted; it must stay readable
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """Groups with the same leading operator type and the same bound, and their part of the plan's time."""
@@ -41,10 +44,14 @@ def answer(model: ModelResult, objective: str) -> tuple[str, ...]:
     cluster = slowest_cluster(first.best)
     if cluster:
         sentences.append(_cluster_sentence(first, cluster))
+    if first.unknown:
+        numbers = counted(len(first.unknown), "number")
+        are = "is unknown and takes" if len(first.unknown) == 1 else "are unknown and take"
+        sentences.append(f"{numbers} of {shown(first.target.name)} {are} no time in these bounds.")
     homeless = [shown(result.target.name) for result in model.targets if result.fits is False]
     if homeless:
         sentences.append(f"Weights and activations do not fit the memory of {comma_list(homeless, 4)}.")
-    return (*sentences, *_missing(model))
+    return (*sentences, *_precision_sentence(model), *_missing(model))
 
 
 def winner(results: Sequence[TargetResult], objective: str) -> TargetResult | None:
@@ -109,11 +116,24 @@ def _anchor(group: GroupResult) -> str:
 
 
 def _precision_words(model: ModelResult) -> str:
+    """The start of the first sentence; which of many targets are meant follows in a sentence of its own."""
     assumed = assumed_precisions(model)
     if not assumed:
         return ""
-    parts = [f"to {shown(dtype)} on {comma_list(names, 3)}" for dtype, names in assumed.items()]
-    return f"As if converted {comma_list(parts)}, for want of the model’s own types there: "
+    converted = sum(map(len, assumed.values()))
+    if converted > _MOST_NAMED:
+        where = f"to {comma_list(map(shown, assumed))} on {number_word(converted)} targets"
+    else:
+        where = comma_list(f"to {shown(dtype)} on {comma_list(names)}" for dtype, names in assumed.items())
+    return f"As if converted {where}, for want of the model’s own types there: "
+
+
+def _precision_sentence(model: ModelResult) -> tuple[str, ...]:
+    assumed = assumed_precisions(model)
+    if sum(map(len, assumed.values())) <= _MOST_NAMED:
+        return ()
+    parts = [f"{shown(dtype)} on {comma_list(names, 6)}" for dtype, names in assumed.items()]
+    return (f"Converted to: {'; '.join(parts)}.",)
 
 
 def _floor_sentence(model: ModelResult, first: TargetResult, objective: str) -> str:
@@ -131,7 +151,7 @@ def _floor_sentence(model: ModelResult, first: TargetResult, objective: str) -> 
 
 
 def _rank_words(model: ModelResult) -> str:
-    """What the first target won against: "the fastest of the eight targets, "."""
+    """What the first target won against: "with the fastest plan of the eight targets, "."""
     targets = len(model.targets)
     if targets == 1:
         return ""
@@ -139,7 +159,7 @@ def _rank_words(model: ModelResult) -> str:
     if housing == 1:
         return f"the only one of the {number_word(targets)} targets that it fits, "
     that = "" if housing in (0, targets) else " that it fits"
-    return f"the fastest of the {number_word(housing or targets)} targets{that}, "
+    return f"with the fastest plan of the {number_word(housing or targets)} targets{that}, "
 
 
 def _energy_sentence(model: ModelResult, first: TargetResult) -> str:

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from markupsafe import Markup
 
 from onnxroof._resources import resource_folder
-from onnxroof.errors import UsageError
+from onnxroof.errors import Diagnostic, UsageError
 from onnxroof.report.model_view import page_view
 from onnxroof.study.result import Analysis
 
@@ -26,8 +26,10 @@ def to_html(analysis: Analysis, *, generated: str = "", templates: Path | None =
         templates: Folder whose files replace ours of the same name.
 
     Raises:
-        UsageError: A template of that folder has a fault.
+        UsageError: There is no such folder, or a template of it has a fault.
     """
+    if templates is not None and not templates.is_dir():
+        raise UsageError(Diagnostic(where=str(templates), message="there is no such folder of templates"))
     environment = _environment(templates)
     try:
         style, script = _source(environment, "report.css"), _source(environment, "report.js")

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from onnxroof import __version__
 from onnxroof.report.answer import answer, coverage_words, winner
 from onnxroof.report.conventions import LEAST_TIME
-from onnxroof.report.embedded import slowest_first
+from onnxroof.report.kinds import Kind, slowest_kinds
 from onnxroof.report.numbers import count, intensity, percent, quantity
 from onnxroof.report.shares import time_by_bound
 from onnxroof.report.target_view import fits_words, peak_share
 from onnxroof.report.words import bound_words, shortened, shown
-from onnxroof.roofline.result import GroupResult, TargetResult
+from onnxroof.roofline.result import TargetResult
 from onnxroof.study.result import Analysis, Failure, ModelResult
 
 __all__ = ["to_markdown"]
@@ -56,7 +56,7 @@ def _model(model: ModelResult, analysis: Analysis) -> list[str]:
         blocks.append(_targets_table(targets))
     first = winner(targets, analysis.objective)
     if first is not None:
-        blocks += [f"Slowest groups on {_code(first.target.name)}:", _groups_table(first)]
+        blocks += [f"Slowest groups on {_code(first.target.name)}, alike ones together:", _groups_table(first)]
     return blocks
 
 
@@ -103,20 +103,22 @@ def _groups_table(result: TargetResult) -> str:
     outer = result.levels[0].name if result.levels else ""
     headings = ("group", "operators", "bound by", "least time", "share", f"ops/byte at {_escaped(outer)}", "energy")
     total = result.best.latency_s
-    groups = slowest_first(result.best.groups)[:_TOP_GROUPS]
-    return _table(headings, [_group_row(group, total, outer) for group in groups], words=3)
+    kinds = slowest_kinds(result.best.groups)[:_TOP_GROUPS]
+    return _table(headings, [_kind_row(kind, total, outer) for kind in kinds], words=3)
 
 
-def _group_row(group: GroupResult, total: float | None, outer: str) -> tuple[str, ...]:
-    share = group.latency_s / total if total and group.latency_s is not None else None
+def _kind_row(kind: Kind, total: float | None, outer: str) -> tuple[str, ...]:
+    group = kind.first
+    share = kind.latency_s / total if total and kind.latency_s is not None else None
+    alike = f" × {kind.groups}" if kind.groups > 1 else ""
     return (
-        _code(shortened(group.nodes[0], 48)) if group.nodes else group.id,
+        (_code(shortened(group.nodes[0], 48)) if group.nodes else _code(group.id)) + alike,
         _code(" + ".join(group.op_types[:4])),
         _escaped(bound_words(group.time_bound)),
-        quantity(group.latency_s, "s"),
+        quantity(kind.latency_s, "s"),
         percent(share),
         intensity(group.intensity_ops_per_byte.get(outer)),
-        quantity(group.energy_j, "J"),
+        quantity(kind.energy_j, "J"),
     )
 
 

@@ -14,7 +14,7 @@ from onnxroof.report.numbers import count, exact, percent, quantity
 from onnxroof.report.shares import colour_of, time_by_bound
 from onnxroof.report.target_view import fits_words, peak_share, target_view
 from onnxroof.report.view import Cell, Column, Fact, Failed, ModelView, Page, Row, Table
-from onnxroof.report.words import bound_words, comma_list, counted, fusion_words, shortened, shown
+from onnxroof.report.words import bound_words, comma_list, counted, shortened, shown
 from onnxroof.roofline.result import TargetResult
 from onnxroof.study.result import Analysis, Failure, ModelResult, NodeResult, Totals, Unresolved
 
@@ -26,7 +26,7 @@ _TOP_TYPES = 20
 
 def page_view(analysis: Analysis, *, generated: str = "") -> Page:
     """The whole page of an analysis."""
-    answered = [entry for entry in analysis.models if isinstance(entry, ModelResult)]
+    answered = [(f"m{index}", entry) for index, entry in enumerate(analysis.models) if isinstance(entry, ModelResult)]
     names = [shown(entry.name) for entry in analysis.models]
     models = tuple(
         _model_view(entry, index, analysis.objective)
@@ -48,10 +48,11 @@ def page_view(analysis: Analysis, *, generated: str = "") -> Page:
 
 
 def _model_view(model: ModelResult, index: int, objective: str) -> ModelView:
-    targets = [result for result in model.targets if result.plans]
+    anchor = f"m{index}"
+    targets = [(f"{anchor}t{place}", place, result) for place, result in enumerate(model.targets) if result.plans]
     missing = model.nodes_total - model.nodes_costed
     return ModelView(
-        anchor=f"m{index}",
+        anchor=anchor,
         index=index,
         name=shown(model.name),
         origin=_origin(model),
@@ -74,12 +75,8 @@ def _model_view(model: ModelResult, index: int, objective: str) -> ModelView:
         unresolved=_unresolved_table("Operators of unknown cost", model.unresolved),
         not_modelled=_unresolved_table("Operators that are not modelled, for a reason", model.not_modelled),
         totals=_totals(model),
-        comparison=_comparison(targets, f"m{index}") if targets else None,
-        targets=tuple(
-            target_view(result, f"m{index}t{place}", place)
-            for place, result in enumerate(model.targets)
-            if result.plans
-        ),
+        comparison=_comparison([(link, result) for link, _, result in targets]) if targets else None,
+        targets=tuple(target_view(result, link, place) for link, place, result in targets),
         op_types=_op_types_table(model.nodes),
         nodes=_nodes_table(model.nodes),
         notes=tuple(shown(note) for note in model.notes),
@@ -114,8 +111,8 @@ def _totals(model: ModelResult) -> tuple[Fact, ...]:
     )
 
 
-def _comparison(results: Sequence[TargetResult], anchor: str) -> Table:
-    """Targets side by side, the best of each column marked."""
+def _comparison(targets: Sequence[tuple[str, TargetResult]]) -> Table:
+    """Targets, each with its anchor, side by side, the best of each column marked."""
     columns = (
         text_column("Target"),
         Column(label="Floor", help="Least time that any plan could take"),
@@ -126,7 +123,8 @@ def _comparison(results: Sequence[TargetResult], anchor: str) -> Table:
         text_column("Memory", "Weights and activations against the outermost level"),
         Column(label="Uncertain", help="Numbers of the target that rest on estimates, and those that are unknown"),
     )
-    rows = [_comparison_cells(result, f"{anchor}t{index}") for index, result in enumerate(results)]
+    results = [result for _, result in targets]
+    rows = [_comparison_cells(result, anchor) for anchor, result in targets]
     rows = marked(rows, 1, [result.floor_latency_s for result in results])
     rows = marked(rows, 2, [result.best.latency_s for result in results])
     rows = marked(rows, 3, [result.best.energy_j for result in results])
@@ -141,7 +139,7 @@ def _comparison_cells(result: TargetResult, anchor: str) -> tuple[Cell, ...]:
     return (
         name_cell(result.target.name, 40, note=shown(result.target.klass), href=f"#{anchor}"),
         number_cell(result.floor_latency_s, quantity(result.floor_latency_s, "s")),
-        number_cell(plan.latency_s, quantity(plan.latency_s, "s"), note=fusion_words(plan.fusion) + assumed),
+        number_cell(plan.latency_s, quantity(plan.latency_s, "s"), note=shown(plan.fusion) + assumed),
         number_cell(plan.energy_j, quantity(plan.energy_j, "J")),
         _bound_cell(result),
         number_cell(share, percent(share)),
@@ -159,18 +157,22 @@ def _bound_cell(result: TargetResult) -> Cell:
         for bound, part in bounds.items()
     ]
     bar = stacked_bar(parts, "Time by bound", width=120, height=8)
-    return Cell(text=parts[0].label, sort=parts[0].label.lower(), figure=bar)
+    first, share = next(iter(bounds.items()))
+    return Cell(
+        text=bound_words(first), sort=bound_words(first).lower(), note=f"{percent(share)} of the time", figure=bar
+    )
 
 
 def _memory_words(result: TargetResult) -> str:
     capacity = result.levels[0].capacity_bytes if result.levels else None
-    return f"{quantity(result.memory_needed_bytes, 'B')} of {quantity(capacity, 'B')}"
+    needed = quantity(result.memory_needed_bytes, "B")
+    return f"{needed} needed" if capacity is None else f"{needed} of {quantity(capacity, 'B')}"
 
 
-def _overview(models: Sequence[ModelResult]) -> Table:
-    """Models side by side with the least time on each target."""
+def _overview(models: Sequence[tuple[str, ModelResult]]) -> Table:
+    """Models, each with its anchor, side by side with the least time on each target."""
     targets = list(
-        dict.fromkeys((result.target.id, shown(result.target.name)) for model in models for result in model.targets)
+        dict.fromkeys((result.target.id, shown(result.target.name)) for _, model in models for result in model.targets)
     )
     columns = (
         text_column("Model"),
@@ -180,12 +182,12 @@ def _overview(models: Sequence[ModelResult]) -> Table:
         *(Column(label=shortened(name, 28), help="Least time of the best plan") for _, name in targets),
     )
     rows = []
-    for index, model in enumerate(models):
+    for anchor, model in models:
         times = {result.target.id: result.best.latency_s for result in model.targets if result.plans}
         known = [time for time in times.values() if time is not None]
         least = min(known) if len(known) > 1 else None
         cells = (
-            name_cell(model.name, 44, href=f"#m{index}"),
+            name_cell(model.name, 44, href=f"#{anchor}"),
             number_cell(model.coverage, percent(model.coverage)),
             number_cell(model.totals.macs, count(model.totals.macs)),
             number_cell(model.parameter_count, count(model.parameter_count)),

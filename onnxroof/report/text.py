@@ -12,7 +12,7 @@ from rich.text import Text
 
 from onnxroof.report.answer import answer, assumed_precisions, coverage_words, winner
 from onnxroof.report.conventions import LEAST_TIME
-from onnxroof.report.embedded import slowest_first
+from onnxroof.report.kinds import slowest_kinds
 from onnxroof.report.numbers import count, intensity, percent, quantity
 from onnxroof.report.shares import time_by_bound
 from onnxroof.report.target_view import peak_share
@@ -23,10 +23,11 @@ from onnxroof.study.result import Analysis, Failure, ModelResult, NodeResult
 __all__ = ["to_text"]
 
 _WIDTH = 120
-_WIDE = 100
+_WIDE = 112
 _TOP_GROUPS = 10
 _TOP_NODES = 20
 _TOP_UNRESOLVED = 10
+_TOP_KEYS = 4
 
 
 def to_text(analysis: Analysis, width: int | None = None, *, colour: bool = False) -> str:
@@ -77,12 +78,12 @@ def _print_model(console: Console, model: ModelResult, analysis: Analysis) -> No
         return
     console.print(_targets_table(targets, console.width))
     console.print(Text(f"least time = {LEAST_TIME}; floor = what no plan can beat", style="dim"))
-    for line in _unknown_lines(targets):
-        console.print(Text(line, style="dim"))
     first = winner(targets, analysis.objective)
     if first is not None:
         console.print()
         console.print(_groups_table(first, console.width))
+    for line in _unknown_lines(targets):
+        console.print(Text(line, style="dim"))
 
 
 def _print_line(console: Console, line: str, style: str = "") -> None:
@@ -159,19 +160,22 @@ def _targets_table(results: Sequence[TargetResult], width: int) -> Table:
 
 
 def _unknown_lines(results: Sequence[TargetResult]) -> Iterator[str]:
+    """What the targets do not know by its name, what is estimated by its number."""
     for result in results:
         if result.unknown:
-            yield f"unknown of {shown(result.target.name)}: {comma_list(map(shown, result.unknown), 6)}"
-        if result.estimated:
-            yield f"estimated of {shown(result.target.name)}: {comma_list(map(shown, result.estimated), 6)}"
+            yield f"unknown of {shown(result.target.name)}: {comma_list(map(shown, result.unknown), _TOP_KEYS)}"
+    estimated = [f"{shown(result.target.name)} {len(result.estimated)}" for result in results if result.estimated]
+    if estimated:
+        yield f"numbers that rest on estimates: {', '.join(estimated)}"
 
 
 def _groups_table(result: TargetResult, width: int) -> Table:
-    """One group a row; a narrow terminal goes without the intensity."""
+    """Alike groups in one row with the time of all; a narrow terminal goes without the intensity."""
     has_intensity = width >= _WIDE
+    names = max(width - (96 if has_intensity else 70), 14)  # what the other columns leave
     outer = result.levels[0].name if result.levels else ""
     plan = result.best
-    table = _table(f"slowest groups on {shown(result.target.name)}, {fusion_words(plan.fusion)}")
+    table = _table(f"slowest groups on {shown(result.target.name)}, {fusion_words(plan.fusion)}, alike ones together")
     table.add_column("group", min_width=14)
     table.add_column("operators", overflow="ellipsis", no_wrap=True, max_width=26)
     for heading in ("least time", "share"):
@@ -180,17 +184,19 @@ def _groups_table(result: TargetResult, width: int) -> Table:
     if has_intensity:
         table.add_column(Text(f"ops/byte at {shortened(outer, 12)}"), justify="right")
     table.add_column("energy", justify="right", no_wrap=True)
-    for group in slowest_first(plan.groups)[:_TOP_GROUPS]:
-        share = group.latency_s / plan.latency_s if plan.latency_s and group.latency_s is not None else None
+    for kind in slowest_kinds(plan.groups)[:_TOP_GROUPS]:
+        group = kind.first
+        share = kind.latency_s / plan.latency_s if plan.latency_s and kind.latency_s is not None else None
         more = f" (+{len(group.nodes) - 1})" if len(group.nodes) > 1 else ""
+        alike = f" × {kind.groups}" if kind.groups > 1 else ""
         cells = (
-            (shortened(group.nodes[0], 48) if group.nodes else group.id) + more,
+            (shortened(group.nodes[0], names) if group.nodes else group.id) + more + alike,
             shown(" + ".join(group.op_types)),
-            quantity(group.latency_s, "s"),
+            quantity(kind.latency_s, "s"),
             percent(share),
             bound_words(group.time_bound),
             *([intensity(group.intensity_ops_per_byte.get(outer))] if has_intensity else []),
-            quantity(group.energy_j, "J"),
+            quantity(kind.energy_j, "J"),
         )
         table.add_row(*map(Text, cells))
     return table

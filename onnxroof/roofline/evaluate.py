@@ -262,10 +262,11 @@ class _Evaluation:
             rate = self._rates[key].rate
             self.knowledge.need_rate(kind, dtype, rate)
             if rate is not None and not rate.is_exact:
+                runs_as = f"{rate.peak.input.name} on {rate.engine.name}"
                 self._substituted[key] = Decision(
                     subject=f"{kind} work in {dtype}",
                     action="substituted",
-                    reason=f"the target lists no {dtype} for it: it runs as {rate.peak.input.name} on {rate.engine.name}",
+                    reason=f"the target lists no {dtype} for it: it runs as {runs_as}",
                 )
         return self._rates[key].rate
 
@@ -278,7 +279,7 @@ class _Evaluation:
             yield Decision(
                 subject=name,
                 action="bypassed",
-                reason=f"no tile of {count} of {len(figures)} groups fits: what the level outside delivers passes through",
+                reason=f"no tile of {count} of {len(figures)} groups fits: what is outside delivers to what is inside",
                 figures={"groups": float(count)},
             )
 
@@ -381,5 +382,5 @@ def _level(target: Target, index: int, rate: Rate | None) -> LevelResult:
         bandwidth_bytes_per_s=bandwidth,
         energy_j_per_byte=energy,
         ridge_ops_per_byte=ridge_ops_per_byte(peak, bandwidth * level.instances) if peak and bandwidth else None,
-        energy_ridge_ops_per_byte=energy_ridge_ops_per_byte(compute, energy) if compute and energy is not None else None,
+        energy_ridge_ops_per_byte=energy_ridge_ops_per_byte(compute, energy) if compute and energy else None,
     )

@@ -72,7 +72,7 @@ def _add_work(
     *,
     tf32: bool,
 ) -> None:
-    parts = [("mac", 2.0 * work.macs, "")] + [("vector", float(work.vector_ops), "")]
+    parts = [("mac", 2.0 * work.macs, ""), ("vector", float(work.vector_ops), "")]
     parts += [("special", float(count), name) for name, count in work.special.items()]
     for kind, count, name in parts:
         if not count:

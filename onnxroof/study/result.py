@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from onnxroof.errors import OnnxroofError
 from onnxroof.ir.op import OpKind
 from onnxroof.ir.workload import DimBinding
-from onnxroof.roofline.result import TargetResult
+
+if TYPE_CHECKING:  # a count has no targets
+    from onnxroof.roofline.result import TargetResult
 
 __all__ = ["Analysis", "Failure", "ModelResult", "NodeResult", "OutputInfo", "Totals", "Unresolved"]
 

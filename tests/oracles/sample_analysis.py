@@ -250,7 +250,12 @@ def board_result(groups: int) -> TargetResult:
         floor_latency_s=plan.latency_s,
         floor_energy_j=None,
         floor_bound="memory:flash<i>",
-        unknown=("engine[cpu].peak[FLOAT].rate", "memory[flash<i>].energy", "memory[ram].bandwidth", "memory[ram].energy"),
+        unknown=(
+            "engine[cpu].peak[FLOAT].rate",
+            "memory[flash<i>].energy",
+            "memory[ram].bandwidth",
+            "memory[ram].energy",
+        ),
         estimated=(),
         sources=(SHEET,),
         best_plan="none",
@@ -297,7 +302,10 @@ def model(groups: int = 30, *, with_targets: bool = True) -> ModelResult:
         nodes_shaped=groups - 2,
         unresolved=(
             Unresolved(
-                node=f"Mystery_{SCRIPT_NAME}", op_type="Mystery", domain="org.example", reason="no rule for this operator"
+                node=f"Mystery_{SCRIPT_NAME}",
+                op_type="Mystery",
+                domain="org.example",
+                reason="no rule for this operator",
             ),
         ),
         not_modelled=(

@@ -44,12 +44,15 @@ class LogScale:
 
 
 def spanning(values: Iterable[float], *, start: float, end: float, margin: float = 2.0) -> LogScale:
-    """The scale that shows all values with a factor of `margin` on both sides, at least two decades.
+    """The scale that shows all values with a factor of `margin` or a tenth of its length on both sides.
 
+    It is at least two decades long.
     Without values it shows 1 to 100.
     """
     known = [value for value in values if value > 0 and math.isfinite(value)]
-    low, high = (min(known) / margin, max(known) * margin) if known else (1.0, 100.0)
+    low, high = (min(known), max(known)) if known else (10.0, 10.0)
+    margin = max(margin, (high / low) ** 0.1)
+    low, high = low / margin, high * margin
     missing = 2 - math.log10(high / low)
     if missing > 0:
         low, high = low / 10 ** (missing / 2), high * 10 ** (missing / 2)

@@ -372,3 +372,16 @@ def test_more_than_protobuf_can_parse_is_refused_before_it_is_copied(tmp_path):
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     with pytest.raises(ModelError, match="more than 2 GiB are left"):
         without_payloads(mapped, "huge")
+
+
+@pytest.mark.parametrize("field_name", ["g", "graphs"])
+def test_stack_traces_in_a_small_subgraph_go(field_name):
+    inner = onnx.NodeProto(op_type="Relu")
+    inner.metadata_props.add(key="pkg.stack_trace", value="x")
+    graph = onnx.GraphProto(node=[inner])
+    attribute = onnx.AttributeProto(**{field_name: graph if field_name == "g" else [graph]})
+    model = onnx.ModelProto(ir_version=10)
+    model.graph.node.add(op_type="If", attribute=[attribute])
+    data = model.SerializeToString()
+    assert (b"\x32" in data) == (field_name == "g")  # the tag of `g`: no other byte gives the subgraph away
+    assert onnx.ModelProto.FromString(without_payloads(data, "m")) == cleared(model, 1024, keep=False)

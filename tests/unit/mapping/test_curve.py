@@ -47,7 +47,8 @@ def conv(filters: int, channels: int, size: int, taps: int, *, image: int, pad: 
 
 def depthwise(channels: int, size: int, taps: int, pad: int) -> LoopNest:
     loops = (
-        Loop("c", channels), Loop("oy", size), Loop("ox", size), Loop("fy", taps, REDUCTION), Loop("fx", taps, REDUCTION),
+        Loop("c", channels), Loop("oy", size), Loop("ox", size),
+        Loop("fy", taps, REDUCTION), Loop("fx", taps, REDUCTION),
     )  # fmt: skip
     rows, columns = AxisMap((Term(1), Term(3)), size, -pad), AxisMap((Term(2), Term(4)), size, -pad)
     return LoopNest(
@@ -99,15 +100,12 @@ def test_matmul_is_never_below_the_lower_bound(shape: tuple[int, int, int], capa
     assert bound <= total_at(matmul(*shape), capacity) <= 2 * bound
 
 
-def test_matmul_reaches_compulsory_traffic_at_the_smallest_buffer_that_can() -> None:
-    # The smallest operand, one line of another and one element: 40 x 30 + 30 + 1 (Orojenesis IV).
-    nest = matmul(40, 50, 30)
-    smallest = 40 * 30 + 30 + 1 + 40 - 1  # a column of the result is one of 40 elements here: A, b, c
-    compulsory = 40 * 30 + 30 * 50 + 40 * 50
-    curve = reuse_curve(nest)
-    assert curve.floor.total_bytes == compulsory
-    assert curve.floor.footprint_bytes <= smallest
-    assert curve.at(40 * 30).total_bytes > compulsory
+def test_matmul_reaches_compulsory_traffic_with_the_smallest_operand_held() -> None:
+    # All of A, one column of B and one of C: 40 * 30 + 30 + 40. No buffer of one operand alone can do.
+    curve = reuse_curve(matmul(40, 50, 30))
+    assert curve.floor.total_bytes == 40 * 30 + 30 * 50 + 40 * 50
+    assert curve.floor.footprint_bytes == 40 * 30 + 30 + 40
+    assert curve.at(40 * 30).total_bytes > curve.floor.total_bytes
 
 
 # Closed forms of whole-tile and line-buffer schedules, any integer tile (the least of both); second column the bound
@@ -188,22 +186,18 @@ def test_compulsory_bytes_of_a_dilated_window_leave_out_the_gaps() -> None:
     assert reuse_curve(nest).floor.access_bytes == (12, 4)
 
 
-def test_partial_sums_are_charged_at_their_width() -> None:
-    # Weights 2 x 2 kept one at a time: tile 1 x 1 x 1, k inside nothing. With A stationary or B stationary sums are
-    # visited twice: 4 elements cross 2 times as partial sums of 4 bytes (out and in) and once as results of 1 byte.
-    nest = matmul(2, 2, 2, bits=8, partial_bits=32)
+def test_a_held_partial_sum_takes_its_own_width() -> None:
+    nest = matmul(2, 2, 16, bits=8, partial_bits=32)
     curve = reuse_curve(nest)
-    kept = curve.at(1 + 1 + 4)  # C-stationary holds one partial sum of 4 bytes: A and B twice, C once
-    assert kept.access_bytes == (8, 8, 4)
-    assert kept.footprint_bytes <= 6
-    # Two elements of A, two of B, a finished result of 1 byte: no partial sum is ever held.
-    whole = curve.at(5)
-    assert whole.fits
-    assert whole.access_bytes == (4, 8, 4) or whole.access_bytes == (8, 4, 4)
+    # An element of A, one of B, a sum of 4 bytes that stays: A and B twice, C leaves once as 1 byte.
+    assert not curve.at(5).fits
+    assert curve.at(6).access_bytes == (2 * 32, 2 * 32, 4)
+    # Two sums: 1 + 2 + 2 * 4 bytes let one of A and B cross once. Finished sums of 1 byte would fit in 5.
+    assert curve.at(10).total_bytes == 2 * 32 + 2 * 32 + 4
+    assert curve.at(11).total_bytes == 32 + 2 * 32 + 4
 
 
 def test_a_read_of_a_partial_sum_is_a_read() -> None:
-    # A tile of 1 x 1 x 1 that keeps an element of A: each of 3 x 5 sums is visited 7 times.
     nest = LoopNest(
         (Loop("m", 3), Loop("k", 7, LoopKind.SEQUENTIAL)),
         (Access(0, False, (dense_axis(1, 7),), 8), Access(0, True, (dense_axis(0, 3),), 8, 32)),
@@ -276,7 +270,9 @@ def test_whole_dimensions_are_in_every_tile() -> None:
 
 def test_narrow_elements_are_packed() -> None:
     # 3 x 3 elements of 4 bits take 5 bytes; a tile of one takes half a byte.
-    nest = LoopNest((Loop("i", 9),), (Access(0, False, (dense_axis(0, 9),), 4), Access(0, True, (dense_axis(0, 9),), 8)))
+    nest = LoopNest(
+        (Loop("i", 9),), (Access(0, False, (dense_axis(0, 9),), 4), Access(0, True, (dense_axis(0, 9),), 8))
+    )
     curve = reuse_curve(nest)
     assert curve.floor.access_bytes == (5, 9)
     assert curve.floor.footprint_bytes == 1.5

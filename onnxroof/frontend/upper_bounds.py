@@ -1,0 +1,66 @@
+"""The most elements that an output can have whose size depends on data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy.typing as npt
+import onnx
+
+from onnxroof.dtypes import DType
+from onnxroof.frontend.types import ValueType
+
+__all__ = ["upper_bounds"]
+
+
+def upper_bounds(
+    node: onnx.NodeProto,
+    types: Sequence[ValueType | None],
+    values: Sequence[npt.NDArray[Any] | None],
+    inferred: tuple[ValueType, ...],
+) -> tuple[ValueType, ...]:
+    """Inferred types with the extents that depend on data at their upper bound; the same types where none is known."""
+    first = types[0] if types else None
+    if node.domain or first is None or not first.is_complete or first.shape is None:
+        return inferred
+    elements = math.prod(extent or 0 for extent in first.shape)
+    extents = first.shape
+    axis = next((a.i for a in node.attribute if a.name == "axis"), None)
+    if axis is not None and not -len(extents) <= axis < len(extents):
+        return inferred
+    if node.op_type == "NonZero":
+        return (ValueType(DType.INT64, (len(extents), elements)),)
+    if node.op_type == "Unique":
+        count = elements if axis is None else extents[axis]
+        shape = (elements,) if axis is None else extents
+        extra = ValueType(DType.INT64, (count,))
+        return (ValueType(first.dtype, shape), extra, extra, extra)[: len(inferred)]
+    if node.op_type == "Compress":
+        return (ValueType(first.dtype, (elements,) if axis is None else extents),)
+    if node.op_type in ("TopK", "Slice"):
+        return tuple(_at_most(kind, extents) for kind in inferred)
+    if node.op_type == "NonMaxSuppression" and len(types) > 1 and types[1] is not None and types[1].is_complete:
+        return (_boxes(extents, types[1].shape or (), values),)
+    return inferred
+
+
+def _at_most(kind: ValueType, extents: tuple[int | None, ...]) -> ValueType:
+    """What an operator that only leaves elements out can give."""
+    if kind.shape is None or len(kind.shape) != len(extents):
+        return ValueType(kind.dtype, extents) if kind.shape is None else kind
+    return ValueType(kind.dtype, tuple(a if a is not None else b for a, b in zip(kind.shape, extents, strict=True)))
+
+
+def _boxes(
+    boxes: tuple[int | None, ...], scores: tuple[int | None, ...], values: Sequence[npt.NDArray[Any] | None]
+) -> ValueType:
+    """Boxes (batch, boxes, 4), scores (batch, classes, boxes): each class of each image selects up to a limit."""
+    if len(boxes) != 3 or len(scores) != 3:
+        return ValueType(DType.INT64, None)
+    most = boxes[1] or 0
+    limit = values[2] if len(values) > 2 else None
+    if limit is not None and limit.size:
+        most = min(most, int(limit.reshape(-1)[0]))
+    return ValueType(DType.INT64, ((scores[0] or 0) * (scores[1] or 0) * most, 3))

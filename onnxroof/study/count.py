@@ -1,0 +1,117 @@
+"""Counts of one model: node by node, totals, parameters, coverage. No target and no plan is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from onnxroof.costs.cost import Coverage
+from onnxroof.costs.table import CostTable, cost_table
+from onnxroof.ir.op import Op, OpKind
+from onnxroof.ir.workload import Workload
+from onnxroof.mapping.storage import Storage, parameter_roots, peak_activation_bytes, storage
+from onnxroof.study.result import ModelResult, NodeResult, OutputInfo, Totals, Unresolved
+
+if TYPE_CHECKING:
+    from onnxroof.roofline.result import TargetResult
+
+__all__ = ["Counted", "counted", "model_result"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counted:
+    """A workload with its costs and what of it runs."""
+
+    workload: Workload
+    costs: CostTable
+    store: Storage
+
+
+def counted(workload: Workload, *, copies_cache: bool = False) -> Counted:
+    """Costs of a workload; `copies_cache` says whether an appended key/value cache is copied whole."""
+    costs = cost_table(workload, copies_cache=copies_cache)
+    return Counted(workload, costs, storage(workload, costs))
+
+
+def model_result(count: Counted, targets: tuple[TargetResult, ...] = ()) -> ModelResult:
+    """The result of one model, with those of its targets if there are any."""
+    workload, costs = count.workload, count.costs
+    parameters = [t for t in map(workload.tensors.__getitem__, parameter_roots(workload, count.store)) if t.is_shaped]
+    unresolved: list[Unresolved] = []
+    not_modelled: list[Unresolved] = []
+    shaped = 0
+    nodes = []
+    for index, (op, cost) in enumerate(zip(workload.ops, costs.costs, strict=True)):
+        if cost.coverage is not Coverage.EXACT:
+            entry = Unresolved(node=op.name, op_type=op.op_type, domain=op.domain, reason=cost.reason)
+            (unresolved if cost.coverage is Coverage.UNKNOWN else not_modelled).append(entry)
+        shaped += all(workload.tensors[name].is_shaped for name in op.outputs if name)
+        nodes.append(_node(op, costs, index, workload))
+    return ModelResult(
+        name=workload.name,
+        producer=workload.producer,
+        ir_version=workload.ir_version,
+        opsets=workload.opsets,
+        dims=workload.dims,
+        notes=workload.notes,
+        nodes_total=len(workload.ops),
+        nodes_costed=len(workload.ops) - len(unresolved),
+        nodes_shaped=shaped,
+        unresolved=tuple(unresolved),
+        not_modelled=tuple(not_modelled),
+        parameter_count=sum(tensor.elements for tensor in parameters),
+        parameter_bytes=sum(tensor.bytes for tensor in parameters),
+        peak_activation_bytes=peak_activation_bytes(workload, count.store),
+        totals=_totals(nodes),
+        nodes=tuple(nodes),
+        targets=targets,
+    )
+
+
+def _node(op: Op, costs: CostTable, index: int, workload: Workload) -> NodeResult:
+    cost = costs.costs[index]
+    work = cost.work
+    # Bytes of an operator without a rule are known only where all its shapes are.
+    has_bytes = cost.kind is not OpKind.UNKNOWN or all(
+        workload.tensors[name].is_shaped for name in (*op.inputs, *op.outputs) if name
+    )
+    return NodeResult(
+        name=op.name,
+        op_type=op.op_type,
+        domain=op.domain,
+        scope=op.scope,
+        kind=cost.kind,
+        repeat=op.repeat,
+        macs=work.macs if work is not None else None,
+        vector_ops=work.vector_ops if work is not None else None,
+        special_ops=work.special_ops if work is not None else None,
+        read_bytes=cost.read_bytes if has_bytes else None,
+        weight_bytes=int(costs.weight_bytes[index]) if has_bytes else None,
+        write_bytes=cost.write_bytes if has_bytes else None,
+        compute_type=cost.compute_type.name if cost.kind is OpKind.COMPUTE else "",
+        outputs=tuple(
+            OutputInfo(name=name, dtype=workload.tensors[name].dtype.name, shape=workload.tensors[name].shape)
+            for name in op.outputs
+            if name
+        ),
+    )
+
+
+def _totals(nodes: Sequence[NodeResult]) -> Totals:
+    def total(parts: Iterator[tuple[int | None, int]]) -> int | None:
+        result = 0
+        for value, repeat in parts:
+            if value is None:
+                return None
+            result += value * repeat
+        return result
+
+    return Totals(
+        macs=total((n.macs, n.repeat) for n in nodes),
+        vector_ops=total((n.vector_ops, n.repeat) for n in nodes),
+        special_ops=total((n.special_ops, n.repeat) for n in nodes),
+        read_bytes=total((n.read_bytes, n.repeat) for n in nodes),
+        weight_bytes=total((n.weight_bytes, n.repeat) for n in nodes),
+        write_bytes=total((n.write_bytes, n.repeat) for n in nodes),
+    )

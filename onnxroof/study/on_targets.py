@@ -1,0 +1,54 @@
+"""One model on target after target: plans are made once, and again for each precision that a target forces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from onnxroof.dtypes import DType
+from onnxroof.mapping.planned import PlannedModel, planned
+from onnxroof.mapping.policies import POLICIES
+from onnxroof.rewrites.precision import converted
+from onnxroof.roofline.evaluate import evaluate
+from onnxroof.roofline.rates import needed_conversion
+from onnxroof.roofline.result import TargetResult
+from onnxroof.study.count import Counted, counted
+from onnxroof.targets.model import Target
+
+__all__ = ["OnTargets"]
+
+
+class OnTargets:
+    """One model with its plans, and with those of the precisions that some target forces on it."""
+
+    def __init__(self, count: Counted, fusion: str | None, objective: str, *, tf32: bool, copies_cache: bool) -> None:
+        self._policies = tuple(POLICIES) if fusion is None else (fusion,)
+        self._objective = objective
+        self._tf32 = tf32
+        self._copies_cache = copies_cache
+        self._variants: dict[DType, PlannedModel] = {}
+        self._base = self._planned(count)
+
+    def result(self, target: Target) -> TargetResult:
+        """The model on a target, converted where the target lacks its types."""
+        forced = needed_conversion(target, _work_types(self._base), tf32=self._tf32)
+        if forced is not None and forced not in self._variants:
+            as_if = converted(self._base.workload, forced)
+            self._variants[forced] = self._planned(counted(as_if, copies_cache=self._copies_cache))
+        return evaluate(
+            self._base if forced is None else self._variants[forced],
+            target,
+            objective=self._objective,
+            assumed_precision=None if forced is None else forced.name,
+            tf32=self._tf32,
+        )
+
+    def _planned(self, count: Counted) -> PlannedModel:
+        return planned(count.workload, count.costs, count.store, self._policies)
+
+
+def _work_types(model: PlannedModel) -> Iterator[tuple[str, DType]]:
+    """Kinds and types of work that a model has."""
+    for dtype, work in model.border.work.items():
+        for kind, count in (("mac", work.macs), ("vector", work.vector_ops), ("special", work.special_ops)):
+            if count:
+                yield kind, DType[dtype]

@@ -1,0 +1,119 @@
+"""Numbers of every rule, and its loop nest walked naively."""
+
+from __future__ import annotations
+
+import pytest
+
+from onnxroof.costs.cost import Coverage, OpCost, Work
+from onnxroof.costs.families import FAMILIES
+from onnxroof.costs.registry import standard_registry
+from onnxroof.dtypes import DType
+from tests.oracles.build import T, cost
+from tests.oracles.loopnest import nest_bytes, nest_points
+from tests.oracles.rule_cases import (
+    ATTENTIONS,
+    CASES,
+    CONTRACTIONS,
+    CONVOLUTIONS,
+    NORMALIZATIONS,
+    RECURRENT,
+    Case,
+    whole,
+)
+
+MS = "com.microsoft"
+I8, I32, I64, F16 = DType.INT8, DType.INT32, DType.INT64, DType.FLOAT16
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_rule_states_work_and_bytes(case: Case) -> None:
+    found = case.cost()
+    assert found.coverage is Coverage.EXACT, found.reason
+    assert found.kind is case.kind
+    expected = Work(macs=case.macs, vector_ops=case.vector, special=case.special)
+    assert found.work is not None
+    zeroless = {name: count for name, count in found.work.special.items() if count}
+    assert Work(macs=found.work.macs, vector_ops=found.work.vector_ops, special=zeroless) == expected
+    assert found.read_bytes == (whole(case.inputs) if case.reads is None else case.reads)
+    assert found.write_bytes == (whole(case.outputs) if case.writes is None else case.writes)
+    assert len({t.tensor for t in found.reads}) == len(found.reads)
+    assert (found.nest is not None) is case.nest
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.nest], ids=str)
+def test_nest_touches_the_bytes_of_its_rule(case: Case) -> None:
+    found = case.cost()
+    assert found.nest is not None
+    assert nest_bytes(found.nest) == (found.read_bytes, found.write_bytes)
+    assert nest_points(found.nest) == found.nest.points
+
+
+@pytest.mark.parametrize("case", [case for case in (*CONTRACTIONS, *CONVOLUTIONS, *RECURRENT) if case.nest], ids=str)
+def test_points_of_a_contraction_are_its_macs(case: Case) -> None:
+    found = case.cost()
+    assert found.nest is not None
+    if case.macs:
+        assert found.nest.points == case.macs
+
+
+@pytest.mark.parametrize("case", [case for case in ATTENTIONS if case.nest and "Attention" in case.op_type], ids=str)
+def test_a_point_of_attention_is_the_two_widths(case: Case) -> None:
+    found = case.cost()
+    assert found.nest is not None
+    query, _, value = found.nest.accesses[:3]
+    key_width = query.axes[-1].extent
+    value_width = value.axes[-2].extent
+    assert found.nest.points * (key_width + value_width) == case.macs
+
+
+@pytest.mark.parametrize("case", [case for case in NORMALIZATIONS if case.nest], ids=str)
+def test_normalisations_sweep_their_rows_twice(case: Case) -> None:
+    found = case.cost()
+    assert found.nest is not None
+    assert found.nest.sweeps == 2
+    assert found.nest.swept
+
+
+def test_outputs_of_reductions_have_partial_sums() -> None:
+    half = cost("MatMul", [T((2, 3), F16), T((3, 4), F16)], [T((2, 4), F16)])
+    assert half.nest is not None
+    write = half.nest.accesses[-1]
+    assert (write.is_write, write.bits, write.partial_bits) == (True, 16, 32)
+    whole_numbers = cost("MatMulInteger", [T((2, 3), I8), T((3, 4), I8)], [T((2, 4), I32)])
+    assert whole_numbers.nest is not None
+    assert whole_numbers.nest.accesses[-1].partial_bits == 32
+    assert whole_numbers.compute_type is I8
+
+
+def test_every_rule_has_a_case() -> None:
+    stated = {key for key, rules in standard_registry().rules.items() if any(rule.formula for rule in rules)}
+    data_dependent = {("", "MaxRoiPool")}  # its rule says why nothing can be counted
+    assert stated - data_dependent == {(case.domain, case.op_type) for case in CASES}
+
+
+def test_every_rule_says_in_a_sentence_what_it_counts() -> None:
+    for rules in standard_registry().rules.values():
+        for rule in rules:
+            assert rule.sentence, rule
+            assert rule.formula is None or rule.sentence.splitlines()[0].endswith("."), rule.op_type
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (cost("MaxRoiPool", [(1, 2, 9, 9), (3, 5)], [(3, 2, 2, 2)], {"pooled_shape": [2, 2]}), "regions"),
+        (cost("RoiAlign", [(1, 2, 9, 9), (3, 4), T((3,), I64)], [(3, 2, 2, 2)]), "sampling_ratio"),
+        (cost("NonMaxSuppression", [(1, 8, 4), (1, 2, 8), T((1,), I64)], [T((None, 3), I64)]), "max_output"),
+        (cost("FusedConv", [(1, 1, 3), (1, 1, 1)], [(1, 1, 3)], {"activation": "Odd"}, domain=MS), "Odd"),
+        (cost("Einsum", [(2, 3)], [(2,)], {"equation": "ijk->i"}), "dimensions"),
+        (cost("DFT", [(2, 8, 1), T((), I64)], [(2, 8, 2)]), "length"),
+    ],
+)
+def test_what_depends_on_data_is_unknown_and_says_why(found: OpCost, reason: str) -> None:
+    assert (found.work, found.coverage) == (None, Coverage.UNKNOWN)
+    assert reason in found.reason
+    assert found.read_bytes > 0
+
+
+def test_families_are_listed_once() -> None:
+    assert len(set(FAMILIES)) == len(FAMILIES)

@@ -1,0 +1,125 @@
+"""The two rooflines: where roofs, ridges and dots lie in the drawing."""
+
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+
+from onnxroof.report.figures.roofline import MOST_CIRCLES, Ceiling, Dot, Roof, Rooflines, rooflines_figure
+
+# Peak 1000 ops/s, 10 B/s: ridge 100 ops/B. 1 J/op, 20 J/B: energy ridge 20 ops/B, there 1/(1 + 20/20) = 0.5 ops/J.
+CHART = Rooflines(
+    name="T",
+    roofs=(Roof(name="dram", bandwidth=10.0, energy_per_byte=20.0, ridge=100.0, energy_ridge=20.0),),
+    peak=Ceiling(label="peak", ops_per_s=1000.0),
+    lower_peaks=(),
+    energy_per_op=1.0,
+    time_dots=(
+        Dot(group=0, level=0, intensity=100.0, height=1000.0, share=0.5, title="at the ridge"),
+        Dot(group=1, level=0, intensity=10.0, height=50.0, share=0.1),
+    ),
+    energy_dots=(Dot(group=0, level=0, intensity=20.0, height=0.5, share=1.0),),
+)
+
+
+def drawn(chart: Rooflines, panel: str) -> ElementTree.Element:
+    root = ElementTree.fromstring(rooflines_figure(chart))
+    found = root.find(f"./g[@class='{panel}']")
+    assert found is not None
+    return found
+
+
+def position(element: ElementTree.Element) -> tuple[float, float]:
+    return float(element.get("cx", "nan")), float(element.get("cy", "nan"))
+
+
+def diamond(panel: ElementTree.Element) -> tuple[float, float]:
+    d = next(path.get("d", "") for path in panel.iter("path") if path.get("class") == "ridge")
+    x, y = d[1 : d.index("m")].split()
+    return float(x), float(y)
+
+
+def test_a_dot_at_the_ridge_lies_on_the_ridge_point():
+    panel = drawn(CHART, "throughput")
+    dots = {dot.get("data-g"): position(dot) for dot in panel.iter("circle")}
+    assert dots["0"] == diamond(panel)
+
+
+def test_a_dot_below_the_roof_lies_right_of_and_under_it():
+    panel = drawn(CHART, "throughput")
+    dots = {dot.get("data-g"): position(dot) for dot in panel.iter("circle")}
+    assert dots["1"][0] < dots["0"][0]
+    assert dots["1"][1] > dots["0"][1]  # y grows downwards
+
+
+def test_the_energy_ridge_lies_at_half_the_peak_and_on_the_curve():
+    panel = drawn(CHART, "energy")
+    dot = next(panel.iter("circle"))
+    assert position(dot) == diamond(panel)
+    curve = next(path.get("d", "") for path in panel.iter("path") if path.get("class") == "roof")
+    points = [tuple(map(float, pair.split())) for pair in curve[1:].split("L")]
+    x, y = diamond(panel)
+    left = max(p for p in points if p[0] <= x)
+    right = min(p for p in points if p[0] >= x)
+    assert right[1] <= y <= left[1]  # the curve rises from left to right through the ridge point
+
+
+def test_both_panels_share_their_axis():
+    chart = replace(CHART, energy_dots=(Dot(group=0, level=0, intensity=100.0, height=0.2, share=1.0),))
+    upper = next(d for d in drawn(chart, "throughput").iter("circle") if d.get("data-g") == "0")
+    lower = next(drawn(chart, "energy").iter("circle"))
+    assert position(upper)[0] == position(lower)[0]
+
+
+def test_the_roof_rises_by_the_bandwidth():
+    d = next(path.get("d", "") for path in drawn(CHART, "throughput").iter("path") if path.get("class") == "roof")
+    start, end = (tuple(map(float, pair.split())) for pair in d[1:].split("L"))
+    assert end == diamond(drawn(CHART, "throughput"))
+    assert start[0] < end[0]
+    assert start[1] > end[1]
+
+
+def test_groups_at_one_point_are_one_dot_as_large_as_all_of_them():
+    one, many = (
+        next(drawn(replace(CHART, time_dots=CHART.time_dots[1:] * times), "throughput").iter("circle"))
+        for times in (1, 4)
+    )
+    assert many.get("data-more") == "3"
+    # the area is that of the shares together: four times the area is twice the radius
+    assert float(many.get("r", "nan")) == pytest.approx(2 * float(one.get("r", "nan")), abs=0.2)
+
+
+def test_many_dots_become_one_path_a_size():
+    dots = tuple(Dot(group=i, level=0, intensity=1.01**i, height=1.01**i, share=1e-6) for i in range(MOST_CIRCLES + 1))
+    panel = drawn(replace(CHART, time_dots=dots), "throughput")
+    assert not list(panel.iter("circle"))
+    (path,) = [path for path in panel.iter("path") if path.get("class") == "many"]
+    assert path.get("d", "").count("M") == len(path.get("data-g", "").split()) == len(path.get("data-more", "").split())
+
+
+def test_only_the_outermost_level_is_selected_without_a_script():
+    inner = Roof(name="sram", bandwidth=100.0, energy_per_byte=2.0, ridge=10.0, energy_ridge=2.0)
+    dots = (*CHART.time_dots, Dot(group=0, level=1, intensity=10.0, height=1000.0, share=0.5))
+    panel = drawn(replace(CHART, roofs=(*CHART.roofs, inner), time_dots=dots), "throughput")
+    classes = {
+        group.get("data-level"): group.get("class", "") for group in panel.iter("g") if "dots" in group.get("class", "")
+    }
+    assert "unselected" not in classes["0"]
+    assert "unselected" in classes["1"]
+
+
+def test_without_energies_there_is_no_lower_chart():
+    chart = replace(CHART, energy_per_op=None, energy_dots=())
+    root = ElementTree.fromstring(rooflines_figure(chart))
+    assert root.find("./g[@class='energy']") is None
+    assert root.find("./g[@class='throughput']") is not None
+
+
+def test_a_chart_of_unknowns_is_still_a_chart():
+    unknown = Roof(name="<x>", bandwidth=None, energy_per_byte=None, ridge=None, energy_ridge=None)
+    empty = Rooflines(
+        name="<T>", roofs=(unknown,), peak=None, lower_peaks=(), energy_per_op=None, time_dots=(), energy_dots=()
+    )
+    root = ElementTree.fromstring(rooflines_figure(empty))
+    assert root.get("aria-label") == "Throughput and energy roofline of <T>"
+    assert not list(root.iter("circle"))

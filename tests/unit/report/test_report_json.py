@@ -1,0 +1,138 @@
+"""The JSON contract: exact sets of required keys at every level, and what unknown looks like."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+from oracles.sample_analysis import analysis, board_result, model, npu_result
+
+from onnxroof.report.json import to_json
+from onnxroof.study.result import Analysis
+
+MODEL = "name producer ir_version opsets dims coverage parameters peak_activation_bytes totals nodes targets"
+COUNTS = "macs vector_ops special_ops read_bytes weight_bytes write_bytes"
+NODE = f"name op_type domain scope kind repeat {COUNTS} compute_type outputs"
+TARGET = "target name levels fits memory_needed_bytes floor_latency_s floor_energy_j unknown best_plan plans"
+LEVEL = (
+    "name capacity_bytes instances bandwidth_bytes_per_s energy_j_per_byte ridge_ops_per_byte energy_ridge_ops_per_byte"
+)
+PLAN = (
+    "fusion latency_s energy_j ops_per_s ops_per_j traffic_bytes peak_footprint_bytes assumed_precision "
+    "groups decisions"
+)
+GROUP = (
+    "id nodes repeat latency_s energy_j traffic_bytes intensity_ops_per_byte time_bound energy_bound "
+    "spatial_utilization temporal_utilization footprint_bytes tile"
+)
+
+
+@pytest.fixture(scope="module")
+def document():
+    return json.loads(to_json(analysis()))
+
+
+def keys_in_order(required: str, found: dict) -> bool:
+    """Whether all required keys are there, in the order of the contract, others between them allowed."""
+    return [key for key in found if key in required.split()] == required.split()
+
+
+def test_top_level_keys(document):
+    assert keys_in_order("schema_version tool conventions models", document)
+    assert document["schema_version"] == "1"
+    assert set(document["tool"]) == {"name", "version"}
+    assert document["tool"]["name"] == "onnxroof"
+    assert "1 MAC = 2 ops" in document["conventions"]["mac"]
+    assert "one write and one read" in document["conventions"]["partial_sums"]
+    assert document["conventions"]["state"].startswith("cold")
+
+
+def test_model_keys(document):
+    answered = document["models"][0]
+    assert keys_in_order(MODEL, answered)
+    assert answered["dims"]["batch"] == {"value": 1, "source": "default"}
+    assert answered["opsets"] == {"": 17, "org.example": 1}
+    assert keys_in_order("nodes costed shaped fraction unresolved", answered["coverage"])
+    assert set(answered["coverage"]["unresolved"][0]) == {"node", "op_type", "domain", "reason"}
+    assert answered["coverage"]["fraction"] == 29 / 30
+    assert set(answered["parameters"]) == {"count", "bytes"}
+    assert list(answered["totals"]) == COUNTS.split()
+
+
+def test_node_keys(document):
+    nodes = document["models"][0]["nodes"]
+    for node in nodes:
+        assert list(node) == NODE.split()
+        assert list(node["outputs"][0]) == ["name", "dtype", "shape"]
+    assert nodes[0]["outputs"][0]["shape"] == [1, None, 64]
+    assert nodes[7]["outputs"][0]["shape"] is None
+    assert nodes[7]["kind"] == "unknown"
+
+
+def test_target_plan_group_and_decision_keys(document):
+    for target in document["models"][0]["targets"]:
+        assert keys_in_order(TARGET, target)
+        assert all(list(level) == LEVEL.split() for level in target["levels"])
+        for plan in target["plans"]:
+            assert keys_in_order(PLAN, plan)
+            assert all(keys_in_order(GROUP, group) for group in plan["groups"])
+            assert all(list(d) == ["subject", "action", "reason", "figures"] for d in plan["decisions"])
+
+
+def test_levels_are_outermost_first_in_every_mapping(document):
+    target = document["models"][0]["targets"][0]
+    assert [level["name"] for level in target["levels"]] == ["dram", "sram", "rf"]
+    assert list(target["plans"][0]["traffic_bytes"]) == ["dram", "sram", "rf"]
+    assert list(target["plans"][0]["groups"][0]["intensity_ops_per_byte"]) == ["dram", "sram", "rf"]
+
+
+def test_a_failed_model_has_its_error_in_its_place(document):
+    failed = document["models"][1]
+    assert list(failed) == ["name", "error"]
+    assert list(failed["error"]) == ["message", "diagnostics"]
+    assert failed["error"]["diagnostics"] == [
+        {"where": "broken.onnx", "message": "the file ends inside a <tensor>", "hint": "copy it again"}
+    ]
+
+
+def test_count_has_no_targets_key():
+    document = json.loads(to_json(analysis(with_targets=False)))
+    assert "targets" not in document["models"][0]
+    assert "nodes" in document["models"][0]
+
+
+def test_unknown_is_null_and_known_nothing_is_zero(document):
+    board = document["models"][0]["targets"][1]
+    assert board["plans"][0]["energy_j"] is None
+    assert board["plans"][0]["groups"][7]["intensity_ops_per_byte"] == {"flash<i>": None, "ram": None}
+    assert board["plans"][0]["groups"][7]["ops"] is None
+    assert board["plans"][0]["groups"][3]["macs"] == 0  # an Add
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_is_null(value):
+    broken = replace(npu_result(1), floor_latency_s=value)
+    text = to_json(Analysis(models=(replace(model(1), targets=(broken,)),)))
+    assert "NaN" not in text
+    assert "Infinity" not in text
+    assert json.loads(text)["models"][0]["targets"][0]["floor_latency_s"] is None
+
+
+def test_floats_read_back_to_the_same_bits_and_ints_stay_ints(document):
+    result = npu_result(30)
+    target = document["models"][0]["targets"][0]
+    assert target["plans"][1]["latency_s"] == result.plans[1].latency_s
+    assert type(target["memory_needed_bytes"]) is int
+    assert type(document["models"][0]["nodes"][0]["macs"]) is int
+
+
+def test_the_same_analysis_gives_the_same_bytes():
+    assert to_json(analysis()) == to_json(analysis())
+    assert to_json(Analysis(models=())).endswith("\n")
+
+
+def test_a_target_that_knows_nothing_still_has_every_key():
+    bare = replace(board_result(2), levels=(), fits=None, floor_latency_s=None)
+    document = json.loads(to_json(Analysis(models=(replace(model(2), targets=(bare,)),))))
+    assert keys_in_order(TARGET, document["models"][0]["targets"][0])
+    assert document["models"][0]["targets"][0]["fits"] is None
