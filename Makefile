@@ -1,7 +1,7 @@
 # Shorthands for what README.md and CONTRIBUTING.md spell out. `make help` lists them.
 PYTHON ?= .venv/bin/python
 
-.PHONY: help install check fix bench browser exam report
+.PHONY: help install check fix bench browser exam report readme
 
 help:  ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -27,3 +27,6 @@ exam:  ## The long checks before a release
 
 report:  ## report.html of a model of this repository
 	$(PYTHON) -m onnxroof analyze models/resnet50.onnx -o report.html
+
+readme:  ## Renew the sample of the output in README.md
+	$(PYTHON) tests/contract/test_readme.py

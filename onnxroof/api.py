@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from onnxroof.ir.workload import Workload
 from onnxroof.study.analyze import run_study
 from onnxroof.study.load import load
 from onnxroof.study.result import Analysis as Study
+from onnxroof.study.result import Failure
 from onnxroof.targets.catalog import DEFAULT_SHELF, load_target
 from onnxroof.targets.model import Target
 
@@ -53,30 +54,39 @@ class Analysis(Study):
 
 def analyze(
     models: str | Path | Workload | Sequence[str | Path | Workload],
-    targets: Sequence[str | Target] | None = None,
+    targets: str | Path | Target | Sequence[str | Path | Target] | None = None,
     *,
     dims: Mapping[str, int] | None = None,
     fusion: str | None = None,
     objective: str = "latency",
-    **options: Any,
+    tf32: bool = True,
+    copies_cache: bool = False,
 ) -> Analysis:
     """Evaluates models on targets.
 
     Args:
         models: One or several files or loaded workloads.
-        targets: Ids, files or targets; the default shelf of eight when left out.
-        dims: Values of named dimensions.
+        targets: One or several ids, files or targets; the default shelf of eight when left out.
+        dims: Values of named dimensions of the files.
         fusion: One policy, None for all that exist.
         objective: latency | energy | edp.
-        options: Further options of `onnxroof.study.analyze.run_study`.
+        tf32: Whether FLOAT contractions may use TF32.
+        copies_cache: Whether an appended key/value cache is copied whole.
 
     Raises:
         OnnxroofError: An input is bad; with several models, a bad one is a `Failure` in its place instead.
     """
-    several = [models] if isinstance(models, (str, Path, Workload)) else list(models)
-    study = run_study(several, targets or DEFAULT_SHELF, dims=dims, fusion=fusion, objective=objective, **options)
-    if len(study.models) == 1 and hasattr(study.models[0], "error"):
-        raise study.models[0].error
+    study = run_study(
+        [models] if isinstance(models, (str, Path, Workload)) else list(models),
+        [targets] if isinstance(targets, (str, Path, Target)) else DEFAULT_SHELF if targets is None else list(targets),
+        dims=dims,
+        fusion=fusion,
+        objective=objective,
+        tf32=tf32,
+        copies_cache=copies_cache,
+    )
+    if len(study.models) == 1 and isinstance(failure := study.models[0], Failure):
+        raise failure.error
     return Analysis(
         models=study.models,
         objective=study.objective,

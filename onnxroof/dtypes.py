@@ -22,6 +22,11 @@ class DType(enum.Enum):
     """An element type, named as in ONNX. The value is (ONNX number, bits in storage, kind).
 
     TF32 is no storage type: it exists so that a target can list a rate for it. Its number is negative.
+
+    Attributes:
+        number: Of the type in `TensorProto.DataType`.
+        bits: Of one element in storage; 0 where a type has no fixed width (strings).
+        kind: Float, integer, and so on.
     """
 
     UNDEFINED = (0, 0, Kind.UNDEFINED)
@@ -55,20 +60,13 @@ class DType(enum.Enum):
     FLOAT6E3M2 = (28, 6, Kind.FLOAT)
     TF32 = (-1, 32, Kind.FLOAT)
 
-    @property
-    def number(self) -> int:
-        """The number of the type in `TensorProto.DataType`."""
-        return self.value[0]
+    def __init__(self, number: int, bits: int, kind: Kind) -> None:
+        self.number = number
+        self.bits = bits
+        self.kind = kind
 
-    @property
-    def bits(self) -> int:
-        """Bits of one element in storage; 0 where a type has no fixed width (strings)."""
-        return self.value[1]
-
-    @property
-    def kind(self) -> Kind:
-        """Float, integer, and so on."""
-        return self.value[2]
+    # Types are parts of many keys; members are singletons, so identity serves (the enum's own hash is slow).
+    __hash__ = object.__hash__
 
     @classmethod
     def from_number(cls, number: int) -> DType:

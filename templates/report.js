@@ -1,7 +1,8 @@
 // Adds to a page that is whole without it: sorting, one target at a time, a level at a time, and the terms behind a dot.
 (() => {
   "use strict";
-  const MOST_ROWS = 200;
+  const FIRST_ROWS = 12;
+  const FEWEST_HIDDEN = 4;
   const LARGE = ["", "k", "M", "G", "T", "P", "E", "Z", "Y"];
   const SMALL = ["", "m", "µ", "n", "p", "f", "a"];
   const data = JSON.parse(document.getElementById("data").textContent);
@@ -58,7 +59,8 @@
   // Sorting: unknown is last in both directions.
   const sortBy = (table, index, direction) => {
     const isNumber = table.tHead.rows[0].cells[index].classList.contains("num");
-    const rows = [...table.tBodies[0].rows].map((row) => [row.cells[index].dataset.sort, row]);
+    const key = (cell) => cell.dataset.sort ?? cell.textContent.toLowerCase();
+    const rows = [...table.tBodies[0].rows].map((row) => [key(row.cells[index]), row]);
     rows.sort(([a], [b]) => {
       if (a === "" || b === "") return (a === "") - (b === "");
       return direction * (isNumber ? Number(a) - Number(b) : a.localeCompare(b));
@@ -116,10 +118,11 @@
     const others = group.nodes.length > 1 ? ` + ${group.nodes.length - 1}` : "";
     const title = make("b", (name.length > 80 ? `${name.slice(0, 40)}…${name.slice(-39)}` : name) + others);
     line("Operators", shown([...new Set(group.op_types)].slice(0, 5).join(" + ")));
+    if (group.alike > 1) line("Alike groups; figures are of one", String(group.alike));
     if (group.repeat > 1) line("Runs", String(group.repeat));
     line("Operations", group.ops === null ? "unknown" : si(group.ops, "OP"));
     line("Least time", si(group.latency_s, "s"));
-    if (plan.latency_s && group.latency_s !== null) line("Share of the time", percent(group.latency_s / plan.latency_s));
+    if (plan.latency_s && group.latency_s !== null) line("Share of the time", percent((group.latency_s * group.alike) / plan.latency_s));
     line("Bound by", boundWords(group.time_bound));
     line("Energy", si(group.energy_j, "J"));
     terms("Time if each acted alone", group.time_terms_s, "s", boundWords);
@@ -129,6 +132,7 @@
     if (group.spatial_utilization !== null || group.temporal_utilization !== null) {
       list.append(make("dt", "Utilization", "lead"));
       line("spatial × temporal", `${percent(group.spatial_utilization)} × ${percent(group.temporal_utilization)}`);
+      if (group.ceiling_ops_per_s !== null) line("ceiling so filled", si(group.ceiling_ops_per_s, "OP/s"));
     }
     tip.replaceChildren(title, list);
     if (more > 0) tip.append(make("p", `and ${more} more at this point`, "note"));
@@ -139,12 +143,13 @@
     const plan = target.plans.find((each) => each.fusion === target.best_plan);
     const svg = section.querySelector(".rooflines");
     const table = section.querySelector("tr[data-g]")?.closest("table");
-    if (table) linkRows(section, table, plan, target);
+    if (table) linkRows(section, table);
     chooseLevels(section, svg);
     explainDots(section, svg, plan);
   }
 
-  function linkRows(section, table, plan, target) {
+  // Rows after the first are shown on demand; without a script, and in print, all of them.
+  function linkRows(section, table) {
     const hit = (row, isOn) => {
       for (const dot of section.querySelectorAll(`circle[data-g="${row.dataset.g}"]`)) dot.classList.toggle("hit", isOn);
     };
@@ -155,58 +160,16 @@
         if (row) hit(row, isOn);
       });
     }
-    const first = body.rows.length;
-    const last = Math.min(plan.groups.length, MOST_ROWS);
-    if (last <= first) return;
-    const button = make("button", `Show ${last - first} more groups`, "more");
+    const hidden = body.rows.length - FIRST_ROWS;
+    if (hidden < FEWEST_HIDDEN) return;
+    table.classList.add("cut");
+    const button = make("button", `Show ${hidden} more`, "more");
     button.type = "button";
     button.addEventListener("click", () => {
-      const outer = target.levels[0]?.name;
-      let sum = plan.groups.slice(0, first).reduce((total, group) => total + (group.latency_s ?? 0), 0);
-      plan.groups.slice(first, last).forEach((group, place) => {
-        sum += group.latency_s ?? 0;
-        body.append(groupRow(group, first + place, plan, outer, sum));
-      });
-      for (const head of table.tHead.rows[0].cells) head.removeAttribute("aria-sort");
-      const note = table.closest(".table").querySelector(".note");
-      if (note) note.textContent = `The ${last} slowest of ${section.dataset.groups} groups; the JSON has them all.`;
+      table.classList.remove("cut");
       button.remove();
     });
     table.closest(".table").append(button);
-  }
-
-  function groupRow(group, rank, plan, outer, sum) {
-    const row = make("tr");
-    row.dataset.g = rank;
-    const known = plan.latency_s !== null && plan.latency_s > 0;
-    const share = known && group.latency_s !== null ? group.latency_s / plan.latency_s : null;
-    const at = group.intensity_ops_per_byte[outer] ?? null;
-    const [spatial, temporal] = [group.spatial_utilization, group.temporal_utilization];
-    const used = spatial === null || temporal === null ? null : spatial * temporal;
-    const cell = (tag, text, sort, className) => {
-      const node = make(tag, text, className);
-      node.dataset.sort = sort ?? "";
-      row.append(node);
-      return node;
-    };
-    const numeric = (value, text) => cell("td", text, value, value === null ? "num unknown" : "num");
-    const name = group.nodes.length ? shown(group.nodes[0]) : group.id;
-    const short = name.length > 34 ? `${name.slice(0, 11)}…${name.slice(-22)}` : name;
-    const head = cell("th", short, name.toLowerCase());
-    head.scope = "row";
-    head.title = name;
-    if (group.nodes.length > 1) head.append(make("small", `+ ${group.nodes.length - 1} more`));
-    const types = shown(group.op_types.slice(0, 4).join(" + ")) + (group.op_types.length > 4 ? " + …" : "");
-    cell("td", types, types.toLowerCase());
-    numeric(group.latency_s, si(group.latency_s, "s"));
-    numeric(share, percent(share));
-    numeric(known ? sum / plan.latency_s : null, percent(known ? sum / plan.latency_s : null));
-    cell("td", boundWords(group.time_bound), boundWords(group.time_bound));
-    numeric(at, intensity(at));
-    numeric(used, percent(used));
-    numeric(group.energy_j, si(group.energy_j, "J"));
-    cell("td", boundWords(group.energy_bound).replace(" bandwidth", " access"), group.energy_bound);
-    return row;
   }
 
   function chooseLevels(section, svg) {
@@ -251,7 +214,13 @@
     }
     if (!points.length) return;
     let current = null;
+    const ceiling = svg.querySelector(".throughput .own");
+    const [low, high, bottom, top] = svg.querySelector(".throughput").dataset.y.split(" ").map(Number);
+    const lift = (value) => bottom + ((top - bottom) * Math.log(value / low)) / Math.log(high / low);
     const highlight = (point, isOn) => {
+      const height = plan.groups[point.group]?.ceiling_ops_per_s;
+      ceiling.toggleAttribute("hidden", !(isOn && height));
+      if (isOn && height) ceiling.setAttribute("transform", `translate(0 ${lift(height)})`);
       if (point.element.tagName === "circle") point.element.classList.toggle("hit", isOn);
       section.querySelector(`tr[data-g="${point.group}"]`)?.classList.toggle("hit", isOn);
     };

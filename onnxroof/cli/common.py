@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from onnxroof.study.analyze import Progress
     from onnxroof.study.result import Analysis, ModelResult
 
-__all__ = ["check_outputs", "command_line", "finish", "model_arguments", "output_options", "parse_dims", "progress_bar"]
+__all__ = [
+    "check_outputs",
+    "command_line",
+    "error_lines",
+    "finish",
+    "model_arguments",
+    "output_options",
+    "parse_dims",
+    "progress_bar",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -94,6 +103,17 @@ def check_outputs(outputs: tuple[str, ...]) -> None:
         raise UsageError(*OnnxroofError.joined(faults).diagnostics)
 
 
+def error_lines(error: OnnxroofError) -> Iterator[str]:
+    """An error for a terminal, names from files made harmless; lines of a hint follow their fault."""
+    from onnxroof.report.words import shown
+
+    for diagnostic in error.diagnostics:
+        where = f"{shown(diagnostic.where)}: " if diagnostic.where else ""
+        yield f"error: {where}{shown(diagnostic.message)}"
+        if diagnostic.hint:
+            yield f"hint: {shown(diagnostic.hint)}"
+
+
 def command_line() -> str:
     """The command as it was typed, to reproduce a report."""
     return shlex.join(["onnxroof", *sys.argv[1:]])
@@ -121,6 +141,7 @@ def finish(
     Returns:
         2 if a model could not be answered, 1 with `strict` if something is guessed or unknown, else 0.
     """
+    from onnxroof.report.words import shown
     from onnxroof.report.write import render, write
     from onnxroof.study.result import Failure
 
@@ -131,12 +152,12 @@ def finish(
     code = 0
     for entry in analysis.models:
         if isinstance(entry, Failure):
-            for diagnostic in entry.error.diagnostics:
-                click.echo(f"error: {diagnostic}", err=True)
+            for line in error_lines(entry.error):
+                click.echo(line, err=True)
             code = 2
         elif strict:
             for reason in _doubts(entry):
-                click.echo(f"strict: {entry.name}: {reason}", err=True)
+                click.echo(f"strict: {shown(entry.name)}: {shown(reason)}", err=True)
                 code = max(code, 1)
     return code
 

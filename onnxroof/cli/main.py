@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 the answer is bad, 2 an input is bad, 3 a bug of ours.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -12,6 +13,7 @@ import click
 
 from onnxroof import __version__
 from onnxroof.cli.analyze import analyze
+from onnxroof.cli.common import error_lines
 from onnxroof.cli.count import count
 from onnxroof.cli.strip import strip
 from onnxroof.cli.targets import targets
@@ -26,19 +28,21 @@ def cli() -> None:
     """How an ONNX model will run on accelerators, before anything is compiled or bought."""
 
 
+_INTERRUPTED = 130  # as shells say it: 128 + SIGINT
+
 for command in (analyze, count, targets, strip):
     cli.add_command(command)
 
 
 def main() -> None:
     """Runs the command line and exits."""
+    # Nearly all that is made here lives to the end: looking for garbage often, and once more at exit, finds none.
+    gc.set_threshold(100_000, 50, 50)
     try:
-        code = cli.main(prog_name="onnxroof", standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        code = stop.exit_code
+        code = _run()
     except click.Abort:
         print("aborted", file=sys.stderr)
-        code = 2
+        code = _INTERRUPTED
     except click.ClickException as error:
         error.show()
         code = 2
@@ -46,17 +50,37 @@ def main() -> None:
         print_error(error)
         code = 2
     except BrokenPipeError:
-        # The reader of our output has gone: nothing is wrong. Python would complain once more when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of our output has gone: nothing is wrong.
+        _discard_output()
         code = 0
+    except OSError as error:
+        _discard_output()
+        print(f"error: {error.filename or 'standard output'}: {error.strerror or error}", file=sys.stderr)
+        code = 2
     except Exception:
         sys.excepthook(*sys.exc_info())
         print("this is a bug of onnxroof: please report it with the lines above", file=sys.stderr)
         code = 3
-    sys.exit(code if isinstance(code, int) else 0)
+    gc.freeze()
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Runs the command of the command line. When it returns, what was printed has left this process."""
+    try:
+        code = cli.main(prog_name="onnxroof", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    sys.stdout.flush()
+    return code if isinstance(code, int) else 0
+
+
+def _discard_output() -> None:
+    """Sends what stdout still holds nowhere: Python would complain once more when it closes it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_error(error: OnnxroofError) -> None:
     """Writes every diagnostic of an error to stderr."""
-    for diagnostic in error.diagnostics:
-        print(f"error: {diagnostic}", file=sys.stderr)
+    for line in error_lines(error):
+        print(line, file=sys.stderr)

@@ -20,7 +20,9 @@ _DEQUANTIZE = steps(2)
 def quantize(ctx: CostContext) -> OpCost:
     """DIV by the scale, 1 round, 1 saturate an element; 1 add more with a zero point."""
     work = steps(2 + ctx.has_input(2), "DIV")
-    return ctx.compute(work.times(ctx.input(0).elements), nest=_scaled_nest(ctx))
+    # The border of an integer model runs on integer-only chips: it is no float work that would convert the model.
+    quantized = ctx.output(0).dtype
+    return ctx.compute(work.times(ctx.input(0).elements), nest=_scaled_nest(ctx), compute_type=quantized)
 
 
 cost("QuantizeLinear", domain="com.microsoft")(quantize)

@@ -10,9 +10,10 @@ from typing import Any
 import numpy.typing as npt
 import onnx
 
+from onnxroof.frontend.tops import Tops
 from onnxroof.ir.op import Op
 
-__all__ = ["Clash", "Gap", "WatchedNodeError", "gaps_of", "unchecked_gap"]
+__all__ = ["Clash", "ContradictionError", "Gap", "Operands", "WatchedNodeError", "gaps_of", "unchecked_gap"]
 
 Shape = tuple[int | None, ...] | None
 Values = Sequence[npt.NDArray[Any] | None]
@@ -20,24 +21,28 @@ Values = Sequence[npt.NDArray[Any] | None]
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Two numbers that must be equal for a node's inputs to go together.
+    """Two numbers that must be equal (or one at most the other) for a node's inputs to go together.
 
     Attributes:
         have: The one.
         want: The other.
         reason: What they are.
         can_broadcast: Whether 1 goes with any number.
+        may_be_less: Whether the one may be less than the other.
     """
 
     have: int
     want: int
     reason: str
     can_broadcast: bool = False
+    may_be_less: bool = False
 
     @property
     def is_closed(self) -> bool:
         """Whether the two go together."""
-        return self.have == self.want or (self.can_broadcast and 1 in (self.have, self.want))
+        if self.have == self.want or (self.can_broadcast and 1 in (self.have, self.want)):
+            return True
+        return self.may_be_less and self.have < self.want
 
 
 class Clash(Exception):  # noqa: N818 - it is a finding that may be mended, not yet an error
@@ -74,6 +79,10 @@ class Clash(Exception):  # noqa: N818 - it is a finding that may be mended, not 
         super().__init__(reason)
 
 
+class ContradictionError(Exception):
+    """The shapes of a node's inputs do not go together; a walk makes a `Clash` of it."""
+
+
 class WatchedNodeError(Exception):
     """Ends a walk at a node that is watched; holds its gaps."""
 
@@ -82,28 +91,49 @@ class WatchedNodeError(Exception):
         super().__init__()
 
 
-def unchecked_gap(node: onnx.NodeProto, shapes: Sequence[Shape], values: Values) -> Gap | None:
+@dataclass(frozen=True, slots=True)
+class Operands:
+    """What is known of a node's inputs, by position.
+
+    Attributes:
+        shapes: Extents.
+        values: Elements where they are small and known.
+        tops: Largest elements where they are known.
+    """
+
+    shapes: Sequence[Shape]
+    values: Values
+    tops: Sequence[Tops | None]
+
+    def extent(self, index: int, axis: int) -> int | None:
+        """An extent, None where it or its axis is not known."""
+        shape = self.shapes[index] if index < len(self.shapes) else None
+        return shape[axis] if shape is not None and -len(shape) <= axis < len(shape) else None
+
+
+def unchecked_gap(node: onnx.NodeProto, operands: Operands) -> Gap | None:
     """The first gap of a node that onnx's own inference passes over, None where there is none."""
-    rule = _UNCHECKED.get(node.op_type)
-    if rule is None:
-        return None
-    return next((gap for gap in rule(node, shapes, values) if not gap.is_closed), None)
+    rules = _UNCHECKED.get(node.op_type, ())
+    return next((gap for rule in rules for gap in rule(node, operands) if not gap.is_closed), None)
 
 
-def gaps_of(node: onnx.NodeProto, shapes: Sequence[Shape], values: Values) -> tuple[Gap, ...]:
-    """All pairs that may have to be equal, in an order that depends on ranks alone."""
-    rule = _UNCHECKED.get(node.op_type)
-    found = list(rule(node, shapes, values)) if rule else []
-    known = [(index, shape) for index, shape in enumerate(shapes) if shape]
-    if node.op_type in ("MatMul", "Gemm") and len(known) >= 2 and len(known[0][1]) > 1 and len(known[1][1]) > 1:
-        flags = {a.name: a.i for a in node.attribute}
-        first = -2 if flags.get("transA") else -1
-        second = -1 if flags.get("transB") else -2
+def gaps_of(node: onnx.NodeProto, operands: Operands) -> tuple[Gap, ...]:
+    """All pairs that may have to go together, in an order that depends on ranks alone."""
+    rules = _UNCHECKED.get(node.op_type, ())
+    found = [gap for rule in rules for gap in rule(node, operands)]
+    known = [(index, shape) for index, shape in enumerate(operands.shapes) if shape]
+    if rules or len(known) < 2:
+        return tuple(found)
+    nearest = 1
+    if node.op_type in ("MatMul", "Gemm") and len(known[0][1]) > 1 and len(known[1][1]) > 1:
+        first = -2 if _integer(node, "transA") else -1
+        second = -1 if _integer(node, "transB") else -2
         found += _gap(known[0][1][first], known[1][1][second], "the extents that are summed over")
+        nearest = 3
     can_broadcast = node.op_type != "Concat"
     for place, (i, a) in enumerate(known):
         for j, b in known[place + 1 :]:
-            for axis in range(1, min(len(a), len(b)) + 1):
+            for axis in range(nearest, min(len(a), len(b)) + 1):
                 reason = f"input {i} and input {j} on axis -{axis}"
                 found += _gap(a[-axis], b[-axis], reason, can_broadcast=can_broadcast)
     return tuple(found)
@@ -114,48 +144,83 @@ def _gap(have: int | None, want: int | None, reason: str, *, can_broadcast: bool
         yield Gap(have, want, reason, can_broadcast)
 
 
-def _extent(shapes: Sequence[Shape], index: int, axis: int) -> int | None:
-    shape = shapes[index] if index < len(shapes) else None
-    return shape[axis] if shape is not None and -len(shape) <= axis < len(shape) else None
+def _integer(node: onnx.NodeProto, name: str, default: int = 0) -> int:
+    return next((int(a.i) for a in node.attribute if a.name == name), default)
 
 
 def _channels(x: int, w: int, *, is_transposed: bool = False) -> Rule:
     """Channels of an image against those of a convolution's weights, at positions `x` and `w` of the inputs."""
 
-    def rule(node: onnx.NodeProto, shapes: Sequence[Shape], _values: Values) -> Iterator[Gap]:
-        group = next((a.i for a in node.attribute if a.name == "group"), 1)
-        stated = _extent(shapes, w, 0 if is_transposed else 1)
-        wanted = stated if stated is None or is_transposed else stated * group
-        yield from _gap(_extent(shapes, x, 1), wanted, "channels of the input and of the weights")
+    def rule(node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
+        stated = operands.extent(w, 0 if is_transposed else 1)
+        wanted = stated if stated is None or is_transposed else stated * _integer(node, "group", 1)
+        yield from _gap(operands.extent(x, 1), wanted, "the channels of the input and of the weights")
 
     return rule
 
 
-def _recurrent(_node: onnx.NodeProto, shapes: Sequence[Shape], _values: Values) -> Iterator[Gap]:
-    yield from _gap(_extent(shapes, 0, 2), _extent(shapes, 1, 2), "features of the input and of the weights")
+def _window(w: int | None) -> Rule:
+    """A window that is larger than the padded image; its extents are stated or those of the weights at `w`."""
+
+    def rule(node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
+        lists = {a.name: list(a.ints) for a in node.attribute}
+        source = operands.shapes[0] if operands.shapes else None
+        if source is None or any(a.name == "auto_pad" and a.s not in (b"", b"NOTSET") for a in node.attribute):
+            return
+        axes = len(source) - 2
+        weights = operands.shapes[w] if w is not None and w < len(operands.shapes) else None
+        kernel = lists.get("kernel_shape") or list(weights[2:] if weights is not None else ())
+        pads = lists.get("pads") or [0] * (2 * axes)
+        dilations = lists.get("dilations") or [1] * axes
+        if len(kernel) != axes or len(pads) != 2 * axes or len(dilations) != axes:
+            return
+        for axis, (size, dilation) in enumerate(zip(kernel, dilations, strict=True)):
+            extent = source[axis + 2]
+            if size is not None and extent is not None:
+                room = extent + pads[axis] + pads[axis + axes]
+                reason = f"the window and the padded input on axis {axis + 2}"
+                yield Gap((size - 1) * dilation + 1, room, reason, may_be_less=True)
+
+    return rule
 
 
-def _reshape(node: onnx.NodeProto, shapes: Sequence[Shape], values: Values) -> Iterator[Gap]:
-    source = shapes[0] if shapes else None
-    target = values[1] if len(values) > 1 else None
+def _per_channel(_node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
+    yield from _gap(operands.extent(0, 1), operands.extent(1, 0), "the channels of the input and of the scale")
+
+
+def _expand(_node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
+    source = operands.shapes[0] if operands.shapes else None
+    target = operands.values[1] if len(operands.values) > 1 else None
+    if source is not None and target is not None:
+        for have, want in zip(reversed(source), reversed(target.reshape(-1).tolist()), strict=False):
+            yield from _gap(have, int(want), "the extents of the input and of the new shape", can_broadcast=True)
+
+
+def _recurrent(_node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
+    yield from _gap(operands.extent(0, 2), operands.extent(1, 2), "the features of the input and of the weights")
+
+
+def _reshape(node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
+    source = operands.shapes[0] if operands.shapes else None
+    target = operands.values[1] if len(operands.values) > 1 else None
     if source is None or None in source or target is None:
         return
-    copies = not any(a.name == "allowzero" and a.i for a in node.attribute)
+    copies = not _integer(node, "allowzero")
     extents = [int(extent) for extent in target.reshape(-1)]
     if -1 in extents or (copies and 0 in extents[len(source) :]):
         return  # onnx checks the first, and says the second
     resolved = [(source[i] or 0) if copies and extent == 0 else extent for i, extent in enumerate(extents)]
     have = math.prod(extent or 0 for extent in source)
-    yield Gap(have, math.prod(resolved), "elements of the input and of the new shape")
+    yield Gap(have, math.prod(resolved), "the elements of the input and of the new shape")
 
 
-def _einsum(node: onnx.NodeProto, shapes: Sequence[Shape], _values: Values) -> Iterator[Gap]:
+def _einsum(node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
     equation = next((a.s.decode("utf-8", "replace") for a in node.attribute if a.name == "equation"), "")
     terms = equation.replace(" ", "").split("->")[0].split(",")
-    if "..." in equation or len(terms) != len(shapes):
+    if "..." in equation or len(terms) != len(operands.shapes):
         return
     extents: dict[str, int] = {}
-    for term, shape in zip(terms, shapes, strict=True):
+    for term, shape in zip(terms, operands.shapes, strict=True):
         if shape is None or len(shape) != len(term):
             continue
         for label, extent in zip(term, shape, strict=True):
@@ -164,37 +229,63 @@ def _einsum(node: onnx.NodeProto, shapes: Sequence[Shape], _values: Values) -> I
                 yield Gap(extents.setdefault(label, extent), extent, reason, can_broadcast=True)
 
 
-def _group_query(node: onnx.NodeProto, shapes: Sequence[Shape], _values: Values) -> Iterator[Gap]:
-    heads = {a.name: a.i for a in node.attribute}
-    count, kv_count = heads.get("num_heads", 0), heads.get("kv_num_heads", 0)
-    is_packed = len(shapes) < 2 or shapes[1] is None
-    width = _extent(shapes, 0, -1)
-    if width is None or not count or not kv_count:
+def _gathered(node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
+    tops = operands.tops[1] if len(operands.tops) > 1 else None
+    if tops is not None:
+        yield from _reach(max(tops), operands.extent(0, _integer(node, "axis")))
+
+
+def _gathered_nd(node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
+    tops = operands.tops[1] if len(operands.tops) > 1 else None
+    if tops is not None and len(tops) == operands.extent(1, -1):
+        for place, top in enumerate(tops):
+            yield from _reach(top, operands.extent(0, place + _integer(node, "batch_dims")))
+
+
+def _reach(top: int, extent: int | None) -> Iterator[Gap]:
+    if extent is not None:
+        yield Gap(top + 1, extent, "the positions that are taken and those that there are", may_be_less=True)
+
+
+def _group_query(node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
+    heads, kv_heads = _integer(node, "num_heads"), _integer(node, "kv_num_heads")
+    width = operands.extent(0, -1)
+    if width is None or not heads or not kv_heads:
         return
-    size = width // (count + 2 * kv_count) if is_packed else width // count
+    is_packed = len(operands.shapes) < 2 or operands.shapes[1] is None
+    size = width // (heads + 2 * kv_heads) if is_packed else width // heads
     for index, name in ((3, "key"), (4, "value")):
-        yield from _gap(_extent(shapes, index, 3), size, f"head size of the past {name} and of the query")
-        yield from _gap(_extent(shapes, index, 0), _extent(shapes, 0, 0), f"batch of the past {name} and of the query")
+        yield from _gap(operands.extent(index, 3), size, f"the head sizes of the past {name} and of the query")
+        batch = operands.extent(0, 0)
+        yield from _gap(operands.extent(index, 0), batch, f"the batches of the past {name} and of the query")
 
 
-def _packed_weight(node: onnx.NodeProto, shapes: Sequence[Shape], _values: Values) -> Iterator[Gap]:
-    depth = next((a.i for a in node.attribute if a.name == "K"), None)
-    yield from _gap(_extent(shapes, 0, -1), depth, "features of the input and of the packed weights")
+def _packed_weight(node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
+    depth = _integer(node, "K") or None
+    yield from _gap(operands.extent(0, -1), depth, "the features of the input and of the packed weights")
 
 
-Rule = Callable[[onnx.NodeProto, Sequence[Shape], Values], Iterator[Gap]]
+Rule = Callable[[onnx.NodeProto, Operands], Iterator[Gap]]
 
-_UNCHECKED: Mapping[str, Rule] = {
-    "Conv": _channels(0, 1),
-    "FusedConv": _channels(0, 1),
-    "ConvInteger": _channels(0, 1),
-    "QLinearConv": _channels(0, 3),
-    "ConvTranspose": _channels(0, 1, is_transposed=True),
-    "RNN": _recurrent,
-    "GRU": _recurrent,
-    "LSTM": _recurrent,
-    "Reshape": _reshape,
-    "Einsum": _einsum,
-    "GroupQueryAttention": _group_query,
-    "MatMulNBits": _packed_weight,
+_UNCHECKED: Mapping[str, tuple[Rule, ...]] = {
+    "Conv": (_channels(0, 1), _window(1)),
+    "FusedConv": (_channels(0, 1), _window(1)),
+    "ConvInteger": (_channels(0, 1), _window(1)),
+    "QLinearConv": (_channels(0, 3), _window(3)),
+    "ConvTranspose": (_channels(0, 1, is_transposed=True),),
+    "AveragePool": (_window(None),),
+    "MaxPool": (_window(None),),
+    "LpPool": (_window(None),),
+    "BatchNormalization": (_per_channel,),
+    "InstanceNormalization": (_per_channel,),
+    "Expand": (_expand,),
+    "RNN": (_recurrent,),
+    "GRU": (_recurrent,),
+    "LSTM": (_recurrent,),
+    "Reshape": (_reshape,),
+    "Einsum": (_einsum,),
+    "Gather": (_gathered,),
+    "GatherND": (_gathered_nd,),
+    "GroupQueryAttention": (_group_query,),
+    "MatMulNBits": (_packed_weight,),
 }

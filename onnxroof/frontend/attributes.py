@@ -1,4 +1,4 @@
-"""What a node's attributes say: with the defaults of its schema, and with references to a function's attributes resolved."""
+"""What a node's attributes say: with its schema's defaults, and with references to a function's attributes resolved."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import onnx
 from onnx import defs, helper
 
 from onnxroof.dtypes import DType
-from onnxroof.frontend.types import MAX_VALUE_ELEMENTS, UNKNOWN_TYPE, ValueType, array_of
+from onnxroof.frontend.types import UNKNOWN_TYPE, ValueType, array_of, most_value_elements
 from onnxroof.ir.op import Attributes
 
 __all__ = ["attributes_of", "constant_content", "resolved"]
@@ -38,6 +38,7 @@ def resolved(node: onnx.NodeProto, actual: Mapping[str, onnx.AttributeProto]) ->
 
 
 def constant_content(node: onnx.NodeProto) -> tuple[ValueType, npt.NDArray[Any] | None]:
+    """Type and, where they are small numbers, elements of a Constant in any of its forms."""
     for attribute in node.attribute:
         if attribute.name == "value":
             tensor = attribute.t
@@ -52,7 +53,7 @@ def constant_content(node: onnx.NodeProto) -> tuple[ValueType, npt.NDArray[Any] 
                 return ValueType(dtype, () if attribute.name == "value_string" else (count,)), None
             array = np.asarray(helper.get_attribute_value(attribute), dtype=element)
             return ValueType(dtype, array.shape), array if array.size <= most_value_elements(dtype) else None
-    return ValueType(DType.UNDEFINED, None), None
+    return UNKNOWN_TYPE, None
 
 
 _CONSTANT_FORMS: Mapping[str, tuple[DType, type[np.generic] | None]] = {
@@ -69,15 +70,23 @@ def attributes_of(node: onnx.NodeProto, version: int) -> Attributes:
     """The node's attributes with the schema's defaults; graphs are lowered elsewhere and left out."""
     values: dict[str, Any] = dict(_defaults(node.op_type, node.domain, version))
     for attribute in node.attribute:
-        if attribute.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS):
-            continue
         if attribute.type == onnx.AttributeProto.TENSOR:
             values[attribute.name] = array_of(attribute.t)
-        elif attribute.type in (onnx.AttributeProto.SPARSE_TENSOR, onnx.AttributeProto.TYPE_PROTO):
-            continue
-        else:
+        elif attribute.type in _PLAIN:
             values[attribute.name] = helper.get_attribute_value(attribute)
     return Attributes(values)
+
+
+_PLAIN = frozenset(
+    {
+        onnx.AttributeProto.FLOAT,
+        onnx.AttributeProto.FLOATS,
+        onnx.AttributeProto.INT,
+        onnx.AttributeProto.INTS,
+        onnx.AttributeProto.STRING,
+        onnx.AttributeProto.STRINGS,
+    }
+)
 
 
 _DEFAULTS: dict[tuple[str, str, int], Mapping[str, Any]] = {}

@@ -6,14 +6,16 @@ Shapes follow ONNX Runtime's operator documentation (docs/ContribOperators.md of
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import helper, shape_inference
+from onnx import checker, helper, shape_inference
 
 from onnxroof.dtypes import DType
+from onnxroof.frontend.agreement import ContradictionError
 from onnxroof.frontend.types import ValueType, type_of_proto, type_to_proto
 
 __all__ = ["contrib_types"]
@@ -24,17 +26,28 @@ Rule = Callable[[onnx.NodeProto, Types, Values], tuple[ValueType, ...] | None]
 _RULES: dict[str, Rule] = {}
 
 # These stand for a standard operator, whose schema then gives the shape; extra operands follow the standard ones.
-_AS_STANDARD = {"FusedConv": ("Conv", 3), "FusedGemm": ("Gemm", 3)}
+_AS_STANDARD = {"FusedConv": ("Conv", 3), "FusedGemm": ("Gemm", 3), "QLinearAveragePool": ("AveragePool", 1)}
+# ONNX Runtime's optimizer puts these into the standard domain.
+_IN_STANDARD_DOMAIN = frozenset({"SimplifiedLayerNormalization"})
 
 
 def contrib_types(node: onnx.NodeProto, types: Types, values: Values) -> tuple[ValueType, ...] | None:
-    """Types of the outputs by position, None where no rule knows the operator or an input is not known."""
-    if node.domain != "com.microsoft":
+    """Types of the outputs by position, None where no rule knows the operator or an input is not known.
+
+    Raises:
+        ContradictionError: The inputs' shapes do not go together.
+    """
+    if node.domain != "com.microsoft" and node.op_type not in _IN_STANDARD_DOMAIN:
         return None
-    if node.op_type in _AS_STANDARD:
-        return _as_standard(node, types)
-    rule = _RULES.get(node.op_type)
-    return rule(node, types, values) if rule else None
+    if not any(kind is not None for kind in types):
+        return None
+    try:
+        if node.op_type in _AS_STANDARD:
+            return _as_standard(node, types)
+        rule = _RULES.get(node.op_type)
+        return rule(node, types, values) if rule else None
+    except (IndexError, ValueError):
+        return None  # inputs or ranks that the operator does not have
 
 
 def _rule(*op_types: str) -> Callable[[Rule], Rule]:
@@ -59,29 +72,40 @@ def _dtype(types: Types, index: int) -> DType:
     return found.dtype if found is not None else DType.UNDEFINED
 
 
+def _broadcast(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
+    try:
+        return tuple(np.broadcast_shapes(first, second))
+    except ValueError as error:
+        raise ContradictionError(f"{list(first)} and {list(second)} do not broadcast") from error
+
+
 def _integer(node: onnx.NodeProto, name: str, default: int = 0) -> int:
     return next((int(a.i) for a in node.attribute if a.name == name), default)
 
 
 def _as_standard(node: onnx.NodeProto, types: Types) -> tuple[ValueType, ...] | None:
     op_type, operands = _AS_STANDARD[node.op_type]
+    if _integer(node, "channels_last"):
+        return None
     schema = onnx.defs.get_schema(op_type)
     probe = onnx.NodeProto(op_type=op_type)
-    known = {f"i{i}": type_to_proto(t) for i, t in enumerate(types[:operands]) if t is not None}
+    # The standard operators take no integers; shapes are the same.
+    floats = [replace(t, dtype=DType.FLOAT) if t is not None else None for t in types[:operands]]
+    known = {f"i{i}": type_to_proto(t) for i, t in enumerate(floats) if t is not None}
     probe.input.extend(known)
     probe.output.append("o0")
     probe.attribute.extend(a for a in node.attribute if a.name in schema.attributes)
     imports = [helper.make_opsetid("", schema.since_version)]
     try:
         found = shape_inference.infer_node_outputs(schema, probe, known, opset_imports=imports)
-    except shape_inference.InferenceError:
+    except (shape_inference.InferenceError, checker.ValidationError):
         return None
-    return (type_of_proto(found["o0"]),) if "o0" in found else None
+    return (replace(type_of_proto(found["o0"]), dtype=_dtype(types, 0)),) if "o0" in found else None
 
 
 @_rule(
     "Gelu", "FastGelu", "BiasGelu", "QuickGelu", "RotaryEmbedding", "GemmaRotaryEmbedding", "BiasAdd",
-    "QLinearSigmoid", "QLinearLeakyRelu", "QLinearSoftmax",
+    "GroupNorm", "BiasSoftmax", "Trilu", "MoE", "QMoE", "QLinearSigmoid", "QLinearLeakyRelu", "QLinearSoftmax",
 )  # fmt: skip
 def _like_first(_node: onnx.NodeProto, types: Types, _values: Values) -> tuple[ValueType, ...] | None:
     first = types[0]
@@ -98,12 +122,51 @@ def _skip_normalization(node: onnx.NodeProto, types: Types, _values: Values) -> 
     return (ValueType(dtype, shape), statistics, statistics, ValueType(dtype, shape))[: len(node.output)]
 
 
+@_rule("SimplifiedLayerNormalization")
+def _simplified_normalization(node: onnx.NodeProto, types: Types, _values: Values) -> tuple[ValueType, ...] | None:
+    shape = _shape(types, 0)
+    if shape is None:
+        return None
+    axis = _integer(node, "axis", -1) % len(shape)
+    statistics = ValueType(DType.FLOAT, (*shape[:axis], *(1,) * (len(shape) - axis)))
+    return (ValueType(_dtype(types, 0), shape), statistics)[: len(node.output)]
+
+
+@_rule("QuantizeLinear", "DequantizeLinear")
+def _quantization(node: onnx.NodeProto, types: Types, _values: Values) -> tuple[ValueType, ...] | None:
+    first = types[0]
+    if first is None:
+        return None
+    if node.op_type == "DequantizeLinear":
+        return (ValueType(_dtype(types, 1), first.shape),)
+    has_zero_point = len(types) > 2 and types[2] is not None
+    return (ValueType(_dtype(types, 2) if has_zero_point else DType.UINT8, first.shape),)
+
+
 @_rule("QLinearAdd", "QLinearMul")
 def _quantized_binary(_node: onnx.NodeProto, types: Types, _values: Values) -> tuple[ValueType, ...] | None:
     first, second = _shape(types, 0), _shape(types, 3)
     if first is None or second is None:
         return None
-    return (ValueType(_dtype(types, 0), tuple(np.broadcast_shapes(first, second))),)
+    return (ValueType(_dtype(types, 0), _broadcast(first, second)),)
+
+
+@_rule("BiasSplitGelu")
+def _split_gelu(_node: onnx.NodeProto, types: Types, _values: Values) -> tuple[ValueType, ...] | None:
+    shape = _shape(types, 0)
+    return None if shape is None else (ValueType(_dtype(types, 0), (*shape[:-1], shape[-1] // 2)),)
+
+
+@_rule("GatherBlockQuantized")
+def _gather_block_quantized(node: onnx.NodeProto, types: Types, _values: Values) -> tuple[ValueType, ...] | None:
+    table, ids = _shape(types, 0), _shape(types, 1)
+    if table is None or ids is None:
+        return None
+    axis = _integer(node, "gather_axis") % len(table)
+    row = list(table)
+    if _dtype(types, 0) is DType.UINT8:
+        row[_integer(node, "quantize_axis", 1) % len(table)] *= 8 // _integer(node, "bits", 4)
+    return (ValueType(_dtype(types, 2), (*row[:axis], *ids, *row[axis + 1 :])),)
 
 
 @_rule("QLinearConcat")
@@ -112,8 +175,10 @@ def _quantized_concat(node: onnx.NodeProto, types: Types, _values: Values) -> tu
     known = [p for p in parts if p is not None]
     if not known or len(known) < len(parts):
         return None
-    axis = _integer(node, "axis")
     shape = list(known[0])
+    axis = _integer(node, "axis") % len(shape)
+    if any(part[:axis] + part[axis + 1 :] != known[0][:axis] + known[0][axis + 1 :] for part in known):
+        raise ContradictionError(f"{[list(part) for part in known]} differ beside axis {axis}")
     shape[axis] = sum(part[axis] for part in known)
     return (ValueType(_dtype(types, 2), tuple(shape)),)
 
@@ -142,7 +207,7 @@ def _fused_matmul(node: onnx.NodeProto, types: Types, _values: Values) -> tuple[
         return None
     rows = a[-1] if _integer(node, "transA") else a[-2]
     columns = b[-2] if _integer(node, "transB") else b[-1]
-    batch = tuple(np.broadcast_shapes(a[:-2], b[:-2]))
+    batch = _broadcast(a[:-2], b[:-2])
     return (ValueType(_dtype(types, 0), (*batch, rows, columns)),)
 
 
@@ -151,7 +216,7 @@ def _integer_matmul(node: onnx.NodeProto, types: Types, _values: Values) -> tupl
     a, b = _shape(types, 0), _shape(types, 1)
     if a is None or b is None or len(b) < 2:
         return None
-    batch = tuple(np.broadcast_shapes(a[:-2], b[:-2]))
+    batch = _broadcast(a[:-2], b[:-2])
     scale = _dtype(types, 2)
     dtype = _dtype(types, 0) if node.op_type == "DynamicQuantizeMatMul" else scale
     return (ValueType(dtype, (*batch, a[-2], b[-1])),)

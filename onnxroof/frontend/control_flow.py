@@ -1,23 +1,27 @@
 """If, Loop and Scan: the branch that counts, and bodies listed once with the number of their trips.
 
 A node of control flow is listed as a view that names its results; a loop has a second one in front of its body,
-`NAME/enter`, which names what the body receives.
+`NAME/enter`, which names what the body receives. A loop that makes no trip has neither body nor `enter`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import onnx
 
 from onnxroof.dtypes import DType
+from onnxroof.errors import ModelError
+from onnxroof.frontend.agreement import Clash, Gap
+from onnxroof.frontend.growth import growth_of
 from onnxroof.frontend.scope import Scope
-from onnxroof.frontend.types import ValueType, type_of_proto
-from onnxroof.ir.tensor import Tensor, TensorKind
+from onnxroof.frontend.types import Known, ValueType, filled, type_of_proto
+from onnxroof.ir.tensor import TensorKind
 
 if TYPE_CHECKING:
-    from onnxroof.frontend.lower import Known, Lowering
+    from onnxroof.frontend.lower import Lowering, Segment
 
 __all__ = ["LOWERERS"]
 
@@ -27,114 +31,167 @@ _NO_LIMIT = 1 << 31
 
 def _lower_if(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scope) -> None:
     """A known condition takes its branch; else the branch with more work is taken, and said."""
-    (condition,) = lowering.operands(node, scope)
-    branches = {a.name: a.g for a in node.attribute}
-    value = lowering.known[condition].value
-    if value is not None:
-        chosen = "then_branch" if bool(value.reshape(-1)[0]) else "else_branch"
+    condition = lowering.value(lowering.operands(node, scope), 0)
+    if condition is None or not condition.size:
+        names = _heavier_branch(lowering, node, name, scope)
+        results = [_activation(lowering, result, lowering.known[result].type) for result in names]
     else:
-        work = {}
-        for branch, graph in branches.items():
-            mark = _mark(lowering)
-            _body(lowering, graph, name, branch, scope, scope.repeat)
-            work[branch] = _work_since(lowering, mark)
-            _rollback(lowering, mark)
-        chosen = max(("then_branch", "else_branch"), key=lambda branch: work[branch])
-        lowering.notes[f"{name}: the condition depends on data; `{chosen}` is counted, the branch with more work"] = (
-            None
-        )
-    results = _body(lowering, branches[chosen], name, chosen, scope, scope.repeat)
-    _name_results(lowering, node, name, scope, results, [lowering.known[r].type for r in results])
+        chosen = "then_branch" if bool(condition.reshape(-1)[0]) else "else_branch"
+        names = _body(lowering, _subgraph(lowering, node, chosen, name), name, chosen, scope, scope.repeat)
+        results = [_alias(lowering, result) for result in names]
+    _name_results(lowering, node, name, scope, names, results)
+
+
+def _heavier_branch(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scope) -> tuple[str, ...]:
+    """Lowers both branches, keeps the one with more work and returns the names of its results.
+
+    A branch whose shapes contradict each other under these dimensions is not the one that runs.
+    """
+    found: list[tuple[float, str, Segment, tuple[str, ...]]] = []
+    clashes: list[Clash] = []
+    for label in ("then_branch", "else_branch"):
+        mark = lowering.mark()
+        try:
+            results = _body(lowering, _subgraph(lowering, node, label, name), name, label, scope, scope.repeat)
+        except Clash as clash:
+            lowering.cut(mark)
+            clashes.append(clash)
+            continue
+        ops = lowering.ops[mark.ops :]
+        touched = {n for op in ops for n in (*op.inputs, *op.outputs) if n}
+        work = lowering.branch_work(ops, lowering.tensors(touched))
+        found.append((work, label, lowering.cut(mark), results))
+    if not found:
+        raise clashes[0]
+    _, label, segment, results = max(found, key=lambda branch: branch[0])
+    lowering.restore(segment)
+    why = "the shapes of the other contradict each other" if clashes else "the branch with more work"
+    lowering.notes[f"{name}: the condition depends on data; `{label}` is counted, {why}"] = None
+    return results
 
 
 def _lower_loop(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scope) -> None:
     """Trip count times the body; a count that depends on data is a named dimension."""
     operands = lowering.operands(node, scope)
-    body = next(a.g for a in node.attribute if a.name == "body")
+    body = _subgraph(lowering, node, "body", name)
     carried = operands[2:]
-    limit = lowering.known[operands[0]].value if operands and operands[0] else None
-    start = lowering.known[operands[1]].value if len(operands) > 1 and operands[1] else None
-    trips = None if limit is None else int(limit.reshape(-1)[0])
-    if start is not None and not bool(start.reshape(-1)[0]):
-        trips = 0
-    if trips is None or trips >= _NO_LIMIT:
-        trips = _named_trips(lowering, name)
-    elif _may_stop_early(body):
-        lowering.notes[f"{name}: counted with all of its {trips} trips; its condition may end it earlier"] = None
-    types = [ValueType(DType.INT64, ()), ValueType(DType.BOOL, ()), *(lowering.known[c].type for c in carried)]
-    mark = _mark(lowering)
-    results = _loop_body(lowering, node, body, name, scope, operands, types, trips)
-    growth = _growth(types[2:], [lowering.known[r].type for r in results[1 : 1 + len(carried)]])
-    if growth and trips > 1:
-        # A value that grows by some rows a trip (an appended sequence): the mean trip stands for all of them.
-        _rollback(lowering, mark)
-        middle = [*types[:2], *_grown(types[2:], growth, (trips - 1) / 2)]
-        results = _loop_body(lowering, node, body, name, scope, operands, middle, trips)
-        lowering.notes[f"{name}: a carried value grows from trip to trip; the body is counted at its mean size"] = None
-    finals = (
-        _grown(types[2:], growth, trips) if growth else [lowering.known[r].type for r in results[1 : 1 + len(carried)]]
-    )
+    if "" in carried or len(body.input) != 2 + len(carried) or len(body.output) < 1 + len(carried):
+        raise ModelError.at(lowering.path, f"the body of loop `{name}` does not take and return what the loop carries")
+    trips = _loop_trips(lowering, body, name, operands)
+    initial = [lowering.known[c].type for c in carried]
+    counters = [_counter(body.input[0], DType.INT64), _counter(body.input[1], DType.BOOL)]
+    if len(operands) > 1 and operands[1]:
+        counters[1] = lowering.known[operands[1]].type
+    mark = lowering.mark()
+
+    def walked(types: Sequence[ValueType]) -> tuple[str, ...]:
+        lowering.cut(mark)
+        repeat = scope.repeat * max(trips, 1)
+        return _body(lowering, body, name, "body", scope, repeat, node, operands, [*counters, *types])
+
+    def carried_types(results: Sequence[str]) -> list[ValueType]:
+        return [lowering.known[r].type for r in results[1 : 1 + len(carried)]]
+
+    results = walked(initial)
+    last_condition = lowering.known[results[0]].value
+    if trips > 1 and last_condition is not None and last_condition.size and not bool(last_condition.reshape(-1)[0]):
+        trips = 1
+        results = walked(initial)
+    after = carried_types(results)
+    if trips > 1 and after != initial:
+        growth = growth_of(initial, after, carried_types(walked(after)), trips)
+        results = walked(growth.mean)
+        after = growth.final
+        if growth.is_growing:
+            lowering.notes[f"{name}: a carried value grows from trip to trip; the body is counted at its mean size"] = (
+                None
+            )
     stacked = [_stacked(lowering.known[r].type, 0, trips) for r in results[1 + len(carried) :]]
-    _name_results(lowering, node, name, scope, results[1:], [*finals, *stacked])
+    made = [_activation(lowering, r, t) for r, t in zip(results[1:], [*after, *stacked], strict=True)]
+    if trips == 0:
+        made[: len(carried)] = [replace(lowering.known[c], kind=TensorKind.ACTIVATION, value=None) for c in carried]
+        _skip(lowering, node, name, scope, mark.ops, made, carried)
+        return
+    _name_results(lowering, node, name, scope, results[1:], made)
 
 
-def _loop_body(
-    lowering: Lowering,
-    node: onnx.NodeProto,
-    body: onnx.GraphProto,
-    name: str,
-    scope: Scope,
-    operands: Sequence[str],
-    types: Sequence[ValueType],
-    trips: int,
-) -> tuple[str, ...]:
-    return _body(lowering, body, name, "body", scope, scope.repeat * max(trips, 1), node, operands, types)
+def _loop_trips(lowering: Lowering, body: onnx.GraphProto, name: str, operands: Sequence[str]) -> int:
+    limit = lowering.value(operands, 0)
+    start = lowering.value(operands, 1)
+    if start is not None and start.size and not bool(start.reshape(-1)[0]):
+        return 0
+    trips = None if limit is None or not limit.size else max(int(limit.reshape(-1)[0]), 0)
+    if trips is None or trips >= _NO_LIMIT:
+        return _named_trips(lowering, name)
+    if trips > 1 and _may_stop_early(body):
+        lowering.notes[f"{name}: counted with all of its {trips} trips; its condition may end it earlier"] = None
+    return trips
 
 
 def _lower_scan(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scope) -> None:
     """The body once for each element along the scanned axis."""
     operands = lowering.operands(node, scope)
+    body = _subgraph(lowering, node, "body", name)
     attributes = {a.name: a for a in node.attribute}
-    body = attributes["body"].g
-    count = int(attributes["num_scan_inputs"].i)
-    batched = scope.opsets.get("", 1) < 9  # version 8 has sequence_lens first and a batch axis in front
-    sources = operands[1:] if batched else operands
-    states, scanned = sources[: len(sources) - count], sources[len(sources) - count :]
-    axes = (
-        list(attributes["scan_input_axes"].ints) if "scan_input_axes" in attributes else [1 if batched else 0] * count
-    )
-    out_axes = list(attributes["scan_output_axes"].ints) if "scan_output_axes" in attributes else []
-    trips: int | None = None
+    count = attributes["num_scan_inputs"].i if "num_scan_inputs" in attributes else 0
+    is_batched = scope.opsets.get("", 1) < 9  # version 8 has sequence_lens first and a batch axis in front
+    sources = operands[1:] if is_batched else operands
+    if not 0 < count <= len(sources) or "" in sources or len(body.input) != len(sources):
+        raise ModelError.at(lowering.path, f"the body of scan `{name}` does not take what the scan hands to it")
+    states, scanned = sources[:-count], sources[-count:]
+    in_axes = _axes(attributes, "scan_input_axes") or ([1] if is_batched else [0]) * count
+    trips, batch, slices = _slices(lowering, name, scanned, in_axes, is_batched=is_batched)
+    initial = [lowering.known[s].type for s in states]
+    if is_batched:
+        initial = [ValueType(t.dtype, t.shape[1:] if t.shape is not None else None) for t in initial]
+    mark = lowering.mark()
+    repeat = scope.repeat * max(trips * batch, 1)
+    results = _body(lowering, body, name, "body", scope, repeat, node, sources, [*initial, *slices])
+    out_axes = _axes(attributes, "scan_output_axes")
+    made = []
+    for place, result in enumerate(results, start=-len(states)):
+        kind = lowering.known[result].type
+        if place >= 0:
+            kind = _stacked(kind, out_axes[place] if place < len(out_axes) else 0, trips)
+        if is_batched and kind.shape is not None:
+            kind = ValueType(kind.dtype, (batch, *kind.shape))
+        made.append(_activation(lowering, result, kind))
+    if trips * batch == 0:
+        _skip(lowering, node, name, scope, mark.ops, made, states)
+        return
+    _name_results(lowering, node, name, scope, results, made)
+
+
+def _slices(
+    lowering: Lowering, name: str, scanned: Sequence[str], axes: Sequence[int], *, is_batched: bool
+) -> tuple[int, int, list[ValueType]]:
+    """Trips, batch, and the type of what the body receives of each scanned input."""
+    lengths: list[int] = []
     batch = 1
     slices = []
-    for source, axis in zip(scanned, axes, strict=True):
+    for place, source in enumerate(scanned):
         kind = lowering.known[source].type
         if kind.shape is None:
             slices.append(ValueType(kind.dtype, None))
             continue
-        position = axis % len(kind.shape) if kind.shape else 0
-        trips = kind.shape[position] if trips is None else trips
-        rest = [e for i, e in enumerate(kind.shape) if i != position]
-        if batched:
-            batch = rest.pop(0) or 1
+        axis = axes[place] if place < len(axes) else 0
+        if not -len(kind.shape) <= axis < len(kind.shape) or (is_batched and len(kind.shape) < 2):
+            raise ModelError.at(lowering.path, f"scan `{name}` walks axis {axis} of `{source}`, which it does not have")
+        axis %= len(kind.shape)
+        length = kind.shape[axis]
+        if length is not None:
+            lengths.append(length)
+        rest = [extent for i, extent in enumerate(kind.shape) if i != axis]
+        if is_batched:
+            batch = rest.pop(0) or 0
         slices.append(ValueType(kind.dtype, tuple(rest)))
-    if trips is None:
-        trips = _named_trips(lowering, name)
-    initial = [lowering.known[s].type for s in states]
-    if batched:
-        initial = [ValueType(t.dtype, t.shape[1:] if t.shape is not None else None) for t in initial]
-    repeat = scope.repeat * max(trips, 1) * batch
-    results = _body(lowering, body, name, "body", scope, repeat, node, operands, [*initial, *slices])
-    types = []
-    for i, result in enumerate(results):
-        kind = lowering.known[result].type
-        if i >= len(states):
-            place = i - len(states)
-            kind = _stacked(kind, out_axes[place] if place < len(out_axes) else 0, trips)
-        if batched and kind.shape is not None:
-            kind = ValueType(kind.dtype, (batch, *kind.shape))
-        types.append(kind)
-    _name_results(lowering, node, name, scope, results, types)
+    if len(set(lengths)) > 1:
+        shapes = tuple(lowering.known[s].type.shape for s in scanned)
+        raise Clash(
+            node=name, op_type="Scan", operands=tuple(scanned), shapes=shapes, reason="they are walked together",
+            gaps=tuple(Gap(length, lengths[0], "the scanned extents") for length in lengths[1:]), ops=lowering.ops,
+        )  # fmt: skip
+    return (lengths[0] if lengths else _named_trips(lowering, name)), batch, slices
 
 
 LOWERERS: Mapping[str, Callable[[Lowering, onnx.NodeProto, str, Scope], None]] = {
@@ -142,6 +199,24 @@ LOWERERS: Mapping[str, Callable[[Lowering, onnx.NodeProto, str, Scope], None]] =
     "Loop": _lower_loop,
     "Scan": _lower_scan,
 }
+
+
+def _subgraph(lowering: Lowering, node: onnx.NodeProto, label: str, name: str) -> onnx.GraphProto:
+    for attribute in node.attribute:
+        if attribute.name == label and attribute.HasField("g"):
+            graph: onnx.GraphProto = attribute.g
+            return graph
+    raise ModelError.at(lowering.path, f"node `{name}` ({node.op_type}) has no graph `{label}`")
+
+
+def _axes(attributes: Mapping[str, onnx.AttributeProto], name: str) -> list[int]:
+    return list(attributes[name].ints) if name in attributes else []
+
+
+def _counter(formal: onnx.ValueInfoProto, dtype: DType) -> ValueType:
+    """Type of a loop's trip counter or condition: of the rank that the body states, a scalar else."""
+    stated = type_of_proto(formal.type).shape
+    return ValueType(dtype, (1,) if stated is not None and len(stated) == 1 else ())
 
 
 def _body(
@@ -159,7 +234,7 @@ def _body(
 
     With `node`, the subgraph has inputs of the given types, which an enter view takes from `operands`.
     """
-    declared = {v.name: type_of_proto(v.type) for v in graph.value_info}
+    declared = {v.name: type_of_proto(v.type) for v in (*graph.value_info, *graph.output)}
     inner = Scope(
         path=f"{name}/{label}", repeat=repeat, opsets=scope.opsets, parent=scope, attributes=scope.attributes,
         declared=declared, depth=scope.depth + 1,
@@ -167,20 +242,20 @@ def _body(
     lowering.add_initializers(graph, inner)
     if node is not None:
         received = []
-        for formal, kind in zip(graph.input, types, strict=False):
-            stated = type_of_proto(formal.type)
-            if kind.shape is None and stated.shape is not None:
-                kind = ValueType(kind.dtype if kind.dtype is not DType.UNDEFINED else stated.dtype, stated.shape)  # noqa: PLW2901
-            received.append(inner.own(formal.name))
-            lowering.define(received[-1], _activation(kind))
-        lowering.emit_view(node, f"{name}/enter", scope, operands, received)
+        for place, (formal, kind) in enumerate(zip(graph.input, types, strict=True)):
+            operand = operands[place] if place < len(operands) else ""
+            is_upper_bound = bool(operand) and lowering.known[operand].is_upper_bound
+            known = Known(
+                filled(kind, type_of_proto(formal.type)), TensorKind.ACTIVATION, is_upper_bound=is_upper_bound
+            )
+            received.append(lowering.define(formal.name, inner, known))
+        lowering.emit_view(node, lowering.fresh_name(f"{name}/enter"), scope, operands, received)
     lowering.graph(graph.node, inner)
     results = []
     for output in graph.output:
         found = inner.find(output.name)
-        if found is None:
-            found = inner.own(output.name)
-            lowering.define(found, _activation(type_of_proto(output.type)))
+        if not found:
+            raise ModelError.at(lowering.path, f"nothing in `{name}/{label}` produces its output `{output.name}`")
         results.append(found)
     return tuple(results)
 
@@ -191,20 +266,43 @@ def _name_results(
     name: str,
     scope: Scope,
     results: Sequence[str],
-    types: Sequence[ValueType],
+    made: Sequence[Known],
 ) -> None:
     outputs = []
-    for local, kind in zip(node.output, types, strict=False):
-        outputs.append(scope.own(local) if local else "")
-        if local:
-            lowering.define(outputs[-1], _activation(kind))
+    if len(node.output) > len(made):
+        raise ModelError.at(lowering.path, f"node `{name}` has more outputs than its body")
+    for local, known in zip(node.output, made, strict=False):
+        known = replace(known, type=filled(known.type, scope.declared.get(local)), is_output=False)  # noqa: PLW2901
+        outputs.append(lowering.define(local, scope, known) if local else "")
     lowering.emit_view(node, name, scope, results, outputs)
 
 
-def _activation(kind: ValueType) -> Known:
-    from onnxroof.frontend.lower import Known
+def _skip(
+    lowering: Lowering,
+    node: onnx.NodeProto,
+    name: str,
+    scope: Scope,
+    first_op: int,
+    made: Sequence[Known],
+    carried: Sequence[str],
+) -> None:
+    """Takes the body of a loop without trips out of the list: what it carries comes out as it went in."""
+    del lowering.ops[first_op:]
+    lowering.notes[f"{name}: makes no trip; its body does not count"] = None
+    results = [*carried, *("" for _ in made[len(carried) :])]
+    _name_results(lowering, node, name, scope, results, made)
 
-    return Known(kind, TensorKind.ACTIVATION)
+
+def _alias(lowering: Lowering, name: str) -> Known:
+    """Another name for a value: a weight stays one and shares its storage."""
+    known = lowering.known[name]
+    if known.kind is TensorKind.WEIGHT:
+        return replace(known, origin=known.origin or name)
+    return replace(known, kind=TensorKind.ACTIVATION)
+
+
+def _activation(lowering: Lowering, name: str, kind: ValueType) -> Known:
+    return Known(kind, TensorKind.ACTIVATION, is_upper_bound=lowering.known[name].is_upper_bound)
 
 
 def _named_trips(lowering: Lowering, name: str) -> int:
@@ -217,39 +315,16 @@ def _named_trips(lowering: Lowering, name: str) -> int:
 def _may_stop_early(body: onnx.GraphProto) -> bool:
     """Whether the condition that a body returns is anything but the one it got or a constant."""
     result = body.output[0].name
-    while True:
-        if len(body.input) > 1 and result == body.input[1].name:
-            return False
-        if any(t.name == result for t in body.initializer):
+    for _ in range(len(body.node) + 1):
+        if result == body.input[1].name or any(t.name == result for t in body.initializer):
             return False
         producer = next((n for n in body.node if result in n.output), None)
-        if producer is None or producer.op_type not in ("Identity", "Constant", "Cast"):
-            return True
-        if producer.op_type == "Constant":
+        if producer is not None and producer.op_type == "Constant":
             return False
+        if producer is None or producer.op_type not in ("Identity", "Cast") or not producer.input:
+            return True
         result = producer.input[0]
-
-
-def _growth(before: Sequence[ValueType], after: Sequence[ValueType]) -> list[tuple[int, ...] | None]:
-    """By how much each extent of each carried value grows in one trip; empty where none does."""
-    found: list[tuple[int, ...] | None] = []
-    for old, new in zip(before, after, strict=True):
-        if not old.is_complete or not new.is_complete or len(old.shape or ()) != len(new.shape or ()):
-            found.append(None)
-            continue
-        found.append(tuple((b or 0) - (a or 0) for a, b in zip(old.shape or (), new.shape or (), strict=True)))
-    return found if any(step and any(step) for step in found) else []
-
-
-def _grown(types: Sequence[ValueType], growth: Sequence[tuple[int, ...] | None], trips: float) -> list[ValueType]:
-    result = []
-    for kind, step in zip(types, growth, strict=True):
-        if step is None or kind.shape is None:
-            result.append(kind)
-        else:
-            extents = tuple(max((e or 0) + int(s * trips), 0) for e, s in zip(kind.shape, step, strict=True))
-            result.append(ValueType(kind.dtype, extents))
-    return result
+    return True
 
 
 def _stacked(kind: ValueType, axis: int, trips: int) -> ValueType:
@@ -259,23 +334,3 @@ def _stacked(kind: ValueType, axis: int, trips: int) -> ValueType:
     extents = list(kind.shape)
     extents.insert(axis % (len(extents) + 1), trips)
     return ValueType(kind.dtype, tuple(extents))
-
-
-def _mark(lowering: Lowering) -> tuple[int, int, int, frozenset[str]]:
-    return len(lowering.ops), len(lowering.known), len(lowering.notes), frozenset(lowering.taken_names)
-
-
-def _rollback(lowering: Lowering, mark: tuple[int, int, int, frozenset[str]]) -> None:
-    ops, known, notes, names = mark
-    del lowering.ops[ops:]
-    for name in list(lowering.known)[known:]:
-        del lowering.known[name]
-    for note in list(lowering.notes)[notes:]:
-        del lowering.notes[note]
-    lowering.taken_names.intersection_update(names)
-
-
-def _work_since(lowering: Lowering, mark: tuple[int, int, int, frozenset[str]]) -> float:
-    added = lowering.ops[mark[0] :]
-    tensors: dict[str, Tensor] = lowering.tensors()
-    return lowering.branch_work(added, tensors)

@@ -72,6 +72,7 @@ class Bound:
         sources: "given", "model" or "default" by name.
         classes: Class by name.
         readers: Names of the inputs that have the dimension, by its name.
+        mute: Names that say nothing of what they stand for.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
@@ -79,6 +80,7 @@ class Bound:
     sources: Mapping[str, str]
     classes: Mapping[str, DimClass]
     readers: Mapping[str, frozenset[str]]
+    mute: frozenset[str]
 
 
 def bind_dims(inputs: Sequence[InputDims], given: Mapping[str, int], settled: Mapping[str, Settled]) -> Bound:
@@ -105,6 +107,7 @@ class _Binding:
         self.sources: dict[str, str] = {}
         self.classes: dict[str, DimClass] = {}
         self.readers: dict[str, set[str]] = {}
+        self.mute: set[str] = set()
 
     def bound(self) -> Bound:
         # A dimension that stands alone says more of its class than one in a sum: `past` before `past + sequence`.
@@ -120,7 +123,7 @@ class _Binding:
             for source in self.inputs
         }
         readers = {name: frozenset(found) for name, found in self.readers.items()}
-        return Bound(shapes, self.values, self.sources, self.classes, readers)
+        return Bound(shapes, self.values, self.sources, self.classes, readers, frozenset(self.mute))
 
     def _places(self) -> Iterator[tuple[InputDims, int, str]]:
         for source in self.inputs:
@@ -155,11 +158,14 @@ class _Binding:
             return self.values[name]
         kind = _class_of(name if name != f"{source.name}.{axis}" else "", source, axis)
         self.classes[name] = kind
+        says_nothing = name == f"{source.name}.{axis}" or is_placeholder(name) or _MUTE.fullmatch(name) is not None
+        if says_nothing:
+            self.mute.add(name)
         if name in self.given:
             self.values[name], self.sources[name] = self.given[name], "given"
         elif name in self.settled:
             self.values[name], self.sources[name] = self.settled[name]
-        elif kind is DimClass.PAST and _family(source, axis) in self.caches and _says_nothing(name, source, axis):
+        elif kind is DimClass.PAST and _family(source, axis) in self.caches and says_nothing:
             self.values[name], self.sources[name] = self.caches[_family(source, axis)], "model"
         else:
             self.values[name], self.sources[name] = self._default(name, kind), "default"
@@ -192,10 +198,6 @@ def is_placeholder(label: str) -> bool:
 
 def _is_total(name: str) -> bool:
     return "total" in name.lower()
-
-
-def _says_nothing(name: str, source: InputDims, axis: int) -> bool:
-    return name == f"{source.name}.{axis}" or _MUTE.fullmatch(name) is not None or is_placeholder(name)
 
 
 def _family(source: InputDims, axis: int) -> tuple[bool, int, int]:

@@ -12,30 +12,28 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import defs, helper, numpy_helper, shape_inference
+from onnx import checker, defs, helper, numpy_helper, shape_inference
 
-from onnxroof.dtypes import DType
+from onnxroof.frontend.agreement import ContradictionError
 from onnxroof.frontend.contrib_shapes import contrib_types
-from onnxroof.frontend.types import ValueType, most_value_elements, type_of_proto, type_to_proto
+from onnxroof.frontend.ml_shapes import ml_types
+from onnxroof.frontend.types import UNKNOWN_TYPE, ValueType, most_value_elements, type_of_proto, type_to_proto
+from onnxroof.frontend.upper_bounds import upper_bounds
 
-__all__ = ["ContradictionError", "Inference", "NodeValue"]
+__all__ = ["RANDOM", "Inference", "NodeValue"]
 
 Value = npt.NDArray[Any]
+_Item = TypeVar("_Item")
 
 # Their results differ from run to run, so they are never folded.
 RANDOM = frozenset(
     {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"}
 )
-
-
-
-class ContradictionError(Exception):
-    """The shapes of a node's inputs do not go together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +103,15 @@ class Inference:
         values: Sequence[Value | None],
     ) -> NodeValue:
         count = len(node.output)
-        shapes = [t.shape if t is not None else None for t in types]
-        gap = unchecked_gap(node, shapes, values)
-        if gap is not None:
-            raise ContradictionError(f"{gap.reason} differ: {gap.have} and {gap.want}")
         schema = _schema(node.op_type, node.domain, version)
         if schema is None:
-            found = contrib_types(node, types, values)
-            padded = tuple(found[i] if i < len(found) else UNKNOWN_TYPE for i in range(count))
-            return NodeValue(padded, (None,) * count)
-        inferred = self._types(node, schema, opsets, types, values)
-        bounded = inferred
+            found = contrib_types(node, types, values) or ()
+            return NodeValue(_of_length(found, count, UNKNOWN_TYPE), (None,) * count)
+        inferred = bounded = self._types(node, schema, opsets, types, values)
         if any(not t.is_complete for t in inferred):
-            bounded = upper_bounds(node, types, values, inferred)
-        contents = self._values(node, opsets, types, values, bounded)
+            inferred = _of_length(ml_types(node, types, inferred), count, UNKNOWN_TYPE)
+            bounded = _of_length(upper_bounds(node, types, values, inferred), count, UNKNOWN_TYPE)
+        contents = _of_length(self._values(node, opsets, types, values, bounded), count, None)
         if bounded != inferred and all(content is None for content in contents):
             note = f"the size of the output of {node.op_type} depends on data and is taken at its upper bound"
             return NodeValue(bounded, contents, note=note)
@@ -148,8 +141,8 @@ class Inference:
             if "TypeInferenceError" in str(error):
                 return (UNKNOWN_TYPE,) * len(node.output)
             raise ContradictionError(_inference_message(error)) from error
-        except (RuntimeError, ValueError):
-            found = {}
+        except (RuntimeError, ValueError, checker.ValidationError):
+            found = {}  # a node that its schema does not allow; what the file declares of its results still counts
         result = tuple(
             type_of_proto(found[f"o{i}"]) if f"o{i}" in found else UNKNOWN_TYPE for i in range(len(node.output))
         )
@@ -190,7 +183,7 @@ class Inference:
     ) -> tuple[Value | None, ...]:
         nothing: tuple[Value | None, ...] = (None,) * len(node.output)
         if node.op_type in ("Shape", "Size") and not node.domain:
-            source = types[0]
+            source = types[0] if types else None
             if source is None or not source.is_complete or source.shape is None:
                 return nothing
             return (_shape_value(node, [extent or 0 for extent in source.shape]),)
@@ -199,6 +192,11 @@ class Inference:
         if any(not t.is_complete or _elements(t) > most_value_elements(t.dtype) for t in inferred):
             return nothing
         return _evaluate(_probe(node, types), opsets, values, self.ir_version) or nothing
+
+
+def _of_length(items: Sequence[_Item], count: int, filler: _Item) -> tuple[_Item, ...]:
+    """One item for each output that the node lists, which may be more or fewer than its operator has."""
+    return tuple(items[i] if i < len(items) else filler for i in range(count))
 
 
 def _shape_value(node: onnx.NodeProto, extents: list[int]) -> Value:

@@ -5,36 +5,33 @@ Every extent is a number when the walk starts, so each node is inferred once, in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import defs, helper
 
 from onnxroof.dtypes import DType
 from onnxroof.errors import ModelError
 from onnxroof.frontend import control_flow
-from onnxroof.frontend.infer import ContradictionError, Inference
+from onnxroof.frontend.agreement import Clash, ContradictionError, Operands, WatchedNodeError, gaps_of, unchecked_gap
+from onnxroof.frontend.attributes import attributes_of, constant_content, resolved
+from onnxroof.frontend.infer import RANDOM, Inference, NodeValue
 from onnxroof.frontend.scope import Scope, execution_order
-from onnxroof.frontend.types import ValueType, array_of, most_value_elements
+from onnxroof.frontend.tops import tops_of, tops_of_value
+from onnxroof.frontend.types import UNKNOWN_TYPE, Known, ValueType, array_of, filled, type_of_proto
+from onnxroof.frontend.unfold import FunctionKey, function_key
 from onnxroof.ir.op import Attributes, Op, OpKind
 from onnxroof.ir.tensor import Tensor, TensorKind
 
-__all__ = ["BranchWork", "Clash", "Known", "Lowering"]
+__all__ = ["BranchWork", "Lowering", "Mark", "Segment"]
 
 # Up to this many elements a computed value is shape arithmetic of the host; above it is real work.
 _HOST_ELEMENTS = 64
-_MAX_OPS = 1_000_000
-_MAX_DEPTH = 200
 
 # They hold a weight's elements in another order or under another shape.
 _REARRANGES = frozenset({"Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten"})
-_RANDOM = frozenset(
-    {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"}
-)
 # One input, one output of the same shape: the shape of either gives that of the other.
 _SHAPE_KEEPING = frozenset(
     {"Abs", "Cast", "Ceil", "Clip", "Cos", "Elu", "Erf", "Exp", "Floor", "Gelu", "HardSigmoid", "HardSwish", "Identity"}
@@ -45,45 +42,26 @@ _SHAPE_KEEPING = frozenset(
 BranchWork = Callable[[Sequence[Op], Mapping[str, Tensor]], float]
 
 
-class Clash(Exception):  # noqa: N818 - it is a finding that may be mended, not yet an error
-    """The shapes of a node's inputs contradict each other.
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a walk had come: how many entries each of its lists had."""
 
-    Attributes:
-        node: Name of the node in the workload.
-        op_type: Its type.
-        operands: Names of its inputs.
-        shapes: Their extents.
-        reason: What onnx's inference says.
-        position: How many operators the walk had listed before.
-    """
-
-    def __init__(
-        self,
-        node: str,
-        op_type: str,
-        operands: tuple[str, ...],
-        shapes: tuple[tuple[int | None, ...] | None, ...],
-        reason: str,
-        position: int,
-    ) -> None:
-        self.node = node
-        self.op_type = op_type
-        self.operands = operands
-        self.shapes = shapes
-        self.reason = reason
-        self.position = position
-        super().__init__(reason)
+    ops: int
+    known: int
+    notes: int
+    taken_names: int
+    claimed: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Known:
-    """What is known of one value of the workload."""
+class Segment:
+    """What a walk added since a mark, in the order in which it did."""
 
-    type: ValueType
-    kind: TensorKind
-    value: npt.NDArray[Any] | None = None
-    origin: str = ""
-    is_output: bool = False
+    ops: tuple[Op, ...]
+    known: tuple[tuple[str, Known], ...]
+    notes: tuple[str, ...]
+    taken_names: tuple[str, ...]
+    claimed: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -96,100 +74,148 @@ class Lowering:
         functions: Model-local functions by (domain, name, overload).
         given: Dimensions that the user gave; loops look up their trips here.
         branch_work: Work of a list of operators, by which the heavier branch of an If is chosen.
-        watched: Name of a node at which the walk stops by raising `Clash`, to look at its shapes; "" for none.
+        reserved_values: Names of values of the model's own graph, which those of inner graphs must not take.
+        reserved_nodes: Names of nodes of the model's own graph, likewise.
+        watched: Name of a node at which the walk stops by raising `WatchedNodeError`; "" for none.
+        ops: The operators listed so far.
+        known: The values by workload name.
+        notes: What the reader of a report should know, each once.
+        trips: Named trip counts with their sources.
+        outputs: Workload names of the model's outputs, once the walk has ended.
     """
 
     path: str
     inference: Inference
-    functions: Mapping[tuple[str, str, str], onnx.FunctionProto]
+    functions: Mapping[FunctionKey, onnx.FunctionProto]
     given: Mapping[str, int]
     branch_work: BranchWork
+    reserved_values: frozenset[str] = frozenset()
+    reserved_nodes: frozenset[str] = frozenset()
     watched: str = ""
     ops: list[Op] = field(default_factory=list)
     known: dict[str, Known] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
     trips: dict[str, tuple[int, str]] = field(default_factory=dict)
-    taken_names: set[str] = field(default_factory=set)
-    _reserved: set[str] = field(default_factory=set)
+    outputs: tuple[str, ...] = ()
+    _taken_names: dict[str, None] = field(default_factory=dict)
+    _claimed: dict[str, None] = field(default_factory=dict)
 
     # -- values ---------------------------------------------------------------------------------------------
 
-    def define(self, name: str, known: Known) -> None:
-        """Enters a value; a second definition of a name is an error."""
-        if name in self.known:
-            raise ModelError.at(self.path, f"`{name}` is produced more than once", "each value may have one producer")
+    def claim(self, local: str, scope: Scope) -> str:
+        """A workload name for a value that is made in a scope; a second producer of a name is an error."""
+        if local in scope.names:
+            place = f" in `{scope.path}`" if scope.path else ""
+            raise ModelError.at(
+                self.path, f"`{local}` is produced more than once{place}", "each value may have one producer"
+            )
+        name = scope.results.get(local, "")
+        if not name:
+            name = f"{scope.path}/{local}" if scope.path else local
+            while name in self._claimed or (scope.path and name in self.reserved_values):
+                name += "_"
+            self._claimed[name] = None
+        scope.names[local] = name
+        return name
+
+    def define(self, local: str, scope: Scope, known: Known) -> str:
+        """Enters a value that is made in a scope and returns its workload name."""
+        name = self.claim(local, scope)
         self.known[name] = known
+        return name
+
+    def value(self, operands: Sequence[str], index: int) -> npt.NDArray[Any] | None:
+        """Elements of an operand where they are known, None also where it is left out."""
+        return self.known[operands[index]].value if index < len(operands) and operands[index] else None
 
     def add_initializers(self, graph: onnx.GraphProto, scope: Scope) -> None:
         """Enters the weights of a graph."""
         for tensor in graph.initializer:
             kind = ValueType(DType.from_number(tensor.data_type), tuple(tensor.dims))
-            self.define(scope.own(tensor.name), Known(kind, TensorKind.WEIGHT, array_of(tensor)))
+            self.define(tensor.name, scope, Known(kind, TensorKind.WEIGHT, array_of(tensor)))
         for sparse in graph.sparse_initializer:
             kind = ValueType(DType.from_number(sparse.values.data_type), tuple(sparse.dims))
-            self.define(scope.own(sparse.values.name), Known(kind, TensorKind.WEIGHT))
+            self.define(sparse.values.name, scope, Known(kind, TensorKind.WEIGHT))
 
-    def tensors(self) -> dict[str, Tensor]:
-        """All values as tensors of the workload."""
-        return {
-            name: Tensor(
-                name=name,
-                dtype=known.type.dtype,
-                shape=known.type.shape,
-                kind=known.kind,
-                is_output=known.is_output,
-                value=known.value,
-                origin=known.origin,
-            )
-            for name, known in self.known.items()
-        }
+    def tensors(self, names: Iterable[str]) -> dict[str, Tensor]:
+        """Values as tensors of the workload."""
+        found = {}
+        for name in names:
+            known = self.known[name]
+            found[name] = Tensor(
+                name=name, dtype=known.type.dtype, shape=known.type.shape, kind=known.kind, is_output=known.is_output,
+                value=known.value, origin=known.origin,
+            )  # fmt: skip
+        return found
+
+    # -- going back -----------------------------------------------------------------------------------------
+
+    def mark(self) -> Mark:
+        """How far the walk has come."""
+        return Mark(len(self.ops), len(self.known), len(self.notes), len(self._taken_names), len(self._claimed))
+
+    def cut(self, mark: Mark) -> Segment:
+        """Goes back to a mark and returns what is undone."""
+        ops = tuple(self.ops[mark.ops :])
+        del self.ops[mark.ops :]
+        return Segment(
+            ops, _popped(self.known, mark.known), tuple(k for k, _ in _popped(self.notes, mark.notes)),
+            tuple(k for k, _ in _popped(self._taken_names, mark.taken_names)),
+            tuple(k for k, _ in _popped(self._claimed, mark.claimed)),
+        )  # fmt: skip
+
+    def restore(self, segment: Segment) -> None:
+        """Takes up again what was cut."""
+        self.ops.extend(segment.ops)
+        self.known.update(segment.known)
+        self.notes.update(dict.fromkeys(segment.notes))
+        self._taken_names.update(dict.fromkeys(segment.taken_names))
+        self._claimed.update(dict.fromkeys(segment.claimed))
 
     # -- graphs ---------------------------------------------------------------------------------------------
 
     def graph(self, nodes: Sequence[onnx.NodeProto], scope: Scope) -> None:
         """Lowers the nodes of one graph or function body, in order of execution."""
-        if scope.depth > _MAX_DEPTH:
-            raise ModelError.at(
-                self.path, f"graphs are nested more than {_MAX_DEPTH} deep at `{scope.path}`",
-                "a function that calls itself has no end: break the circle",
-            )  # fmt: skip
-        order, held_back = execution_order(nodes)
-        if held_back:
-            names = ", ".join(f"`{nodes[i].name or nodes[i].op_type}`" for i in held_back[:5])
-            raise ModelError.at(
-                self.path, f"the graph has a cycle through {names}", "a node may not depend on its own output"
-            )
-        if not scope.path:
-            self._reserved.update(node.name for node in nodes if node.name)
+        order, cycle = execution_order(nodes)
+        if cycle:
+            names = " -> ".join(f"`{nodes[i].name or nodes[i].op_type}`" for i in [*cycle, cycle[0]])
+            raise ModelError.at(self.path, f"the graph has a cycle: {names}", "no node may depend on its own output")
         for index in order:
             self.node(nodes[index], index, scope)
 
     def node(self, node: onnx.NodeProto, index: int, scope: Scope) -> None:
         """Lowers one node."""
-        if len(self.ops) >= _MAX_OPS:
-            raise ModelError.at(self.path, f"the model unfolds to more than {_MAX_OPS:,} nodes")
         if node.domain == "ai.onnx":
             node = _copy(node, domain="")
-        node = _resolved(node, scope)
-        function = self.functions.get((node.domain, node.op_type, node.overload))
+        node = resolved(node, scope.attributes)
+        function = self.functions.get(function_key(node))
         if function is not None:
             self._call(node, function, scope)
-        elif not node.domain and node.op_type in control_flow.LOWERERS:
-            control_flow.LOWERERS[node.op_type](self, node, self.unique_name(node, index, scope), scope)
-        elif not node.domain and node.op_type == "Constant":
-            self._constant(node, self.unique_name(node, index, scope), scope)
+            return
+        name = self.unique_name(node, index, scope)
+        if not node.domain and node.op_type in control_flow.LOWERERS:
+            control_flow.LOWERERS[node.op_type](self, node, name, scope)
+        elif not node.domain and node.op_type == "Constant" and node.output:
+            kind, value = constant_content(node)
+            output = self.define(node.output[0], scope, Known(kind, TensorKind.WEIGHT, value))
+            self._emit(node, name, scope, (), (output,), OpKind.CONSTANT)
         else:
-            self._plain(node, self.unique_name(node, index, scope), scope)
+            self._plain(node, name, scope)
 
     def unique_name(self, node: onnx.NodeProto, index: int, scope: Scope) -> str:
         """The node's name, or `Relu_17` where that is empty or taken."""
         prefix = f"{scope.path}/" if scope.path else ""
         name = f"{prefix}{node.name}" if node.name else ""
-        if not name or name in self.taken_names:
-            name = f"{prefix}{node.op_type}_{index}"
-            while name in self.taken_names or name in self._reserved:
-                name += "_"
-        self.taken_names.add(name)
+        if not name or name in self._taken_names or (scope.path and name in self.reserved_nodes):
+            return self.fresh_name(f"{prefix}{node.op_type}_{index}")
+        self._taken_names[name] = None
+        return name
+
+    def fresh_name(self, name: str) -> str:
+        """A node name that no other node has."""
+        while name in self._taken_names or name in self.reserved_nodes:
+            name += "_"
+        self._taken_names[name] = None
         return name
 
     def operands(self, node: onnx.NodeProto, scope: Scope) -> tuple[str, ...]:
@@ -220,84 +246,98 @@ class Lowering:
     # -- kinds of nodes -------------------------------------------------------------------------------------
 
     def _call(self, node: onnx.NodeProto, function: onnx.FunctionProto, scope: Scope) -> None:
+        """The function's body in place of the call; its results take the names that the caller gives them."""
         actual = self.operands(node, scope)
         label = node.name or node.op_type
         path, count = (f"{scope.path}/{label}" if scope.path else label), 1
-        while f"\0{path}" in self.taken_names:
+        while f"\0{path}" in self._taken_names:
             path = f"{path.rsplit('#', 1)[0]}#{count}"
             count += 1
-        self.taken_names.add(f"\0{path}")
-        attributes = {a.name: a for a in function.attribute_proto}
-        attributes.update({a.name: a for a in node.attribute})
-        opsets = {o.domain: o.version for o in function.opset_import} or scope.opsets
+        self._taken_names[f"\0{path}"] = None
+        attributes = {a.name: a for a in function.attribute_proto} | {a.name: a for a in node.attribute}
+        opsets = {("" if o.domain == "ai.onnx" else o.domain): o.version for o in function.opset_import}
+        results = {
+            formal: self.claim(local, scope)
+            for formal, local in zip(function.output, node.output, strict=False)
+            if local and formal not in function.input
+        }
         inner = Scope(
-            path=path, repeat=scope.repeat, opsets=opsets, attributes=attributes, depth=scope.depth + 1,
+            path=path, repeat=scope.repeat, opsets=opsets or scope.opsets, attributes=attributes, depth=scope.depth + 1,
             names={formal: actual[i] if i < len(actual) else "" for i, formal in enumerate(function.input)},
+            declared={v.name: type_of_proto(v.type) for v in function.value_info}, results=results,
         )  # fmt: skip
         self.graph(function.node, inner)
         for formal, local in zip(function.output, node.output, strict=False):
             made = inner.find(formal)
-            if local and made is not None:
+            if local and not made:
+                raise ModelError.at(self.path, f"function `{function.name}` does not produce its output `{formal}`")
+            if local and made:
                 scope.names[local] = made
-
-    def _constant(self, node: onnx.NodeProto, name: str, scope: Scope) -> None:
-        kind, value = _constant_content(node)
-        output = scope.own(node.output[0])
-        self.define(output, Known(kind, TensorKind.WEIGHT, value))
-        self._emit(node, name, scope, (), (output,), OpKind.CONSTANT)
 
     def _plain(self, node: onnx.NodeProto, name: str, scope: Scope) -> None:
         operands = self.operands(node, scope)
         inputs = [self.known[operand] if operand else None for operand in operands]
-        shapes = tuple(i.type.shape if i is not None else None for i in inputs)
-        if name == self.watched:
-            raise Clash(name, node.op_type, operands, shapes, "", len(self.ops))
-        try:
-            found = self.inference.node(
-                node, scope.opsets, [i.type if i is not None else None for i in inputs],
-                [i.value if i is not None else None for i in inputs],
-            )  # fmt: skip
-        except ContradictionError as error:
-            raise Clash(name, node.op_type, operands, shapes, str(error), len(self.ops)) from error
-        if found.note:
-            self.notes[f"{name}: {found.note}"] = None
-        types = [_filled(kind, scope.declared.get(local)) for kind, local in zip(found.types, node.output, strict=True)]
+        found = self._inferred(node, name, scope, operands, inputs)
+        types = [
+            kind if kind.is_complete else filled(kind, scope.declared.get(local))
+            for kind, local in zip(found.types, node.output, strict=True)
+        ]
         self._fill_backwards(node, operands, types)
-        disposition = self._disposition(node, inputs, types, found.values)
-        outputs = tuple(scope.own(local) if local else "" for local in node.output)
-        for output, kind, value in zip(outputs, types, found.values, strict=True):
-            if not output:
-                continue
-            if disposition is OpKind.CONSTANT:
-                origin = ""
-                if node.op_type in _REARRANGES and inputs[0] is not None:
-                    origin = inputs[0].origin or operands[0]
-                self.define(output, Known(kind, TensorKind.WEIGHT, value, origin))
-            else:
-                self.define(output, Known(kind, TensorKind.ACTIVATION, value))
-        self._emit(node, name, scope, operands, outputs, disposition)
+        disposition = _disposition(node, inputs, types, found.values)
+        is_upper_bound = bool(found.note) or any(i is not None and i.is_upper_bound for i in inputs)
+        kind = TensorKind.WEIGHT if disposition is OpKind.CONSTANT else TensorKind.ACTIVATION
+        origin = ""
+        if disposition is OpKind.CONSTANT and node.op_type in _REARRANGES and inputs and inputs[0] is not None:
+            origin = inputs[0].origin or operands[0]
+        tops = None
+        if types and types[0].dtype in (DType.INT32, DType.INT64) and not is_upper_bound and found.values[0] is None:
+            seen = _seen(inputs)
+            tops = tops_of(node, [i.type if i else None for i in inputs], seen.tops, seen.values, types[0])
+        outputs = []
+        for i, local in enumerate(node.output):
+            known = Known(
+                types[i], kind, found.values[i], origin, is_upper_bound=is_upper_bound, tops=None if i else tops
+            )
+            outputs.append(self.define(local, scope, known) if local else "")
+        self._emit(node, name, scope, operands, tuple(outputs), disposition)
 
-    def _disposition(
+    def _inferred(
         self,
         node: onnx.NodeProto,
+        name: str,
+        scope: Scope,
+        operands: tuple[str, ...],
         inputs: Sequence[Known | None],
-        types: Sequence[ValueType],
-        values: Sequence[npt.NDArray[Any] | None],
-    ) -> OpKind | None:
-        present = [i for i in inputs if i is not None]
-        if node.op_type in _RANDOM or any(t.container for t in types):
-            return None
-        # A dequantized weight stays a node: whether it folds or lives on in its reader is decided by a rewrite.
-        if node.op_type != "DequantizeLinear" and all(i.kind is TensorKind.WEIGHT for i in present):
-            return OpKind.CONSTANT if present or not node.input else None
-        is_known = all(value is not None for value, local in zip(values, node.output, strict=True) if local)
-        if is_known and sum(value.size for value in values if value is not None) <= _HOST_ELEMENTS:
-            return OpKind.HOST
-        return None
+    ) -> NodeValue:
+        """Types and values of a node's outputs; raises `Clash` where its inputs do not go together."""
+        types = [i.type if i is not None else None for i in inputs]
+        seen = _seen(inputs)
+        if name == self.watched:
+            raise WatchedNodeError(gaps_of(node, seen))
+        try:
+            gap = unchecked_gap(node, seen)
+            if gap is not None:
+                raise ContradictionError(f"{gap.reason} differ: {gap.have} and {gap.want}")
+            found = self.inference.node(node, scope.opsets, types, seen.values)
+        except ContradictionError as error:
+            if any(i is not None and i.is_upper_bound for i in inputs):
+                # Sizes that depend on data need not go together at their upper bounds.
+                self.notes[f"{name}: the sizes of its inputs depend on data, that of its output is not known"] = None
+                return NodeValue((UNKNOWN_TYPE,) * len(node.output), (None,) * len(node.output))
+            raise Clash(
+                node=name, op_type=node.op_type, operands=operands, shapes=tuple(seen.shapes), reason=str(error),
+                gaps=gaps_of(node, seen), ops=self.ops,
+            ) from error  # fmt: skip
+        if found.note:
+            self.notes[f"{name}: {found.note}"] = None
+        if node.op_type == "DequantizeLinear":
+            # Whether a dequantized weight folds or lives on in its reader is decided by a rewrite.
+            return replace(found, values=(None,) * len(node.output))
+        return found
 
     def _fill_backwards(self, node: onnx.NodeProto, operands: Sequence[str], types: list[ValueType]) -> None:
         """An elementwise operator behind an unknown one gives that one its output's shape."""
-        if node.domain or node.op_type not in _SHAPE_KEEPING or not operands or not operands[0]:
+        if node.domain or node.op_type not in _SHAPE_KEEPING or not operands or not operands[0] or not types:
             return
         source = self.known[operands[0]]
         if source.type.shape is None and types[0].shape is not None:
@@ -319,9 +359,34 @@ class Lowering:
         self.ops.append(
             Op(
                 name=name, op_type=node.op_type, domain=node.domain, version=version, inputs=inputs, outputs=outputs,
-                attributes=_attributes(node, version), scope=scope.path, repeat=scope.repeat, disposition=disposition,
+                attributes=attributes_of(node, version), scope=scope.path, repeat=scope.repeat, disposition=disposition,
             )
         )  # fmt: skip
+
+
+def _seen(inputs: Sequence[Known | None]) -> Operands:
+    shapes = [i.type.shape if i is not None else None for i in inputs]
+    values = [i.value if i is not None else None for i in inputs]
+    tops = [None if i is None else i.tops or tops_of_value(i.value) for i in inputs]
+    return Operands(shapes, values, tops)
+
+
+def _disposition(
+    node: onnx.NodeProto,
+    inputs: Sequence[Known | None],
+    types: Sequence[ValueType],
+    values: Sequence[npt.NDArray[Any] | None],
+) -> OpKind | None:
+    """CONSTANT where no input of the model is needed, HOST for known shape arithmetic, None for what runs."""
+    present = [i for i in inputs if i is not None]
+    if node.op_type in RANDOM or any(t.container for t in types):
+        return None
+    if node.op_type != "DequantizeLinear" and all(i.kind is TensorKind.WEIGHT for i in present):
+        return OpKind.CONSTANT if present or not node.input else None
+    is_known = all(value is not None for value, local in zip(values, node.output, strict=True) if local)
+    if is_known and sum(value.size for value in values if value is not None) <= _HOST_ELEMENTS:
+        return OpKind.HOST
+    return None
 
 
 def _copy(node: onnx.NodeProto, domain: str) -> onnx.NodeProto:
@@ -331,93 +396,9 @@ def _copy(node: onnx.NodeProto, domain: str) -> onnx.NodeProto:
     return copy
 
 
-def _resolved(node: onnx.NodeProto, scope: Scope) -> onnx.NodeProto:
-    """The node with references to the function's attributes replaced by the call's."""
-    if not any(a.ref_attr_name for a in node.attribute):
-        return node
-    copy = onnx.NodeProto()
-    copy.CopyFrom(node)
-    del copy.attribute[:]
-    for attribute in node.attribute:
-        if not attribute.ref_attr_name:
-            copy.attribute.append(attribute)
-        elif attribute.ref_attr_name in scope.attributes:
-            actual = copy.attribute.add()
-            actual.CopyFrom(scope.attributes[attribute.ref_attr_name])
-            actual.name = attribute.name
-    return copy
-
-
-def _filled(found: ValueType, declared: ValueType | None) -> ValueType:
-    """An inferred type with its gaps filled by what the file declares."""
-    if declared is None or found.container or found.is_complete:
-        return found
-    dtype = declared.dtype if found.dtype is DType.UNDEFINED else found.dtype
-    shape = found.shape
-    if shape is None:
-        shape = declared.shape
-    elif declared.shape is not None and len(declared.shape) == len(shape):
-        shape = tuple(a if a is not None else b for a, b in zip(shape, declared.shape, strict=True))
-    return ValueType(dtype, shape, declared.container if dtype is DType.UNDEFINED else b"")
-
-
-def _constant_content(node: onnx.NodeProto) -> tuple[ValueType, npt.NDArray[Any] | None]:
-    for attribute in node.attribute:
-        if attribute.name == "value":
-            tensor = attribute.t
-            return ValueType(DType.from_number(tensor.data_type), tuple(tensor.dims)), array_of(tensor)
-        if attribute.name == "sparse_value":
-            sparse = attribute.sparse_tensor
-            return ValueType(DType.from_number(sparse.values.data_type), tuple(sparse.dims)), None
-        if attribute.name in _CONSTANT_FORMS:
-            dtype, element = _CONSTANT_FORMS[attribute.name]
-            if element is None:
-                count = 1 if attribute.name == "value_string" else len(attribute.strings)
-                return ValueType(dtype, () if attribute.name == "value_string" else (count,)), None
-            array = np.asarray(helper.get_attribute_value(attribute), dtype=element)
-            return ValueType(dtype, array.shape), array if array.size <= most_value_elements(dtype) else None
-    return ValueType(DType.UNDEFINED, None), None
-
-
-_CONSTANT_FORMS: Mapping[str, tuple[DType, type[np.generic] | None]] = {
-    "value_float": (DType.FLOAT, np.float32),
-    "value_floats": (DType.FLOAT, np.float32),
-    "value_int": (DType.INT64, np.int64),
-    "value_ints": (DType.INT64, np.int64),
-    "value_string": (DType.STRING, None),
-    "value_strings": (DType.STRING, None),
-}
-
-
-def _attributes(node: onnx.NodeProto, version: int) -> Attributes:
-    """The node's attributes with the schema's defaults; graphs are lowered elsewhere and left out."""
-    values: dict[str, Any] = dict(_defaults(node.op_type, node.domain, version))
-    for attribute in node.attribute:
-        if attribute.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS):
-            continue
-        if attribute.type == onnx.AttributeProto.TENSOR:
-            values[attribute.name] = array_of(attribute.t)
-        elif attribute.type in (onnx.AttributeProto.SPARSE_TENSOR, onnx.AttributeProto.TYPE_PROTO):
-            continue
-        else:
-            values[attribute.name] = helper.get_attribute_value(attribute)
-    return Attributes(values)
-
-
-_DEFAULTS: dict[tuple[str, str, int], Mapping[str, Any]] = {}
-
-
-def _defaults(op_type: str, domain: str, version: int) -> Mapping[str, Any]:
-    key = (op_type, domain, version)
-    if key not in _DEFAULTS:
-        try:
-            schema = defs.get_schema(op_type, version, domain)
-        except defs.SchemaError:
-            _DEFAULTS[key] = {}
-        else:
-            _DEFAULTS[key] = {
-                name: helper.get_attribute_value(attribute.default_value)
-                for name, attribute in schema.attributes.items()
-                if attribute.default_value.type
-            }
-    return _DEFAULTS[key]
+def _popped(entries: dict[str, Any], length: int) -> tuple[tuple[str, Any], ...]:
+    """The entries beyond a length, taken out."""
+    popped = []
+    while len(entries) > length:
+        popped.append(entries.popitem())
+    return tuple(reversed(popped))

@@ -23,7 +23,8 @@ class Scope:
         opsets: Imported versions by domain (functions import their own).
         parent: The graph around a subgraph, whose names it sees; None for a graph or function of its own.
         attributes: Actual attributes of the function call that this body stands for.
-        names: Local name to name in the workload.
+        names: Local name to name in the workload, "" for an optional input of a function that the call leaves out.
+        results: Names in the workload that the results of a function's body take, by local name.
         declared: Types that the file states, by local name.
         depth: Nesting, against runaway recursion.
     """
@@ -34,6 +35,7 @@ class Scope:
     parent: Scope | None = None
     attributes: Mapping[str, onnx.AttributeProto] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    results: Mapping[str, str] = field(default_factory=dict)
     declared: Mapping[str, ValueType] = field(default_factory=dict)
     depth: int = 0
 
@@ -45,12 +47,6 @@ class Scope:
                 return scope.names[local]
             scope = scope.parent
         return None
-
-    def own(self, local: str) -> str:
-        """Claims a workload name for a value that is made in this scope."""
-        name = f"{self.path}/{local}" if self.path else local
-        self.names[local] = name
-        return name
 
 
 def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
@@ -75,7 +71,7 @@ def captured_names(graph: onnx.GraphProto) -> frozenset[str]:
 
 
 def execution_order(nodes: Sequence[onnx.NodeProto]) -> tuple[list[int], list[int]]:
-    """Indices of the nodes in an order in which each follows what it reads, and those that a cycle holds back.
+    """Indices of the nodes in an order in which each follows what it reads, and those of a cycle if there is one.
 
     The file's order is kept wherever it is one.
     """
@@ -100,4 +96,15 @@ def execution_order(nodes: Sequence[onnx.NodeProto]) -> tuple[list[int], list[in
             waiting[reader].discard(i)
             if not waiting[reader]:
                 heapq.heappush(ready, reader)
-    return order, [i for i, sources in enumerate(waiting) if sources]
+    return order, _cycle(waiting)
+
+
+def _cycle(waiting: Sequence[set[int]]) -> list[int]:
+    """Indices of one cycle among nodes that wait for others, in the order of the flow of data."""
+    place = next((i for i, sources in enumerate(waiting) if sources), None)
+    seen: dict[int, None] = {}
+    while place is not None and place not in seen:
+        seen[place] = None
+        place = min(waiting[place])  # a node that waits does so for one that waits, so this ends in a circle
+    found = list(seen)
+    return found[found.index(place) :][::-1] if place is not None else []

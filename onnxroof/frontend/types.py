@@ -12,8 +12,18 @@ from onnx import numpy_helper
 
 from onnxroof.dtypes import DType, Kind
 from onnxroof.frontend.read import has_value
+from onnxroof.ir.tensor import TensorKind
 
-__all__ = ["ValueType", "array_of", "most_value_elements", "type_of_proto", "type_to_proto"]
+__all__ = [
+    "UNKNOWN_TYPE",
+    "Known",
+    "ValueType",
+    "array_of",
+    "filled",
+    "most_value_elements",
+    "type_of_proto",
+    "type_to_proto",
+]
 
 _MOST_ELEMENTS = 2048
 _MOST_FLOATS = 16
@@ -61,6 +71,7 @@ class Known:
         origin: Name of the weight whose elements it holds in another order, else "".
         is_output: Whether the model returns it.
         is_upper_bound: Whether its extents depend on data and are taken at their upper bound.
+        tops: Its largest elements, where they are known of an integer tensor that is too large for `value`.
     """
 
     type: ValueType
@@ -69,6 +80,7 @@ class Known:
     origin: str = ""
     is_output: bool = False
     is_upper_bound: bool = False
+    tops: tuple[int, ...] | None = None
 
 
 def filled(kind: ValueType, declared: ValueType | None) -> ValueType:
@@ -103,22 +115,24 @@ def type_to_proto(value: ValueType) -> onnx.TypeProto:
 
 
 def type_of_proto(proto: onnx.TypeProto) -> ValueType:
-    """The type that onnx's inference gave; symbolic extents become unknown."""
+    """The type that a file states or onnx's inference gave; symbolic and negative extents become unknown."""
     kind = proto.WhichOneof("value")
     if kind == "tensor_type":
         tensor = proto.tensor_type
         dtype = DType.from_number(tensor.elem_type)
         if not tensor.HasField("shape"):
             return ValueType(dtype, None)
-        return ValueType(dtype, tuple(d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim))
+        extents = (d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else None for d in tensor.shape.dim)
+        return ValueType(dtype, tuple(extents))
     if kind is None:
         return ValueType(DType.UNDEFINED, None)
     return ValueType(DType.UNDEFINED, None, proto.SerializeToString(deterministic=True))
 
 
 def array_of(tensor: onnx.TensorProto) -> npt.NDArray[Any] | None:
-    """The contents of a small tensor that lies in the file, None for any other."""
-    if math.prod(tensor.dims) > most_value_elements(DType.from_number(tensor.data_type)) or not has_value(tensor):
+    """The numbers of a small tensor that lie in the file, None for any other. Strings are never evaluated."""
+    dtype = DType.from_number(tensor.data_type)
+    if dtype.kind is Kind.STRING or math.prod(tensor.dims) > most_value_elements(dtype) or not has_value(tensor):
         return None
     try:
         return numpy_helper.to_array(tensor)

@@ -19,7 +19,8 @@ def dataflow_graph(ops: Iterable[Op], tensors: Mapping[str, Tensor]) -> nx.DiGra
 
     Nodes are ("op", name) with attribute `op` and ("tensor", name) with attribute `tensor`. An edge carries
     `indices`, the positions at which the operator uses the tensor: `Mul(x, x)` reads one tensor at (0, 1).
-    An absorbed quantize or dequantize stands alone. Scales and zero points that an operator took over from a dequantize follow its own inputs.
+    An absorbed quantize or dequantize stands alone. Scales and zero points that an operator took over from one follow
+    its own inputs.
     """
     import networkx as nx
 

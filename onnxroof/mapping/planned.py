@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from onnxroof.costs.cost import Work
 from onnxroof.costs.table import CostTable
 from onnxroof.ir.tensor import TensorKind
 from onnxroof.ir.workload import Workload
-from onnxroof.mapping.plan import Plan
+from onnxroof.mapping.plan import Group, Plan
 from onnxroof.mapping.policies import plan
-from onnxroof.mapping.storage import Storage, parameter_roots, peak_activation_bytes
+from onnxroof.mapping.storage import Kernel, Storage, parameter_roots, peak_activation_bytes
 from onnxroof.mapping.traffic import GroupShape, group_shapes
 
 __all__ = ["Border", "PlannedModel", "ShapedPlan", "planned"]
@@ -40,7 +41,7 @@ class Border:
         input_bytes: Elements of inputs that some operator touches, cache contents included.
         weight_bytes: Elements of weights that some operator touches.
         output_bytes: Elements of outputs that are written (of an appended cache, the new part).
-        work: Work by compute type, without what can be folded into a neighbour.
+        work: Work by compute type, without what can be folded into a neighbour or is of no use to any output.
     """
 
     input_bytes: int
@@ -59,6 +60,7 @@ class PlannedModel:
         store: Its kernels and views.
         plans: One a policy.
         border: Compulsory figures of the whole model.
+        work: Known work by compute type, all of it.
         parameter_bytes: Distinct weights that a kernel reads as data, at their full size.
         peak_activation_bytes: None where a shape is not known.
     """
@@ -68,16 +70,30 @@ class PlannedModel:
     store: Storage
     plans: tuple[ShapedPlan, ...]
     border: Border
+    work: Mapping[str, Work]
     parameter_bytes: int
     peak_activation_bytes: int | None
 
 
-def planned(workload: Workload, costs: CostTable, store: Storage, policies: Sequence[str]) -> PlannedModel:
-    """Plans a workload under each policy."""
+def planned(
+    workload: Workload, costs: CostTable, store: Storage, policies: Sequence[str], *, idle: Sequence[str] = ()
+) -> PlannedModel:
+    """Plans a workload under each policy.
+
+    Args:
+        workload: The model.
+        costs: Its costs.
+        store: Its kernels and views.
+        policies: Names, one a plan.
+        idle: Operators that have nothing left to do since the workload was converted (a cast to the type that its
+            input now has): each is listed in the group that makes its input, at no cost.
+    """
     plans = []
+    shared: dict[Hashable, GroupShape] = {}
     for policy in policies:
         chosen = plan(policy, store)
-        plans.append(ShapedPlan(chosen, *group_shapes(workload, store, chosen)))
+        shapes, index = group_shapes(store, chosen, shared)
+        plans.append(_with_idle(ShapedPlan(chosen, shapes, index), workload, store, idle))
     weights = [workload.tensors[name] for name in parameter_roots(workload, store)]
     return PlannedModel(
         workload=workload,
@@ -85,34 +101,86 @@ def planned(workload: Workload, costs: CostTable, store: Storage, policies: Sequ
         store=store,
         plans=tuple(plans),
         border=_border(workload, store),
+        work=_work(store.kernels),
         parameter_bytes=sum(tensor.bytes for tensor in weights if tensor.is_shaped),
         peak_activation_bytes=peak_activation_bytes(workload, store),
     )
 
 
+def _with_idle(shaped: ShapedPlan, workload: Workload, store: Storage, idle: Sequence[str]) -> ShapedPlan:
+    """The plan with each idle operator at the end of a group; one that no kernel has to do with gets its own."""
+    if not idle:
+        return shaped
+    wanted = frozenset(idle)
+    groups, shapes, index = [list(group.ops) for group in shaped.plan.groups], [*shaped.shapes], [*shaped.index]
+    repeats = [group.repeat for group in shaped.plan.groups]
+    place = {name: number for number, names in enumerate(groups) for name in names}
+    for op in (op for op in workload.ops if op.name in wanted):
+        source = store.root(op.inputs[0])
+        maker = store.producers.get(source)
+        neighbours = store.readers.get(source, ()) if maker is None else (maker,)
+        if neighbours:
+            groups[min(place[store.kernels[kernel].op.name] for kernel in neighbours)].append(op.name)
+            continue
+        groups.append([op.name])
+        repeats.append(op.repeat)
+        index.append(len(shapes))
+        shapes.append(GroupShape(None, 0, 0, (), (), (), is_known=True, repeat=op.repeat))
+    merged = tuple(
+        Group(id=f"g{number}", ops=tuple(names), repeat=repeat)
+        for number, (names, repeat) in enumerate(zip(groups, repeats, strict=True))
+    )
+    return ShapedPlan(dataclasses.replace(shaped.plan, groups=merged), tuple(shapes), tuple(index))
+
+
+def _work(kernels: Iterable[Kernel]) -> dict[str, Work]:
+    work: dict[str, Work] = {}
+    for kernel in kernels:
+        if kernel.cost.work is not None:
+            dtype = kernel.cost.compute_type.name
+            work[dtype] = work.get(dtype, Work()) + kernel.cost.work.times(kernel.op.repeat)
+    return work
+
+
 def _border(workload: Workload, store: Storage) -> Border:
+    needed = _needed(store)
+    kernels = [store.kernels[index] for index in needed]
     inputs: dict[str, int] = {}
     weights: dict[str, int] = {}
     outputs = 0
-    work: dict[str, Work] = {}
-    caches: dict[str, int] = {}
-    for kernel in store.kernels:
-        cost = kernel.cost
-        if cost.appends_to and kernel.op.outputs[0] in store.readers:
-            # Whoever reads the grown cache reads its old part from outside the model.
-            caches[cost.appends_to] = workload.tensors[cost.appends_to].bytes
-        for transfer in cost.reads:
-            name = store.roots.get(transfer.tensor, transfer.tensor)
-            tensor = workload.tensors[name]
-            if tensor.kind is TensorKind.INPUT:
-                inputs[name] = max(inputs.get(name, 0), transfer.bytes)
-            elif tensor.kind is TensorKind.WEIGHT:
-                root = tensor.origin or name
-                weights[root] = max(weights.get(root, 0), transfer.bytes)
-        outputs += sum(transfer.bytes for transfer in cost.writes if transfer.tensor in store.outputs)
-        if cost.work is not None and not cost.is_foldable:
-            dtype = cost.compute_type.name
-            work[dtype] = work.get(dtype, Work()) + cost.work.times(kernel.op.repeat)
-    for name, count in caches.items():
-        inputs[name] = max(inputs.get(name, 0), count)
-    return Border(input_bytes=sum(inputs.values()), weight_bytes=sum(weights.values()), output_bytes=outputs, work=work)
+    taken: dict[str, int] = {}
+    for kernel in kernels:
+        for transfer in kernel.cost.reads:
+            name = store.root(transfer.tensor)
+            taken[name] = max(taken.get(name, 0), transfer.bytes)
+        outputs += sum(transfer.bytes for transfer in kernel.cost.writes if transfer.tensor in store.outputs)
+    for kernel in reversed(kernels):
+        for output, source in kernel.cost.in_place:
+            # What its readers take of a buffer beyond the new part was there before.
+            new = sum(transfer.bytes for transfer in kernel.cost.writes if transfer.tensor == output)
+            before = store.root(source)
+            taken[before] = max(taken.get(before, 0), taken.get(output, 0) - new)
+    for name, count in taken.items():
+        tensor = workload.tensors[name]
+        if tensor.kind is TensorKind.INPUT:
+            inputs[name] = count
+        elif tensor.kind is TensorKind.WEIGHT:
+            weights[tensor.origin or name] = max(weights.get(tensor.origin or name, 0), count)
+    return Border(
+        input_bytes=sum(inputs.values()),
+        weight_bytes=sum(weights.values()),
+        output_bytes=outputs,
+        work=_work(kernel for kernel in kernels if not kernel.cost.is_foldable),
+    )
+
+
+def _needed(store: Storage) -> tuple[int, ...]:
+    """Indices of the kernels that the outputs depend on: any compiler drops the others."""
+    wanted = set(store.outputs)
+    found = []
+    for index in range(len(store.kernels) - 1, -1, -1):
+        op = store.kernels[index].op
+        if not wanted.isdisjoint(op.outputs):
+            wanted.update(store.root(name) for name in (*op.inputs, *op.parameters) if name)
+            found.append(index)
+    return tuple(reversed(found))

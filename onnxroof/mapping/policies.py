@@ -8,8 +8,9 @@ time of a roofline (a maximum of sums is at most the sum of maxima), so no cost 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+from onnxroof.costs.cost import Coverage
 from onnxroof.errors import UsageError
 from onnxroof.ir.loopnest import Access, LoopKind, LoopNest
 from onnxroof.ir.op import OpKind
@@ -51,7 +52,7 @@ def _none(store: Storage) -> Plan:
 def _epilogue(store: Storage) -> Plan:
     members: list[list[int]] = []
     group_of: dict[int, int] = {}
-    decisions: list[Decision] = []
+    choices: list[tuple[str, int, str]] = []
     for index, kernel in enumerate(store.kernels):
         producers = _producers(store, index)
         refusal = ""
@@ -59,11 +60,9 @@ def _epilogue(store: Storage) -> Plan:
         if producers:
             # Groups are numbered in order of execution. Joining any but the last producer's could close a cycle.
             home = max(group_of[p] for p in producers)
-            refusal = _refusal(store, index, home, producers, members, group_of)
-            subject = f"{store.kernels[_source(producers, home, group_of)].op.name} -> {kernel.op.name}"
-            decisions.append(
-                Decision(subject=subject, action="not fused" if refusal else "fused", reason=refusal or _GAIN)
-            )
+            inside = [p for p in producers if group_of[p] == home]
+            refusal = _refusal(store, kernel, store.kernels[members[home][0]], inside)
+            choices.append((f"{store.kernels[inside[-1]].op.name} -> {kernel.op.name}", index, refusal))
         if home < 0 or refusal:
             home = len(members)
             members.append([])
@@ -77,50 +76,59 @@ def _epilogue(store: Storage) -> Plan:
         )
         for i, indices in enumerate(members)
     )
-    return Plan(fusion="epilogue", groups=groups, decisions=tuple(decisions))
+    sets = [frozenset(indices) for indices in members]
+    decisions = tuple(
+        Decision(subject=subject, action="not fused", reason=refusal)
+        if refusal
+        else Decision(
+            subject=subject, action="fused", reason=_GAIN, figures=_saved(store, index, sets[group_of[index]])
+        )
+        for subject, index, refusal in choices
+    )
+    return Plan(fusion="epilogue", groups=groups, decisions=decisions)
 
 
 POLICIES: Mapping[str, Callable[[Storage], Plan]] = {"none": _none, "epilogue": _epilogue}
 
-_GAIN = "it reads the result element by element: one write and one read of it are saved"
+_GAIN = "it reads the result element by element, so each tile is finished before it leaves"
 
 
 def _producers(store: Storage, index: int) -> tuple[int, ...]:
-    """Kernels that write what a kernel reads."""
-    found: dict[int, None] = {}
-    for transfer in store.kernels[index].cost.reads:
-        producer = store.producers.get(store.roots.get(transfer.tensor, transfer.tensor))
-        if producer is not None and producer != index:
-            found[producer] = None
-    return tuple(found)
+    """Kernels that write what a kernel reads, in order of execution."""
+    read = (store.root(transfer.tensor) for transfer in store.kernels[index].cost.reads)
+    return tuple(sorted({store.producers[name] for name in read if name in store.producers} - {index}))
 
 
-def _source(producers: tuple[int, ...], home: int, group_of: Mapping[int, int]) -> int:
-    return max(p for p in producers if group_of[p] == home)
-
-
-def _refusal(
-    store: Storage,
-    index: int,
-    home: int,
-    producers: tuple[int, ...],
-    members: list[list[int]],
-    group_of: Mapping[int, int],
-) -> str:
-    """Why a kernel cannot join a group, "" where it can."""
+def _saved(store: Storage, index: int, group: frozenset[int]) -> dict[str, float]:
+    """Bytes that a member of a group need not read, and those that nobody has to write once its last reader is in."""
     kernel = store.kernels[index]
-    anchor = store.kernels[members[home][0]]
+    read = written = 0
+    for transfer in kernel.cost.reads:
+        name = store.root(transfer.tensor)
+        producer = store.producers.get(name, -1)
+        if producer not in group:
+            continue
+        read += transfer.bytes
+        if index == store.readers[name][-1] and not store.leaves(name, group):
+            written += sum(t.bytes for t in store.kernels[producer].cost.writes if t.tensor == name)
+    return {"saved_read_bytes": float(read * kernel.op.repeat), "saved_write_bytes": float(written * kernel.op.repeat)}
+
+
+def _refusal(store: Storage, kernel: Kernel, anchor: Kernel, inside: Sequence[int]) -> str:
+    """Why a kernel cannot join the group of an anchor, in which some of its producers are; "" where it can."""
+    for one in (kernel, anchor):
+        if one.cost.coverage is not Coverage.EXACT:
+            what = "modelled" if one.cost.coverage is Coverage.NOT_MODELLED else "known"
+            return f"what {one.op.op_type} does is not {what}"
     if not _is_elementwise(kernel):
         return (
             f"{kernel.op.op_type} does not work element by element: its tile needs more than one tile of its producer"
         )
-    if anchor.cost.kind is OpKind.UNKNOWN:
-        return f"what {anchor.op.op_type} does is not known"
-    if anchor.cost.appends_to:
-        return "the producer appends to a cache in place, and the reader needs all of it"
-    if anchor.op.repeat != kernel.op.repeat or anchor.op.scope != kernel.op.scope:
-        return "one of the two is inside a loop, branch or function that the other is not in"
-    inside = [p for p in producers if group_of[p] == home]
+    if anchor.op.repeat != kernel.op.repeat or (kernel.op.repeat != 1 and anchor.op.scope != kernel.op.scope):
+        return "the two are not in the same body of a loop"
+    read = {store.root(transfer.tensor) for transfer in kernel.cost.reads}
+    if any(output in read for output, _ in anchor.cost.in_place):
+        return "the producer writes a part of it in place, and the reader needs all of it"
     if not any(_reads_whole(store, kernel, store.kernels[p]) for p in inside):
         return "it broadcasts the result: each element is needed by more than one tile"
     return ""
@@ -150,8 +158,7 @@ def _reads_whole(store: Storage, kernel: Kernel, producer: Kernel) -> bool:
     for access in nest.accesses:
         if access.is_write or access.tensor >= len(kernel.op.inputs):
             continue
-        name = kernel.op.inputs[access.tensor]
-        if store.roots.get(name, name) in producer.op.outputs and _walk(nest, access) == written:
+        if store.root(kernel.op.inputs[access.tensor]) in producer.op.outputs and _walk(nest, access) == written:
             return True
     return False
 
@@ -160,6 +167,8 @@ def _walk(nest: LoopNest, access: Access) -> tuple[int, ...] | None:
     """Loops in the order of the operand's dimensions, None where a dimension is not simply one loop."""
     walked: list[int] = []
     for axis in access.axes:
+        if not axis.terms and axis.extent != 1:
+            return None
         terms = [term for term in axis.terms if nest.loops[term.loop].extent > 1]
         if len(terms) > 1 or axis.offset or any(term.stride != 1 for term in terms):
             return None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from onnxroof.costs.cost import OpCost
 from onnxroof.costs.table import CostTable
 from onnxroof.ir.op import Op, OpKind
-from onnxroof.ir.tensor import TensorKind
+from onnxroof.ir.tensor import Tensor, TensorKind
 from onnxroof.ir.workload import Workload
 
 __all__ = ["Kernel", "Storage", "parameter_roots", "peak_activation_bytes", "storage"]
@@ -34,6 +35,9 @@ class Storage:
         producers: Root name to the index of the kernel that writes it.
         readers: Root name to the indices of the kernels that read it.
         outputs: Roots of the model's outputs.
+        carried: Roots that leave the body of a loop: to its next trip, or to what comes after it.
+        sizes: Root name to the bytes of the largest tensor that stands for it (what a loop collects from its trips
+            is named after the result of one); None where a shape is not known. Kernels' results and inputs only.
     """
 
     kernels: tuple[Kernel, ...]
@@ -41,6 +45,17 @@ class Storage:
     producers: Mapping[str, int]
     readers: Mapping[str, tuple[int, ...]]
     outputs: frozenset[str]
+    carried: frozenset[str]
+    sizes: Mapping[str, int | None]
+
+    def root(self, name: str) -> str:
+        """The tensor that owns the bytes of a name."""
+        return self.roots.get(name, name)
+
+    def leaves(self, name: str, group: frozenset[int]) -> bool:
+        """Whether what a kernel of a group writes is wanted outside the group, or by nobody at all."""
+        readers = self.readers.get(name, ())
+        return not readers or name in self.outputs or name in self.carried or not group.issuperset(readers)
 
 
 def storage(workload: Workload, costs: CostTable) -> Storage:
@@ -49,9 +64,14 @@ def storage(workload: Workload, costs: CostTable) -> Storage:
     kernels: list[Kernel] = []
     producers: dict[str, int] = {}
     readers: dict[str, list[int]] = {}
+    carried: set[str] = set()
+    sizes = {name: _bytes(workload.tensors[name]) for name in workload.inputs}
 
     def root(name: str) -> str:
         return roots.get(name, name)
+
+    def leaves_loop(owner: str, view: Op) -> bool:
+        return owner in producers and kernels[producers[owner]].op.repeat > view.repeat
 
     for op, cost in zip(workload.ops, costs.costs, strict=True):
         if cost.kind is OpKind.VIEW:
@@ -60,7 +80,10 @@ def storage(workload: Workload, costs: CostTable) -> Storage:
             for index, name in enumerate(op.outputs):
                 if name and sources:
                     aligned = op.inputs[index] if index < len(op.inputs) else ""
-                    roots[name] = root(aligned or sources[0])
+                    owner = roots[name] = root(aligned or sources[0])
+                    if leaves_loop(owner, op):
+                        sizes[owner] = _larger(sizes[owner], _bytes(workload.tensors[name]))
+            carried.update(owner for owner in map(root, sources) if leaves_loop(owner, op))
             continue
         if cost.kind not in _RUNNING:
             continue
@@ -69,6 +92,7 @@ def storage(workload: Workload, costs: CostTable) -> Storage:
         for name in op.outputs:
             if name:
                 producers[name] = index
+                sizes[name] = _bytes(workload.tensors[name])
         for transfer in cost.reads:
             readers.setdefault(root(transfer.tensor), []).append(index)
     return Storage(
@@ -77,7 +101,17 @@ def storage(workload: Workload, costs: CostTable) -> Storage:
         producers=producers,
         readers={name: tuple(found) for name, found in readers.items()},
         outputs=frozenset(root(name) for name in workload.outputs),
+        carried=frozenset(carried),
+        sizes=sizes,
     )
+
+
+def _bytes(tensor: Tensor) -> int | None:
+    return tensor.bytes if tensor.is_shaped else None
+
+
+def _larger(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else max(one, other)
 
 
 def parameter_roots(workload: Workload, store: Storage) -> tuple[str, ...]:
@@ -85,7 +119,7 @@ def parameter_roots(workload: Workload, store: Storage) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for kernel in store.kernels:
         for transfer in kernel.cost.reads:
-            name = store.roots.get(transfer.tensor, transfer.tensor)
+            name = store.root(transfer.tensor)
             tensor = workload.tensors[name]
             if tensor.kind is TensorKind.WEIGHT:
                 found[tensor.origin or name] = None
@@ -96,38 +130,34 @@ def peak_activation_bytes(workload: Workload, store: Storage) -> int | None:
     """Most bytes of inputs, activations and outputs alive at once, over the kernels in their order.
 
     A tensor lives from the kernel that writes it (an input: from the start) to its last reader (an output: to the
-    end); views share their tensor's bytes; a cache that is appended in place is one tensor. None where a shape is
-    not known. No reuse in place is assumed, so this is an upper bound for the order of the file.
+    end); views share their tensor's bytes, and so does what a kernel makes by writing into its input (an appended
+    cache) if nobody needs that input as it was. Nothing else is reused in place, so this is an upper bound for the
+    order of the file. None where a shape is not known.
     """
-    last: dict[str, int] = {}
-    first: dict[str, int] = {}
     end = len(store.kernels)
-    caches: dict[str, str] = {}
+    spans = dict.fromkeys(workload.inputs, (0, 0))
     for index, kernel in enumerate(store.kernels):
-        if kernel.cost.appends_to:
-            caches[kernel.cost.appends_to] = kernel.op.outputs[0]
-        for transfer in kernel.cost.reads:
-            last[store.roots.get(transfer.tensor, transfer.tensor)] = index
         for name in kernel.op.outputs:
             if name:
-                first.setdefault(name, index)
-                last.setdefault(name, index)
-    for name in workload.inputs:
-        first[name] = 0
-        last.setdefault(name, 0)
-    for name in store.outputs:
-        last[name] = end
+                spans[name] = (index, index)
+        for transfer in kernel.cost.reads:
+            name = store.root(transfer.tensor)
+            if name in spans:
+                spans[name] = (spans[name][0], index)
+    for name in store.outputs & spans.keys():
+        spans[name] = (spans[name][0], end)
+    sizes = dict(store.sizes)
+    for index, kernel in enumerate(store.kernels):
+        for output, source in kernel.cost.in_place:
+            name = store.root(source)
+            if output in spans and name in spans and spans[name][1] <= index:
+                spans[output] = (spans.pop(name)[0], spans[output][1])
+                sizes[output] = _larger(sizes[output], sizes[name])
     changes = [0] * (end + 2)
-    for name, start in first.items():
-        tensor = workload.tensors[name]
-        if tensor.kind is TensorKind.WEIGHT or name in caches:
-            continue
-        if not tensor.is_shaped:
+    for name, (first, last) in spans.items():
+        size = sizes[name]
+        if size is None:
             return None
-        changes[start] += tensor.bytes
-        changes[last[name] + 1] -= tensor.bytes
-    live = peak = 0
-    for change in changes:
-        live += change
-        peak = max(peak, live)
-    return peak
+        changes[first] += size
+        changes[last + 1] -= size
+    return max(itertools.accumulate(changes))

@@ -8,16 +8,16 @@ result where nobody outside wants it, plus every further tensor that enters or l
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from onnxroof.ir.loopnest import LoopNest
-from onnxroof.ir.workload import Workload
 from onnxroof.mapping.array import array_traffic
-from onnxroof.mapping.curve import reuse_curve
+from onnxroof.mapping.curve import Curve, reuse_curve
 from onnxroof.mapping.footprint import compulsory_bytes
 from onnxroof.mapping.plan import Plan
 from onnxroof.mapping.storage import Kernel, Storage
@@ -28,17 +28,16 @@ __all__ = ["GroupShape", "LevelTraffic", "group_shapes", "level_traffic"]
 FloatArray = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class GroupShape:
-    """All that matters of a group for time and energy. Equal groups of a model share one: hashable.
+    """All that matters of a group for time and energy. Equal groups of a model share one; it is compared by identity.
 
     Counts are of one trip.
 
     Attributes:
         nest: Loop nest of the anchor, None where it has none.
-        extra_reads: Bytes that enter besides the nest's own compulsory reads: side inputs, scales, cache parts; all
-            reads where there is no nest. Negative where the nest names a tensor twice.
-        extra_writes: Bytes that leave, less the nest's own compulsory writes.
+        compulsory_reads: Bytes that must enter, each distinct element once.
+        compulsory_writes: Bytes that must leave, each distinct element once.
         macs: MACs by compute type.
         vector_ops: Vector operations by type.
         special_ops: Special operations by (name, type).
@@ -47,23 +46,36 @@ class GroupShape:
     """
 
     nest: LoopNest | None
-    extra_reads: int
-    extra_writes: int
+    compulsory_reads: int
+    compulsory_writes: int
     macs: tuple[tuple[str, int], ...]
     vector_ops: tuple[tuple[str, int], ...]
     special_ops: tuple[tuple[tuple[str, str], int], ...]
     is_known: bool
     repeat: int
 
-    @property
-    def compulsory_reads(self) -> int:
-        """Bytes that must enter, each distinct element once."""
-        return self.extra_reads + (_nest_bytes(self.nest)[0] if self.nest else 0)
+    @cached_property
+    def curve(self) -> Curve | None:
+        """Reuse curve of the nest."""
+        return None if self.nest is None else reuse_curve(self.nest)
 
-    @property
-    def compulsory_writes(self) -> int:
-        """Bytes that must leave, each distinct element once."""
-        return self.extra_writes + (_nest_bytes(self.nest)[1] if self.nest else 0)
+    @cached_property
+    def extra_reads(self) -> int:
+        """Bytes that enter besides the nest's own: side inputs, scales; negative where it names a tensor twice."""
+        return self.compulsory_reads - self._nest_bytes[0]
+
+    @cached_property
+    def extra_writes(self) -> int:
+        """Bytes that leave, less the nest's own."""
+        return self.compulsory_writes - self._nest_bytes[1]
+
+    @cached_property
+    def _nest_bytes(self) -> tuple[int, int]:
+        if self.nest is None:
+            return 0, 0
+        counts = compulsory_bytes(self.nest)
+        reads = sum(count for access, count in zip(self.nest.accesses, counts, strict=True) if not access.is_write)
+        return reads, sum(counts) - reads
 
     @property
     def mac_count(self) -> int:
@@ -81,46 +93,48 @@ class GroupShape:
         return sum(count for _, count in self.special_ops)
 
 
-def _nest_bytes(nest: LoopNest) -> tuple[int, int]:
-    counts = compulsory_bytes(nest)
-    reads = sum(count for access, count in zip(nest.accesses, counts, strict=True) if not access.is_write)
-    return int(reads), int(sum(counts) - reads)
+def group_shapes(
+    store: Storage, plan: Plan, shared: dict[Hashable, GroupShape]
+) -> tuple[tuple[GroupShape, ...], tuple[int, ...]]:
+    """The distinct shapes of a plan's groups, and for each group the index of its shape.
 
-
-def group_shapes(workload: Workload, store: Storage, plan: Plan) -> tuple[tuple[GroupShape, ...], tuple[int, ...]]:
-    """The distinct shapes of a plan's groups, and for each group the index of its shape."""
+    Args:
+        store: Kernels of the groups.
+        plan: The groups.
+        shared: Shapes that further plans of the same kernels share, {} for the first.
+    """
     kernels = {kernel.op.name: i for i, kernel in enumerate(store.kernels)}
     distinct: dict[GroupShape, int] = {}
     index = []
     for group in plan.groups:
-        members = tuple(kernels[name] for name in group.ops)
-        shape = _shape(workload, store, members, group.repeat)
+        shape = _shape(store, tuple(kernels[name] for name in group.ops), group.repeat)
+        # Costs of equal operators share their nest: its identity serves, and is compared much faster.
+        key = (id(shape.nest), *(value for name, value in vars(shape).items() if name != "nest"))
+        shape = shared.setdefault(key, shape)
         index.append(distinct.setdefault(shape, len(distinct)))
     return tuple(distinct), tuple(index)
 
 
-def _shape(workload: Workload, store: Storage, members: tuple[int, ...], repeat: int) -> GroupShape:
-    inside = set(members)
+def _shape(store: Storage, members: tuple[int, ...], repeat: int) -> GroupShape:
+    inside = frozenset(members)
     kernels = [store.kernels[m] for m in members]
     made = {name for kernel in kernels for name in kernel.op.outputs if name}
     reads: dict[str, int] = {}
     writes: dict[str, int] = {}
     for kernel in kernels:
         for transfer in kernel.cost.reads:
-            name = store.roots.get(transfer.tensor, transfer.tensor)
+            name = store.root(transfer.tensor)
             if name not in made:
                 reads[name] = max(reads.get(name, 0), transfer.bytes)
         for transfer in kernel.cost.writes:
             name = transfer.tensor
-            if name in store.outputs or not set(store.readers.get(name, ())) <= inside or name not in store.readers:
+            if store.leaves(name, inside):
                 writes[name] = transfer.bytes
-    nest = kernels[0].cost.nest
-    nest_reads, nest_writes = _nest_bytes(nest) if nest else (0, 0)
-    macs, vector, special = _work(workload, kernels)
+    macs, vector, special = _work(kernels)
     return GroupShape(
-        nest=nest,
-        extra_reads=sum(reads.values()) - nest_reads,
-        extra_writes=sum(writes.values()) - nest_writes,
+        nest=kernels[0].cost.nest,
+        compulsory_reads=sum(reads.values()),
+        compulsory_writes=sum(writes.values()),
         macs=tuple(sorted(macs.items())),
         vector_ops=tuple(sorted(vector.items())),
         special_ops=tuple(sorted(special.items())),
@@ -129,9 +143,7 @@ def _shape(workload: Workload, store: Storage, members: tuple[int, ...], repeat:
     )
 
 
-def _work(
-    workload: Workload, kernels: list[Kernel]
-) -> tuple[dict[str, int], dict[str, int], dict[tuple[str, str], int]]:
+def _work(kernels: list[Kernel]) -> tuple[dict[str, int], dict[str, int], dict[tuple[str, str], int]]:
     macs: dict[str, int] = {}
     vector: dict[str, int] = {}
     special: dict[tuple[str, str], int] = {}
@@ -184,9 +196,9 @@ def level_traffic(shape: GroupShape, levels: tuple[MemoryLevel, ...], array: Arr
     reads = np.full(count, float(shape.compulsory_reads))
     writes = np.full(count, float(shape.compulsory_writes))
     footprints = np.zeros(count)
-    if shape.nest is None:
+    curve = shape.curve
+    if shape.nest is None or curve is None:
         return LevelTraffic(reads, writes, footprints, (), {})
-    curve = reuse_curve(shape.nest)
     points = [curve.at(_usable_bytes(level)) for level in levels]
     tile: Mapping[str, int] = {}
     for outer in range(count - 1):

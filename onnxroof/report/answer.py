@@ -7,16 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from onnxroof.report.numbers import count, percent, quantity
+from onnxroof.report.plans import is_rankable
 from onnxroof.report.words import bound_words, comma_list, counted, fusion_words, number_word, share_words, shown
-from onnxroof.roofline.result import GroupResult, PlanResult, TargetResult
-from onnxroof.study.result import ModelResult
 
-__all__ = ["Cluster", "answer", "assumed_precisions", "coverage_words", "metric", "slowest_cluster", "winner"]
+if TYPE_CHECKING:
+    from onnxroof.roofline.result import GroupResult, PlanResult, TargetResult
+    from onnxroof.study.result import ModelResult
+
+__all__ = ["Answer", "Cluster", "answer", "assumed_precisions", "coverage_words", "metric", "slowest_cluster", "winner"]
 
 
-_MOST_NAMED = 2  # targets that the first sentence names as converted; it must stay readable
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a reader wants to know first.
+
+    Attributes:
+        assumption: How the first sentence starts where a precision is assumed, "Taken as INT8 ..., ", else "".
+        headline: The rest of the first sentence: on which target, the least time and the floor.
+        findings: Sentences on what binds there, the least energy, and the lowest floor.
+        caveats: Sentences on what the figures leave out or assume.
+    """
+
+    assumption: str
+    headline: str
+    findings: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """All of it in the order of its weight."""
+        return (self.assumption + self.headline, *self.findings, *self.caveats)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,38 +52,51 @@ class Cluster:
     fraction: float
 
 
-def answer(model: ModelResult, objective: str) -> tuple[str, ...]:
-    """Sentences in the order of their weight; the first says what was assumed of the precision, where it was."""
+def answer(model: ModelResult, objective: str) -> Answer:
+    """The answer for one model: among its targets the one that is least in the objective leads."""
     if not model.targets:
-        return (_work_sentence(model), *_missing(model))
-    first = winner(model.targets, objective)
+        return Answer(assumption="", headline=_work_sentence(model), caveats=_missing(model))
+    assumption, first = _assumption(model), winner(model.targets, objective)
     if first is None:
-        reason = "no target knows the rates and bandwidths that it takes"
-        return (
-            f"{_precision_words(model)}No bound on the time of {shown(model.name)} can be given: {reason}.",
-            *_missing(model),
+        missing = model.nodes_total - model.nodes_costed
+        reason = (
+            f"the cost of {missing} of {counted(model.nodes_total, 'node')} is unknown"
+            if missing
+            else "no target knows the rates and bandwidths that it takes"
         )
-    sentences = [_floor_sentence(model, first, objective), _energy_sentence(model, first)]
+        return Answer(
+            assumption=assumption,
+            headline=f"{'no' if assumption else 'No'} bound on the time of {shown(model.name)} can be given: {reason}.",
+            findings=_floor_sentence(model, None),
+            caveats=_precision_sentence(model),
+        )
     cluster = slowest_cluster(first.best)
-    if cluster:
-        sentences.append(_cluster_sentence(first, cluster))
-    if first.unknown:
-        numbers = counted(len(first.unknown), "number")
-        are = "is unknown and takes" if len(first.unknown) == 1 else "are unknown and take"
-        sentences.append(f"{numbers} of {shown(first.target.name)} {are} no time in these bounds.")
-    homeless = [shown(result.target.name) for result in model.targets if result.fits is False]
-    if homeless:
-        sentences.append(f"Weights and activations do not fit the memory of {comma_list(homeless, 4)}.")
-    return (*sentences, *_precision_sentence(model), *_missing(model))
+    return Answer(
+        assumption=assumption,
+        headline=_headline(model, first, objective),
+        findings=(
+            *((_cluster_sentence(cluster),) if cluster else ()),
+            *_energy_sentence(model, first, objective),
+            *(_floor_sentence(model, first) if objective == "latency" else ()),
+        ),
+        caveats=(
+            *_misfits(model),
+            *_unranked(model, first),
+            *_unknown_sentence(first),
+            *_precision_sentence(model),
+            *_missing(model),
+        ),
+    )
 
 
 def winner(results: Sequence[TargetResult], objective: str) -> TargetResult | None:
-    """The target that is least in the objective, among those that the model fits where there is one.
+    """The target that is least in the objective, among those that the model fits and whose times can be ranked.
 
-    Where no target knows the objective, the least latency decides; None where no target knows that either.
+    Where there is no such target, among those that it fits, else among all. Where no target knows the objective, the
+    least latency decides; None where no target knows that either.
     """
-    housing = [result for result in results if result.fits is not False]
-    for pool in (housing, results):
+    housing = _housing(results)
+    for pool in (list(filter(is_rankable, housing)), housing, results):
         for wanted in (objective, "latency"):
             known = [(value, result) for result in pool if (value := metric(result, wanted)) is not None]
             if known:
@@ -115,69 +151,106 @@ def _anchor(group: GroupResult) -> str:
     return shown(group.op_types[0]) if group.op_types else "other"
 
 
-def _precision_words(model: ModelResult) -> str:
-    """The start of the first sentence; which of many targets are meant follows in a sentence of its own."""
-    assumed = assumed_precisions(model)
-    if not assumed:
+def _housing(results: Sequence[TargetResult]) -> list[TargetResult]:
+    """Targets that the model may fit."""
+    return [result for result in results if result.fits is not False]
+
+
+def _assumption(model: ModelResult) -> str:
+    """The start of the first sentence; which targets are meant is said by a sentence of its own."""
+    types = comma_list(map(shown, assumed_precisions(model)), conjunction="or")
+    if not types:
         return ""
-    converted = sum(map(len, assumed.values()))
-    if converted > _MOST_NAMED:
-        where = f"to {comma_list(map(shown, assumed))} on {number_word(converted)} targets"
-    else:
-        where = comma_list(f"to {shown(dtype)} on {comma_list(names)}" for dtype, names in assumed.items())
-    return f"As if converted {where}, for want of the model’s own types there: "
+    where = "where a target lacks the model’s types" if len(model.targets) > 1 else "for want of the model’s own types"
+    return f"Taken as {types} {where}, "
 
 
 def _precision_sentence(model: ModelResult) -> tuple[str, ...]:
     assumed = assumed_precisions(model)
-    if sum(map(len, assumed.values())) <= _MOST_NAMED:
+    if not assumed or len(model.targets) == 1:
         return ()
-    parts = [f"{shown(dtype)} on {comma_list(names, 6)}" for dtype, names in assumed.items()]
-    return (f"Converted to: {'; '.join(parts)}.",)
+    parts = [f"as {shown(dtype)} on {comma_list(names, 6)}" for dtype, names in assumed.items()]
+    return (f"Taken {'; '.join(parts)}.",)
 
 
-def _floor_sentence(model: ModelResult, first: TargetResult, objective: str) -> str:
-    assumption, name = _precision_words(model), shown(model.name)
-    rank = _rank_words(model) if objective == "latency" else ""
-    start = f"{assumption}{'on' if assumption else 'On'} {shown(first.target.name)}, {rank}"
-    if first.floor_latency_s is None:
-        words = f"{start}the floor of {name} is unknown"
-    else:
-        words = f"{start}{name} cannot run faster than {quantity(first.floor_latency_s, 's')} (the floor)"
-    plan = first.best
-    if plan.latency_s is not None:
-        words += f"; the least time of its best plan, {fusion_words(plan.fusion)}, is {quantity(plan.latency_s, 's')}"
-    return f"{words}."
+_LEAST_IN = {"latency": "is fastest", "energy": "takes least energy", "edp": "takes least energy × time"}
 
 
-def _rank_words(model: ModelResult) -> str:
-    """What the first target won against: "with the fastest plan of the eight targets, "."""
-    targets = len(model.targets)
-    if targets == 1:
-        return ""
-    housing = sum(result.fits is not False for result in model.targets)
-    if housing == 1:
-        return f"the only one of the {number_word(targets)} targets that it fits, "
-    that = "" if housing in (0, targets) else " that it fits"
-    return f"with the fastest plan of the {number_word(housing or targets)} targets{that}, "
-
-
-def _energy_sentence(model: ModelResult, first: TargetResult) -> str:
-    least = winner([result for result in model.targets if metric(result, "energy") is not None], "energy")
-    if least is None:
-        return "Its energy is unknown" + (" on every target." if len(model.targets) > 1 else ".")
-    joules = quantity(metric(least, "energy"), "J")
+def _headline(model: ModelResult, first: TargetResult, objective: str) -> str:
+    name, target, plan = shown(model.name), shown(first.target.name), first.best
+    least_in = objective if metric(first, objective) is not None else "latency"
+    time = f"at least {quantity(plan.latency_s, 's')}"
+    figures = time if least_in == "latency" else f"{quantity(plan.energy_j, 'J')} and {time}"
+    fusion = "without fusion" if plan.fusion == "none" else f"with {fusion_words(plan.fusion)}"
     if len(model.targets) == 1:
-        return f"It takes at least {joules} for one run."
-    where = "there too" if least is first else f"on {shown(least.target.name)}"
-    return f"The least energy for one run is {where}, {joules}."
+        words = f"{name} takes {figures} {fusion} on {target}"
+    elif len(_housing(model.targets)) == 1:
+        words = f"{name} fits {target} alone and takes {figures} there {fusion}"
+    else:
+        words = f"{name} {_LEAST_IN[least_in]} on {target}: {figures} {fusion}"
+    if first.floor_latency_s is None:
+        return f"{words}; the floor is unknown."
+    return f"{words}; no plan can beat {quantity(first.floor_latency_s, 's')} (the floor)."
 
 
-def _cluster_sentence(first: TargetResult, cluster: Cluster) -> str:
+def _cluster_sentence(cluster: Cluster) -> str:
     share = share_words(cluster.fraction)
     groups = f"{number_word(cluster.groups)} {cluster.op_type} group{'' if cluster.groups == 1 else 's'}"
     bound = f"bound by {bound_words(cluster.bound)}" if cluster.bound else "with an unknown bound"
-    return f"{share[0].upper()}{share[1:]} of the time on {shown(first.target.name)} goes to {groups} {bound}."
+    return f"{share[0].upper()}{share[1:]} of that time goes to {groups} {bound}."
+
+
+def _energy_sentence(model: ModelResult, first: TargetResult, objective: str) -> tuple[str, ...]:
+    least = winner([result for result in model.targets if metric(result, "energy") is not None], "energy")
+    if least is None:
+        return ("Its energy is unknown" + (" on every target." if len(model.targets) > 1 else "."),)
+    if least is first and objective != "latency":
+        return ()
+    joules = quantity(metric(least, "energy"), "J")
+    if len(model.targets) == 1:
+        return (f"One run takes {joules}.",)
+    known = "known " if any(metric(result, "energy") is None for result in model.targets) else ""
+    where = f"there too: {joules}" if least is first else f"{joules}, on {shown(least.target.name)}"
+    return (f"The least {known}energy of a run is {where}.",)
+
+
+def _floor_sentence(model: ModelResult, first: TargetResult | None) -> tuple[str, ...]:
+    """Which target could be faster than the first with plans that nobody has made yet."""
+    housing = filter(is_rankable, _housing(model.targets))
+    lowest = min(
+        (result for result in housing if result.floor_latency_s is not None),
+        key=lambda result: result.floor_latency_s or 0.0,
+        default=first,
+    )
+    if lowest is first or lowest is None:
+        return ()
+    return (f"The lowest floor is {quantity(lowest.floor_latency_s, 's')}, on {shown(lowest.target.name)}.",)
+
+
+def _misfits(model: ModelResult) -> tuple[str, ...]:
+    homeless = [shown(result.target.name) for result in model.targets if result.fits is False]
+    if not homeless:
+        return ()
+    return (f"Weights and activations do not fit the memory of {comma_list(homeless, 4)}.",)
+
+
+def _unranked(model: ModelResult, first: TargetResult) -> tuple[str, ...]:
+    """Targets that are left out of the comparison, if the first is one that is not."""
+    names = [shown(result.target.name) for result in _housing(model.targets) if not is_rankable(result)]
+    if not names or not is_rankable(first):
+        return ()
+    unknown = "its peak or the bandwidth of its memory is unknown"
+    if len(names) > 1:
+        unknown = "their peaks or the bandwidths of their memories are unknown"
+    return (f"{comma_list(names, 4)} {'are' if len(names) > 1 else 'is'} not ranked: {unknown}.",)
+
+
+def _unknown_sentence(first: TargetResult) -> tuple[str, ...]:
+    if not first.unknown:
+        return ()
+    numbers = counted(len(first.unknown), "number")
+    are = "is unknown and takes" if len(first.unknown) == 1 else "are unknown and take"
+    return (f"{numbers} of {shown(first.target.name)} {are} no time in these bounds.",)
 
 
 def _work_sentence(model: ModelResult) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from onnxroof.report.numbers import exact
 from onnxroof.report.words import shown
-from onnxroof.roofline.result import GroupResult, PlanResult, TargetResult
 from onnxroof.study.result import Analysis, Failure, ModelResult, NodeResult
+
+if TYPE_CHECKING:
+    from onnxroof.roofline.result import GroupResult, PlanResult, TargetResult
 
 __all__ = ["node_csv", "to_csv"]
 

@@ -1,8 +1,6 @@
-"""The part of the JSON that travels inside a page: figures of targets and plans, groups of the best plans."""
+"""The part of the JSON that travels inside a page: figures of targets and plans, kinds of groups of the best plans."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from onnxroof.report.json import (
     Document,
@@ -14,16 +12,21 @@ from onnxroof.report.json import (
     plan_document,
     target_document,
 )
-from onnxroof.roofline.result import GroupResult, PlanResult, TargetResult
+from onnxroof.report.kinds import slowest_kinds
+from onnxroof.roofline.result import PlanResult, TargetResult
 from onnxroof.study.result import Analysis, Failure
+from onnxroof.targets.model import Target
 
-__all__ = ["MOST_GROUPS", "page_data", "slowest_first"]
+__all__ = ["MOST_KINDS", "page_data"]
 
-MOST_GROUPS = 1000  # a target; the slowest are kept, so that a page of eight targets stays within a few megabytes
+MOST_KINDS = 300  # a target; the slowest are kept, so that a page of eight targets stays small
 
 
 def page_data(analysis: Analysis) -> Document:
-    """The contract's document without nodes and decisions; groups of the best plans alone, slowest first."""
+    """The contract's document without nodes and decisions; of the best plans one group of each kind, slowest first.
+
+    Two keys are the page's own: a group's `alike`, how many groups its figures stand for, and a plan's `groups_total`.
+    """
     models: list[Json] = []
     for entry in analysis.models:
         if isinstance(entry, Failure):
@@ -36,18 +39,15 @@ def page_data(analysis: Analysis) -> Document:
     return envelope(analysis, models)
 
 
-def slowest_first(groups: Sequence[GroupResult]) -> list[GroupResult]:
-    """Groups by falling latency, unknown ones first: they may be anything. The rank of a group is its place."""
-    return sorted(groups, key=lambda group: float("-inf") if group.latency_s is None else -group.latency_s)
-
-
 def _target(result: TargetResult) -> Document:
-    return target_document(result, [_plan(plan, is_best=plan.fusion == result.best_plan) for plan in result.plans])
+    plans: list[Json] = [_plan(plan, result.target, is_best=plan.fusion == result.best_plan) for plan in result.plans]
+    return target_document(result, plans)
 
 
-def _plan(plan: PlanResult, *, is_best: bool) -> Document:
+def _plan(plan: PlanResult, target: Target, *, is_best: bool) -> Document:
     document = plan_document(plan)
     document["groups_total"] = len(plan.groups)
     if is_best:
-        document["groups"] = [group_document(group) for group in slowest_first(plan.groups)[:MOST_GROUPS]]
+        kinds = slowest_kinds(plan.groups)[:MOST_KINDS]
+        document["groups"] = [{**group_document(kind.first, target), "alike": kind.groups} for kind in kinds]
     return document

@@ -8,14 +8,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from onnxroof import __version__
-from onnxroof.mapping.plan import Decision
+from onnxroof.report.ceilings import ceilings
 from onnxroof.report.conventions import CONVENTIONS
-from onnxroof.roofline.result import GroupResult, LevelResult, PlanResult, TargetResult
 from onnxroof.study.result import Analysis, Failure, ModelResult, NodeResult, Totals, Unresolved
-from onnxroof.targets.model import Source
+
+if TYPE_CHECKING:  # a count must not wait for what stands behind targets
+    from onnxroof.mapping.plan import Decision
+    from onnxroof.roofline.result import GroupResult, LevelResult, PlanResult, TargetResult
+    from onnxroof.targets.model import Source, Target
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -36,14 +39,19 @@ SCHEMA_VERSION = "1"
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Document: TypeAlias = dict[str, Json]
 
+# Lists whose entries are written on one line each: they are many, and a line a record is what `grep` and `diff` like.
+_RECORDS = frozenset({"nodes", "groups", "decisions", "levels", "sources", "unresolved", "not_modelled"})
+
+_encode = json.JSONEncoder(allow_nan=False).encode
+
 
 def to_json(analysis: Analysis) -> str:
-    """The whole analysis as JSON text, ASCII, indented by one blank, ending in a newline."""
+    """The whole analysis as JSON text, ASCII, one line a record (node, group, decision ...), ending in a newline."""
     models: list[Json] = [
         failure_document(entry) if isinstance(entry, Failure) else _whole_model(entry, has_targets=analysis.has_targets)
         for entry in analysis.models
     ]
-    return json.dumps(envelope(analysis, models), indent=1, allow_nan=False) + "\n"
+    return _written(envelope(analysis, models), "") + "\n"
 
 
 def envelope(analysis: Analysis, models: list[Json]) -> Document:
@@ -129,8 +137,9 @@ def plan_document(plan: PlanResult) -> Document:
     }
 
 
-def group_document(group: GroupResult) -> Document:
-    """One fusion group."""
+def group_document(group: GroupResult, target: Target) -> Document:
+    """One fusion group on its target."""
+    height = ceilings(group, target)
     return {
         "id": group.id,
         "nodes": list(group.nodes),
@@ -150,6 +159,8 @@ def group_document(group: GroupResult) -> Document:
         "energy_terms_j": _numbers(group.energy_terms_j),
         "spatial_utilization": _number(group.spatial_utilization),
         "temporal_utilization": _number(group.temporal_utilization),
+        "peak_ops_per_s": height.peak_ops_per_s if height else None,
+        "ceiling_ops_per_s": height.ceiling_ops_per_s if height else None,
         "footprint_bytes": _numbers(group.footprint_bytes),
         "tile": dict(group.tile),
     }
@@ -170,14 +181,15 @@ def _whole_model(model: ModelResult, *, has_targets: bool) -> Document:
     document["nodes"] = [_node(node) for node in model.nodes]
     if has_targets:
         document["targets"] = [
-            target_document(result, [_whole_plan(plan) for plan in result.plans]) for result in model.targets
+            target_document(result, [_whole_plan(plan, result.target) for plan in result.plans])
+            for result in model.targets
         ]
     return document
 
 
-def _whole_plan(plan: PlanResult) -> Document:
+def _whole_plan(plan: PlanResult, target: Target) -> Document:
     document = plan_document(plan)
-    document["groups"] = [group_document(group) for group in plan.groups]
+    document["groups"] = [group_document(group, target) for group in plan.groups]
     document["decisions"] = [decision_document(decision) for decision in plan.decisions]
     return document
 
@@ -244,3 +256,19 @@ def _number(value: float | None) -> float | None:
 
 def _numbers(values: Mapping[str, float] | Mapping[str, float | None]) -> Document:
     return {name: _number(value) for name, value in values.items()}
+
+
+def _written(value: Json, indent: str, *, holds_records: bool = False) -> str:
+    """A value, its containers open one blank deeper each, records on one line."""
+    if not isinstance(value, dict | list) or not value:
+        return _encode(value)
+    inner = f"{indent} "
+    if isinstance(value, dict):
+        entries = (
+            f"{_encode(key)}: {_written(item, inner, holds_records=key in _RECORDS)}" for key, item in value.items()
+        )
+        ends = "{}"
+    else:
+        entries = (_encode(item) if holds_records else _written(item, inner) for item in value)
+        ends = "[]"
+    return f"{ends[0]}\n{inner}" + f",\n{inner}".join(entries) + f"\n{indent}{ends[1]}"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from onnxroof.roofline.result import GroupResult
+if TYPE_CHECKING:
+    from onnxroof.roofline.result import GroupResult
 
 __all__ = ["Kind", "slowest_kinds"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """Groups of the same operators that take the same time and energy.
+    """Groups of the same operators with the same work, traffic, time and energy: one point of every chart.
 
     Attributes:
         first: The first of them in order of execution.
@@ -31,7 +33,8 @@ def slowest_kinds(groups: Sequence[GroupResult]) -> list[Kind]:
     """Kinds by falling time of all their groups, those of unknown time first: they may be anything."""
     alike: dict[tuple[object, ...], list[GroupResult]] = {}
     for group in groups:
-        key = (group.op_types, group.repeat, group.time_bound, group.latency_s, group.energy_j)
+        figures = (group.ops, group.time_bound, group.latency_s, group.energy_j, group.spatial_utilization)
+        key = (group.op_types, group.repeat, *figures, *group.traffic_bytes.values())
         alike.setdefault(key, []).append(group)
     kinds = [
         Kind(

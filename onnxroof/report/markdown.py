@@ -10,8 +10,7 @@ from onnxroof.report.answer import answer, coverage_words, winner
 from onnxroof.report.conventions import LEAST_TIME
 from onnxroof.report.kinds import Kind, slowest_kinds
 from onnxroof.report.numbers import count, intensity, percent, quantity
-from onnxroof.report.shares import time_by_bound
-from onnxroof.report.target_view import fits_words, peak_share
+from onnxroof.report.plans import fits_words, peak_share, time_by_bound
 from onnxroof.report.words import bound_words, shortened, shown
 from onnxroof.roofline.result import TargetResult
 from onnxroof.study.result import Analysis, Failure, ModelResult
@@ -44,7 +43,7 @@ def _model(model: ModelResult, analysis: Analysis) -> list[str]:
     words = coverage_words(model)
     blocks = [
         f"### {_code(model.name)}",
-        _escaped(" ".join(answer(model, analysis.objective))),
+        _escaped(" ".join(answer(model, analysis.objective).sentences)),
         f"{words[0].upper()}{words[1:]}{dims}",
     ]
     if model.unresolved:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from onnxroof import __version__
-from onnxroof.report.answer import answer
-from onnxroof.report.cells import marked, name_cell, number_cell, text_column, word_cell
-from onnxroof.report.conventions import CONVENTION_TITLES, CONVENTIONS, EXTENSIONS, LEAST_TIME, PROVENANCE
+from onnxroof.report.answer import Answer, answer
+from onnxroof.report.cells import name_cell, number_cell, text_column, word_cell
+from onnxroof.report.comparison import comparison, overview, tradeoff
+from onnxroof.report.conventions import CONVENTION_TITLES, CONVENTIONS, EXTENSIONS, PROVENANCE
 from onnxroof.report.embedded import page_data
-from onnxroof.report.figures.bars import Part, stacked_bar
-from onnxroof.report.numbers import count, exact, percent, quantity
-from onnxroof.report.shares import colour_of, time_by_bound
-from onnxroof.report.target_view import fits_words, peak_share, target_view
+from onnxroof.report.numbers import count, percent, quantity
+from onnxroof.report.target_view import target_view
 from onnxroof.report.view import Cell, Column, Fact, Failed, ModelView, Page, Row, Table
-from onnxroof.report.words import bound_words, comma_list, counted, shortened, shown
-from onnxroof.roofline.result import TargetResult
+from onnxroof.report.words import comma_list, counted, shown, unbroken
 from onnxroof.study.result import Analysis, Failure, ModelResult, NodeResult, Totals, Unresolved
 
 __all__ = ["MOST_ROWS", "page_view"]
@@ -38,7 +36,7 @@ def page_view(analysis: Analysis, *, generated: str = "") -> Page:
         tool=f"onnxroof {__version__}",
         generated=generated,
         command=shown(analysis.command),
-        overview=_overview(answered) if len(answered) > 1 else None,
+        overview=overview(answered) if len(answered) > 1 else None,
         models=models,
         failed=tuple(_failed(entry) for entry in analysis.models if isinstance(entry, Failure)),
         conventions=tuple(Fact(label=CONVENTION_TITLES[key], value=words) for key, words in CONVENTIONS.items()),
@@ -56,7 +54,7 @@ def _model_view(model: ModelResult, index: int, objective: str) -> ModelView:
         index=index,
         name=shown(model.name),
         origin=_origin(model),
-        answer=answer(model, objective),
+        answer=_unbroken(answer(model, objective)),
         coverage=Fact(
             label="Coverage",
             value=percent(model.coverage),
@@ -75,11 +73,21 @@ def _model_view(model: ModelResult, index: int, objective: str) -> ModelView:
         unresolved=_unresolved_table("Operators of unknown cost", model.unresolved),
         not_modelled=_unresolved_table("Operators that are not modelled, for a reason", model.not_modelled),
         totals=_totals(model),
-        comparison=_comparison([(link, result) for link, _, result in targets]) if targets else None,
+        comparison=comparison([(link, result) for link, _, result in targets]) if targets else None,
+        tradeoff=tradeoff([(link, result) for link, _, result in targets], shown(model.name)),
         targets=tuple(target_view(result, link, place) for link, place, result in targets),
         op_types=_op_types_table(model.nodes),
         nodes=_nodes_table(model.nodes),
         notes=tuple(shown(note) for note in model.notes),
+    )
+
+
+def _unbroken(words: Answer) -> Answer:
+    return Answer(
+        assumption=words.assumption,
+        headline=unbroken(words.headline),
+        findings=tuple(map(unbroken, words.findings)),
+        caveats=tuple(map(unbroken, words.caveats)),
     )
 
 
@@ -109,98 +117,6 @@ def _totals(model: ModelResult) -> tuple[Fact, ...]:
         Fact(label=label, value=text, note=note, mark="unknown" if value is None else "")
         for label, value, text, note in figures
     )
-
-
-def _comparison(targets: Sequence[tuple[str, TargetResult]]) -> Table:
-    """Targets, each with its anchor, side by side, the best of each column marked."""
-    columns = (
-        text_column("Target"),
-        Column(label="Floor", help="Least time that any plan could take"),
-        Column(label="Least time, best plan", help=LEAST_TIME[0].upper() + LEAST_TIME[1:]),
-        Column(label="Energy, best plan"),
-        text_column("What binds", "Share of the plan's time by what sets it"),
-        Column(label="Share of peak", help="Operations per second / peak"),
-        text_column("Memory", "Weights and activations against the outermost level"),
-        Column(label="Uncertain", help="Numbers of the target that rest on estimates, and those that are unknown"),
-    )
-    results = [result for _, result in targets]
-    rows = [_comparison_cells(result, anchor) for anchor, result in targets]
-    rows = marked(rows, 1, [result.floor_latency_s for result in results])
-    rows = marked(rows, 2, [result.best.latency_s for result in results])
-    rows = marked(rows, 3, [result.best.energy_j for result in results])
-    rows = marked(rows, 5, [peak_share(result) for result in results], least=False)
-    return Table(caption="Targets side by side", columns=columns, rows=tuple(Row(cells=row) for row in rows))
-
-
-def _comparison_cells(result: TargetResult, anchor: str) -> tuple[Cell, ...]:
-    plan, share = result.best, peak_share(result)
-    assumed = f" · as {shown(plan.assumed_precision)}" if plan.assumed_precision else ""
-    uncertain = len(result.estimated) + len(result.unknown)
-    return (
-        name_cell(result.target.name, 40, note=shown(result.target.klass), href=f"#{anchor}"),
-        number_cell(result.floor_latency_s, quantity(result.floor_latency_s, "s")),
-        number_cell(plan.latency_s, quantity(plan.latency_s, "s"), note=shown(plan.fusion) + assumed),
-        number_cell(plan.energy_j, quantity(plan.energy_j, "J")),
-        _bound_cell(result),
-        number_cell(share, percent(share)),
-        word_cell(fits_words(result), note=_memory_words(result), mark="bad" if result.fits is False else ""),
-        number_cell(uncertain, f"{len(result.estimated)} estimated", note=f"{len(result.unknown)} unknown"),
-    )
-
-
-def _bound_cell(result: TargetResult) -> Cell:
-    bounds = time_by_bound(result.best)
-    if not bounds:
-        return Cell(text="unknown", mark="unknown")
-    parts = [
-        Part(label=f"{bound_words(bound)} {percent(part)}", fraction=part, colour=colour_of(bound, result))
-        for bound, part in bounds.items()
-    ]
-    bar = stacked_bar(parts, "Time by bound", width=120, height=8)
-    first, share = next(iter(bounds.items()))
-    return Cell(
-        text=bound_words(first), sort=bound_words(first).lower(), note=f"{percent(share)} of the time", figure=bar
-    )
-
-
-def _memory_words(result: TargetResult) -> str:
-    capacity = result.levels[0].capacity_bytes if result.levels else None
-    needed = quantity(result.memory_needed_bytes, "B")
-    return f"{needed} needed" if capacity is None else f"{needed} of {quantity(capacity, 'B')}"
-
-
-def _overview(models: Sequence[tuple[str, ModelResult]]) -> Table:
-    """Models, each with its anchor, side by side with the least time on each target."""
-    targets = list(
-        dict.fromkeys((result.target.id, shown(result.target.name)) for _, model in models for result in model.targets)
-    )
-    columns = (
-        text_column("Model"),
-        Column(label="Coverage"),
-        Column(label="MACs"),
-        Column(label="Parameters"),
-        *(Column(label=shortened(name, 28), help="Least time of the best plan") for _, name in targets),
-    )
-    rows = []
-    for anchor, model in models:
-        times = {result.target.id: result.best.latency_s for result in model.targets if result.plans}
-        known = [time for time in times.values() if time is not None]
-        least = min(known) if len(known) > 1 else None
-        cells = (
-            name_cell(model.name, 44, href=f"#{anchor}"),
-            number_cell(model.coverage, percent(model.coverage)),
-            number_cell(model.totals.macs, count(model.totals.macs)),
-            number_cell(model.parameter_count, count(model.parameter_count)),
-            *(_time_cell(times.get(key), least) for key, _ in targets),
-        )
-        rows.append(Row(cells=cells))
-    return Table(caption="Models side by side", columns=columns, rows=tuple(rows))
-
-
-def _time_cell(time_s: float | None, least: float | None) -> Cell:
-    text = quantity(time_s, "s")
-    mark = "unknown" if time_s is None else "best" if time_s == least else ""
-    return Cell(text=text, sort="" if time_s is None else exact(time_s), mark=mark)
 
 
 def _failed(failure: Failure) -> Failed:

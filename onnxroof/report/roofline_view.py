@@ -5,32 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from onnxroof.report.cells import name_cell, number_cell, text_column
-from onnxroof.report.embedded import slowest_first
 from onnxroof.report.figures.bars import swatch
 from onnxroof.report.figures.roofline import Ceiling, Dot, Roof, Rooflines
+from onnxroof.report.kinds import Kind
 from onnxroof.report.numbers import count, intensity, percent, quantity
 from onnxroof.report.view import Cell, Column, LegendItem, Row, Table
 from onnxroof.report.words import comma_list, counted, shortened, shown
-from onnxroof.roofline.result import GroupResult, LevelResult, PlanResult, TargetResult
+from onnxroof.roofline.result import LevelResult, PlanResult, TargetResult
 from onnxroof.targets.model import Engine, Peak
 
 __all__ = ["chart_notes", "level_legend", "levels_table", "rooflines_of"]
 
 _MOST_TITLES = 20
+_MOST_ARRAY_CEILINGS = 4
+_NEAR = 0.1  # ceilings closer than that to one another look like one
+_FULL = 0.995  # an array that is filled so far has the ceiling of the peak
 
 
-def rooflines_of(result: TargetResult) -> Rooflines:
-    """Roofs of the target and dots of its best plan."""
-    plan = result.best
-    groups = slowest_first(plan.groups)
+def rooflines_of(result: TargetResult, kinds: Sequence[Kind]) -> Rooflines:
+    """Roofs of the target and a dot for each kind of group of its best plan at each level."""
     return Rooflines(
         name=shown(result.target.name),
         roofs=tuple(_roof(level) for level in result.levels),
         peak=_peak(result),
         lower_peaks=_lower_peaks(result),
+        array_ceilings=_array_ceilings(result, kinds),
         energy_per_op=result.energy_j_per_op,
-        time_dots=_time_dots(groups, plan, result),
-        energy_dots=_energy_dots(groups, plan, result),
+        time_dots=_time_dots(result, kinds),
+        energy_dots=_energy_dots(result, kinds),
     )
 
 
@@ -59,17 +61,28 @@ def level_legend(result: TargetResult) -> tuple[LegendItem, ...]:
     )
 
 
-def chart_notes(result: TargetResult, chart: Rooflines) -> tuple[str, ...]:
-    """What the charts do not show, and why."""
+def chart_notes(result: TargetResult, kinds: Sequence[Kind], chart: Rooflines) -> tuple[str, ...]:
+    """What the charts do not show, and why; and why a dot may lie above the peak."""
     notes = []
     drawn = {dot.group for dot in chart.time_dots}
-    missing = len(result.best.groups) - len(drawn)
+    missing = sum(kind.groups for rank, kind in enumerate(kinds) if rank not in drawn)
     if missing:
         notes.append(
-            f"{counted(missing, 'group')} cannot be drawn: no operations (bytes only), or time or work unknown."
+            f"{counted(missing, 'group')} cannot be drawn: no operations (bytes only), or no time or work is known."
         )
     if chart.peak is None:
         notes.append("The peak is unknown: the chart has no ceiling.")
+    elif any(dot.height > 1.01 * chart.peak.ops_per_s for dot in chart.time_dots):
+        notes.append(
+            "A dot above the peak: a part of that group’s operations runs on another engine at the same time, in "
+            "another type, or at a rate that is unknown."
+        )
+    lowered = _part_filled(kinds)
+    if chart.peak and len(lowered) > len(chart.array_ceilings):
+        notes.append(
+            f"Of {counted(len(lowered), 'ceiling')} of an array that is not full {len(chart.array_ceilings)} are "
+            "drawn: those that most time is spent under and that are well apart. A dot pointed at shows its own."
+        )
     slopeless = [shown(level.name) for level in result.levels if level.bandwidth_bytes_per_s is None]
     if slopeless:
         notes.append(f"The bandwidth of {comma_list(slopeless)} is unknown: no roof is drawn for it.")
@@ -139,46 +152,87 @@ def _lower_peaks(result: TargetResult) -> tuple[Ceiling, ...]:
 def _best_peak(engine: Engine, wanted: str) -> Peak | None:
     """The peak of an engine for a type, else its highest; None where no rate is known."""
     rated = [peak for peak in engine.peaks if peak.rate is not None and peak.rate.value > 0]
-    exact = [peak for peak in rated if peak.input.name == wanted]
-    return max(exact or rated, key=lambda peak: peak.rate.value if peak.rate else 0.0, default=None)
+    for name in (wanted, "FLOAT" if wanted == "TF32" else ""):  # what is no contraction stays FLOAT
+        exact = [peak for peak in rated if peak.input.name == name]
+        if exact:
+            return exact[0]
+    return max(rated, key=lambda peak: peak.rate.value if peak.rate else 0.0, default=None)
 
 
-def _time_dots(groups: Sequence[GroupResult], plan: PlanResult, result: TargetResult) -> tuple[Dot, ...]:
+def _array_ceilings(result: TargetResult, kinds: Sequence[Kind]) -> tuple[Ceiling, ...]:
+    """`peak x spatial utilization` for the utilizations under which most of the time is spent."""
+    if not result.peak_ops_per_s:
+        return ()
+    times = _part_filled(kinds)
+    chosen: list[float] = []
+    for part in sorted(times, key=lambda part: -times[part]):
+        if len(chosen) < _MOST_ARRAY_CEILINGS and all(abs(part - other) > _NEAR * other for other in (1.0, *chosen)):
+            chosen.append(part)
+    return tuple(
+        Ceiling(
+            label=f"{percent(part)} of the array: {quantity(part * result.peak_ops_per_s, 'OP/s')}",
+            ops_per_s=part * result.peak_ops_per_s,
+        )
+        for part in sorted(chosen, reverse=True)
+    )
+
+
+def _part_filled(kinds: Sequence[Kind]) -> dict[float, float]:
+    """Spatial utilizations below 1 and the time spent under each."""
+    times: dict[float, float] = {}
+    for kind in kinds:
+        part = kind.first.spatial_utilization
+        if part and part < _FULL:
+            times[part] = times.get(part, 0.0) + (kind.latency_s or 0.0)
+    return times
+
+
+def _time_dots(result: TargetResult, kinds: Sequence[Kind]) -> tuple[Dot, ...]:
+    total = result.best.latency_s
     dots = []
-    for rank, group in enumerate(groups):
-        if not group.ops or not group.latency_s:
+    for rank, kind in enumerate(kinds):
+        group = kind.first
+        if not group.ops or not group.latency_s or not kind.latency_s:
             continue
-        share = group.latency_s / plan.latency_s if plan.latency_s else 0.0
-        title = f"{_label(group)} · {quantity(group.latency_s, 's')} · {percent(share)} of the time"
-        dots += _level_dots(result, group, rank=rank, height=group.ops / group.latency_s, share=share, title=title)
+        share = kind.latency_s / total if total else 0.0
+        title = f"{_label(kind)} · {quantity(kind.latency_s, 's')} · {percent(share)} of the time"
+        dots += _level_dots(result, kind, rank=rank, height=group.ops / group.latency_s, share=share, title=title)
     return tuple(dots)
 
 
-def _energy_dots(groups: Sequence[GroupResult], plan: PlanResult, result: TargetResult) -> tuple[Dot, ...]:
+def _energy_dots(result: TargetResult, kinds: Sequence[Kind]) -> tuple[Dot, ...]:
+    total = result.best.energy_j
     dots = []
-    for rank, group in enumerate(groups):
-        if not group.ops or not group.energy_j:
+    for rank, kind in enumerate(kinds):
+        group = kind.first
+        if not group.ops or not group.energy_j or not kind.energy_j:
             continue
-        share = group.energy_j / plan.energy_j if plan.energy_j else 0.0
-        title = f"{_label(group)} · {quantity(group.energy_j, 'J')} · {percent(share)} of the energy"
-        dots += _level_dots(result, group, rank=rank, height=group.ops / group.energy_j, share=share, title=title)
+        share = kind.energy_j / total if total else 0.0
+        title = f"{_label(kind)} · {quantity(kind.energy_j, 'J')} · {percent(share)} of the energy"
+        dots += _level_dots(result, kind, rank=rank, height=group.ops / group.energy_j, share=share, title=title)
     return tuple(dots)
 
 
-def _level_dots(
-    result: TargetResult, group: GroupResult, *, rank: int, height: float, share: float, title: str
-) -> list[Dot]:
-    """The dots of one group. Only the slowest groups have titles: the script tells of the others."""
+def _level_dots(result: TargetResult, kind: Kind, *, rank: int, height: float, share: float, title: str) -> list[Dot]:
+    """The dots of one kind. Only the slowest have titles, at the outermost level: the script tells of the others."""
     dots = []
     for index, level in enumerate(result.levels):
-        at = group.intensity_ops_per_byte.get(level.name)
+        at = kind.first.intensity_ops_per_byte.get(level.name)
         if at:
-            words = f"{title} · {intensity(at)} ops/byte at {shown(level.name)}" if rank < _MOST_TITLES else ""
-            dots.append(Dot(group=rank, level=index, intensity=at, height=height, share=share, title=words))
+            words = (
+                f"{title} · {intensity(at)} ops/byte at {shown(level.name)}"
+                if rank < _MOST_TITLES and not index
+                else ""
+            )
+            dots.append(
+                Dot(group=rank, groups=kind.groups, level=index, intensity=at, height=height, share=share, title=words)
+            )
     return dots
 
 
-def _label(group: GroupResult) -> str:
-    more = len(group.nodes) - 1
+def _label(kind: Kind) -> str:
+    group = kind.first
     name = shortened(group.nodes[0], 48) if group.nodes else group.id
-    return f"{name} and {count(more)} more" if more > 0 else name
+    more = f" and {count(len(group.nodes) - 1)} more" if len(group.nodes) > 1 else ""
+    alike = f" × {kind.groups}" if kind.groups > 1 else ""
+    return f"{name}{more}{alike}"

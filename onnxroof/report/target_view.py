@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from onnxroof.mapping.plan import Decision
 from onnxroof.report.assumptions import consequence
-from onnxroof.report.cells import marked, name_cell, number_cell, text_column, word_cell
-from onnxroof.report.conventions import LEAST_TIME
-from onnxroof.report.embedded import slowest_first
-from onnxroof.report.figures.bars import share_bar
+from onnxroof.report.bottlenecks import bottlenecks
+from onnxroof.report.cells import text_column, word_cell
 from onnxroof.report.figures.roofline import rooflines_figure
-from onnxroof.report.figures.svg import Svg
-from onnxroof.report.numbers import UNKNOWN, change, count, intensity, percent, quantity
+from onnxroof.report.fusion_view import decision_tables, plans_table
+from onnxroof.report.groups_view import groups_table
+from onnxroof.report.kinds import slowest_kinds
+from onnxroof.report.numbers import percent, quantity
+from onnxroof.report.plans import fits_words, peak_share, time_by_bound
 from onnxroof.report.roofline_view import chart_notes, level_legend, levels_table, rooflines_of
-from onnxroof.report.shares import colour_of, share_figures, time_by_bound
-from onnxroof.report.view import Cell, Column, Fact, Row, Table, TargetView
-from onnxroof.report.words import bound_words, comma_list, counted, fusion_words, shortened, shown
-from onnxroof.roofline.result import GroupResult, PlanResult, TargetResult
+from onnxroof.report.shares import share_figures
+from onnxroof.report.view import Fact, Row, Table, TargetView
+from onnxroof.report.words import bound_words, comma_list, counted, fusion_words, shown
+from onnxroof.roofline.result import TargetResult
 from onnxroof.targets.model import Source
 
-__all__ = ["figures_words", "fits_words", "peak_share", "target_view"]
-
-_TOP_GROUPS = 20
-_TOP_DECISIONS = 15
-_UNITS = {"_bytes_per_s": "B/s", "_ops_per_s": "OP/s", "_bytes": "B", "_s": "s", "_j": "J"}
+__all__ = ["target_view"]
 
 
 def target_view(result: TargetResult, anchor: str, index: int) -> TargetView:
     """One target. `anchor` is the fragment by which the page links to it, `index` its place in the model's targets."""
-    chart = rooflines_of(result)
+    kinds = slowest_kinds(result.best.groups)
+    chart = rooflines_of(result, kinds)
     return TargetView(
         anchor=anchor,
         index=index,
@@ -37,46 +34,25 @@ def target_view(result: TargetResult, anchor: str, index: int) -> TargetView:
         klass=shown(result.target.klass),
         headline=_headline(result),
         facts=_facts(result),
+        bottlenecks=bottlenecks(result, kinds),
         rooflines=rooflines_figure(chart),
         levels=levels_table(result),
         level_legend=level_legend(result),
-        chart_notes=chart_notes(result, chart),
-        groups=_groups_table(result),
-        groups_total=len(result.best.groups),
-        shares=share_figures(result.best, result),
-        plans=_plans_table(result),
-        decisions=_decision_tables(result.best.decisions),
+        chart_notes=chart_notes(result, kinds, chart),
+        groups=groups_table(result, kinds),
+        shares=share_figures(result, kinds),
+        plans=plans_table(result),
+        decisions=decision_tables(result.best.decisions),
         unknown=tuple(Fact(label=shown(key), value=consequence(key)) for key in result.unknown),
         estimated=tuple(shown(key) for key in result.estimated),
         sources=_sources_table(result.sources),
     )
 
 
-def peak_share(result: TargetResult) -> float | None:
-    """ops/s of the best plan / peak of the engine that runs most of the model."""
-    attained = result.best.ops_per_s
-    return None if attained is None or not result.peak_ops_per_s else attained / result.peak_ops_per_s
-
-
-def fits_words(result: TargetResult) -> str:
-    """Whether weights and activations fit the outermost level."""
-    return {True: "fits", False: "does not fit", None: UNKNOWN}[result.fits]
-
-
-def figures_words(figures: Mapping[str, float]) -> str:
-    """Named numbers of a decision, the unit taken from the end of the name: "saved 480 kB, ratio 0.5"."""
-    words = []
-    for name, value in figures.items():
-        suffix = next((ending for ending in _UNITS if name.endswith(ending)), "")
-        text = quantity(value, _UNITS[suffix]) if suffix else count(value)
-        words.append(f"{shown(name.removesuffix(suffix)).replace('_', ' ')} {text}")
-    return ", ".join(words)
-
-
 def _headline(result: TargetResult) -> str:
     """The best plan in one sentence."""
     plan = result.best
-    words = f"The best plan here is {fusion_words(plan.fusion)} with {counted(len(plan.groups), 'group')}"
+    words = f"Best plan: {fusion_words(plan.fusion)}, {counted(len(plan.groups), 'group')}"
     bounds = time_by_bound(plan)
     if bounds:
         parts = [f"{bound_words(bound)} ({percent(part)})" for bound, part in bounds.items()]
@@ -104,7 +80,7 @@ def _facts(result: TargetResult) -> tuple[Fact, ...]:
             label="Memory needed",
             value=quantity(result.memory_needed_bytes, "B"),
             note=fits_words(result) if result.fits is not None else "whether it fits is unknown",
-            mark="bad" if result.fits is False else "",
+            mark="unknown" if result.memory_needed_bytes is None else "bad" if result.fits is False else "",
         ),
     ]
     if plan.expected_latency_s is not None:
@@ -117,143 +93,18 @@ def _fact(label: str, value: float | None, unit: str, note: str) -> Fact:
     return Fact(label=label, value=quantity(value, unit), note=note, mark="unknown" if value is None else "")
 
 
-def _groups_table(result: TargetResult) -> Table:
-    """The slowest groups of the best plan."""
-    plan = result.best
-    ranked = slowest_first(plan.groups)
-    outer = result.levels[0].name if result.levels else ""
-    columns = (
-        text_column("Group", "Its operators run together"),
-        text_column("Operators"),
-        Column(label="Least time"),
-        Column(label="Share", help="Of the plan's time"),
-        Column(label="Cumulative"),
-        text_column("Bound by", "What sets its time"),
-        Column(label=f"Intensity at {shortened(outer, 16)}", help="Operations per byte"),
-        Column(label="Utilization", help="Of the array: spatial x temporal"),
-        Column(label="Energy"),
-        text_column("Energy led by"),
-    )
-    rows, sum_s = [], 0.0
-    longest_s = max((group.latency_s or 0.0 for group in ranked), default=0.0)
-    for rank, group in enumerate(ranked[:_TOP_GROUPS]):
-        sum_s += group.latency_s or 0.0
-        bar = share_bar((group.latency_s or 0.0) / longest_s if longest_s else 0.0, colour_of(group.time_bound, result))
-        rows.append(Row(cells=_group_cells(group, plan, outer, sum_s, bar), group=str(rank)))
-    others = len(ranked) - len(rows)
-    note = f"The {len(rows)} slowest of {len(ranked)} groups; the JSON has them all." if others else ""
-    return Table(caption="Slowest groups", columns=columns, rows=tuple(rows), note=note)
-
-
-def _group_cells(group: GroupResult, plan: PlanResult, outer: str, sum_s: float, bar: Svg) -> tuple[Cell, ...]:
-    total = plan.latency_s
-    share = group.latency_s / total if total and group.latency_s is not None else None
-    cumulative = sum_s / total if total else None
-    at = group.intensity_ops_per_byte.get(outer)
-    spatial, temporal = group.spatial_utilization, group.temporal_utilization
-    used = None if spatial is None or temporal is None else spatial * temporal
-    parts = f"{percent(spatial)} × {percent(temporal)}" if used is not None else ""
-    more = len(group.nodes) - 1
-    repeat = f"× {group.repeat}" if group.repeat > 1 else ""
-    share_cell = number_cell(share, percent(share))
-    return (
-        name_cell(
-            group.nodes[0] if group.nodes else group.id,
-            34,
-            note=" ".join(filter(None, (f"+ {more} more" if more > 0 else "", repeat))),
-        ),
-        name_cell(" + ".join(group.op_types[:4]) + (" + …" if len(group.op_types) > 4 else ""), 32),
-        number_cell(group.latency_s, quantity(group.latency_s, "s")),
-        Cell(text=share_cell.text, sort=share_cell.sort, mark=share_cell.mark, figure=bar),
-        number_cell(cumulative, percent(cumulative)),
-        word_cell(bound_words(group.time_bound), mark="" if group.time_bound else "unknown"),
-        number_cell(at, intensity(at)),
-        number_cell(used, percent(used), note=parts),
-        number_cell(group.energy_j, quantity(group.energy_j, "J")),
-        word_cell(
-            bound_words(group.energy_bound).replace(" bandwidth", " access"),
-            mark="" if group.energy_bound else "unknown",
-        ),
-    )
-
-
-def _plans_table(result: TargetResult) -> Table:
-    """Fusion policies side by side, changes against the plan without fusion where there is one."""
-    levels = [level.name for level in result.levels]
-    base = next((plan for plan in result.plans if plan.fusion == "none"), None)
-    columns = (
-        text_column("Plan"),
-        Column(label="Groups"),
-        Column(label="Least time", help=LEAST_TIME[0].upper() + LEAST_TIME[1:]),
-        Column(label="Energy"),
-        *(Column(label=f"Bytes at {shortened(name, 16)}") for name in levels),
-    )
-    rows = [_plan_cells(plan, base if plan is not base else None, levels, result.best_plan) for plan in result.plans]
-    if len(rows) > 1:
-        rows = marked(rows, 2, [plan.latency_s for plan in result.plans])
-        rows = marked(rows, 3, [plan.energy_j for plan in result.plans])
-        for index, name in enumerate(levels):
-            rows = marked(rows, 4 + index, [plan.traffic_bytes.get(name) for plan in result.plans])
-    return Table(caption="Fusion plans", columns=columns, rows=tuple(Row(cells=row) for row in rows))
-
-
-def _plan_cells(plan: PlanResult, base: PlanResult | None, levels: Sequence[str], best: str) -> tuple[Cell, ...]:
-    """A plan's row; `base` is the plan against which changes are said, None for none."""
-
-    def cell(value: float | None, base_value: float | None, unit: str) -> Cell:
-        return number_cell(value, quantity(value, unit), note=change(value, base_value))
-
-    return (
-        word_cell(fusion_words(plan.fusion), note="chosen" if plan.fusion == best else ""),
-        number_cell(len(plan.groups), count(len(plan.groups))),
-        cell(plan.latency_s, base.latency_s if base else None, "s"),
-        cell(plan.energy_j, base.energy_j if base else None, "J"),
-        *(cell(plan.traffic_bytes.get(name), base.traffic_bytes.get(name) if base else None, "B") for name in levels),
-    )
-
-
-def _decision_tables(decisions: Sequence[Decision]) -> tuple[Table, ...]:
-    """What was fused, what was refused, and every other choice; those that save most first."""
-    kinds = {"fused": "Fused", "not fused": "Not fused, and why"}
-    tables = []
-    for action, caption in (*kinds.items(), ("", "Other choices")):
-        chosen = [d for d in decisions if (d.action == action if action else d.action not in kinds)]
-        if not chosen:
-            continue
-        chosen.sort(key=lambda decision: -max((v for n, v in decision.figures.items() if "sav" in n), default=0.0))
-        rows = tuple(
-            Row(cells=_decision_cells(decision, with_action=not action)) for decision in chosen[:_TOP_DECISIONS]
-        )
-        cut = f"{_TOP_DECISIONS} of {len(chosen)}; the JSON has them all." if len(chosen) > _TOP_DECISIONS else ""
-        headings = ("Subject", *(() if action else ("Choice",)), "Reason", "Figures")
-        columns = tuple(text_column(heading) for heading in headings)
-        title = f"{caption} ({len(chosen)})"
-        tables.append(Table(caption=title, columns=columns, rows=rows, note=cut, sortable=False))
-    return tuple(tables)
-
-
-def _decision_cells(decision: Decision, *, with_action: bool) -> tuple[Cell, ...]:
-    return (
-        name_cell(decision.subject, 60),
-        *((word_cell(shown(decision.action)),) if with_action else ()),
-        word_cell(shown(decision.reason)),
-        word_cell(figures_words(decision.figures)),
-    )
-
-
 def _sources_table(sources: Sequence[Source]) -> Table:
-    rows = tuple(
-        Row(
-            cells=(
-                word_cell(
-                    shown(source.title),
-                    note=f"derived from {shown(source.derived_from)}" if source.derived_from else "",
-                ),
-                word_cell(shown(source.kind), mark="bad" if source.kind in ("estimate", "recalled", "default") else ""),
-                word_cell(source.retrieved.isoformat() if source.retrieved else ""),
-            )
+    has_dates = any(source.retrieved for source in sources)
+    rows = []
+    for source in sources:
+        is_doubtful = source.kind in ("estimate", "recalled", "default")
+        retrieved = source.retrieved.isoformat() if source.retrieved else ""
+        derived = f"derived from {shown(source.derived_from)}" if source.derived_from else ""
+        cells = (
+            word_cell(shown(source.title), note=derived),
+            word_cell(shown(source.kind), mark="bad" if is_doubtful else ""),
+            *((word_cell(retrieved),) if has_dates else ()),
         )
-        for source in sources
-    )
-    columns = (text_column("Source"), text_column("Kind"), text_column("Retrieved"))
-    return Table(caption="Sources", columns=columns, rows=rows, sortable=False)
+        rows.append(Row(cells=cells))
+    headings = ("Source", "Kind", *(("Retrieved",) if has_dates else ()))
+    return Table(caption="Sources", columns=tuple(map(text_column, headings)), rows=tuple(rows), sortable=False)

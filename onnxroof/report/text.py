@@ -1,94 +1,107 @@
-"""The result for a terminal: coverage and assumptions first, then totals, targets and the slowest groups."""
+"""The result for a terminal: coverage and assumptions first, then totals, targets and the slowest groups.
+
+Written in plain text without a library, so that `count` answers as fast as it counts.
+"""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from onnxroof.report.answer import answer, assumed_precisions, coverage_words, winner
-from onnxroof.report.conventions import LEAST_TIME
-from onnxroof.report.kinds import slowest_kinds
-from onnxroof.report.numbers import count, intensity, percent, quantity
-from onnxroof.report.shares import time_by_bound
-from onnxroof.report.target_view import peak_share
-from onnxroof.report.words import bound_words, comma_list, fusion_words, shortened, shown
-from onnxroof.roofline.result import TargetResult
+from onnxroof.report.numbers import count, quantity
+from onnxroof.report.terminal import Content, Heading, Name, paragraph, styled, table
+from onnxroof.report.words import comma_list, common_stem, shown, without_stem
 from onnxroof.study.result import Analysis, Failure, ModelResult, NodeResult
+
+if TYPE_CHECKING:
+    from onnxroof.roofline.result import TargetResult
 
 __all__ = ["to_text"]
 
 _WIDTH = 120
 _WIDE = 112
-_TOP_GROUPS = 10
 _TOP_NODES = 20
 _TOP_UNRESOLVED = 10
-_TOP_KEYS = 4
+
+
+@dataclass(slots=True)
+class _Page:
+    """Lines as they come, of at most `width` columns where they may be broken."""
+
+    width: int
+    colour: bool
+    lines: list[str] = field(default_factory=list)
+
+    def add(self, line: str, style: str = "") -> None:
+        """A line that is never broken: scripts read it, and a terminal wraps it by itself."""
+        self.lines.append(styled(line, style, colour=self.colour))
+
+    def say(self, text: str, style: str = "") -> None:
+        """Words in as many lines as they take."""
+        for line in paragraph(text, self.width):
+            self.add(line, style)
+
+    def table(self, title: str, headings: Sequence[Heading], rows: Sequence[Sequence[Content]]) -> None:
+        """A table with its title."""
+        lines = table(title, headings, rows, self.width)
+        if title:
+            self.add(lines.pop(0), "bold")
+        self.lines += lines
 
 
 def to_text(analysis: Analysis, width: int | None = None, *, colour: bool = False) -> str:
     """Plain text of at most `width` columns (120 unless said), except for the first lines, which are never broken."""
-    file = io.StringIO()
-    console = Console(
-        file=file,
-        width=width or _WIDTH,
-        color_system="standard" if colour else None,
-        force_terminal=colour,
-        markup=False,
-        highlight=False,
-        emoji=False,
-        legacy_windows=False,
-    )
+    page = _Page(width or _WIDTH, colour)
     for index, entry in enumerate(analysis.models):
         if index:
-            console.print()
+            page.add("")
         if isinstance(entry, Failure):
-            _print_failure(console, entry)
+            _add_failure(page, entry)
         else:
-            _print_model(console, entry, analysis)
-    lines = (line.rstrip() for line in file.getvalue().splitlines())
-    return "\n".join(lines) + "\n"
+            _add_model(page, entry, analysis)
+    while page.lines and not page.lines[-1]:
+        page.lines.pop()
+    return "\n".join(page.lines) + "\n"
 
 
-def _print_failure(console: Console, failure: Failure) -> None:
-    _print_line(console, f"{shown(failure.name)}: no answer", "bold red")
+def _add_failure(page: _Page, failure: Failure) -> None:
+    page.add(f"{shown(failure.name)}: no answer", "bold red")
     for fault in failure.error.diagnostics:
         where = f"{shown(fault.where)}: " if fault.where else ""
-        _print_line(console, f"  {where}{shown(fault.message)}")
+        page.add(f"  {where}{shown(fault.message)}")
         if fault.hint:
-            _print_line(console, f"  hint: {shown(fault.hint)}")
+            page.add(f"  hint: {shown(fault.hint)}")
 
 
-def _print_model(console: Console, model: ModelResult, analysis: Analysis) -> None:
-    _print_line(console, _first_line(model), "bold" if model.nodes_costed == model.nodes_total else "bold yellow")
+def _add_model(page: _Page, model: ModelResult, analysis: Analysis) -> None:
+    page.add(_first_line(model), "bold" if model.nodes_costed == model.nodes_total else "bold yellow")
     for line in _assumptions(model):
-        _print_line(console, line, "yellow")
-    console.print(Text(_totals_line(model)))
+        page.add(line, "yellow")
+    page.say(_totals_line(model))
     if not analysis.has_targets:
-        console.print(_nodes_table(model.nodes, console.width))
+        _add_nodes(page, model.nodes)
         return
+    page.add("")
+    page.say(" ".join(answer(model, analysis.objective).sentences))
     targets = [result for result in model.targets if result.plans]
-    console.print()
-    console.print(Text(" ".join(answer(model, analysis.objective))))
-    if not targets:
-        return
-    console.print(_targets_table(targets, console.width))
-    console.print(Text(f"least time = {LEAST_TIME}; floor = what no plan can beat", style="dim"))
-    first = winner(targets, analysis.objective)
+    if targets:
+        _add_targets(page, targets, analysis.objective)
+
+
+def _add_targets(page: _Page, targets: Sequence[TargetResult], objective: str) -> None:
+    from onnxroof.report.text_targets import LEGEND, groups_table, targets_table, uncertain_lines  # not for a count
+
+    is_wide = page.width >= _WIDE
+    page.table("", *targets_table(targets, is_wide=is_wide))
+    page.say(LEGEND, "dim")
+    first = winner(targets, objective)
     if first is not None:
-        console.print()
-        console.print(_groups_table(first, console.width))
-    for line in _unknown_lines(targets):
-        console.print(Text(line, style="dim"))
-
-
-def _print_line(console: Console, line: str, style: str = "") -> None:
-    """A line that is never broken: scripts read it, and a terminal wraps it by itself."""
-    console.print(Text(line, style=style), soft_wrap=True)
+        page.add("")
+        page.table(*groups_table(first, is_wide=is_wide))
+    for line in uncertain_lines(targets):
+        page.add(line, "dim")
 
 
 def _first_line(model: ModelResult) -> str:
@@ -130,99 +143,21 @@ def _totals_line(model: ModelResult) -> str:
     )
 
 
-def _targets_table(results: Sequence[TargetResult], width: int) -> Table:
-    """One target a row; a narrow terminal goes without the name of the plan."""
-    has_plan = width >= _WIDE
-    table = _table("")
-    table.add_column("target", min_width=14)
-    for heading in ("floor", "least time", "energy"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    if has_plan:
-        table.add_column("plan", no_wrap=True)
-    table.add_column("what binds", min_width=12)
-    table.add_column("of peak", justify="right", no_wrap=True)
-    table.add_column("fits")
-    for result in results:
-        plan = result.best
-        bounds = time_by_bound(plan)
-        cells = (
-            shown(result.target.name),
-            quantity(result.floor_latency_s, "s"),
-            quantity(plan.latency_s, "s"),
-            quantity(plan.energy_j, "J"),
-            *([shown(plan.fusion)] if has_plan else []),
-            next((f"{bound_words(bound)} {percent(part)}" for bound, part in bounds.items()), "unknown"),
-            percent(peak_share(result)),
-            {True: "yes", False: "no", None: "unknown"}[result.fits],
-        )
-        table.add_row(*map(Text, cells))
-    return table
-
-
-def _unknown_lines(results: Sequence[TargetResult]) -> Iterator[str]:
-    """What the targets do not know by its name, what is estimated by its number."""
-    for result in results:
-        if result.unknown:
-            yield f"unknown of {shown(result.target.name)}: {comma_list(map(shown, result.unknown), _TOP_KEYS)}"
-    estimated = [f"{shown(result.target.name)} {len(result.estimated)}" for result in results if result.estimated]
-    if estimated:
-        yield f"numbers that rest on estimates: {', '.join(estimated)}"
-
-
-def _groups_table(result: TargetResult, width: int) -> Table:
-    """Alike groups in one row with the time of all; a narrow terminal goes without the intensity."""
-    has_intensity = width >= _WIDE
-    names = max(width - (96 if has_intensity else 70), 14)  # what the other columns leave
-    outer = result.levels[0].name if result.levels else ""
-    plan = result.best
-    table = _table(f"slowest groups on {shown(result.target.name)}, {fusion_words(plan.fusion)}, alike ones together")
-    table.add_column("group", min_width=14)
-    table.add_column("operators", overflow="ellipsis", no_wrap=True, max_width=26)
-    for heading in ("least time", "share"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("bound by")
-    if has_intensity:
-        table.add_column(Text(f"ops/byte at {shortened(outer, 12)}"), justify="right")
-    table.add_column("energy", justify="right", no_wrap=True)
-    for kind in slowest_kinds(plan.groups)[:_TOP_GROUPS]:
-        group = kind.first
-        share = kind.latency_s / plan.latency_s if plan.latency_s and kind.latency_s is not None else None
-        more = f" (+{len(group.nodes) - 1})" if len(group.nodes) > 1 else ""
-        alike = f" × {kind.groups}" if kind.groups > 1 else ""
-        cells = (
-            (shortened(group.nodes[0], names) if group.nodes else group.id) + more + alike,
-            shown(" + ".join(group.op_types)),
-            quantity(kind.latency_s, "s"),
-            percent(share),
-            bound_words(group.time_bound),
-            *([intensity(group.intensity_ops_per_byte.get(outer))] if has_intensity else []),
-            quantity(kind.energy_j, "J"),
-        )
-        table.add_row(*map(Text, cells))
-    return table
-
-
-def _nodes_table(nodes: Sequence[NodeResult], width: int) -> Table:
+def _add_nodes(page: _Page, nodes: Sequence[NodeResult]) -> None:
     """The nodes with most work, unknown ones first; a narrow terminal goes without types, trips and weights."""
-    is_wide = width >= _WIDE
-    ranked = sorted(nodes, key=_work, reverse=True)
-    cut = (
-        f"largest {_TOP_NODES} of {len(nodes)} nodes, for one trip"
-        if len(nodes) > _TOP_NODES
-        else "nodes, for one trip"
+    is_wide = page.width >= _WIDE
+    of = f"largest {_TOP_NODES} of {len(nodes)} nodes" if len(nodes) > _TOP_NODES else "nodes"
+    numbers = (*(["trips"] if is_wide else []), "MACs", "vector", "special", "read")
+    headings = (
+        Heading(label="node", least=14),
+        Heading(label="operator", least=10),
+        *([Heading(label="type")] if is_wide else []),
+        *(Heading(label=label, is_number=True) for label in (*numbers, *(["weights"] if is_wide else []), "written")),
     )
-    table = _table(cut)
-    table.add_column("node", min_width=14)
-    table.add_column("operator")
-    if is_wide:
-        table.add_column("type", no_wrap=True)
-    for heading in (*(["trips"] if is_wide else []), "MACs", "vector", "special", "read"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for heading in (*(["weights"] if is_wide else []), "written"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for node in ranked[:_TOP_NODES]:
-        cells = (
-            shortened(node.name, 48),
+    stem = common_stem(node.name for node in nodes)
+    rows: list[tuple[Content, ...]] = [
+        (
+            Name(without_stem(node.name, stem)),
             shown(node.op_type),
             *([shown(node.compute_type), count(node.repeat)] if is_wide else []),
             count(node.macs),
@@ -232,16 +167,12 @@ def _nodes_table(nodes: Sequence[NodeResult], width: int) -> Table:
             *([quantity(node.weight_bytes, "B")] if is_wide else []),
             quantity(node.write_bytes, "B"),
         )
-        table.add_row(*map(Text, cells))
-    return table
+        for node in sorted(nodes, key=_work, reverse=True)[:_TOP_NODES]
+    ]
+    page.table(f"{of}, for one trip", headings, rows)
 
 
 def _work(node: NodeResult) -> float:
     if node.macs is None or node.vector_ops is None or node.special_ops is None:
         return float("inf")
     return node.repeat * (2 * node.macs + node.vector_ops + node.special_ops)
-
-
-def _table(title: str) -> Table:
-    caption = Text(title, style="bold") if title else None
-    return Table(box=SIMPLE_HEAD, title=caption, title_justify="left", pad_edge=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from onnxroof.report.answer import Answer
 from onnxroof.report.figures.svg import Svg
 from onnxroof.report.json import Document
 
@@ -117,12 +118,12 @@ class TargetView:
     klass: str
     headline: str
     facts: tuple[Fact, ...]
+    bottlenecks: tuple[Fact, ...]
     rooflines: Svg
     levels: Table
     level_legend: tuple[LegendItem, ...]
     chart_notes: tuple[str, ...]
     groups: Table
-    groups_total: int
     shares: tuple[Figure, ...]
     plans: Table
     decisions: tuple[Table, ...]
@@ -139,13 +140,14 @@ class ModelView:
     index: int
     name: str
     origin: str
-    answer: tuple[str, ...]
+    answer: Answer
     coverage: Fact
     dims: tuple[Fact, ...]
     unresolved: Table | None
     not_modelled: Table | None
     totals: tuple[Fact, ...]
     comparison: Table | None
+    tradeoff: Figure | None
     targets: tuple[TargetView, ...]
     op_types: Table
     nodes: Table

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
-__all__ = ["bound_words", "comma_list", "counted", "fusion_words", "number_word", "share_words", "shortened", "shown"]
+__all__ = [
+    "bound_words",
+    "comma_list",
+    "common_stem",
+    "counted",
+    "energy_words",
+    "fusion_words",
+    "number_word",
+    "share_words",
+    "shortened",
+    "shown",
+    "unbroken",
+    "without_stem",
+]
 
+_UNIT_GAP = re.compile(r"(?<=\d) (?=(?:%|[^\W\d_]{1,3})(?:[\s.,;:)]|$))")
+_MOST_OF_ALL = 0.75  # of all names must share a stem before it is left out
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _FRACTIONS = (
@@ -40,6 +57,30 @@ def shown(name: str) -> str:
     )
 
 
+def unbroken(text: str) -> str:
+    """The text with its numbers tied to their units, so that no line of a page ends between them."""
+    return _UNIT_GAP.sub("\u00a0", text)
+
+
+def common_stem(names: Iterable[str]) -> str:
+    """The start of a path that most of the names share, "" for none: `/model/encoder/` tells no two nodes apart."""
+    paths = [name.split("/") for name in names]
+    stem: list[str] = []
+    while True:
+        place = len(stem)
+        nexts = Counter(path[place] for path in paths if len(path) > place + 1 and path[:place] == stem)
+        name, times = nexts.most_common(1)[0] if nexts else ("", 0)
+        if not times or times < _MOST_OF_ALL * len(paths):
+            break
+        stem.append(name)
+    return "/".join([*stem, ""]) if len(paths) > 1 and any(stem) else ""
+
+
+def without_stem(name: str, stem: str) -> str:
+    """The name without the stem that `common_stem` found, an ellipsis in its place."""
+    return f"…{name[len(stem) :]}" if stem and name.startswith(stem) else name
+
+
 def shortened(name: str, length: int) -> str:
     """A shown name of at most `length` characters; of a long one the end is kept, where the difference lies."""
     name = shown(name)
@@ -55,6 +96,12 @@ def bound_words(bound: str) -> str:
     if not name:
         return _BOUNDS.get(bound, bound)
     return f"{shown(name)} {'bandwidth' if kind == 'memory' else kind}"
+
+
+def energy_words(bound: str) -> str:
+    """A contribution to energy as words: `memory:dram` as "dram access", the others as `bound_words`."""
+    kind, _, name = bound.partition(":")
+    return f"{shown(name)} access" if kind == "memory" and name else bound_words(bound)
 
 
 def fusion_words(fusion: str) -> str:
@@ -80,11 +127,11 @@ def counted(value: int, noun: str) -> str:
     return f"{value} {noun}" if value == 1 else f"{value} {noun}s"
 
 
-def comma_list(items: Iterable[str], most: int = 0) -> str:
+def comma_list(items: Iterable[str], most: int = 0, conjunction: str = "and") -> str:
     """Items joined as "a, b and c"; after `most` items (0: all) the number of the others."""
     parts: Sequence[str] = list(items)
     if most and len(parts) > most:
         parts = [*parts[:most], f"{len(parts) - most} more"]
     if len(parts) < 2:
         return "".join(parts)
-    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return f"{', '.join(parts[:-1])} {conjunction} {parts[-1]}"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from onnxroof.errors import Diagnostic, UsageError
-from onnxroof.study.result import Analysis
 
-__all__ = ["FORMATS", "check_suffix", "render", "write"]
+if TYPE_CHECKING:
+    from onnxroof.study.result import Analysis
+
+__all__ = ["FORMATS", "format_of", "render", "write"]
 
 FORMATS = ("text", "json", "csv", "md", "html")
 
@@ -47,21 +50,8 @@ def render(
     raise UsageError(Diagnostic(message=f"there is no format `{format}`", hint=f"one of {', '.join(FORMATS)}"))
 
 
-def check_suffix(path: Path) -> str:
-    """The format that a file's suffix asks for.
-
-    Raises:
-        UsageError: No format has the suffix.
-    """
-    format = _SUFFIXES.get(path.suffix.lower())
-    if format is None:
-        hint = f"end the name in one of {', '.join(_SUFFIXES)}"
-        raise UsageError(Diagnostic(where=str(path), message=f"no format has the suffix `{path.suffix}`", hint=hint))
-    return format
-
-
 def format_of(path: Path) -> str:
-    """The format of a file by its suffix.
+    """The format that a file's suffix asks for.
 
     Raises:
         UsageError: No format has the suffix.
@@ -79,7 +69,7 @@ def write(analysis: Analysis, path: Path, *, templates: Path | None = None, gene
     Raises:
         UsageError: No format has the suffix, or the folder cannot be written to.
     """
-    format = check_suffix(path)
+    format = format_of(path)
     text = render(analysis, format, templates=templates, generated=generated)
     try:
         _replace(path, text)

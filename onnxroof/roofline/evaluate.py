@@ -54,7 +54,7 @@ def evaluate(
     plans = tuple(evaluation.plan(shaped, assumed_precision) for shaped in model.plans)
     least = floor(model.border, target, tf32=tf32)
     rate = evaluation.dominant_rate()
-    needed = model.parameter_bytes + (model.peak_activation_bytes or 0)
+    peak_bytes = model.peak_activation_bytes
     knowledge = evaluation.knowledge
     return TargetResult(
         target=target,
@@ -63,8 +63,8 @@ def evaluate(
         peak_engine=rate.engine.name if rate else "",
         peak_type=rate.peak.input.name if rate else "",
         energy_j_per_op=rate.energy_j_per_op if rate else None,
-        fits=_fits(target, needed, is_known=model.peak_activation_bytes is not None),
-        memory_needed_bytes=needed,
+        fits=_fits(target, model.parameter_bytes, peak_bytes),
+        memory_needed_bytes=None if peak_bytes is None else model.parameter_bytes + peak_bytes,
         floor_latency_s=least.latency_s,
         floor_energy_j=least.energy_j,
         floor_bound=least.bound,
@@ -115,7 +115,7 @@ class _Evaluation:
 
     def dominant_rate(self) -> Rate | None:
         """Where the type with the most MACs runs, or with the most vector work for a model without MACs."""
-        work = self.model.border.work
+        work = self.model.work
         for kind, count in (
             ("mac", {t: w.macs for t, w in work.items()}),
             ("vector", {t: w.vector_ops for t, w in work.items()}),
@@ -132,7 +132,10 @@ class _Evaluation:
         dynamic_j = _total([f.energy_j for f in per_group])
         ops = _total([f.ops for f in per_group])
         names = [level.name for level in self.target.levels]
-        decisions = (*self._substituted.values(), *self._bypasses(per_group), *shaped.plan.decisions)
+        decisions = (
+            *self._conversions(assumed_precision), *self._substituted.values(), *self._bypasses(per_group),
+            *shaped.plan.decisions,
+        )  # fmt: skip
         return PlanResult(
             fusion=shaped.plan.fusion,
             latency_s=latency_s,
@@ -176,7 +179,7 @@ class _Evaluation:
         ops = 2 * shape.mac_count + shape.vector_count + shape.special_count
         totals = [read + written for read, written in zip(reads, writes, strict=True)]
         names = [level.name for level in levels]
-        mac_time = max((time for name, time in engines.items()), default=0.0)
+        compute_s = max(engines.values(), default=0.0)
         return _Figures(
             latency_s=time_s if is_known else None,
             energy_j=math.fsum(energy_terms.values()) if energy_terms is not None and is_known else None,
@@ -186,12 +189,12 @@ class _Evaluation:
                 name: ops * repeat / total if is_known and total > 0 else None
                 for name, total in zip(names, totals, strict=True)
             },
-            time_bound=max(everything, key=lambda name: everything[name]) if any(everything.values()) else "",
-            energy_bound=_energy_bound(energy_terms) if energy_terms and is_known else "",
+            time_bound=_largest(everything) if is_known else "",
+            energy_bound=_largest(energy_terms) if energy_terms is not None and is_known else "",
             time_terms_s=everything,
             energy_terms_j=energy_terms if energy_terms is not None and is_known else {},
             spatial=spatial,
-            temporal=mac_time / time_s if time_s > 0 else None,
+            temporal=compute_s / time_s if time_s > 0 and is_known else None,
             footprint_bytes=dict(zip(names[1:], traffic.footprint_bytes[1:].tolist(), strict=True)),
             tile=traffic.tile,
             macs=shape.mac_count * repeat if is_known else None,
@@ -270,6 +273,14 @@ class _Evaluation:
                 )
         return self._rates[key].rate
 
+    def _conversions(self, assumed_precision: str | None) -> Iterator[Decision]:
+        if assumed_precision is not None:
+            yield Decision(
+                subject=self.model.workload.name,
+                action="converted",
+                reason=f"the target lacks its types and wider ones: it is taken as if exported in {assumed_precision}",
+            )
+
     def _bypasses(self, figures: Sequence[_Figures]) -> Iterator[Decision]:
         counts: dict[str, int] = {}
         for figure in figures:
@@ -288,7 +299,7 @@ class _Groups(Sequence[GroupResult]):
     """Groups of a plan, each made when it is looked at: most studies look at a few of many thousands."""
 
     def __init__(self, model: PlannedModel, groups: Sequence[Group], figures: Sequence[_Figures]) -> None:
-        self._types = {kernel.op.name: kernel.op.op_type for kernel in model.store.kernels}
+        self._types = {op.name: op.op_type for op in model.workload.ops}
         self._groups = groups
         self._figures = figures
 
@@ -340,7 +351,8 @@ def _total(parts: Sequence[float | None]) -> float | None:
     return math.fsum(known) if len(known) == len(parts) else None
 
 
-def _energy_bound(terms: Mapping[str, float]) -> str:
+def _largest(terms: Mapping[str, float]) -> str:
+    """The name of the largest term, "" where all are nothing."""
     return max(terms, key=lambda name: terms[name]) if any(terms.values()) else ""
 
 
@@ -359,14 +371,14 @@ def _best(plans: Sequence[PlanResult], objective: str) -> str:
     return min(plans, key=lambda plan: next(iter(plan.traffic_bytes.values()), 0.0)).fusion
 
 
-def _fits(target: Target, needed_bytes: int, *, is_known: bool) -> bool | None:
+def _fits(target: Target, parameter_bytes: int, peak_activation_bytes: int | None) -> bool | None:
     outermost = target.levels[0]
     if outermost.capacity is None:
         return None
     room = outermost.capacity.value * outermost.instances
-    if needed_bytes > room:
+    if parameter_bytes + (peak_activation_bytes or 0) > room:
         return False
-    return True if is_known else None
+    return None if peak_activation_bytes is None else True
 
 
 def _level(target: Target, index: int, rate: Rate | None) -> LevelResult:

@@ -1,8 +1,9 @@
 """What no plan can beat: every figure of the whole model at once, each at the best that the target could do.
 
 The floor assumes perfect fusion, full utilization, no launch overhead, and that weights lie on chip before the run
-as far as they fit there. So nothing that is measured on the target can be faster, whatever its compiler does, as
-long as it does this model's arithmetic in this precision.
+as far as they fit into levels that keep weights. A special operation whose cost the target does not state takes one
+lane operation here: a guess has no place in a bound. So nothing that is measured on the target can be faster,
+whatever its compiler does, as long as it does this model's arithmetic in this precision.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def floor(border: Border, target: Target, *, tf32: bool = True) -> Floor:
         time = level_time_s(level, reads[index], writes[index])
         if time is not None:
             times[f"memory:{level.name}"] = time
-        held += math.inf if level.capacity is None else level.capacity.value * level.instances
+        if "weight" in level.keeps:
+            held += math.inf if level.capacity is None else level.capacity.value * level.instances
     latency_s = max(times.values(), default=0.0)
     terms = level_energy_terms(target.levels, reads, writes)
     energies.extend([None] if terms is None else terms.values())
@@ -81,7 +83,7 @@ def _add_work(
         if rate is None:
             energies.append(None)
             continue
-        lanes = count * rate.special_lanes(name) if name else count
+        lanes = count * rate.engine.special_cost.get(name, 1.0) if name else count
         if rate.ops_per_s:
             key = f"compute:{rate.engine.name}"
             times[key] = times.get(key, 0.0) + lanes / rate.ops_per_s

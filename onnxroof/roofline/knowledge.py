@@ -64,7 +64,7 @@ class Knowledge:
             self._estimated[f"engine[{rate.engine.name}].special_cost.{name} (default {default_lanes:g})"] = None
 
     def need_level_time(self, index: int) -> None:
-        """Notes a level's bandwidth and, inside the outermost, its capacity."""
+        """Notes a level's bandwidth and capacity."""
         level = self.target.levels[index]
         key = f"memory[{level.name}]"
         if level.shares_port:

@@ -8,13 +8,13 @@ widest type that the engine has: nobody converts a model because of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from onnxroof.dtypes import DType, Kind
 from onnxroof.targets.model import Engine, Peak, Target
 
-__all__ = ["DEFAULT_SPECIAL_LANES", "Rate", "Resolution", "needed_conversion", "resolve", "widest_type"]
+__all__ = ["DEFAULT_SPECIAL_LANES", "Rate", "Resolution", "needed_conversion", "resolve"]
 
 # Lane operations for a special operation where the target file says nothing.
 DEFAULT_SPECIAL_LANES = 4.0
@@ -108,17 +108,32 @@ def resolve(target: Target, kind: str, dtype: DType, *, tf32: bool = True) -> Re
     return Resolution(None, needs_conversion=True)
 
 
-def needed_conversion(target: Target, work: Iterator[tuple[str, DType]], *, tf32: bool = True) -> DType | None:
-    """The type that a model must be taken as converted to, None where the target runs each of its types."""
-    if any(resolve(target, kind, dtype, tf32=tf32).needs_conversion for kind, dtype in work):
-        return widest_type(target)
-    return None
+def needed_conversion(target: Target, work: Iterable[tuple[str, DType]], *, tf32: bool = True) -> DType | None:
+    """The type that a model must be taken as converted to, None where the target runs each of its types.
 
+    It is the widest type of the target in which each kind of work runs that has data to convert; where there is none,
+    the widest in which the target contracts. Floats come before integers of equal width, and before all integers
+    where it is a float that the target lacks.
 
-def widest_type(target: Target) -> DType | None:
-    """The widest type in which a target contracts, a float before an integer; None where it does not contract."""
-    types = {peak.input for _, peak in _peaks(target, "mac") if peak.input is not DType.TF32}
-    return max(types, key=lambda t: (_width(t), t.kind is Kind.FLOAT), default=None)
+    Args:
+        target: The target.
+        work: Kinds and types of the model's work.
+        tf32: Whether FLOAT contractions may use TF32.
+    """
+    parts = tuple(work)
+    lacking = [dtype for kind, dtype in parts if resolve(target, kind, dtype, tf32=tf32).needs_conversion]
+    if not lacking:
+        return None
+    kinds = {kind for kind, dtype in parts if kind == "mac" or dtype.kind is Kind.FLOAT}
+    lacks_float = any(dtype.kind is Kind.FLOAT for dtype in lacking)
+    # In the order of the file, so that the first of two equally wide types is taken, always.
+    types = [peak.input for engine in target.engines for peak in engine.peaks if peak.input is not DType.TF32]
+    types.sort(key=lambda t: (lacks_float and t.kind is not Kind.FLOAT, -_width(t), t.kind is not Kind.FLOAT))
+    for dtype in types:
+        if not any(resolve(target, kind, dtype, tf32=tf32).needs_conversion for kind in kinds):
+            return dtype
+    contracting = {peak.input for _, peak in _peaks(target, "mac")}
+    return next((dtype for dtype in types if dtype in contracting), None)
 
 
 def _peaks(target: Target, kind: str) -> Iterator[tuple[Engine, Peak]]:

@@ -23,7 +23,7 @@ class LevelResult:
         name: Of the level.
         capacity_bytes: Of one instance.
         instances: How many there are.
-        bandwidth_bytes_per_s: Of one instance: the shared port, or the larger of read and write.
+        bandwidth_bytes_per_s: Of one instance in both directions: the shared port, or the sum of read and write.
         energy_j_per_byte: Mean of read and write.
         ridge_ops_per_byte: Peak / (bandwidth x instances).
         energy_ridge_ops_per_byte: Energy per byte / energy per operation.
@@ -130,7 +130,7 @@ class TargetResult:
         peak_type: Name of that type, "" where unknown.
         energy_j_per_op: At that peak, None where unknown.
         fits: Whether weights and peak activations fit the outermost level; None where that is not known.
-        memory_needed_bytes: Weights + peak activations.
+        memory_needed_bytes: Weights + peak activations; None where a shape is not known.
         floor_latency_s: What no plan can beat.
         floor_energy_j: What no plan can beat.
         floor_bound: What sets the latency floor, as `time_bound`.
@@ -148,7 +148,7 @@ class TargetResult:
     peak_type: str
     energy_j_per_op: float | None
     fits: bool | None
-    memory_needed_bytes: int
+    memory_needed_bytes: int | None
     floor_latency_s: float | None
     floor_energy_j: float | None
     floor_bound: str

@@ -55,9 +55,15 @@ def level_energy_terms(
 
 
 def bandwidth_bytes_per_s(level: MemoryLevel) -> float | None:
-    """Bandwidth of one instance: of the shared port, or of the wider of the two."""
+    """Bandwidth of one instance in both directions: of the shared port, or of its two ports together.
+
+    No traffic goes faster than that, so no point lies above a roof that is drawn with it. Of two ports of which one is
+    unknown, it is that of the other.
+    """
+    if level.shares_port:
+        return None if level.read_bandwidth is None else level.read_bandwidth.value
     known = [q.value for q in (level.read_bandwidth, level.write_bandwidth) if q is not None]
-    return max(known, default=None)
+    return sum(known) if known else None
 
 
 def mean_energy_j_per_byte(level: MemoryLevel) -> float | None:

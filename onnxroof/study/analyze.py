@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onnxroof.errors import OnnxroofError, TargetError, UsageError
+from onnxroof.errors import Diagnostic, OnnxroofError, TargetError, UsageError
 from onnxroof.ir.workload import Workload
 from onnxroof.study.count import counted, model_result
-from onnxroof.study.load import load
+from onnxroof.study.load import check_dims, load
 from onnxroof.study.result import Analysis, Failure, ModelResult
 
 if TYPE_CHECKING:  # counting has no target: what evaluates one is imported when there is one
@@ -25,7 +25,7 @@ Progress = Callable[[str, int, int], None]
 
 def run_study(
     models: Sequence[str | Path | Workload],
-    targets: Sequence[str | Target] | None,
+    targets: Sequence[str | Path | Target] | None,
     *,
     dims: Mapping[str, int] | None = None,
     fusion: str | None = None,
@@ -53,7 +53,8 @@ def run_study(
 
     Raises:
         TargetError: A target is not known or its file has faults (all of them at once).
-        UsageError: A policy or objective does not exist, or no model has a dimension that was given.
+        UsageError: A policy or objective does not exist, no dimension can have a value that was given, no model has
+            that dimension, or a workload was loaded with another value of it.
     """
     if objective not in OBJECTIVES:
         raise UsageError.at(f"--objective {objective}", "no such objective", f"choose one of {', '.join(OBJECTIVES)}")
@@ -61,6 +62,9 @@ def run_study(
         from onnxroof.mapping.policies import check
 
         check(fusion)
+    given = dims or {}
+    check_dims(given)
+    _check_loaded(given, [source for source in models if isinstance(source, Workload)])
     chosen = None if targets is None else _targets(targets)
     steps = len(models) * (1 + len(chosen or ()))
     done = 0
@@ -70,7 +74,7 @@ def run_study(
         if progress:
             progress(name, done, steps)
         try:
-            workload = source if isinstance(source, Workload) else load(source, dims=dims)
+            workload = source if isinstance(source, Workload) else load(source, dims=given)
         except OnnxroofError as error:
             entries.append(Failure(name=name, error=error))
             done += 1 + len(chosen or ())
@@ -88,13 +92,13 @@ def run_study(
                 results.append(study.result(target))
                 done += 1
         entries.append(model_result(count, tuple(results)))
-    _check_dims(dims or {}, entries)
+    _check_names(given, entries)
     return Analysis(
         models=tuple(entries), objective=objective, fusion=fusion, has_targets=chosen is not None, command=command
     )
 
 
-def _targets(wanted: Sequence[str | Target]) -> tuple[Target, ...]:
+def _targets(wanted: Sequence[str | Path | Target]) -> tuple[Target, ...]:
     from onnxroof.targets.catalog import load_target
     from onnxroof.targets.model import Target
 
@@ -109,12 +113,36 @@ def _targets(wanted: Sequence[str | Target]) -> tuple[Target, ...]:
     return tuple(found)
 
 
-def _check_dims(given: Mapping[str, int], entries: Sequence[ModelResult | Failure]) -> None:
+def _check_loaded(given: Mapping[str, int], workloads: Sequence[Workload]) -> None:
+    """A workload has its dimensions for good: another value is refused, never ignored."""
+    faults = [
+        Diagnostic(
+            where=f"-d {dim.name}={given[dim.name]}",
+            message=f"`{workload.name}` was loaded with {dim.name}={dim.value}",
+            hint="give dimensions to `load`",
+        )
+        for workload in workloads
+        for dim in workload.dims
+        if given.get(dim.name, dim.value) != dim.value
+    ]
+    if faults:
+        raise UsageError(*faults)
+
+
+def _check_names(given: Mapping[str, int], entries: Sequence[ModelResult | Failure]) -> None:
     answered = [entry for entry in entries if isinstance(entry, ModelResult)]
     if len(answered) < len(entries):
         return  # the model that was not read may have it
     known = {dim.name for entry in answered for dim in entry.dims}
-    for name, value in given.items():
-        if name not in known:
-            have = ", ".join(f"`{dim}`" for dim in sorted(known)) or "none: all are fixed in the file"
-            raise UsageError.at(f"-d {name}={value}", f"no model has a dimension `{name}`", f"named dimensions: {have}")
+    have = ", ".join(f"`{dim}`" for dim in sorted(known)) or "none: all are fixed in the file"
+    faults = [
+        Diagnostic(
+            where=f"-d {name}={value}",
+            message=f"no model has a dimension `{name}`",
+            hint=f"named dimensions: {have}",
+        )
+        for name, value in given.items()
+        if name not in known
+    ]
+    if faults:
+        raise UsageError(*faults)

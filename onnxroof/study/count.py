@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from onnxroof.costs.cost import Coverage
 from onnxroof.costs.table import CostTable, cost_table
+from onnxroof.dtypes import DType
 from onnxroof.ir.op import Op, OpKind
 from onnxroof.ir.workload import Workload
 from onnxroof.mapping.storage import Storage, parameter_roots, peak_activation_bytes, storage
@@ -72,9 +73,11 @@ def model_result(count: Counted, targets: tuple[TargetResult, ...] = ()) -> Mode
 def _node(op: Op, costs: CostTable, index: int, workload: Workload) -> NodeResult:
     cost = costs.costs[index]
     work = cost.work
-    # Bytes of an operator without a rule are known only where all its shapes are.
-    has_bytes = cost.kind is not OpKind.UNKNOWN or all(
-        workload.tensors[name].is_shaped for name in (*op.inputs, *op.outputs) if name
+    # Where no formula states the bytes, they are known only if all shapes and types are.
+    has_bytes = cost.coverage is Coverage.EXACT or all(
+        workload.tensors[name].is_shaped and workload.tensors[name].dtype is not DType.UNDEFINED
+        for name in (*op.inputs, *op.outputs)
+        if name
     )
     return NodeResult(
         name=op.name,

@@ -8,13 +8,17 @@ from pathlib import Path
 
 from onnxroof.costs.registry import Registry, standard_registry
 from onnxroof.costs.table import op_cost
+from onnxroof.errors import Diagnostic, UsageError
 from onnxroof.frontend.load import load_workload
 from onnxroof.ir.op import Op
 from onnxroof.ir.tensor import Tensor
 from onnxroof.ir.workload import Workload
 from onnxroof.rewrites.quantization import absorb_quantization
 
-__all__ = ["load"]
+__all__ = ["check_dims", "load"]
+
+# Extents beyond this are mistakes, and products of a few of them do not fit the 64 bits of ONNX.
+_LARGEST_DIM = 2**31 - 1
 
 
 def load(path: str | Path, *, dims: Mapping[str, int] | None = None) -> Workload:
@@ -26,9 +30,21 @@ def load(path: str | Path, *, dims: Mapping[str, int] | None = None) -> Workload
 
     Raises:
         ModelError: The file is not a sound model, or the dimensions contradict it.
-        UsageError: A dimension is negative.
+        UsageError: A dimension is negative or beyond what an index can count.
     """
+    check_dims(dims or {})
     return absorb_quantization(load_workload(Path(path), dict(dims or {}), _branch_work))
+
+
+def check_dims(dims: Mapping[str, int]) -> None:
+    """Refuses values that no dimension can have; raises `UsageError` with all faults at once."""
+    faults = [
+        Diagnostic(where=f"-d {name}={value}", message=f"expected a number from 0 to {_LARGEST_DIM}")
+        for name, value in dims.items()
+        if not 0 <= value <= _LARGEST_DIM
+    ]
+    if faults:
+        raise UsageError(*faults)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from onnxroof.dtypes import DType
 from onnxroof.mapping.planned import PlannedModel, planned
@@ -33,7 +33,10 @@ class OnTargets:
         forced = needed_conversion(target, _work_types(self._base), tf32=self._tf32)
         if forced is not None and forced not in self._variants:
             as_if = converted(self._base.workload, forced)
-            self._variants[forced] = self._planned(counted(as_if, copies_cache=self._copies_cache))
+            count = counted(as_if, copies_cache=self._copies_cache)
+            runs = {kernel.op.name for kernel in count.store.kernels}
+            idle = [kernel.op.name for kernel in self._base.store.kernels if kernel.op.name not in runs]
+            self._variants[forced] = self._planned(count, idle)
         return evaluate(
             self._base if forced is None else self._variants[forced],
             target,
@@ -42,13 +45,13 @@ class OnTargets:
             tf32=self._tf32,
         )
 
-    def _planned(self, count: Counted) -> PlannedModel:
-        return planned(count.workload, count.costs, count.store, self._policies)
+    def _planned(self, count: Counted, idle: Sequence[str] = ()) -> PlannedModel:
+        return planned(count.workload, count.costs, count.store, self._policies, idle=idle)
 
 
 def _work_types(model: PlannedModel) -> Iterator[tuple[str, DType]]:
     """Kinds and types of work that a model has."""
-    for dtype, work in model.border.work.items():
+    for dtype, work in model.work.items():
         for kind, count in (("mac", work.macs), ("vector", work.vector_ops), ("special", work.special_ops)):
             if count:
                 yield kind, DType[dtype]

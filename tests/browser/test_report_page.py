@@ -1,5 +1,6 @@
 """The page in a real browser: from disk, under its own policy, with scripts and without, wide and narrow."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from oracles.sample_analysis import analysis, npu_result
 
 from onnxroof.report.figures.roofline import MOST_CIRCLES
 from onnxroof.report.html import to_html
+from onnxroof.report.kinds import slowest_kinds
 from onnxroof.report.numbers import intensity, percent, quantity
 from onnxroof.study.result import Analysis
 
@@ -75,7 +77,7 @@ def column(page: "Page", table: str, index: int, attribute: str = "") -> list[st
 
 def test_it_opens_from_disk_without_a_word(open_page, address):
     page = open_page(address)
-    assert page.locator("h1").first.inner_text().startswith("As if converted to FLOAT on Board <b>bold</b>")
+    assert page.locator("h1").first.inner_text().startswith("Taken as FLOAT where a target lacks")
     assert page.locator("html.scripted").count() == 1
 
 
@@ -116,6 +118,8 @@ def test_columns_sort_by_number_and_by_word(open_page, address):
     page.locator(f"{table} thead button").nth(1).click()
     words = column(page, table, 1)
     assert words == sorted(words, key=str.lower)
+    page.locator(f"{table} thead button").nth(9).click()
+    assert page.locator(f"{table} th[aria-sort]").count() == 1
 
 
 def test_unknown_sorts_last_both_ways(open_page, address):
@@ -128,35 +132,94 @@ def test_unknown_sorts_last_both_ways(open_page, address):
         assert column(page, table, 4)[-1] == "unknown"
 
 
-def test_more_groups_are_written_as_the_page_writes_them(open_page, address):
+def test_more_groups_are_shown_on_demand(open_page, address):
     page = open_page(address)
+    rows = page.locator("#m0t0 tr[data-g]")
+    assert rows.count() == 30
+    assert page.locator("#m0t0 tr[data-g]:visible").count() == 12
+    page.emulate_media(media="print")
+    assert page.locator("#m0t0 tr[data-g]:visible").count() == 30
+    page.emulate_media(media="screen")
     page.locator("#m0t0 .more").click()
-    table = "#m0t0 table:has(tr[data-g])"
-    plan = npu_result(30).best
-    ranked = sorted(plan.groups, key=lambda group: -group.latency_s)
-    assert column(page, table, 2) == [quantity(group.latency_s, "s") for group in ranked]
-    assert column(page, table, 8) == [quantity(group.energy_j, "J") for group in ranked]
-    assert column(page, table, 6) == [intensity(group.intensity_ops_per_byte["dram"]) for group in ranked]
-    shares = [text.strip() for text in column(page, table, 3)]
-    assert shares == [percent(group.latency_s / plan.latency_s) for group in ranked]
+    assert page.locator("#m0t0 tr[data-g]:visible").count() == 30
     assert page.locator("#m0t0 .more").count() == 0
 
 
 def test_numbers_of_every_size_are_written_alike(open_page, tmp_path):
     # ties that round to the even neighbour, borders of prefixes, the ends of the scale
     values = (1.125e-3, 1.135e-3, 9.995e-7, 0.9996, 1.0, 123.5, 2.5e-19, 4e5, 1004.5, 1.0e-9)
-    result = npu_result(30)
+    result = npu_result(len(values))
+    intensities = (1e-3, 0.5, 1.005, 12.345, 99.95, 999.5, 1004.5, 9994.0, 9996.0, 1.5e6)
     groups = tuple(
-        replace(group, latency_s=1000.0 - i if i < 20 else 1e-30, energy_j=values[i - 20] if i >= 20 else 1.0)
+        replace(
+            group,
+            latency_s=1000.0 - i,
+            energy_j=values[i],
+            intensity_ops_per_byte={"dram": intensities[i]},
+            spatial_utilization=1.0,
+            temporal_utilization=(i + 1) / len(values) / 1.001,
+        )
         for i, group in enumerate(result.best.groups)
     )
-    plan = replace(result.best, groups=groups)
+    total = sum(1000.0 - i for i in range(len(values)))
+    plan = replace(result.best, groups=groups, latency_s=total)
     path = tmp_path / "numbers.html"
     entry = replace(analysis().models[0], targets=(replace(result, plans=(plan,)),))
     path.write_text(to_html(Analysis(models=(entry,))), encoding="utf-8")
     page = open_page(path.as_uri())
-    page.locator(".more").click()
-    assert column(page, "table:has(tr[data-g])", 8)[20:] == [quantity(value, "J") for value in values]
+    page.locator(".rooflines").focus()
+    for i, group in enumerate(group for group in groups if group.ops):
+        page.keyboard.press("ArrowRight")
+        told = dict(
+            zip(
+                page.locator("#tip dt:not(.lead)").all_inner_texts(),
+                page.locator("#tip dd").all_inner_texts(),
+                strict=True,
+            )
+        )
+        assert told["Energy"] == quantity(group.energy_j, "J"), i
+        assert told["Least time"] == quantity(group.latency_s, "s")
+        assert told["Share of the time"] == percent(group.latency_s / total)
+        assert told["dram"] == intensity(group.intensity_ops_per_byte["dram"])
+        assert told["spatial × temporal"] == f"100 % × {percent(group.temporal_utilization)}"
+
+
+def test_a_dot_that_is_pointed_at_shows_its_ceiling(open_page, address):
+    page = open_page(address)
+    own = page.locator("#m0t0 .throughput .ceiling.own")
+    display = "element => getComputedStyle(element).display"  # a level line has no height, which looks invisible
+    assert own.evaluate(display) == "none"
+    page.locator("#m0t0 .throughput .dots.s0 circle[data-g='0']").hover(force=True)
+    assert own.evaluate(display) != "none"
+    low, high, bottom, top = map(float, page.locator("#m0t0 .throughput").get_attribute("data-y").split())
+    group = slowest_kinds(npu_result(30).best.groups)[0].first
+    # the sample's array is filled to 75 %: its ceiling is what it attains in its compute time alone
+    height = group.ops / group.time_terms_s["compute:matrix"]
+    expected = bottom + (top - bottom) * math.log(height / low) / math.log(high / low)
+    moved = own.get_attribute("transform")
+    assert float(moved.removeprefix("translate(0 ").removesuffix(")")) == pytest.approx(expected, abs=0.01)
+    assert "ceiling so filled" in page.locator("#tip").inner_text()
+    page.mouse.move(2, 2)
+    assert own.evaluate(display) == "none"
+
+
+def test_the_tradeoff_leads_to_its_targets(open_page, tmp_path):
+    result = npu_result(4)
+    targets = tuple(
+        replace(
+            result,
+            target=replace(result.target, id=f"t{i}", name=f"Target {i}"),
+            plans=tuple(replace(plan, latency_s=1e-3 * (i + 1), energy_j=1e-3 / (i + 1)) for plan in result.plans),
+        )
+        for i in range(3)
+    )
+    path = tmp_path / "three.html"
+    path.write_text(to_html(Analysis(models=(replace(analysis().models[0], targets=targets),))), encoding="utf-8")
+    page = open_page(path.as_uri(), java_script_enabled=False)
+    assert page.locator(".tradeoff .point.best").count() == 3
+    page = open_page(path.as_uri())
+    page.locator(".tradeoff a").nth(2).click()
+    assert page.locator(".target:visible h2").first.inner_text() == "Target 2"
 
 
 def test_a_dot_tells_its_terms_and_finds_its_row(open_page, address):

@@ -40,7 +40,7 @@ class Roof:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ceiling:
-    """The peak of an engine, ops/s."""
+    """A height that some work cannot exceed, ops/s: the peak of an engine, or one lowered by a part-filled array."""
 
     label: str
     ops_per_s: float
@@ -51,11 +51,12 @@ class Dot:
     """One group at one level.
 
     Attributes:
-        group: Its rank in the page's data.
+        group: Rank of its kind in the page's data.
+        groups: How many groups it stands for.
         level: Number of the level.
         intensity: ops/byte there.
         height: ops/s, or ops/J in the lower chart.
-        share: Of the plan's time, or energy.
+        share: Of the plan's time, or energy, all its groups together.
         title: What a pointer that rests on it is told without a script, or "".
     """
 
@@ -64,20 +65,33 @@ class Dot:
     intensity: float
     height: float
     share: float
+    groups: int = 1
     title: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rooflines:
-    """What both charts show. `energy_per_op` is in J; None where unknown."""
+    """What both charts show.
+
+    Attributes:
+        name: Of the target.
+        roofs: Memory levels, outermost first.
+        peak: Of the engine that runs most of the model.
+        lower_peaks: Of the other engines.
+        array_ceilings: The peak lowered by the part of the array that some groups fill.
+        energy_per_op: J, None where unknown.
+        time_dots: Of the upper chart.
+        energy_dots: Of the lower one.
+    """
 
     name: str
     roofs: tuple[Roof, ...]
     peak: Ceiling | None
     lower_peaks: tuple[Ceiling, ...]
-    energy_per_op: float | None
-    time_dots: tuple[Dot, ...]
-    energy_dots: tuple[Dot, ...]
+    array_ceilings: tuple[Ceiling, ...] = ()
+    energy_per_op: float | None = None
+    time_dots: tuple[Dot, ...] = ()
+    energy_dots: tuple[Dot, ...] = ()
 
     @property
     def has_energy(self) -> bool:
@@ -115,22 +129,25 @@ def rooflines_figure(chart: Rooflines) -> Svg:
 
 
 def _throughput(chart: Rooflines, x: LogScale) -> Svg:
-    ceilings = [*([chart.peak] if chart.peak else []), *chart.lower_peaks]
-    heights = [dot.height for dot in chart.time_dots] + [ceiling.ops_per_s for ceiling in ceilings]
-    if not ceilings:
+    named = [*([("peak", chart.peak)] if chart.peak else [])]
+    named += [("lower", ceiling) for ceiling in chart.lower_peaks]
+    named += [("array", ceiling) for ceiling in chart.array_ceilings]
+    heights = [dot.height for dot in chart.time_dots] + [ceiling.ops_per_s for _, ceiling in named]
+    if not named:
         heights += [roof.bandwidth * x.high for roof in chart.roofs if roof.bandwidth]
     y = spanning(heights, start=_THROUGHPUT_BOTTOM, end=_THROUGHPUT_TOP, margin=2.2)
     top = chart.peak.ops_per_s if chart.peak else y.high
     parts = [_panel(x, y, "Throughput, ops/s")]
     parts += [_slope(level, roof, top, x, y) for level, roof in enumerate(chart.roofs) if roof.bandwidth]
-    parts += [_ceiling(ceiling, x, y, "lower") for ceiling in chart.lower_peaks]
+    parts += _ceilings(named, max((roof.bandwidth or 0.0 for roof in chart.roofs), default=0.0), x, y)
     if chart.peak:
-        parts.append(_ceiling(chart.peak, x, y, "peak"))
         parts += [
             _ridge(level, roof.name, (roof.ridge, top), x, y) for level, roof in enumerate(chart.roofs) if roof.ridge
         ]
+    parts.append(element("path", d=f"M{_LEFT:.0f} 0H{_RIGHT:.0f}", class_="ceiling own", hidden="hidden"))
     parts += [_dots(chart.time_dots, level, x, y) for level in range(len(chart.roofs))]
-    return element("g", *parts, class_="throughput", data_unit="ops/s")
+    scale = f"{y.low!r} {y.high!r} {y.start} {y.end}"  # by which the script draws the ceiling of a single group
+    return element("g", *parts, class_="throughput", data_unit="ops/s", data_y=scale)
 
 
 def _energy(chart: Rooflines, x: LogScale) -> Svg:
@@ -144,7 +161,9 @@ def _energy(chart: Rooflines, x: LogScale) -> Svg:
     y = spanning(heights, start=_ENERGY_BOTTOM, end=_ENERGY_TOP, margin=2.0)
     parts = [_panel(x, y, "Energy efficiency, ops/J")]
     if best:
-        parts.append(_ceiling(Ceiling(label=f"compute alone {quantity(best, 'OP/J')}", ops_per_s=best), x, y, "peak"))
+        parts += _ceilings(
+            [("peak", Ceiling(label=f"compute alone {quantity(best, 'OP/J')}", ops_per_s=best))], 0.0, x, y
+        )
     for level, roof in enumerate(chart.roofs):
         parts.append(_curve(chart, level, roof, x, y))
         if roof.energy_ridge and (height := chart.efficiency(roof, roof.energy_ridge)) is not None:
@@ -216,13 +235,31 @@ def _curve(chart: Rooflines, level: int, roof: Roof, x: LogScale, y: LogScale) -
     return element("g", path, class_=f"s{level % 6}", data_level=level)
 
 
-def _ceiling(ceiling: Ceiling, x: LogScale, y: LogScale, name: str) -> Svg:
-    height = y(ceiling.ops_per_s)
-    line = element("path", d=f"M{_LEFT:.0f} {number(height)}H{_RIGHT:.0f}", class_=f"ceiling {name}")
-    label = element(
-        "text", ceiling.label, x=_RIGHT - 6, y=height - 6, class_=f"ceiling-label {name}", text_anchor="end"
-    )
-    return joined(line, label)
+def _ceilings(named: Sequence[tuple[str, Ceiling]], bandwidth: float, x: LogScale, y: LogScale) -> Iterable[Svg]:
+    """Level lines with their labels, from where the steepest roof meets them; a label that finds no room is left out.
+
+    Args:
+        named: Class and ceiling, the most important first.
+        bandwidth: Of the steepest roof, bytes/s; 0 where none is known.
+        x: Horizontal axis.
+        y: Vertical axis.
+    """
+    taken: list[float] = []
+    for name, ceiling in named:
+        height = y(ceiling.ops_per_s)
+        start = x(ceiling.ops_per_s / bandwidth) if bandwidth else _LEFT
+        start = min(max(start, _LEFT), _RIGHT)
+        yield element(
+            "path",
+            element("title", ceiling.label),
+            d=f"M{number(start)} {number(height)}H{_RIGHT:.0f}",
+            class_=f"ceiling {name}",
+        )
+        base = next((at for at in (height - 6, height + 13) if all(abs(at - other) > 12 for other in taken)), None)
+        if base is not None:
+            taken.append(base)
+            words = f"ceiling-label {name}"
+            yield element("text", ceiling.label, x=_RIGHT - 6, y=base, class_=words, text_anchor="end")
 
 
 def _ridge(level: int, name: str, point: tuple[float, float], x: LogScale, y: LogScale) -> Svg:
@@ -281,7 +318,7 @@ def _dots(dots: Sequence[Dot], level: int, x: LogScale, y: LogScale) -> Svg:
 def _circles(places: Sequence[tuple[tuple[str, str], list[Dot]]]) -> Iterable[Svg]:
     for (cx, cy), dots in places:
         title = [element("title", dots[0].title)] if dots[0].title else []
-        others = len(dots) - 1 or None
+        others = _others(dots) or None
         yield element("circle", *title, cx=cx, cy=cy, r=_radius(dots), data_g=dots[0].group, data_more=others)
 
 
@@ -293,8 +330,13 @@ def _paths(places: Sequence[tuple[tuple[str, str], list[Dot]]]) -> Iterable[Svg]
     for size, members in sizes.items():
         d = "".join(f"M{cx} {cy}h0" for (cx, cy), _ in members)
         groups = " ".join(str(dots[0].group) for _, dots in members)
-        others = " ".join(str(len(dots) - 1) for _, dots in members)
+        others = " ".join(str(_others(dots)) for _, dots in members)
         yield element("path", d=d, class_="many", stroke_width=size, data_g=groups, data_more=others)
+
+
+def _others(dots: Sequence[Dot]) -> int:
+    """Groups at a point that are not alike to its first."""
+    return sum(dot.groups for dot in dots[1:])
 
 
 def _radius(dots: Sequence[Dot]) -> float:

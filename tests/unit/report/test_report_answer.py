@@ -8,6 +8,11 @@ from onnxroof.report.answer import answer, metric, slowest_cluster, winner
 from onnxroof.roofline.result import TargetResult
 
 
+def said(answered) -> str:
+    """All sentences in a row."""
+    return " ".join(answered.sentences)
+
+
 def with_targets(*results: TargetResult, **changes: object):
     return replace(model(), targets=results, **changes)
 
@@ -21,38 +26,61 @@ def timed(
 
 
 def test_the_first_sentence_gives_the_floor_and_the_least_time():
-    first = answer(with_targets(npu_result(30)), "latency")[0]
+    first = answer(with_targets(npu_result(30)), "latency").sentences[0]
     result = npu_result(30)
     assert result.floor_latency_s is not None
     floor, least = result.floor_latency_s * 1e6, (result.best.latency_s or 0) * 1e6
     assert first == (
-        f"On Example NPU, 16 GB, vision<b>.onnx cannot run faster than {floor:.0f} µs (the floor); the least time of "
-        f"its best plan, epilogue fusion, is {least:.0f} µs."
+        f"vision<b>.onnx takes at least {least:.0f} µs with epilogue fusion on Example NPU, 16 GB; "
+        f"no plan can beat {floor:.0f} µs (the floor)."
     )
 
 
 def test_an_assumed_precision_is_in_the_first_sentence():
-    assert answer(model(), "latency")[0].startswith("As if converted to FLOAT on Board <b>bold</b> & co")
-    assert "converted" not in answer(with_targets(npu_result(3)), "latency")[0]
+    both = answer(model(), "latency")
+    assert both.sentences[0].startswith("Taken as FLOAT where a target lacks the model’s types, vision<b>.onnx ")
+    assert "Taken as FLOAT on Board <b>bold</b> & co." in both.caveats
+    assert answer(with_targets(npu_result(3)), "latency").assumption == ""
+
+
+def test_the_only_target_says_why_it_is_taken_as_another_type():
+    assert answer(with_targets(board_result(3)), "latency").assumption == (
+        "Taken as FLOAT for want of the model’s own types, "
+    )
 
 
 def test_an_assumed_precision_is_said_even_where_no_time_is_known():
     unknown = replace(board_result(2), fits=None)
     plan = replace(unknown.best, latency_s=None)
-    first = answer(with_targets(replace(unknown, plans=(plan,))), "latency")[0]
-    assert "converted to FLOAT" in first
-    assert "No bound on the time" in first
+    first = answer(with_targets(replace(unknown, plans=(plan,)), nodes_costed=30), "latency").sentences[0]
+    assert first == (
+        "Taken as FLOAT for want of the model’s own types, no bound on the time of vision<b>.onnx can be given: "
+        "no target knows the rates and bandwidths that it takes."
+    )
+
+
+def test_unknown_operators_are_why_there_is_no_time():
+    unknown = replace(npu_result(2), plans=(replace(npu_result(2).best, latency_s=None),))
+    answered = answer(with_targets(unknown), "latency")
+    assert answered.headline.startswith(
+        "No bound on the time of vision<b>.onnx can be given: the cost of 1 of 30 nodes"
+    )
+    # what is known of it still has a floor
+    assert answered.findings[0].startswith("The lowest floor is ")
 
 
 def test_least_energy_and_misfits_are_named():
-    sentences = answer(model(), "latency")
-    assert any(sentence.startswith("The least energy for one run is there too, ") for sentence in sentences)
-    assert "Weights and activations do not fit the memory of Board <b>bold</b> & co." in sentences
+    answered = answer(model(), "latency")
+    assert any(finding.startswith("The least known energy of a run is there too: ") for finding in answered.findings)
+    assert "Weights and activations do not fit the memory of Board <b>bold</b> & co." in answered.caveats
+    assert " fits Example NPU, 16 GB alone and takes at least " in answered.headline
 
 
 def test_unknown_nodes_are_counted_last():
-    assert answer(model(), "latency")[-1] == "The cost of 1 of 30 nodes is unknown and is not in these figures."
-    assert not any("unknown and" in s for s in answer(with_targets(npu_result(3), nodes_costed=30), "latency"))
+    assert (
+        answer(model(), "latency").sentences[-1] == "The cost of 1 of 30 nodes is unknown and is not in these figures."
+    )
+    assert "unknown and" not in said(answer(with_targets(npu_result(3), nodes_costed=30), "latency"))
 
 
 def test_the_winner_is_least_in_the_objective_among_those_that_fit():
@@ -85,19 +113,47 @@ def test_the_slowest_cluster_joins_type_and_bound():
 
 
 def test_count_speaks_of_work_and_weights():
-    first = answer(replace(model(), targets=(), totals=replace(model().totals, macs=4_089_184_256)), "latency")[0]
-    assert first == "One run of vision<b>.onnx takes 4.09 GMAC and has 25.6 M parameters (25.6 MB)."
+    counted = replace(model(), targets=(), totals=replace(model().totals, macs=4_089_184_256))
+    assert (
+        answer(counted, "latency").sentences[0]
+        == "One run of vision<b>.onnx takes 4.09 GMAC and has 25.6 M parameters (25.6 MB)."
+    )
 
 
-def test_many_converted_targets_are_counted_first_and_named_later():
+def test_several_types_are_named_first_and_their_targets_later():
     boards = [replace(board_result(3), target=replace(board_result(3).target, name=f"B{i}")) for i in range(3)]
-    sentences = answer(with_targets(npu_result(3), *boards), "latency")
-    assert sentences[0].startswith("As if converted to FLOAT on three targets, ")
-    assert "Converted to: FLOAT on B0, B1 and B2." in sentences
+    answered = answer(with_targets(npu_result(3), *boards), "latency")
+    assert answered.sentences[0].startswith("Taken as FLOAT where a target lacks the model’s types, ")
+    assert "Taken as FLOAT on B0, B1 and B2." in answered.caveats
 
 
 def test_unknown_numbers_of_the_winner_are_said():
     board = replace(board_result(3), fits=True)
-    assert "4 numbers of Board <b>bold</b> & co are unknown and take no time in these bounds." in answer(
-        with_targets(board), "latency"
+    assert "4 numbers of Board <b>bold</b> & co are unknown and take no time in these bounds." in said(
+        answer(with_targets(board), "latency")
     )
+
+
+def test_a_target_of_unknown_bandwidth_does_not_win():
+    quick, known = timed(npu_result(3), 1.0, 1.0), timed(npu_result(3), 2.0, 2.0)
+    blind = replace(quick, levels=(replace(quick.levels[0], bandwidth_bytes_per_s=None), *quick.levels[1:]))
+    blind = replace(blind, target=replace(blind.target, name="Blind"))
+    assert winner([blind, known], "latency") is known
+    assert winner([blind], "latency") is blind
+    caveats = answer(with_targets(blind, known), "latency").caveats
+    assert "Blind is not ranked: its peak or the bandwidth of its memory is unknown." in caveats
+
+
+def test_the_objective_decides_what_is_said_first():
+    quick, frugal = timed(npu_result(3), 1.0, 9.0), timed(npu_result(3), 2.0, 1.0)
+    pair = with_targets(quick, frugal)
+    assert " is fastest on Example NPU, 16 GB: at least 1 s without fusion; " in answer(pair, "latency").headline
+    assert " takes least energy on Example NPU, 16 GB: 1 J and at least 2 s " in answer(pair, "energy").headline
+    assert " takes least energy × time on " in answer(pair, "edp").headline
+
+
+def test_a_lower_floor_elsewhere_is_said():
+    quick = replace(timed(npu_result(3), 1.0, 9.0), floor_latency_s=0.5)
+    low = replace(timed(npu_result(3), 2.0, 1.0), floor_latency_s=0.1)
+    assert "The lowest floor is 100 ms, on Example NPU, 16 GB." in answer(with_targets(quick, low), "latency").findings
+    assert "lowest floor" not in said(answer(with_targets(quick, low), "energy"))

@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -124,6 +126,43 @@ def test_floats_read_back_to_the_same_bits_and_ints_stay_ints(document):
     assert target["plans"][1]["latency_s"] == result.plans[1].latency_s
     assert type(target["memory_needed_bytes"]) is int
     assert type(document["models"][0]["nodes"][0]["macs"]) is int
+
+
+def test_a_record_is_one_line():
+    lines = to_json(analysis(with_failure=False)).splitlines()
+    groups = [line for line in lines if line.strip().startswith('{"id": "g')]
+    assert len(groups) == 90  # 30 groups of three plans
+    assert all(json.loads(line.strip().rstrip(","))["latency_s"] > 0 for line in groups)
+    assert len([line for line in lines if line.strip().startswith('{"name": ') and '"op_type"' in line]) == 30
+
+
+@pytest.mark.parametrize("name", ["nodes", "groups", "levels"])
+def test_a_dimension_may_be_named_like_a_record(name):
+    named = replace(model(2), dims=(replace(model(2).dims[0], name=name),))
+    assert json.loads(to_json(Analysis(models=(named,))))["models"][0]["dims"][name]["value"] == 1
+
+
+def test_the_text_is_ascii_and_deep_containers_are_indented():
+    text = to_json(analysis())
+    assert text.isascii()
+    assert '\n  {\n   "name": "vision<b>.onnx"' in text
+
+
+def test_a_group_has_its_peak_and_its_ceiling(document):
+    group = document["models"][0]["targets"][0]["plans"][0]["groups"][0]
+    assert group["ceiling_ops_per_s"] == group["peak_ops_per_s"] * group["spatial_utilization"]
+    board = document["models"][0]["targets"][1]["plans"][0]["groups"][0]
+    assert board["peak_ops_per_s"] is None
+    assert board["ceiling_ops_per_s"] is None
+
+
+@pytest.mark.parametrize("module", ["onnxroof.report.json", "onnxroof.report.text", "onnxroof.report.csv"])
+def test_a_count_waits_for_nothing_behind_targets(module):
+    code = f"import sys, {module}; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert module in found
+    forbidden = ("onnxroof.targets", "onnxroof.roofline", "onnxroof.mapping", "rich", "jinja2", "pydantic")
+    assert [name for name in found if name.startswith(forbidden)] == []
 
 
 def test_the_same_analysis_gives_the_same_bytes():

@@ -11,7 +11,7 @@ from onnxroof.study.result import Analysis
 
 def test_it_has_answer_targets_and_slowest_groups():
     text = to_markdown(analysis())
-    assert text.startswith("### `vision<b>.onnx`\n\nAs if converted to FLOAT")
+    assert text.startswith("### `vision<b>.onnx`\n\nTaken as FLOAT")
     assert "Coverage 97 % (29 of 30 nodes) · `batch=1` (default)" in text
     assert "| `Example NPU, 16 GB` | matrix compute 69 % | fits |" in text
     assert "| `Conv_13` |" in text  # the slowest group: 46 M MACs

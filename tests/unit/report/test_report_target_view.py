@@ -3,10 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from oracles.sample_analysis import board_result, npu_result
+from oracles.sample_analysis import SHEET, board_result, npu_result
 
-from onnxroof.mapping.plan import Decision
-from onnxroof.report.target_view import figures_words, target_view
+from onnxroof.report.target_view import target_view
 
 
 @pytest.fixture(scope="module")
@@ -17,59 +16,6 @@ def npu():
 @pytest.fixture(scope="module")
 def board():
     return target_view(board_result(30), "m0t1", 1)
-
-
-def test_the_slowest_groups_come_first_with_their_cumulative_share(npu):
-    latencies = [float(row.cells[2].sort) for row in npu.groups.rows]
-    cumulative = [float(row.cells[4].sort) for row in npu.groups.rows]
-    assert latencies == sorted(latencies, reverse=True)
-    assert len(latencies) == 20
-    total = sum(g.latency_s for g in npu_result(30).best.groups)
-    assert cumulative[-1] == pytest.approx(sum(latencies) / total)
-    assert [row.group for row in npu.groups.rows] == [str(rank) for rank in range(20)]
-    assert npu.groups.note == "The 20 slowest of 30 groups; the JSON has them all."
-
-
-def test_sort_keys_are_the_bare_numbers(npu):
-    slowest = max(npu_result(30).best.groups, key=lambda g: g.latency_s)
-    assert float(npu.groups.rows[0].cells[2].sort) == slowest.latency_s
-    assert npu.groups.rows[0].cells[2].text.endswith("µs")
-
-
-def test_unknown_cells_say_so_and_sort_last(board):
-    energy = board.groups.rows[0].cells[8]
-    assert (energy.text, energy.sort, energy.mark) == ("unknown", "", "unknown")
-
-
-def test_plans_show_the_change_against_no_fusion(npu):
-    fused = npu.plans.rows[1].cells
-    assert fused[0].text == "epilogue fusion"
-    assert fused[0].note == "chosen"
-    assert fused[2].mark == "best"
-    # the fused plan moves a quarter less over dram
-    assert fused[4].note == "−25 %"
-    assert npu.plans.rows[0].cells[4].note == ""
-
-
-def test_what_does_not_differ_has_no_best(npu):
-    assert [row.cells[5].mark for row in npu.plans.rows] == ["", ""]  # bytes at sram
-
-
-def test_decisions_are_told_apart(npu):
-    captions = [table.caption for table in npu.decisions]
-    assert captions == ["Fused (1)", "Not fused, and why (1)", "Other choices (1)"]
-    assert npu.decisions[1].rows[0].cells[1].text.startswith("the tile needs 6.1 MB")
-
-
-def test_decisions_that_save_most_come_first_and_are_cut():
-    result = npu_result(2)
-    decisions = tuple(
-        Decision(subject=f"e{i}", action="fused", reason="", figures={"saved_bytes": float(i)}) for i in range(40)
-    )
-    plan = replace(result.best, decisions=decisions)
-    (table,) = target_view(replace(result, plans=(plan,)), "a", 0).decisions
-    assert [row.cells[0].text for row in table.rows[:2]] == ["e39", "e38"]
-    assert (len(table.rows), table.note) == (15, "15 of 40; the JSON has them all.")
 
 
 def test_unknown_keys_have_their_consequences(board):
@@ -92,10 +38,33 @@ def test_the_least_time_is_never_a_promise(npu):
     assert any(fact.label == "Expected time" for fact in npu.facts)
 
 
-def test_figures_have_units_by_their_names():
-    assert (
-        figures_words({"saved_bytes": 480_000.0, "time_s": 1e-3, "ratio": 0.5}) == "saved 480 kB, time 1 ms, ratio 0.5"
+def test_the_array_ceilings_are_said_to_be_cut():
+    result = npu_result(12)
+    groups = tuple(
+        replace(group, spatial_utilization=0.9 / 2**index) for index, group in enumerate(result.best.groups[:8])
     )
+    view = target_view(replace(result, plans=(replace(result.best, groups=groups),)), "a", 0)
+    assert any(note.startswith("Of 8 ceilings of an array that is not full 4 are drawn") for note in view.chart_notes)
+
+
+def test_a_dot_above_the_peak_is_explained():
+    result = npu_result(30)
+    low = replace(result, peak_ops_per_s=(result.peak_ops_per_s or 0) / 10)
+    assert any(note.startswith("A dot above the peak") for note in target_view(low, "a", 0).chart_notes)
+    assert not any(note.startswith("A dot above the peak") for note in target_view(result, "a", 0).chart_notes)
+
+
+def test_sources_have_dates_where_one_has():
+    result = npu_result(2)
+    undated = replace(result, sources=(replace(SHEET, retrieved=None),))
+    assert [column.label for column in target_view(result, "a", 0).sources.columns] == ["Source", "Kind", "Retrieved"]
+    assert [column.label for column in target_view(undated, "a", 0).sources.columns] == ["Source", "Kind"]
+
+
+def test_an_unknown_need_of_memory_is_unknown():
+    view = target_view(replace(npu_result(2), memory_needed_bytes=None, fits=None), "a", 0)
+    needed = next(fact for fact in view.facts if fact.label == "Memory needed")
+    assert (needed.value, needed.mark) == ("unknown", "unknown")
 
 
 def test_a_plan_of_nothing_is_still_a_view():

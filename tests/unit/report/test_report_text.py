@@ -35,7 +35,8 @@ def test_targets_and_slowest_groups_are_tables():
     assert "Example NPU, 16 GB" in text
     assert "a bound, not a prediction" in text
     assert "slowest groups on Example NPU, 16 GB, epilogue fusion" in text
-    assert "unknown of Board <b>bold</b> & co: engine[cpu].peak[FLOAT].rate" in text
+    assert "  Board <b>bold</b> & co: 4 unknown, 0 estimated\n" in text
+    assert "  Example NPU, 16 GB: 0 unknown, 2 estimated\n" in text
     assert "broken.onnx: no answer" in text
 
 

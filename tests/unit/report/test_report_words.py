@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onnxroof.report.words import bound_words, comma_list, share_words, shortened, shown
+from onnxroof.report.words import (
+    bound_words,
+    comma_list,
+    common_stem,
+    energy_words,
+    share_words,
+    shortened,
+    shown,
+    unbroken,
+    without_stem,
+)
 
 
 @given(st.text())
@@ -61,3 +71,42 @@ def test_comma_list(items, most, text):
 )
 def test_share_words(part, words):
     assert share_words(part) == words
+
+
+def test_energy_is_spent_on_access_not_on_bandwidth():
+    assert energy_words("memory:dram") == "dram access"
+    assert energy_words("compute") == "compute"
+    assert energy_words("static") == "static power"
+
+
+def test_a_list_of_choices_ends_in_or():
+    assert comma_list(["a", "b", "c"], conjunction="or") == "a, b or c"
+
+
+def test_the_stem_is_what_most_paths_share():
+    names = [f"/model/encoder/layer.{i}/MatMul" for i in range(9)]
+    assert common_stem(names) == "/model/encoder/"
+    assert common_stem([*names, "/model/pooler/Gemm"]) == "/model/encoder/"
+    assert common_stem([*names, *(f"/model/decoder/{i}" for i in range(9))]) == "/model/"
+    assert common_stem(["Conv_1", "Conv_2"]) == ""
+    assert common_stem(["/only/one"]) == ""
+    assert common_stem([]) == ""
+
+
+def test_a_name_without_its_stem_says_that_something_is_missing():
+    assert without_stem("/model/encoder/layer.0/x", "/model/encoder/") == "…layer.0/x"
+    assert without_stem("/model/pooler", "/model/encoder/") == "/model/pooler"
+    assert without_stem("Conv_1", "") == "Conv_1"
+
+
+@given(st.lists(st.text(alphabet="ab/", max_size=12), max_size=12))
+def test_no_name_is_lost_with_its_stem(names):
+    stem = common_stem(names)
+    assert len({without_stem(name, stem) for name in names}) == len(set(names))
+    assert all(without_stem(name, stem) not in ("", "…") or not name for name in names)
+
+
+def test_numbers_stay_with_their_units():
+    assert unbroken("at least 89.5 µs, 7 mJ; 88 % of 47 Conversions") == (
+        "at least 89.5\u00a0µs, 7\u00a0mJ; 88\u00a0% of 47 Conversions"
+    )

@@ -7,7 +7,7 @@ from oracles.sample_analysis import analysis
 
 from onnxroof.errors import UsageError
 from onnxroof.report import write as writing
-from onnxroof.report.write import FORMATS, check_suffix, render, write
+from onnxroof.report.write import FORMATS, format_of, render, write
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_another_suffix_or_format_is_an_error_of_usage(tmp_path):
     with pytest.raises(UsageError, match=r"no format has the suffix `\.pdf`"):
         write(analysis(1), tmp_path / "result.pdf")
     with pytest.raises(UsageError, match="suffix ``"):
-        check_suffix(tmp_path / "result")
+        format_of(tmp_path / "result")
     with pytest.raises(UsageError, match="no format `xml`"):
         render(analysis(1), "xml")
 

@@ -78,7 +78,7 @@ def test_c10_the_ceiling_falls_with_spatial_utilization() -> None:
 
 @pytest.mark.parametrize(("tile", "expected"), [(32, 31.5), (128, 120.5), (512, 409.6)])
 def test_gemm_intensity_of_an_output_tile(tile: int, expected: float) -> None:
-    # 1024^3, 1 byte: reads 2 x 1024^3 / tile, writes 1024^2; 2 x 1024^3 / (2 x 1024^3 / t + 1024^2) = 2048 t / (2048 + t)
+    # 1024^3, 1 byte: reads 2 x 1024^3 / t, writes 1024^2; 2 x 1024^3 / (2 x 1024^3 / t + 1024^2) = 2048 t / (2048 + t)
     size = 1024
     traffic = 2 * size**3 / tile + size**2
     assert 2 * size**3 / traffic == pytest.approx(expected, abs=0.05)

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from onnxroof.report.figures.bars import Part, share_bar, stacked_bar, swatch
+from onnxroof.report.figures.bars import Part, share_bar, small_bar, stacked_bar, swatch
 
 
 def test_parts_lie_side_by_side():
@@ -19,7 +19,15 @@ def test_parts_lie_side_by_side():
 
 @pytest.mark.parametrize(("fraction", "width"), [(0.0, "0"), (0.5, "30"), (1.0, "60"), (3.0, "60"), (1e-6, "0.6")])
 def test_a_share_never_leaves_its_track(fraction, width):
-    assert ElementTree.fromstring(share_bar(fraction)).findall("rect")[1].get("width") == width
+    assert ElementTree.fromstring(share_bar(fraction, "s1")).findall("rect")[1].get("width") == width
+
+
+def test_a_small_bar_leaves_out_what_nobody_could_see():
+    parts = [Part(label="a", fraction=0.999, colour="s0"), Part(label="b", fraction=0.001, colour="k0")]
+    bar = ElementTree.fromstring(small_bar(parts, "a 99.9 %, <b> 0.1 %"))
+    assert [rect.get("class") for rect in bar.findall("rect")] == ["s0"]
+    assert bar.findtext("title") == "a 99.9 %, <b> 0.1 %"
+    assert "style" not in bar.attrib
 
 
 def test_a_swatch_has_its_colour():

@@ -1,5 +1,6 @@
 """The two rooflines: where roofs, ridges and dots lie in the drawing."""
 
+import math
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -123,3 +124,47 @@ def test_a_chart_of_unknowns_is_still_a_chart():
     root = ElementTree.fromstring(rooflines_figure(empty))
     assert root.get("aria-label") == "Throughput and energy roofline of <T>"
     assert not list(root.iter("circle"))
+
+
+def ceilings(chart: Rooflines) -> dict[str, str]:
+    """Paths of the level lines of the upper chart, by their label."""
+    return {
+        path.findtext("title") or "": path.get("d", "")
+        for path in drawn(chart, "throughput").iter("path")
+        if (path.get("class") or "").startswith("ceiling") and path.find("title") is not None
+    }
+
+
+def test_an_array_that_is_not_full_lowers_the_ceiling():
+    chart = replace(CHART, array_ceilings=(Ceiling(label="a tenth", ops_per_s=100.0),))
+    dots = (*CHART.time_dots, Dot(group=2, level=0, intensity=10.0, height=100.0, share=0.1))
+    chart = replace(chart, time_dots=dots)
+    panel = drawn(chart, "throughput")
+    dot = {circle.get("data-g"): position(circle) for circle in panel.iter("circle")}["2"]
+    x, y = ceilings(chart)["a tenth"][1:].split("H")[0].split()
+    # it begins where the roof of 10 B/s meets it, at 10 ops/B, and the dot that attains all of it lies there
+    assert (float(x), float(y)) == dot
+
+
+def test_a_label_without_room_is_left_out_but_its_line_stays():
+    near = tuple(Ceiling(label=f"c{i}", ops_per_s=500.0 - i) for i in range(6))
+    panel = drawn(replace(CHART, array_ceilings=near), "throughput")
+    lines = [path for path in panel.iter("path") if path.get("class") == "ceiling array"]
+    labels = [text.text for text in panel.iter("text") if text.get("class") == "ceiling-label array"]
+    assert len(lines) == 6
+    assert 0 < len(labels) < 6
+
+
+def test_without_a_known_bandwidth_a_ceiling_spans_the_chart():
+    blind = replace(CHART, roofs=(replace(CHART.roofs[0], bandwidth=None, ridge=None),))
+    widths = {label: d.split() for label, d in ceilings(blind).items()}
+    assert widths["peak"][0] == "M62"
+
+
+def test_the_script_is_told_the_scale():
+    panel = drawn(CHART, "throughput")
+    low, high, bottom, top = map(float, (panel.get("data-y") or "").split())
+    dot = next(circle for circle in panel.iter("circle") if circle.get("data-g") == "1")
+    # 50 ops/s on a logarithmic axis
+    part = (math.log(50) - math.log(low)) / (math.log(high) - math.log(low))
+    assert position(dot)[1] == pytest.approx(bottom + part * (top - bottom), abs=0.05)

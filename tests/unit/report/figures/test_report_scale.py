@@ -37,6 +37,16 @@ def test_ticks_are_powers_of_ten_inside_and_few(values):
     assert all(math.log10(tick) == pytest.approx(round(math.log10(tick))) for tick in ticks)
 
 
+def test_a_short_axis_has_twos_and_fives_too():
+    assert LogScale(low=3, high=70, start=0, end=300).ticks() == (5, 10, 20, 50)
+    assert LogScale(low=1, high=1000, start=0, end=300).ticks() == (1, 10, 100, 1000)
+
+
+def test_an_axis_may_be_shorter_than_two_decades():
+    scale = spanning([10.0], start=0, end=100, decades=1.2)
+    assert scale.high / scale.low == pytest.approx(10**1.2)
+
+
 def test_fine_ticks_only_where_there_is_room():
     # one decade over 100 units: 2, 3 ... 9; ten decades over 100 units: none
     assert LogScale(low=1, high=10, start=0, end=100).minors() == pytest.approx([2, 3, 4, 5, 6, 7, 8, 9])

@@ -1,0 +1,137 @@
+"""What fusion buys: each figure before and after, by memory level, and why not more was fused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from onnxroof.mapping.plan import Decision
+from onnxroof.report.cells import number_cell, text_column, word_cell
+from onnxroof.report.figures.bars import share_bar
+from onnxroof.report.numbers import change, count, quantity
+from onnxroof.report.view import NO_FIGURE, Cell, Column, Row, Table
+from onnxroof.report.words import comma_list, fusion_words, shortened, shown
+from onnxroof.roofline.result import PlanResult, TargetResult
+
+__all__ = ["decision_tables", "figures_words", "plans_table"]
+
+_MOST_REASONS = 12
+_MOST_EXAMPLES = 2
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_UNITS = {"_bytes_per_s": "B/s", "_ops_per_s": "OP/s", "_bytes": "B", "_s": "s", "_j": "J"}
+
+
+def plans_table(result: TargetResult) -> Table:
+    """One figure a row, one plan a column, each with a bar against the largest and what it saves against no fusion."""
+    plans = result.plans
+    columns = [text_column("Figure")]
+    for plan in plans:
+        chosen = ", chosen" if plan.fusion == result.best_plan else ""
+        columns.append(Column(label=fusion_words(plan.fusion).capitalize() + chosen))
+    rows = [
+        _figure_row("Least time", plans, [plan.latency_s for plan in plans], "s", "k0"),
+        _figure_row("Energy", plans, [plan.energy_j for plan in plans], "J", "k0"),
+    ]
+    for index, level in enumerate(result.levels):
+        values = [plan.traffic_bytes.get(level.name) for plan in plans]
+        rows.append(_figure_row(f"Bytes at {shortened(level.name, 24)}", plans, values, "B", f"s{index % 6}"))
+    sizes = (number_cell(len(plan.groups), count(len(plan.groups))) for plan in plans)
+    rows.append(Row(cells=(word_cell("Groups"), *sizes)))
+    return Table(caption="Before and after", columns=tuple(columns), rows=tuple(rows), sortable=False)
+
+
+def decision_tables(decisions: Sequence[Decision]) -> tuple[Table, ...]:
+    """What was fused, what was refused, and every other choice, one reason a row: first those that save most."""
+    kinds = {"fused": "Fused, and why", "not fused": "Not fused, and why"}
+    tables = []
+    for action, caption in (*kinds.items(), ("", "Other choices")):
+        chosen = [d for d in decisions if (d.action == action if action else d.action not in kinds)]
+        if chosen:
+            tables.append(_reasons_table(f"{caption} ({len(chosen)})", chosen, has_action=not action))
+    return tuple(tables)
+
+
+def figures_words(figures: Mapping[str, float]) -> str:
+    """Named numbers of a decision, the unit taken from the end of the name: "saved 480 kB, ratio 0.5"."""
+    words = []
+    for name, value in figures.items():
+        suffix = next((ending for ending in _UNITS if name.endswith(ending)), "")
+        text = quantity(value, _UNITS[suffix]) if suffix else count(value)
+        words.append(f"{shown(name.removesuffix(suffix)).replace('_', ' ')} {text}")
+    return ", ".join(words)
+
+
+def _figure_row(label: str, plans: Sequence[PlanResult], values: Sequence[float | None], unit: str, colour: str) -> Row:
+    """One figure of every plan, its bars in the colour of a class."""
+    base = next((value for plan, value in zip(plans, values, strict=True) if plan.fusion == "none"), None)
+    largest = max((value for value in values if value is not None), default=0.0)
+    cells = []
+    for plan, value in zip(plans, values, strict=True):
+        cell = number_cell(
+            value, quantity(value, unit), note="" if plan.fusion == "none" else _saved(value, base, unit)
+        )
+        bar = NO_FIGURE if value is None or not largest else share_bar(value / largest, colour)
+        cells.append(replace(cell, figure=bar))
+    return Row(cells=(word_cell(label), *cells))
+
+
+def _saved(value: float | None, base: float | None, unit: str) -> str:
+    """What is saved against the plan without fusion: "−121 MB, −36 %"."""
+    if value is None or base is None:
+        return ""
+    if value == base:
+        return change(value, base)
+    sign = "−" if value < base else "+"
+    return f"{sign}{quantity(abs(value - base), unit)}, {change(value, base)}"
+
+
+def _reasons_table(caption: str, decisions: Sequence[Decision], *, has_action: bool) -> Table:
+    """Decisions with the same reason in one row; numbers inside a reason do not make it another."""
+    alike: dict[tuple[str, str], list[Decision]] = {}
+    for decision in decisions:
+        alike.setdefault((decision.action, _NUMBER.sub("#", decision.reason)), []).append(decision)
+    ranked = sorted(alike.values(), key=lambda members: (-sum(map(_at_stake, members)), -len(members)))
+    has_figures = any(decision.figures for decision in decisions)
+    columns = (
+        text_column("Reason"),
+        *((text_column("Choice"),) if has_action else ()),
+        Column(label="Times"),
+        text_column("For example", "Those first that save most"),
+        *((text_column("Figures"),) if has_figures else ()),
+    )
+    rows = tuple(
+        Row(cells=_reason_cells(members, has_action=has_action, has_figures=has_figures))
+        for members in ranked[:_MOST_REASONS]
+    )
+    return Table(
+        caption=caption,
+        columns=columns,
+        rows=rows,
+        note=f"{len(rows)} of {len(ranked)} reasons; the JSON has every decision." if len(ranked) > len(rows) else "",
+        sortable=False,
+    )
+
+
+def _reason_cells(members: Sequence[Decision], *, has_action: bool, has_figures: bool) -> tuple[Cell, ...]:
+    leading = sorted(members, key=lambda decision: -_at_stake(decision))
+    first, saved = leading[0], sum(map(_at_stake, members))
+    figures = f"saved {quantity(saved, 'B')}" if saved else figures_words(first.figures)
+    return (
+        word_cell(shown(first.reason)),
+        *((word_cell(shown(first.action)),) if has_action else ()),
+        number_cell(len(members), count(len(members))),
+        word_cell(comma_list(_example(decision) for decision in leading[:_MOST_EXAMPLES])),
+        *((word_cell(figures),) if has_figures else ()),
+    )
+
+
+def _example(decision: Decision) -> str:
+    saved = _at_stake(decision)
+    subject = shortened(decision.subject.replace(" -> ", " → "), 60)
+    return f"{subject} ({quantity(saved, 'B')})" if saved else subject
+
+
+def _at_stake(decision: Decision) -> float:
+    """Bytes that a decision saves, or would."""
+    return sum(value for name, value in decision.figures.items() if "sav" in name and name.endswith("_bytes"))

@@ -1,0 +1,63 @@
+"""Figures of a plan that every view shows: what binds its time, how much of the peak it attains, whether it fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from onnxroof.report.numbers import UNKNOWN
+from onnxroof.report.words import common_stem
+
+if TYPE_CHECKING:
+    from onnxroof.roofline.result import PlanResult, TargetResult
+
+__all__ = ["fits_words", "fractions", "is_rankable", "peak_share", "stem_of", "time_by_bound"]
+
+
+def time_by_bound(plan: PlanResult) -> dict[str, float]:
+    """Fraction of the plan's time in groups of each bound, largest first; {} where a group's time is unknown."""
+    return fractions((group.time_bound, group.latency_s) for group in plan.groups)
+
+
+def peak_share(result: TargetResult) -> float | None:
+    """Operations of MACs per second in the best plan / peak of the engine that runs them; all of a model without MACs.
+
+    What other engines do beside them does not count: it would let a share pass the whole.
+    """
+    plan, peak = result.best, result.peak_ops_per_s
+    if plan.ops_per_s is None or not plan.latency_s or not peak:
+        return None
+    macs = sum(group.macs or 0 for group in plan.groups)
+    return (2 * macs / plan.latency_s if macs else plan.ops_per_s) / peak
+
+
+def is_rankable(result: TargetResult) -> bool:
+    """Whether the times of a target say enough to call it faster than another.
+
+    The peak and the bandwidth of the outermost level must be known: what is unknown takes no time, so that the target
+    of which nobody knows anything would be the fastest of all.
+    """
+    return bool(result.peak_ops_per_s and result.levels and result.levels[0].bandwidth_bytes_per_s)
+
+
+def stem_of(plan: PlanResult) -> str:
+    """What the names of most groups of a plan start with, so that a table can leave it out."""
+    return common_stem(group.nodes[0] for group in plan.groups if group.nodes)
+
+
+def fits_words(result: TargetResult) -> str:
+    """Whether weights and activations fit the outermost level."""
+    return {True: "fits", False: "does not fit", None: UNKNOWN}[result.fits]
+
+
+def fractions(values: Iterable[tuple[str, float | None]]) -> dict[str, float]:
+    """Sums by name over the whole, largest first; {} where one is unknown or there is nothing."""
+    sums: dict[str, float] = {}
+    for name, value in values:
+        if value is None:
+            return {}
+        sums[name] = sums.get(name, 0.0) + value
+    total = sum(sums.values())
+    if not total:
+        return {}
+    return {name: value / total for name, value in sorted(sums.items(), key=lambda item: -item[1]) if value}

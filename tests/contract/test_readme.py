@@ -1,0 +1,136 @@
+"""Is README.md true? Its commands, samples, links and examples are run. As a script it renews the sample."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import onnxroof
+
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
+
+SAMPLE = re.compile(r"(<!-- made by `make readme` -->\n```text\n)(.*?)(```\n)", re.DOTALL)
+
+
+def text():
+    return README.read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", text(), re.DOTALL | re.MULTILINE)
+
+
+def shell_lines():
+    """The two commands: each block has a single line."""
+    return [block.rstrip("\n") for block in blocks("sh")]
+
+
+def analysis(report):
+    """What the last step of the first command prints, run by this interpreter and writing to `report`."""
+    arguments = shlex.split(shell_lines()[0].split(" && ")[-1])
+    assert arguments[0] == ".venv/bin/onnxroof"
+    assert arguments[-2:] == ["-o", "report.html"]
+    command = [sys.executable, "-m", "onnxroof", *arguments[1:-1], str(report)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def sample(output):
+    """The part of the output that README.md shows."""
+    kept = [line.rstrip() for line in output.split("\nslowest groups")[0].strip().splitlines()]
+    return "\n".join(kept) + "\n"
+
+
+def test_there_are_two_commands_of_one_line_each():
+    first, second = shell_lines()
+    assert "\n" not in first + second
+    assert "onnxroof analyze models/" in first
+    assert first.count(" -t ") >= 3
+    assert "pytest" in second
+
+
+def test_the_first_command_writes_the_report_and_prints_the_sample(tmp_path):
+    output = analysis(tmp_path / "report.html")
+    assert "resnet50.onnx" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    ((_, shown, _),) = SAMPLE.findall(text())
+    assert shown == sample(output), "the sample in README.md has aged: `make readme` renews it"
+
+
+def test_the_python_example_runs():
+    (example,) = blocks("python")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", example], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 2
+
+
+def test_the_example_of_a_target_loads_and_serves(tmp_path):
+    (example,) = blocks("toml")
+    path = tmp_path / "my-npu.toml"
+    path.write_text(example, encoding="utf-8")
+    target = onnxroof.load_target(path)
+    assert (target.id, [level.name for level in target.levels]) == ("my-npu", ["dram", "sram"])
+    result = onnxroof.analyze(ROOT / "models" / "mobilenet_v2.onnx", targets=[target]).models[0].targets[0]
+    assert result.floor_latency_s > 0
+    assert result.best.latency_s >= result.floor_latency_s
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "DECISIONS.md", "CHANGELOG.md", "docs/model.md"])
+def test_links_and_named_paths_exist(page):
+    path = ROOT / page
+    content = path.read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", content) if "://" not in link]
+    named = re.findall(r"`((?:onnxroof|tests|templates|models|hwdb|docs)/[\w./-]+)`", content)
+    missing = [link for link in links if not (path.parent / link).exists()]
+    missing += [name for name in named if not (ROOT / name).exists()]
+    assert not missing
+
+
+def test_the_table_of_commands_lists_what_the_program_has():
+    done = subprocess.run(
+        [sys.executable, "-m", "onnxroof", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    commands = re.findall(r"^  (\w+)  ", done.stdout.split("Commands:")[1], re.MULTILINE)
+    shown = re.findall(r"^\| `onnxroof (\w+)", text(), re.MULTILINE)
+    assert sorted(shown) == sorted(commands)
+
+
+def test_it_is_short():
+    assert text().count("\n") < 150
+
+
+def run_ci(folder, line):
+    """`.ci/run` of a checkout whose README.md has another test line, started elsewhere."""
+    checkout = folder / "checkout"
+    (checkout / ".ci").mkdir(parents=True)
+    shutil.copy2(ROOT / ".ci" / "run", checkout / ".ci" / "run")
+    (checkout / "README.md").write_text(text().replace(shell_lines()[1], line), encoding="utf-8")
+    return subprocess.run(
+        [checkout / ".ci" / "run"], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+
+
+def test_ci_runs_the_test_line_at_the_root_of_the_checkout(tmp_path):
+    done = run_ci(tmp_path, "test -f README.md && echo it ran")
+    assert done.stdout.splitlines() == ["+ test -f README.md && echo it ran", "it ran"]
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("line", ["false && true", "true && false", "echo one\necho two", ""])
+def test_ci_fails_if_the_line_fails_or_is_no_single_line(tmp_path, line):
+    assert run_ci(tmp_path, line).returncode != 0
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        renewed = sample(analysis(Path(folder) / "report.html"))
+    README.write_text(SAMPLE.sub(lambda found: found[1] + renewed + found[3], text()), encoding="utf-8")

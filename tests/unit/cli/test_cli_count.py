@@ -1,0 +1,59 @@
+"""`onnxroof count` from arguments to streams and exit codes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from oracles.tiny import saved
+
+from onnxroof.cli.count import count
+
+MATMUL = "g (float[N,64] x) => (float[N,32] y) <float[64,32] w> { m = MatMul(x, w) y = Relu(m) }"
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    return str(saved(tmp_path, MATMUL))
+
+
+def test_json_without_targets(model: str) -> None:
+    result = CliRunner().invoke(count, [model, "-d", "N=8", "--format", "json"])
+    assert (result.exit_code, result.stderr) == (0, "")
+    (entry,) = json.loads(result.stdout)["models"]
+    assert "targets" not in entry
+    assert entry["totals"]["macs"] == 8 * 64 * 32
+
+
+def test_csv_has_a_row_for_each_node(model: str) -> None:
+    result = CliRunner().invoke(count, [model, "-d", "N=8", "--format", "csv"])
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert [(row["node"], row["macs"], row["vector_ops"]) for row in rows] == [
+        ("MatMul_0", str(8 * 64 * 32), "0"),
+        ("Relu_1", "0", "256"),
+    ]
+
+
+@pytest.mark.parametrize("format_", ["text", "json", "csv", "md", "html"])
+def test_every_format_is_printed(model: str, format_: str) -> None:
+    result = CliRunner().invoke(count, [model, "--format", format_])
+    assert result.exit_code == 0
+    assert "tiny.onnx" in result.stdout
+    assert result.stdout.endswith("\n")
+
+
+def test_guessed_dimensions_are_on_the_first_line_and_refused_if_strict(model: str) -> None:
+    result = CliRunner().invoke(count, [model])
+    assert "N=1 (default)" in result.stdout.splitlines()[0]
+    assert CliRunner().invoke(count, [model, "--strict"]).exit_code == 1
+    assert CliRunner().invoke(count, [model, "--strict", "-d", "N=1"]).exit_code == 0
+
+
+def test_a_count_needs_no_target_options(model: str) -> None:
+    result = CliRunner().invoke(count, [model, "-t", "hailo-8"])
+    assert result.exit_code == 2
+    assert "No such option" in result.stderr

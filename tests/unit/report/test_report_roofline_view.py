@@ -1,0 +1,68 @@
+"""From a result to what its chart shows."""
+
+from dataclasses import replace
+
+import pytest
+from oracles.sample_analysis import PEAK, npu_result
+
+from onnxroof.report.kinds import slowest_kinds
+from onnxroof.report.roofline_view import rooflines_of
+from onnxroof.roofline.result import TargetResult
+
+
+def chart(result: TargetResult):
+    return rooflines_of(result, slowest_kinds(result.best.groups))
+
+
+def filled(parts: list[float]) -> TargetResult:
+    """The first groups of the sample with arrays that are filled so far."""
+    result = npu_result(len(parts))
+    groups = tuple(
+        replace(group, spatial_utilization=part) for group, part in zip(result.best.groups, parts, strict=True)
+    )
+    return replace(result, plans=(replace(result.best, groups=groups),))
+
+
+def test_a_ceiling_is_the_peak_times_the_utilization():
+    (ceiling,) = chart(npu_result(30)).array_ceilings
+    assert ceiling.ops_per_s == 0.75 * PEAK
+    assert ceiling.label == "75 % of the array: 6.14 TOP/s"
+
+
+def test_a_full_array_has_no_ceiling_of_its_own():
+    assert chart(filled([1.0, 0.999])).array_ceilings == ()
+
+
+def test_few_ceilings_are_drawn_and_well_apart():
+    heights = [c.ops_per_s / PEAK for c in chart(filled([0.5, 0.49, 0.3, 0.2, 0.1, 0.05, 0.95])).array_ceilings]
+    assert len(heights) == 4
+    assert heights == sorted(heights, reverse=True)
+    assert all(low < 0.91 * high for high, low in zip([1.0, *heights], heights, strict=False))
+
+
+def test_without_a_peak_there_are_none():
+    assert chart(replace(npu_result(3), peak_ops_per_s=None)).array_ceilings == ()
+
+
+def test_alike_groups_are_one_dot_with_the_share_of_all():
+    result = npu_result(2)
+    one = result.best.groups[0]
+    plan = replace(result.best, groups=(one, replace(one, id="g5")), latency_s=2 * one.latency_s)
+    dots = [dot for dot in chart(replace(result, plans=(plan,))).time_dots if dot.level == 0]
+    assert [(dot.groups, dot.share) for dot in dots] == [(2, pytest.approx(1.0))]
+    assert "× 2" in dots[0].title
+
+
+def test_no_dot_lies_above_the_peak_or_a_slope():
+    result = npu_result(30)
+    drawn = chart(result)
+    for dot in drawn.time_dots:
+        bandwidth = drawn.roofs[dot.level].bandwidth or 0.0
+        assert dot.height <= bandwidth * dot.intensity * (1 + 1e-9)
+
+
+def test_work_that_is_no_contraction_meets_the_float_peak_of_the_other_engine():
+    result = npu_result(2)
+    labels = [ceiling.label for ceiling in chart(replace(result, peak_type="TF32")).lower_peaks]
+    assert labels
+    assert all("(" in label for label in labels)

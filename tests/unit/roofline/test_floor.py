@@ -1,0 +1,205 @@
+"""The floor, derived by hand: what no plan can beat, and so nothing that is measured."""
+
+from __future__ import annotations
+
+import pytest
+from oracles.tiny import engine, level, on_target, target
+
+from onnxroof.roofline.result import TargetResult
+
+MATRIX = engine("matrix", "mac", {"FLOAT": "1 TFLOP/s, 1 pJ/FLOP"})
+VECTOR = engine("vector", "vector special", {"FLOAT": "100 GFLOP/s, 2 pJ/FLOP"})
+DRAM = level("dram", "1 GB", "10 GB/s", "100 pJ/B")
+
+# x, w and y of 64 x 64 x 4 = 16,384 B, b of 256 B; 524,288 operations of MACs, 8,192 others.
+LINEAR = """g (float[64,64] x) => (float[64,64] y) <float[64,64] w, float[64] b>
+    { m = MatMul(x, w) a = Add(m, b) y = Relu(a) }"""
+BORDER = 2 * 16_384
+WEIGHTS = 16_384 + 256
+
+
+def sram(capacity: str, rest: str = "") -> str:
+    return level("sram", capacity, "1 TB/s", "1 pJ/B", rest=rest)
+
+
+@pytest.mark.parametrize(
+    ("capacity", "from_dram"),
+    [
+        ("64 KiB", BORDER),  # weights lie on chip before the run
+        ("16640 B", BORDER),  # just so
+        ("16 KiB", BORDER + 256),  # 256 B of them do not
+        ("1 KiB", BORDER + WEIGHTS - 1_024),
+        ("", BORDER),  # an unknown capacity is infinite
+    ],
+)
+def test_weights_are_free_as_far_as_they_fit_on_chip(capacity: str, from_dram: int) -> None:
+    result = on_target(LINEAR, target(MATRIX, VECTOR, DRAM, sram(capacity)))
+    assert result.floor_latency_s == pytest.approx(from_dram / 10e9)
+    assert result.floor_bound == "memory:dram"
+
+
+def test_the_energy_floor_prices_every_crossing() -> None:
+    result = on_target(LINEAR, target(MATRIX, VECTOR, DRAM, sram("16 KiB"), static_power="1 W"))
+    # compute 524,288 + 2 x 8,192; dram 33,024 x 100; sram: to the engines x, weights and y, from dram x and 256 B of
+    # weights, to dram y: 49,408 + 33,024; static 1 W for 3.3024 us. In pJ.
+    expected = 524_288 + 16_384 + 3_302_400 + 49_408 + 33_024 + 3_302_400
+    assert result.floor_energy_j == pytest.approx(expected * 1e-12)
+
+
+def test_levels_that_keep_no_weights_hold_none() -> None:
+    only = sram("64 KiB", rest='keeps = ["activation"]')
+    result = on_target(LINEAR, target(MATRIX, VECTOR, DRAM, only))
+    assert result.floor_latency_s == pytest.approx((BORDER + WEIGHTS) / 10e9)
+
+
+def test_all_cores_and_all_inner_levels_hold_weights_together() -> None:
+    # 4 x 2 KiB + 4 KiB = 12,288 B of 16,640 B.
+    local = level("local", "2 KiB", rest='scope = "core"')
+    result = on_target(LINEAR, target(MATRIX, VECTOR, DRAM, sram("4 KiB"), local, cores="4"))
+    assert result.floor_latency_s == pytest.approx((BORDER + WEIGHTS - 12_288) / 10e9)
+
+
+def test_a_single_level_delivers_everything() -> None:
+    result = on_target(LINEAR, target(MATRIX, VECTOR, DRAM))
+    assert result.floor_latency_s == pytest.approx((BORDER + WEIGHTS) / 10e9)
+    assert result.floor_latency_s == pytest.approx(result.plan("epilogue").latency_s)
+
+
+def test_compute_sets_the_floor_where_memory_is_fast() -> None:
+    slow = engine("vector", "vector special", {"FLOAT": "1 GFLOP/s"})
+    result = on_target(LINEAR, target(MATRIX, slow, DRAM))
+    assert (result.floor_bound, result.floor_latency_s) == ("compute:vector", pytest.approx(8_192e-9))
+
+
+def test_no_array_no_launch_no_waiting_is_in_the_floor() -> None:
+    array = engine("matrix", "mac", {"FLOAT": "1 GFLOP/s"}, rest="array = { m = 96, n = 96, k = 1 }")
+    serial = level("dram", "1 GB", "10 GB/s", rest="overlap = false")
+    result = on_target(LINEAR, target(array, VECTOR, serial, launch_overhead="1 ms"))
+    assert result.floor_latency_s == pytest.approx(524_288e-9)
+
+
+@pytest.mark.parametrize(("stated", "lanes"), [("special_cost = { EXP = 16, DIV = 2 }", 18), ("", 2)])
+def test_a_guessed_cost_has_no_place_in_a_bound(stated: str, lanes: int) -> None:
+    # Sigmoid: 2 vector ops, EXP and DIV an element; one lane operation each at the very least.
+    vector = engine("vector", "vector special", {"FLOAT": "1 GFLOP/s"}, rest=stated)
+    result = on_target("g (float[10000] x) => (float[10000] y) { y = Sigmoid(x) }", target(vector, DRAM))
+    assert result.floor_latency_s == pytest.approx((2 + lanes) * 10_000 / 1e9)
+
+
+def folded(text: str) -> TargetResult:
+    slow = engine("vector", "vector special", {"FLOAT": "1 MFLOP/s"})
+    return on_target(text, target(engine("matrix", "mac", {"FLOAT": "1 TFLOP/s"}), slow, DRAM))
+
+
+def test_a_batch_normalization_by_constants_is_folded_for_nothing() -> None:
+    # 3 x 16 x 8 x 8 outputs: 2 operations each at 1 MFLOP/s would take 6 ms.
+    result = folded(
+        """g (float[3,4,8,8] x) => (float[3,16,8,8] y)
+        <float[16,4,1,1] w, float[16] s, float[16] b, float[16] mean, float[16] var>
+        { c = Conv(x, w) y = BatchNormalization(c, s, b, mean, var) }"""
+    )
+    assert result.floor_bound == "memory:dram"
+    # x 3 x 4 x 64, y 3 x 16 x 64 elements, 64 + 64 weights, 4 B each
+    assert result.floor_latency_s == pytest.approx((768 + 3_072 + 128) * 4 / 10e9)
+    assert result.plan("epilogue").latency_s == pytest.approx(6_144e-6)
+
+
+def test_what_no_output_depends_on_is_dropped() -> None:
+    result = folded(
+        """g (float[64,64] x, float[64,64] z) => (float[64,64] y) <float[64,64] w>
+        { y = MatMul(x, w) dead = Exp(z) deader = Neg(dead) }"""
+    )
+    assert result.floor_bound == "memory:dram"
+    assert result.floor_latency_s == pytest.approx(3 * 16_384 / 10e9)
+
+
+def bytes_of_floor(text: str, **options: object) -> float:
+    """Bytes over the single port of a target, which can do anything else at once."""
+    result = on_target(text, target(engine("all", "mac vector special", {"FLOAT": ""}), DRAM), **options)
+    assert result.floor_latency_s is not None
+    return result.floor_latency_s * 10e9
+
+
+def test_a_table_of_which_rows_are_gathered_is_read_in_part() -> None:
+    text = """g (int64[8] ids) => (float[8,256] y) <float[50000,256] table> { y = Gather(table, ids) }"""
+    assert bytes_of_floor(text) == pytest.approx(8 * 256 * 4 * 2 + 64)  # rows in and out, ids
+
+
+def test_an_input_that_several_nodes_read_comes_in_once() -> None:
+    text = "g (float[64,64] x) => (float[64,64] y) { a = Exp(x) b = Transpose(x) c = Add(a, b) y = MatMul(c, x) }"
+    assert bytes_of_floor(text) == pytest.approx(2 * 16_384)
+
+
+def test_an_input_of_which_nodes_read_parts_comes_in_by_its_largest_part_at_least() -> None:
+    text = """g (float[100,4] x) => (float[30,4] y, float[50,4] z) {
+        a0 = Constant <value_ints = [0]> () a1 = Constant <value_ints = [30]> () b1 = Constant <value_ints = [50]> ()
+        y = Slice(x, a0, a1) z = Slice(x, a0, b1) }"""
+    assert bytes_of_floor(text) == pytest.approx((50 + 30 + 50) * 4 * 4)
+
+
+def test_a_tied_weight_comes_in_once_whichever_way_it_is_turned() -> None:
+    text = """g (float[8,64] x) => (float[8,32] y) <float[32,64] w> {
+        t = Transpose(w) h = MatMul(x, t) r = Relu(h) u = MatMul(r, w) v = Transpose <perm = [1, 0]> (w)
+        y = MatMul(u, v) }"""
+    assert bytes_of_floor(text) == pytest.approx((8 * 64 + 8 * 32 + 32 * 64) * 4)
+
+
+def test_outputs_that_are_views_of_inputs_move_nothing() -> None:
+    text = """g (float[64,64] x) => (float[4096] y, float[64,64] z) {
+        s = Constant <value_ints = [4096]> () y = Reshape(x, s) z = Relu(x) }"""
+    assert bytes_of_floor(text) == pytest.approx(2 * 16_384)
+
+
+def test_an_output_that_is_read_inside_too_leaves_once() -> None:
+    text = "g (float[64,64] x) => (float[64,64] y, float[64,64] z) { y = Relu(x) z = MatMul(y, y) }"
+    assert bytes_of_floor(text) == pytest.approx(3 * 16_384)
+
+
+def test_the_work_of_a_loop_counts_in_each_trip_its_weights_once() -> None:
+    text = """g (float[64,64] x) => (float[64,64] y) <int64 trips = {5}, bool go = {1}, float[64,64] w> {
+        y = Loop (trips, go, x) <body = b (int64 i, bool c, float[64,64] h) => (bool c2, float[64,64] h2) {
+            c2 = Identity(c) h2 = MatMul(h, w) }> }"""
+    slow = target(engine("matrix", "mac", {"FLOAT": "1 GFLOP/s"}), DRAM)
+    assert on_target(text, slow).floor_latency_s == pytest.approx(5 * 524_288e-9)
+    assert bytes_of_floor(text) == pytest.approx(3 * 16_384)
+
+
+CACHE = """g (float[1,4,1,16] q, float[1,4,PAST,16] past, float[1,4,1,16] x)
+    => (float[1,4,TOTAL,16] present, float[1,4,1,TOTAL] scores) {{
+    new = Relu(x) present = Concat <axis = 2> (past, new) {read} }}"""
+
+
+def test_a_cache_is_read_once_and_grows_by_the_new_part() -> None:
+    text = CACHE.format(read="k = Transpose <perm = [0, 1, 3, 2]> (present) scores = MatMul(q, k)")
+    # 4 heads x 16 wide x 4 B: 256 B a token. q, x and the appended token 256 B each, 99 old tokens, 100 scores a head.
+    assert bytes_of_floor(text, dims={"PAST": 99}) == pytest.approx(3 * 256 + 99 * 256 + 4 * 100 * 4)
+
+
+def test_of_a_cache_that_is_read_in_part_only_that_part_comes_in() -> None:
+    read = """a = Constant <value_ints = [-10]> () b = Constant <value_ints = [1000]> ()
+        axis = Constant <value_ints = [2]> ()
+        window = Slice(present, a, b, axis) k = Transpose <perm = [0, 1, 3, 2]> (window) scores = MatMul(q, k)"""
+    text = CACHE.format(read=read).replace("float[1,4,1,TOTAL] scores", "float[1,4,1,10] scores")
+    assert bytes_of_floor(text, dims={"PAST": 99}) == pytest.approx(3 * 256 + 9 * 256 + 4 * 10 * 4)
+
+
+def test_a_cache_that_is_copied_is_read_and_written_whole() -> None:
+    text = CACHE.format(read="k = Transpose <perm = [0, 1, 3, 2]> (present) scores = MatMul(q, k)")
+    # present leaves whole: 100 tokens instead of one
+    moved = 2 * 256 + 99 * 256 + 100 * 256 + 4 * 100 * 4
+    assert bytes_of_floor(text, dims={"PAST": 99}, copies_cache=True) == pytest.approx(moved)
+
+
+def test_of_two_branches_one_counts() -> None:
+    text = """g (bool p, float[64,64] x) => (float[64,64] y) <float[64,64] w, float[64,64] v> {
+        y = If (p) <then_branch = a () => (float[64,64] t) { h = MatMul(x, w) t = MatMul(h, v) },
+                    else_branch = b () => (float[64,64] e) { e = MatMul(x, w) }> }"""
+    slow = target(engine("matrix", "mac", {"FLOAT": "1 GFLOP/s"}), DRAM)
+    assert on_target(text, slow).floor_latency_s == pytest.approx(2 * 524_288e-9)
+    assert bytes_of_floor(text) == pytest.approx(4 * 16_384)
+
+
+def test_quantized_weights_come_in_packed() -> None:
+    text = """g (float[4,64] x) => (float[4,128] y) <uint8[128,2,16] w, float[128,2] s>
+        { y = com.microsoft.MatMulNBits <K = 64, N = 128, bits = 4, block_size = 32> (x, w, s) }"""
+    assert bytes_of_floor(text) == pytest.approx((4 * 64 + 4 * 128) * 4 + 128 * 64 // 2 + 256 * 4)

@@ -1,0 +1,145 @@
+"""Orchestration: what is asked of which models and targets, in which order, and what becomes of bad inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from oracles.tiny import engine, level, saved, target, workload
+
+from onnxroof.errors import TargetError, UsageError
+from onnxroof.study.analyze import run_study
+from onnxroof.study.result import Failure, ModelResult
+
+RELU = "g (float[N,8] x) => (float[N,8] y) { y = Relu(x) }"
+CHIP = target(engine("all", "mac vector special", {"FLOAT": "1 TFLOP/s"}), level("dram", "1 GB", "1 GB/s"), name="chip")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return saved(tmp_path, RELU)
+
+
+def test_models_and_targets_come_back_in_the_order_in_which_they_were_given(tmp_path: Path) -> None:
+    paths = [saved(tmp_path, RELU, f"{name}.onnx") for name in ("c", "a", "b")]
+    study = run_study(paths, ["raspberry-pi-5", CHIP, "google-tpu-v1"])
+    assert [entry.name for entry in study.models] == ["c.onnx", "a.onnx", "b.onnx"]
+    for entry in study.models:
+        assert isinstance(entry, ModelResult)
+        assert [result.target.id for result in entry.targets] == ["raspberry-pi-5", "chip", "google-tpu-v1"]
+
+
+def test_a_model_or_target_that_is_named_twice_is_answered_twice(path: Path) -> None:
+    study = run_study([path, path], [CHIP, CHIP])
+    assert [entry.name for entry in study.models] == ["tiny.onnx"] * 2
+    first, second = study.models
+    assert isinstance(first, ModelResult)
+    assert isinstance(second, ModelResult)
+    assert [result.target.id for result in first.targets] == ["chip", "chip"]
+    assert first.totals == second.totals
+
+
+def test_without_targets_nothing_is_planned(path: Path) -> None:
+    study = run_study([path], None)
+    assert not study.has_targets
+    assert study.models[0].targets == ()  # type: ignore[union-attr]
+
+
+def test_what_was_asked_is_kept(path: Path) -> None:
+    study = run_study([path], [CHIP], fusion="none", objective="edp", command="onnxroof analyze tiny.onnx")
+    assert (study.fusion, study.objective, study.command) == ("none", "edp", "onnxroof analyze tiny.onnx")
+    assert study.has_targets
+
+
+def test_a_bad_model_leaves_the_others_answered(tmp_path: Path, path: Path) -> None:
+    bad = tmp_path / "bad.onnx"
+    bad.write_text("nothing of the kind")
+    study = run_study([bad, path, tmp_path / "absent.onnx"], [CHIP])
+    first, second, third = study.models
+    assert isinstance(first, Failure)
+    assert first.name == "bad.onnx"
+    assert isinstance(second, ModelResult)
+    assert len(second.targets) == 1
+    assert isinstance(third, Failure)
+    assert "no such file" in str(third.error)
+
+
+def test_every_bad_target_is_named_at_once_before_any_model_is_read(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.toml"
+    broken.write_text("schema = 1\n")
+    with pytest.raises(TargetError) as wrong:
+        run_study([tmp_path / "absent.onnx"], ["no-such-chip", broken, CHIP, "nor-this"])
+    said = str(wrong.value)
+    assert "`no-such-chip`" in said
+    assert "`nor-this`" in said
+    assert "broken.toml" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"objective": "speed"}, "no such objective"),
+        ({"fusion": "magic"}, "no such policy"),
+        ({"fusion": "auto"}, "does not exist yet"),
+        ({"dims": {"N": -1}}, "expected a number from 0"),
+        ({"dims": {"N": 2**40}}, "expected a number from 0"),
+    ],
+)
+def test_what_does_not_exist_is_refused_before_any_model_is_read(
+    tmp_path: Path, options: Mapping[str, object], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        run_study([tmp_path / "absent.onnx"], [CHIP], **options)  # type: ignore[arg-type]
+
+
+def test_a_dimension_is_an_error_only_if_no_model_has_it(tmp_path: Path, path: Path) -> None:
+    other = saved(tmp_path, RELU.replace("N", "M"), "other.onnx")
+    study = run_study([path, other], None, dims={"N": 3, "M": 5})
+    assert [entry.dims[0].value for entry in study.models] == [3, 5]  # type: ignore[union-attr]
+    with pytest.raises(UsageError) as wrong:
+        run_study([path, other], None, dims={"N": 3, "K": 4, "L": 5})
+    assert [fault.where for fault in wrong.value.diagnostics] == ["-d K=4", "-d L=5"]
+    assert all("`M`, `N`" in fault.hint for fault in wrong.value.diagnostics)
+
+
+def test_a_model_that_was_not_read_may_have_the_dimension(tmp_path: Path, path: Path) -> None:
+    study = run_study([path, tmp_path / "absent.onnx"], None, dims={"K": 4})
+    assert isinstance(study.models[1], Failure)
+
+
+def test_a_model_of_fixed_sizes_says_so(tmp_path: Path) -> None:
+    fixed = saved(tmp_path, RELU.replace("N", "4"))
+    with pytest.raises(UsageError, match="no model has a dimension `N`") as wrong:
+        run_study([fixed], None, dims={"N": 3})
+    assert "all are fixed in the file" in wrong.value.diagnostics[0].hint
+
+
+def test_a_loaded_workload_keeps_its_dimensions() -> None:
+    loaded = workload(RELU, N=3)
+    (entry,) = run_study([loaded], [CHIP], dims={"N": 3}).models
+    assert isinstance(entry, ModelResult)
+    assert entry.totals.vector_ops == 24
+    with pytest.raises(UsageError, match="was loaded with N=3"):
+        run_study([loaded], [CHIP], dims={"N": 4})
+    with pytest.raises(UsageError, match="no model has a dimension `K`"):
+        run_study([loaded], [CHIP], dims={"K": 4})
+
+
+def test_progress_tells_each_step(path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    run_study([path, "absent.onnx", path], [CHIP, "hailo-8"], progress=lambda *step: told.append(step))
+    assert told == [
+        ("tiny.onnx", 0, 9),
+        ("tiny.onnx on chip", 1, 9),
+        ("tiny.onnx on hailo-8", 2, 9),
+        ("absent.onnx", 3, 9),
+        ("tiny.onnx", 6, 9),
+        ("tiny.onnx on chip", 7, 9),
+        ("tiny.onnx on hailo-8", 8, 9),
+    ]
+
+
+def test_nothing_to_do_is_done() -> None:
+    study = run_study([], [CHIP])
+    assert study.models == ()

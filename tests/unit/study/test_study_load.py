@@ -1,0 +1,72 @@
+"""From a file to a workload with quantization absorbed; data files are never opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from oracles.tiny import saved, workload
+
+from onnxroof.errors import ModelError, UsageError
+from onnxroof.ir.op import OpKind
+from onnxroof.study.load import check_dims, load
+
+
+def test_weights_need_not_be_there(tmp_path: Path) -> None:
+    path = saved(tmp_path, "g (float[8,64] x) => (float[8,32] y) <float[64,32] w> { y = MatMul(x, w) }")
+    assert [file.name for file in tmp_path.iterdir()] == ["tiny.onnx"]  # its data file is absent
+    found = load(str(path))
+    assert found.tensors["w"].dims == (64, 32)
+    assert found.tensors["y"].dims == (8, 32)
+
+
+def test_dimensions_are_bound_and_listed() -> None:
+    found = workload("g (float[batch,64] x) => (float[batch,64] y) { y = Relu(x) }", batch=7)
+    assert [(dim.name, dim.value, dim.source) for dim in found.dims] == [("batch", 7, "given")]
+    found = workload("g (float[batch,64] x) => (float[batch,64] y) { y = Relu(x) }")
+    assert [(dim.name, dim.value, dim.source) for dim in found.dims] == [("batch", 1, "default")]
+
+
+def test_quantization_is_absorbed() -> None:
+    found = workload(
+        """g (int8[4,64] x) => (int8[4,32] y) <int8[64,32] w, float s = {0.1}, int8 z = {0}> {
+        a = DequantizeLinear(x, s, z) b = DequantizeLinear(w, s, z) c = MatMul(a, b) y = QuantizeLinear(c, s, z) }"""
+    )
+    kinds = {op.op_type: op.disposition for op in found.ops}
+    assert kinds == {"DequantizeLinear": OpKind.ABSORBED, "MatMul": None, "QuantizeLinear": OpKind.ABSORBED}
+
+
+@pytest.mark.parametrize(
+    ("then", "otherwise", "chosen"),
+    [
+        ("t = MatMul(x, w)", "e = Exp(x)", "MatMul"),  # 64 MACs an element against one EXP
+        ("t = Relu(x)", "e = Softmax(x)", "Softmax"),  # 1 step an element against 5
+        ("t = Identity(x)", "e = Relu(x)", "Relu"),
+    ],
+)
+def test_the_branch_with_more_macs_or_else_more_other_work_counts(then: str, otherwise: str, chosen: str) -> None:
+    found = workload(
+        f"""g (bool p, float[64,64] x) => (float[64,64] y) <float[64,64] w> {{
+        y = If (p) <then_branch = a () => (float[64,64] t) {{ {then} }},
+                    else_branch = b () => (float[64,64] e) {{ {otherwise} }}> }}"""
+    )
+    assert chosen in {op.op_type for op in found.ops}
+
+
+def test_a_branch_of_unknown_work_does_not_count_as_more() -> None:
+    found = workload(
+        """g (bool p, float[4] x) => (float[4] y) {
+        y = If (p) <then_branch = a () => (float[4] t) { t = my.domain.Foo(x) },
+                    else_branch = b () => (float[4] e) { e = Relu(x) }> }"""
+    )
+    assert "Relu" in {op.op_type for op in found.ops}
+
+
+def test_a_missing_file_and_a_bad_dimension_are_told() -> None:
+    with pytest.raises(ModelError, match="no such file"):
+        load("absent.onnx")
+    with pytest.raises(UsageError) as wrong:
+        check_dims({"batch": -1, "sequence": 2**31, "ok": 0, "largest": 2**31 - 1})
+    assert [fault.where for fault in wrong.value.diagnostics] == ["-d batch=-1", f"-d sequence={2**31}"]
+    with pytest.raises(UsageError, match="expected a number from 0 to 2147483647"):
+        load("absent.onnx", dims={"batch": 10**30})
