@@ -129,6 +129,7 @@
     terms("Energy", group.energy_terms_j, "J", (name) => boundWords(name).replace(" bandwidth", " access"));
     terms("Traffic", group.traffic_bytes, "B", shown);
     terms("Operational intensity, ops/byte", group.intensity_ops_per_byte, "", shown);
+    line("with compulsory traffic alone", intensity(group.compulsory_intensity_ops_per_byte));
     if (group.spatial_utilization !== null || group.temporal_utilization !== null) {
       list.append(make("dt", "Utilization", "lead"));
       line("spatial × temporal", `${percent(group.spatial_utilization)} × ${percent(group.temporal_utilization)}`);

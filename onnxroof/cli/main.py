@@ -22,7 +22,21 @@ from onnxroof.errors import OnnxroofError
 __all__ = ["main"]
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _ReaderGoneError(Exception):
+    """Whoever reads our output has closed it."""
+
+
+class _Commands(click.Group):
+    """All commands. A reader that goes is no failure of theirs: click would exit with 1."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as fault:
+            raise _ReaderGoneError from fault
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="onnxroof")
 def cli() -> None:
     """How an ONNX model will run on accelerators, before anything is compiled or bought."""
@@ -49,12 +63,12 @@ def main() -> None:
     except OnnxroofError as error:
         print_error(error)
         code = 2
-    except BrokenPipeError:
-        # The reader of our output has gone: nothing is wrong.
+    except (BrokenPipeError, _ReaderGoneError):
         _discard_output()
         code = 0
     except OSError as error:
-        _discard_output()
+        if not error.filename:
+            _discard_output()
         print(f"error: {error.filename or 'standard output'}: {error.strerror or error}", file=sys.stderr)
         code = 2
     except Exception:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from onnxroof.costs.cost import Work
 from onnxroof.costs.table import CostTable
@@ -18,7 +20,7 @@ from onnxroof.mapping.traffic import GroupShape, group_shapes
 __all__ = ["Border", "PlannedModel", "ShapedPlan", "planned"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class ShapedPlan:
     """A plan with the distinct shapes of its groups.
 
@@ -31,6 +33,12 @@ class ShapedPlan:
     plan: Plan
     shapes: tuple[GroupShape, ...]
     index: tuple[int, ...]
+
+    @cached_property
+    def counts(self) -> tuple[int, ...]:
+        """For each shape, how many groups have it."""
+        found = Counter(self.index)
+        return tuple(found[number] for number in range(len(self.shapes)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +66,7 @@ class PlannedModel:
         workload: The model.
         costs: Its costs.
         store: Its kernels and views.
+        op_types: Types of all its operators by name.
         plans: One a policy.
         border: Compulsory figures of the whole model.
         work: Known work by compute type, all of it.
@@ -68,6 +77,7 @@ class PlannedModel:
     workload: Workload
     costs: CostTable
     store: Storage
+    op_types: Mapping[str, str]
     plans: tuple[ShapedPlan, ...]
     border: Border
     work: Mapping[str, Work]
@@ -99,6 +109,7 @@ def planned(
         workload=workload,
         costs=costs,
         store=store,
+        op_types={op.name: op.op_type for op in workload.ops},
         plans=tuple(plans),
         border=_border(workload, store),
         work=_work(store.kernels),
@@ -134,12 +145,24 @@ def _with_idle(shaped: ShapedPlan, workload: Workload, store: Storage, idle: Seq
 
 
 def _work(kernels: Iterable[Kernel]) -> dict[str, Work]:
-    work: dict[str, Work] = {}
+    """All trips of the known work of kernels by compute type."""
+    plain: dict[str, list[int]] = {}
+    special: dict[str, dict[str, int]] = {}
     for kernel in kernels:
-        if kernel.cost.work is not None:
-            dtype = kernel.cost.compute_type.name
-            work[dtype] = work.get(dtype, Work()) + kernel.cost.work.times(kernel.op.repeat)
-    return work
+        work, repeat = kernel.cost.work, kernel.op.repeat
+        if work is None:
+            continue
+        dtype = kernel.cost.compute_type.name
+        sums = plain.setdefault(dtype, [0, 0])
+        sums[0] += work.macs * repeat
+        sums[1] += work.vector_ops * repeat
+        by_name = special.setdefault(dtype, {})
+        for name, count in work.special.items():
+            by_name[name] = by_name.get(name, 0) + count * repeat
+    return {
+        dtype: Work(macs=macs, vector_ops=vector_ops, special=special[dtype])
+        for dtype, (macs, vector_ops) in plain.items()
+    }
 
 
 def _border(workload: Workload, store: Storage) -> Border:

@@ -20,6 +20,12 @@ CONVENTIONS = MappingProxyType(
         "units": "SI base units: s, J, B, ops/s, ops/J; kB = 1000 B",
         "state": "cold: inputs, outputs and weights start or end in the outermost level, each needed weight crosses "
         "at least once; steady: weights that fit on chip stay there between runs",
+        "time": "time of a group = the longest of its compute times (operations / (peak x spatial utilization), kinds "
+        "of work on one engine added up) and of its levels' times (traffic / bandwidth), plus levels that do not "
+        "overlap with compute, plus launch overhead",
+        "energy": "energy of a group = operations x J/op + bytes at each level x J/B + static power x time",
+        "utilization": "utilization = spatial x temporal: the part of the array that a group fills, and the part of "
+        "its time in which that computes; ceiling_ops_per_s = peak_ops_per_s x spatial_utilization",
         "latency": "latency_s of a plan is " + LEAST_TIME + "; launch overhead included where it is known",
         "floor": "floor_latency_s and floor_energy_j are what no plan can beat: full utilization, compulsory bytes, "
         "no launch overhead",
@@ -38,6 +44,9 @@ CONVENTION_TITLES = MappingProxyType(
         "intensity": "Operational intensity",
         "units": "Units",
         "state": "State",
+        "time": "Time",
+        "energy": "Energy",
+        "utilization": "Utilization",
         "latency": "Latency",
         "floor": "Floor",
         "unknown": "Unknown",

@@ -10,8 +10,9 @@ from onnxroof.mapping.plan import Decision
 from onnxroof.report.cells import number_cell, text_column, word_cell
 from onnxroof.report.figures.bars import share_bar
 from onnxroof.report.numbers import change, count, quantity
+from onnxroof.report.plans import stem_of
 from onnxroof.report.view import NO_FIGURE, Cell, Column, Row, Table
-from onnxroof.report.words import comma_list, fusion_words, shortened, shown
+from onnxroof.report.words import comma_list, fusion_words, shortened, shown, without_stem
 from onnxroof.roofline.result import PlanResult, TargetResult
 
 __all__ = ["decision_tables", "figures_words", "plans_table"]
@@ -41,14 +42,14 @@ def plans_table(result: TargetResult) -> Table:
     return Table(caption="Before and after", columns=tuple(columns), rows=tuple(rows), sortable=False)
 
 
-def decision_tables(decisions: Sequence[Decision]) -> tuple[Table, ...]:
+def decision_tables(plan: PlanResult) -> tuple[Table, ...]:
     """What was fused, what was refused, and every other choice, one reason a row: first those that save most."""
     kinds = {"fused": "Fused, and why", "not fused": "Not fused, and why"}
-    tables = []
+    tables, stem = [], stem_of(plan)
     for action, caption in (*kinds.items(), ("", "Other choices")):
-        chosen = [d for d in decisions if (d.action == action if action else d.action not in kinds)]
+        chosen = [d for d in plan.decisions if (d.action == action if action else d.action not in kinds)]
         if chosen:
-            tables.append(_reasons_table(f"{caption} ({len(chosen)})", chosen, has_action=not action))
+            tables.append(_reasons_table(f"{caption} ({len(chosen)})", chosen, stem, has_action=not action))
     return tuple(tables)
 
 
@@ -86,7 +87,7 @@ def _saved(value: float | None, base: float | None, unit: str) -> str:
     return f"{sign}{quantity(abs(value - base), unit)}, {change(value, base)}"
 
 
-def _reasons_table(caption: str, decisions: Sequence[Decision], *, has_action: bool) -> Table:
+def _reasons_table(caption: str, decisions: Sequence[Decision], stem: str, *, has_action: bool) -> Table:
     """Decisions with the same reason in one row; numbers inside a reason do not make it another."""
     alike: dict[tuple[str, str], list[Decision]] = {}
     for decision in decisions:
@@ -101,7 +102,7 @@ def _reasons_table(caption: str, decisions: Sequence[Decision], *, has_action: b
         *((text_column("Figures"),) if has_figures else ()),
     )
     rows = tuple(
-        Row(cells=_reason_cells(members, has_action=has_action, has_figures=has_figures))
+        Row(cells=_reason_cells(members, stem, has_action=has_action, has_figures=has_figures))
         for members in ranked[:_MOST_REASONS]
     )
     return Table(
@@ -113,7 +114,7 @@ def _reasons_table(caption: str, decisions: Sequence[Decision], *, has_action: b
     )
 
 
-def _reason_cells(members: Sequence[Decision], *, has_action: bool, has_figures: bool) -> tuple[Cell, ...]:
+def _reason_cells(members: Sequence[Decision], stem: str, *, has_action: bool, has_figures: bool) -> tuple[Cell, ...]:
     leading = sorted(members, key=lambda decision: -_at_stake(decision))
     first, saved = leading[0], sum(map(_at_stake, members))
     figures = f"saved {quantity(saved, 'B')}" if saved else figures_words(first.figures)
@@ -121,14 +122,15 @@ def _reason_cells(members: Sequence[Decision], *, has_action: bool, has_figures:
         word_cell(shown(first.reason)),
         *((word_cell(shown(first.action)),) if has_action else ()),
         number_cell(len(members), count(len(members))),
-        word_cell(comma_list(_example(decision) for decision in leading[:_MOST_EXAMPLES])),
+        word_cell(comma_list(_example(decision, stem) for decision in leading[:_MOST_EXAMPLES])),
         *((word_cell(figures),) if has_figures else ()),
     )
 
 
-def _example(decision: Decision) -> str:
+def _example(decision: Decision, stem: str) -> str:
     saved = _at_stake(decision)
-    subject = shortened(decision.subject.replace(" -> ", " → "), 60)
+    ends = (shortened(without_stem(end, stem), 34) for end in decision.subject.split(" -> "))
+    subject = " → ".join(ends)
     return f"{subject} ({quantity(saved, 'B')})" if saved else subject
 
 

@@ -82,7 +82,7 @@ def _cells(kind: Kind, result: TargetResult, outer: str, sum_s: float, bar: Svg)
         number_cell(kind.latency_s, quantity(kind.latency_s, "s")),
         Cell(text=share_cell.text, sort=share_cell.sort, mark=share_cell.mark, figure=bar, note=so_far),
         word_cell(bound_words(group.time_bound), mark="" if group.time_bound else "unknown"),
-        number_cell(at, intensity(at)),
+        number_cell(at, intensity(at), note=_most(group)),
         number_cell(used, percent(used) if group.macs else "no MACs", note=parts),
         number_cell(of_roof, percent(of_roof)),
         number_cell(
@@ -92,6 +92,12 @@ def _cells(kind: Kind, result: TargetResult, outer: str, sum_s: float, bar: Svg)
         ),
         _energy_cell(group, result),
     )
+
+
+def _most(group: GroupResult) -> str:
+    """The right limit of the group's intensity: with room for everything, each byte moves once."""
+    most = group.compulsory_intensity_ops_per_byte
+    return "" if most is None else f"of {intensity(most)} at most"
 
 
 def _utilization(group: GroupResult) -> tuple[float | None, str]:

@@ -153,6 +153,7 @@ def group_document(group: GroupResult, target: Target) -> Document:
         "energy_j": _number(group.energy_j),
         "traffic_bytes": _numbers(group.traffic_bytes),
         "intensity_ops_per_byte": _numbers(group.intensity_ops_per_byte),
+        "compulsory_intensity_ops_per_byte": _number(group.compulsory_intensity_ops_per_byte),
         "time_bound": group.time_bound,
         "energy_bound": group.energy_bound,
         "time_terms_s": _numbers(group.time_terms_s),

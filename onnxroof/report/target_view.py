@@ -42,7 +42,7 @@ def target_view(result: TargetResult, anchor: str, index: int) -> TargetView:
         groups=groups_table(result, kinds),
         shares=share_figures(result, kinds),
         plans=plans_table(result),
-        decisions=decision_tables(result.best.decisions),
+        decisions=decision_tables(result.best),
         unknown=tuple(Fact(label=shown(key), value=consequence(key)) for key in result.unknown),
         estimated=tuple(shown(key) for key in result.estimated),
         sources=_sources_table(result.sources),

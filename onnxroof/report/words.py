@@ -78,7 +78,7 @@ def common_stem(names: Iterable[str]) -> str:
 
 def without_stem(name: str, stem: str) -> str:
     """The name without the stem that `common_stem` found, an ellipsis in its place."""
-    return f"…{name[len(stem) :]}" if stem and name.startswith(stem) else name
+    return f"…{name[len(stem) :]}" if stem and name.startswith(stem) and name != stem else name
 
 
 def shortened(name: str, length: int) -> str:

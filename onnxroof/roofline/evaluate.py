@@ -14,7 +14,7 @@ from typing import overload
 
 from onnxroof.dtypes import DType
 from onnxroof.mapping.array import spatial_utilization
-from onnxroof.mapping.plan import Decision, Group
+from onnxroof.mapping.plan import Decision
 from onnxroof.mapping.planned import PlannedModel, ShapedPlan
 from onnxroof.mapping.traffic import GroupShape, level_traffic
 from onnxroof.roofline.floor import floor
@@ -85,6 +85,7 @@ class _Figures:
     expected_s: float | None
     traffic_bytes: Mapping[str, float]
     intensity: Mapping[str, float | None]
+    compulsory_intensity: float | None
     time_bound: str
     energy_bound: str
     time_terms_s: Mapping[str, float]
@@ -125,30 +126,32 @@ class _Evaluation:
         return None
 
     def plan(self, shaped: ShapedPlan, assumed_precision: str | None) -> PlanResult:
-        """One plan, summed over its groups."""
+        """One plan, summed over its groups: each distinct shape times the groups that have it."""
         figures = [self._shape(shape) for shape in shaped.shapes]
-        per_group = [figures[i] for i in shaped.index]
-        latency_s = _total([f.latency_s for f in per_group])
-        dynamic_j = _total([f.energy_j for f in per_group])
-        ops = _total([f.ops for f in per_group])
+        counts = shaped.counts
+        latency_s = _total([f.latency_s for f in figures], counts)
+        if figures and not any(f.time_terms_s for f in figures):
+            latency_s = None  # a target of which no rate and no bandwidth is known says nothing of time
+        energy_j = _total([f.energy_j for f in figures], counts)
+        ops = _total([f.ops for f in figures], counts)
         names = [level.name for level in self.target.levels]
         decisions = (
-            *self._conversions(assumed_precision), *self._substituted.values(), *self._bypasses(per_group),
+            *self._conversions(assumed_precision), *self._substituted.values(), *_bypasses(figures, counts),
             *shaped.plan.decisions,
         )  # fmt: skip
         return PlanResult(
             fusion=shaped.plan.fusion,
             latency_s=latency_s,
-            energy_j=dynamic_j,
+            energy_j=energy_j,
             ops_per_s=ops / latency_s if ops is not None and latency_s else None,
-            ops_per_j=ops / dynamic_j if ops is not None and dynamic_j else None,
-            traffic_bytes={name: math.fsum(f.traffic_bytes[name] for f in per_group) for name in names},
+            ops_per_j=ops / energy_j if ops is not None and energy_j else None,
+            traffic_bytes={name: _total([f.traffic_bytes[name] for f in figures], counts) or 0.0 for name in names},
             peak_footprint_bytes={
-                name: max((f.footprint_bytes[name] for f in per_group), default=0.0) for name in names[1:]
+                name: max((f.footprint_bytes[name] for f in figures), default=0.0) for name in names[1:]
             },
             assumed_precision=assumed_precision,
-            expected_latency_s=_total([f.expected_s for f in per_group]) if self.target.efficiency else None,
-            groups=_Groups(self.model, shaped.plan.groups, per_group),
+            expected_latency_s=_total([f.expected_s for f in figures], counts) if self.target.efficiency else None,
+            groups=_Groups(self.model.op_types, shaped, figures),
             decisions=decisions,
         )
 
@@ -180,6 +183,7 @@ class _Evaluation:
         totals = [read + written for read, written in zip(reads, writes, strict=True)]
         names = [level.name for level in levels]
         compute_s = max(engines.values(), default=0.0)
+        compulsory = shape.compulsory_reads + shape.compulsory_writes
         return _Figures(
             latency_s=time_s if is_known else None,
             energy_j=math.fsum(energy_terms.values()) if energy_terms is not None and is_known else None,
@@ -189,6 +193,7 @@ class _Evaluation:
                 name: ops * repeat / total if is_known and total > 0 else None
                 for name, total in zip(names, totals, strict=True)
             },
+            compulsory_intensity=ops / compulsory if is_known and compulsory > 0 else None,
             time_bound=_largest(everything) if is_known else "",
             energy_bound=_largest(energy_terms) if energy_terms is not None and is_known else "",
             time_terms_s=everything,
@@ -281,26 +286,29 @@ class _Evaluation:
                 reason=f"the target lacks its types and wider ones: it is taken as if exported in {assumed_precision}",
             )
 
-    def _bypasses(self, figures: Sequence[_Figures]) -> Iterator[Decision]:
-        counts: dict[str, int] = {}
-        for figure in figures:
-            for name in figure.bypassed:
-                counts[name] = counts.get(name, 0) + 1
-        for name, count in counts.items():
-            yield Decision(
-                subject=name,
-                action="bypassed",
-                reason=f"no tile of {count} of {len(figures)} groups fits: what is outside delivers to what is inside",
-                figures={"groups": float(count)},
-            )
+
+def _bypasses(figures: Sequence[_Figures], counts: Sequence[int]) -> Iterator[Decision]:
+    """A decision for each level that holds no tile of some group."""
+    groups: dict[str, int] = {}
+    for figure, count in zip(figures, counts, strict=True):
+        for name in figure.bypassed:
+            groups[name] = groups.get(name, 0) + count
+    for name, count in groups.items():
+        yield Decision(
+            subject=name,
+            action="bypassed",
+            reason=f"no tile of {count} of {sum(counts)} groups fits: what is outside delivers to what is inside",
+            figures={"groups": float(count)},
+        )
 
 
 class _Groups(Sequence[GroupResult]):
     """Groups of a plan, each made when it is looked at: most studies look at a few of many thousands."""
 
-    def __init__(self, model: PlannedModel, groups: Sequence[Group], figures: Sequence[_Figures]) -> None:
-        self._types = {op.name: op.op_type for op in model.workload.ops}
-        self._groups = groups
+    def __init__(self, types: Mapping[str, str], shaped: ShapedPlan, figures: Sequence[_Figures]) -> None:
+        self._types = types
+        self._groups = shaped.plan.groups
+        self._index = shaped.index
         self._figures = figures
 
     def __len__(self) -> int:
@@ -320,7 +328,7 @@ class _Groups(Sequence[GroupResult]):
         return self._result(index)
 
     def _result(self, index: int) -> GroupResult:
-        group, figures = self._groups[index], self._figures[index]
+        group, figures = self._groups[index], self._figures[self._index[index]]
         return GroupResult(
             id=group.id,
             nodes=group.ops,
@@ -334,6 +342,7 @@ class _Groups(Sequence[GroupResult]):
             energy_j=figures.energy_j,
             traffic_bytes=figures.traffic_bytes,
             intensity_ops_per_byte=figures.intensity,
+            compulsory_intensity_ops_per_byte=figures.compulsory_intensity,
             time_bound=figures.time_bound,
             energy_bound=figures.energy_bound,
             time_terms_s=figures.time_terms_s,
@@ -345,9 +354,9 @@ class _Groups(Sequence[GroupResult]):
         )
 
 
-def _total(parts: Sequence[float | None]) -> float | None:
-    """The sum; None as soon as one part is unknown."""
-    known = [part for part in parts if part is not None]
+def _total(parts: Sequence[float | None], counts: Sequence[int]) -> float | None:
+    """The sum of parts that occur so often; None as soon as one is unknown."""
+    known = [part * count for part, count in zip(parts, counts, strict=True) if part is not None]
     return math.fsum(known) if len(known) == len(parts) else None
 
 

@@ -26,12 +26,12 @@ class Floor:
     """Least latency and energy of a model on a target.
 
     Attributes:
-        latency_s: Maximum over engines and levels.
+        latency_s: Maximum over engines and levels; None where the target knows no rate and no bandwidth.
         energy_j: Sum over engines and levels, and static power over the latency; None where an energy is unknown.
         bound: What sets the latency: `compute:ENGINE` or `memory:LEVEL`, "" where nothing is known.
     """
 
-    latency_s: float
+    latency_s: float | None
     energy_j: float | None
     bound: str
 
@@ -53,15 +53,15 @@ def floor(border: Border, target: Target, *, tf32: bool = True) -> Floor:
             times[f"memory:{level.name}"] = time
         if "weight" in level.keeps:
             held += math.inf if level.capacity is None else level.capacity.value * level.instances
-    latency_s = max(times.values(), default=0.0)
+    latency_s = max(times.values(), default=None)
     terms = level_energy_terms(target.levels, reads, writes)
     energies.extend([None] if terms is None else terms.values())
     known = [energy for energy in energies if energy is not None]
-    static_j = latency_s * target.static_power.value if target.static_power else 0.0
+    static_j = latency_s * target.static_power.value if target.static_power and latency_s else 0.0
     return Floor(
         latency_s=latency_s,
         energy_j=math.fsum(known) + static_j if len(known) == len(energies) else None,
-        bound=max(times, key=lambda name: times[name]) if latency_s > 0 else "",
+        bound=max(times, key=lambda name: times[name]) if latency_s else "",
     )
 
 

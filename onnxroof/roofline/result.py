@@ -55,6 +55,8 @@ class GroupResult:
         energy_j: None where an energy is unknown.
         traffic_bytes: Bytes that each level exchanges with the level inside it.
         intensity_ops_per_byte: ops / traffic by level; None without traffic or with unknown work.
+        compulsory_intensity_ops_per_byte: ops / bytes that must enter and leave the group once: what no capacity can
+            raise the intensity above. None without bytes or with unknown work.
         time_bound: `compute:ENGINE`, `memory:LEVEL` or `launch`; "" where nothing of it is known.
         energy_bound: `compute`, `memory:LEVEL` or `static`; "" where energy is unknown.
         time_terms_s: Every term of the maximum by the same words, e.g. {"compute:matrix": ..., "memory:dram": ...}.
@@ -77,6 +79,7 @@ class GroupResult:
     energy_j: float | None
     traffic_bytes: Mapping[str, float]
     intensity_ops_per_byte: Mapping[str, float | None]
+    compulsory_intensity_ops_per_byte: float | None = None
     time_bound: str
     energy_bound: str
     time_terms_s: Mapping[str, float]

@@ -14,14 +14,15 @@ from properties.strategies import quantity, targets, workloads
 
 from onnxroof.costs.table import CostTable, cost_table
 from onnxroof.dtypes import DType
-from onnxroof.ir.tensor import TensorKind
+from onnxroof.ir.op import Attributes, Op
+from onnxroof.ir.tensor import Tensor, TensorKind
 from onnxroof.ir.workload import Workload
 from onnxroof.mapping.planned import planned
 from onnxroof.mapping.storage import peak_activation_bytes, storage
 from onnxroof.rewrites.precision import converted
 from onnxroof.roofline.evaluate import evaluate
 from onnxroof.roofline.result import PlanResult, TargetResult
-from onnxroof.targets.model import MemoryLevel, Target
+from onnxroof.targets.model import Engine, MemoryLevel, Peak, Target
 
 POLICIES = ("none", "epilogue")
 RUNNING = ("compute", "move", "unknown")
@@ -231,7 +232,9 @@ def test_unknown_is_contagious_and_nothing_is_infinite(workload: Workload, targe
     assert (result.memory_needed_bytes is None) <= (result.fits is not True)
     numbers = [result.floor_latency_s, result.floor_energy_j, result.memory_needed_bytes]
     for plan in result.plans:
-        assert (plan.latency_s is not None) == is_known
+        # A time is known where all work is and the target knows a rate or a bandwidth for some of it.
+        is_timed = not plan.groups or any(group.time_terms_s for group in plan.groups)
+        assert (plan.latency_s is not None) == (is_known and is_timed)
         assert (plan.energy_j is not None) == all(group.energy_j is not None for group in plan.groups)
         numbers += [plan.latency_s, plan.energy_j, plan.ops_per_s, plan.ops_per_j, *plan.traffic_bytes.values()]
         for group in plan.groups:
@@ -329,3 +332,41 @@ def test_elements_of_half_the_width_move_half_the_bytes(workload: Workload) -> N
         assert 2 * (after.read_bytes - indices) == before.read_bytes - indices
         assert 2 * after.write_bytes == before.write_bytes
         assert after.work == before.work
+
+
+@settings(max_examples=60, deadline=None)
+@given(workloads(), targets())
+def test_c19_the_compulsory_intensity_is_the_right_limit(workload: Workload, target: Target) -> None:
+    outermost = target.levels[0].name
+    for plan in run(workload, target).plans:
+        for group in plan.groups:
+            at, most = group.intensity_ops_per_byte[outermost], group.compulsory_intensity_ops_per_byte
+            if at is not None:
+                assert most is not None
+                assert at <= most * SLACK
+
+
+def test_c19_the_compulsory_intensity_of_a_product_by_hand() -> None:
+    # 16 x 24 x 8 MACs = 6144 ops; FLOAT16: (16 x 24 + 24 x 8 + 16 x 8) x 2 B = 1408 B
+    tensors = {
+        "x": Tensor(name="x", dtype=DType.FLOAT16, shape=(16, 24), kind=TensorKind.INPUT),
+        "w": Tensor(name="w", dtype=DType.FLOAT16, shape=(24, 8), kind=TensorKind.WEIGHT),
+        "y": Tensor(name="y", dtype=DType.FLOAT16, shape=(16, 8), kind=TensorKind.ACTIVATION, is_output=True),
+    }
+    product = Op(
+        name="p", op_type="MatMul", domain="", version=17, inputs=("x", "w"), outputs=("y",), attributes=Attributes()
+    )
+    workload = Workload(
+        name="m", producer="", ir_version=9, opsets={"": 17}, dims=(), ops=(product,), tensors=tensors,
+        inputs=("x",), outputs=("y",),
+    )  # fmt: skip
+    matrix = Engine(
+        name="matrix",
+        runs=frozenset({"mac"}),
+        peaks=(Peak(input=DType.FLOAT16, accumulate=DType.FLOAT, rate=quantity(1e12)),),
+    )
+    target = Target(
+        id="t", name="T", klass="academic", engines=(matrix,), levels=(MemoryLevel(name="dram"),), sources={}
+    )
+    (group,) = run(workload, target).plan("none").groups
+    assert group.compulsory_intensity_ops_per_byte == pytest.approx(6144 / 1408)

@@ -9,6 +9,11 @@ from onnxroof.mapping.plan import Decision
 from onnxroof.report.fusion_view import decision_tables, figures_words, plans_table
 
 
+def deciding(decisions):
+    """A plan with these decisions."""
+    return replace(npu_result(3).best, decisions=tuple(decisions))
+
+
 @pytest.fixture(scope="module")
 def plans():
     return {row.cells[0].text: row.cells[1:] for row in plans_table(npu_result(30)).rows}
@@ -55,7 +60,7 @@ def test_without_a_plan_to_compare_nothing_is_saved():
 
 
 def test_decisions_are_told_apart():
-    tables = decision_tables(npu_result(3).best.decisions)
+    tables = decision_tables(npu_result(3).best)
     assert [table.caption for table in tables] == ["Fused, and why (1)", "Not fused, and why (1)", "Other choices (1)"]
     assert tables[1].rows[0].cells[0].text.startswith("the tile needs 6.1 MB")
     assert tables[2].rows[0].cells[1].text == "bypassed"
@@ -67,7 +72,7 @@ def test_the_same_reason_is_one_row_whatever_its_numbers():
         for i in range(40)
     ]
     decisions += [Decision(subject="x -> y", action="not fused", reason="it broadcasts the result")]
-    (table,) = decision_tables(decisions)
+    (table,) = decision_tables(deciding(decisions))
     assert [row.cells[1].text for row in table.rows] == ["40", "1"]
     assert table.rows[0].cells[2].text == "a0 → b0 and a1 → b1"
     assert [column.label for column in table.columns] == ["Reason", "Times", "For example"]
@@ -79,7 +84,7 @@ def test_what_saves_most_comes_first():
         return Decision(subject=name, action="fused", reason=reason, figures=figures)
 
     decisions = [fused("s", "small", 1e3, 0.0), fused("l1", "large", 2e6, 1e6), fused("l2", "large", 5e6, 0.0)]
-    (table,) = decision_tables([*decisions, *decisions[:1] * 9])
+    (table,) = decision_tables(deciding([*decisions, *decisions[:1] * 9]))
     assert [row.cells[0].text for row in table.rows] == ["large", "small"]
     # 2 + 1 MB and 5 MB, the larger first; 8 MB together
     assert table.rows[0].cells[2].text == "l2 (5 MB) and l1 (3 MB)"
@@ -88,7 +93,7 @@ def test_what_saves_most_comes_first():
 
 def test_many_reasons_are_cut_and_said_to_be():
     decisions = [Decision(subject="s", action="not fused", reason="because of " + "x" * i) for i in range(20)]
-    (table,) = decision_tables(decisions)
+    (table,) = decision_tables(deciding(decisions))
     assert (len(table.rows), table.note) == (12, "12 of 20 reasons; the JSON has every decision.")
 
 
@@ -96,3 +101,13 @@ def test_figures_have_units_by_their_names():
     assert (
         figures_words({"saved_bytes": 480_000.0, "time_s": 1e-3, "ratio": 0.5}) == "saved 480 kB, time 1 ms, ratio 0.5"
     )
+
+
+def test_both_ends_of_an_edge_stay_readable():
+    plan = npu_result(3).best
+    groups = tuple(replace(group, nodes=(f"/model/layer.{i}/x",)) for i, group in enumerate(plan.groups))
+    edge = Decision(subject=f"/model/layer.0/{'x' * 50}_a -> /model/layer.1/y", action="fused", reason="r")
+    (table,) = decision_tables(replace(plan, groups=groups, decisions=(edge,)))
+    words = table.rows[0].cells[2].text
+    assert words.startswith("…layer.0/")
+    assert words.endswith("_a → …layer.1/y")

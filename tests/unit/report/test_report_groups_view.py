@@ -62,6 +62,14 @@ def test_unknown_cells_say_so_and_sort_last():
     assert (leading.text, leading.mark) == ("unknown", "unknown")
 
 
+def test_an_intensity_stands_over_its_limit():
+    result = npu_result(1)
+    group = replace(result.best.groups[0], compulsory_intensity_ops_per_byte=1234.5)
+    row = table(replace(result, plans=(replace(result.best, groups=(group,)),))).rows[0]
+    assert row.cells[5].note == "of 1230 at most"  # three digits
+    assert table(result).rows[0].cells[5].note == ""
+
+
 def test_a_group_without_macs_fills_no_array():
     result = npu_result(30)
     groups = tuple(replace(group, macs=0, spatial_utilization=None) for group in result.best.groups)
