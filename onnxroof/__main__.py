@@ -1,5 +1,5 @@
 """`python -m onnxroof`."""
 
-from onnxroof.cli.main import main
+from onnxroof.cli.main import run
 
-main()
+run()
