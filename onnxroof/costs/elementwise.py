@@ -141,10 +141,18 @@ def register_rows(rows: Mapping[str, tuple[Work, str]], domain: str = "") -> Non
 
 def _row(work: Work, sentence: str) -> Formula:
     def formula(ctx: CostContext) -> OpCost:
-        return elementwise(ctx, work)
+        found = elementwise(ctx, work)
+        return dataclasses.replace(found, is_foldable=True) if _is_affine_by_constants(ctx) else found
 
     formula.__doc__ = sentence
     return formula
+
+
+def _is_affine_by_constants(ctx: CostContext) -> bool:
+    """Whether the operator scales or shifts by a weight: as an operator of its own, or in a neighbour's weights."""
+    if ctx.op.op_type not in ("Add", "Sub", "Mul", "Div") or ctx.op.domain:
+        return False
+    return sum(not ctx.is_constant(i) for i in range(len(ctx.op.inputs))) == 1
 
 
 def _completed(ctx: CostContext, operands: tuple[int, ...]) -> CostContext:

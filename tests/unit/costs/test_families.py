@@ -8,6 +8,7 @@ from onnxroof.costs.cost import Coverage, OpCost, Work
 from onnxroof.costs.families import FAMILIES
 from onnxroof.costs.registry import standard_registry
 from onnxroof.dtypes import DType
+from onnxroof.ir.tensor import TensorKind
 from tests.oracles.build import T, cost
 from tests.oracles.loopnest import nest_bytes, nest_points
 from tests.oracles.rule_cases import (
@@ -117,3 +118,12 @@ def test_what_depends_on_data_is_unknown_and_says_why(found: OpCost, reason: str
 
 def test_families_are_listed_once() -> None:
     assert len(set(FAMILIES)) == len(FAMILIES)
+
+
+@pytest.mark.parametrize("op_type", ["Add", "Sub", "Mul", "Div"])
+def test_scale_or_shift_by_a_weight_is_foldable(op_type: str) -> None:
+    weight = T((8, 1), kind=TensorKind.WEIGHT)
+    assert cost(op_type, [(1, 8, 4), weight], [(1, 8, 4)]).is_foldable
+    assert not cost(op_type, [(1, 8, 4), (8, 1)], [(1, 8, 4)]).is_foldable  # two activations
+    assert not cost(op_type, [weight, weight], [(8, 1)]).is_foldable  # folded as a whole, not into a neighbour
+    assert not cost("Max", [(1, 8, 4), weight], [(1, 8, 4)]).is_foldable  # not affine
