@@ -40,7 +40,8 @@ def test_weights_are_free_as_far_as_they_fit_on_chip(capacity: str, from_dram: i
 
 def test_the_energy_floor_prices_every_crossing() -> None:
     result = on_target(LINEAR, target(MATRIX, VECTOR, DRAM, sram("16 KiB"), static_power="1 W"))
-    # compute 524,288 + 2 x 4,096 (Relu; the bias folds into the product); dram 33,024 x 100; sram: to the engines x, weights and y, from dram x and 256 B of
+    # compute 524,288 + 2 x 4,096 (Relu; the bias folds into the product); dram 33,024 x 100; sram: to the engines x,
+    # weights and y, from dram x and 256 B of
     # weights, to dram y: 49,408 + 33,024; static 1 W for 3.3024 us. In pJ.
     expected = 524_288 + 8_192 + 3_302_400 + 49_408 + 33_024 + 3_302_400
     assert result.floor_energy_j == pytest.approx(expected * 1e-12)
