@@ -14,7 +14,8 @@ EXAMPLE = Path(__file__).parents[2] / "data" / "example-npu-16.toml"
 
 
 def test_the_shelf_holds_eight_targets_of_the_catalogue() -> None:
-    assert len(set(DEFAULT_SHELF)) == 8
+    assert len(DEFAULT_SHELF) == 8
+    assert len({load_target(target_id).klass for target_id in DEFAULT_SHELF}) == 8
     assert set(DEFAULT_SHELF) <= set(target_ids())
 
 
