@@ -34,7 +34,8 @@ UNFINISHED = re.compile(rf"\b(?:{MARKS})\b")
 
 def texts():
     """Every text file of the repository that people write, with its content."""
-    paths = [path for path in ROOT.iterdir() if path.is_file() and path.suffix in TEXT]
+    # In a linked work tree `.git` is a file that names a folder of the machine; it is no part of the repository.
+    paths = [path for path in ROOT.iterdir() if path.is_file() and path.suffix in TEXT and path.name != ".git"]
     for folder in FOLDERS:
         paths += [path for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix in TEXT]
     return {
