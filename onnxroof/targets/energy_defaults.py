@@ -71,6 +71,7 @@ _INSTRUCTION = {
     "gpu-lane": (30.0, 32),
     "simd-32": (70.0, 32),
     "simd-128": (70.0, 128),
+    "simd-256": (70.0, 256),
     "simd-512": (70.0, 512),
 }
 _MATRIX_OVERHEAD = {Kind.FLOAT: 1.22, Kind.INTEGER: 1.16}
@@ -100,8 +101,8 @@ def operation_pj(operand: DType, accumulator: DType, node_nm: float, control: st
         accumulator: Type of the sum.
         node_nm: Process node, 3 to 130 nm.
         control: What feeds the arithmetic: "array" (hard-wired, nothing added), "tensor-core" (matrix instructions),
-            "gpu-lane" (one 32-bit lane of a GPU's vector instruction), "simd-32", "simd-128" or "simd-512" (one
-            instruction of a processor for so many bits).
+            "gpu-lane" (one 32-bit lane of a GPU's vector instruction), "simd-32", "simd-128", "simd-256" or "simd-512"
+            (one instruction of a processor for so many bits).
 
     Returns:
         pJ per operation, of which a multiply-accumulate has two.

@@ -118,8 +118,14 @@ def test_levels_grow_faster_and_smaller_towards_the_inside(target_id: str) -> No
             assert outer_bandwidth <= inner.read_bandwidth.value * inner.instances
 
 
+SLOWER_WHEN_NARROWER = {
+    "tenstorrent-wormhole-n150": "INT8 takes four passes of its arrays, BFLOAT16 two",
+    "tenstorrent-wormhole-n300": "INT8 takes four passes of its arrays, BFLOAT16 two",
+}
+
+
 def test_a_narrower_type_is_never_slower_on_a_matrix_engine() -> None:
-    for target_id in target_ids():
+    for target_id in sorted(set(target_ids()) - set(SLOWER_WHEN_NARROWER)):
         for engine in load_target(target_id).engines:
             if engine.runs != {"mac"}:
                 continue

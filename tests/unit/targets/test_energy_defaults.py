@@ -17,7 +17,7 @@ from onnxroof.targets.energy_defaults import (
 
 COMPUTE_TYPES = [DType.INT4, DType.INT8, DType.INT16, DType.INT32, DType.FLOAT8E4M3FN, DType.BFLOAT16, DType.FLOAT16]
 COMPUTE_TYPES += [DType.TF32, DType.FLOAT, DType.DOUBLE]
-CONTROLS = ["array", "tensor-core", "gpu-lane", "simd-32", "simd-128", "simd-512"]
+CONTROLS = ["array", "tensor-core", "gpu-lane", "simd-32", "simd-128", "simd-256", "simd-512"]
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,7 @@ def test_a_node_between_two_columns() -> None:
         ("tensor-core", 4.6 * 1.22),
         ("gpu-lane", 4.6 + 30),  # one multiply-accumulate an instruction and lane
         ("simd-128", 4.6 + 70 / 4),  # four lanes share the instruction
+        ("simd-256", 4.6 + 70 / 8),
         ("simd-512", 4.6 + 70 / 16),
     ],
 )
