@@ -154,7 +154,8 @@ def _channels(x: int, w: int, *, is_transposed: bool = False) -> Rule:
     def rule(node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
         stated = operands.extent(w, 0 if is_transposed else 1)
         wanted = stated if stated is None or is_transposed else stated * _integer(node, "group", 1)
-        yield from _gap(operands.extent(x, 1), wanted, "the channels of the input and of the weights")
+        channels = operands.extent(x, -1 if _integer(node, "channels_last") else 1)
+        yield from _gap(channels, wanted, "the channels of the input and of the weights")
 
     return rule
 
@@ -175,10 +176,11 @@ def _window(w: int | None) -> Rule:
         if len(kernel) != axes or len(pads) != 2 * axes or len(dilations) != axes:
             return
         for axis, (size, dilation) in enumerate(zip(kernel, dilations, strict=True)):
-            extent = source[axis + 2]
+            place = axis + (1 if _integer(node, "channels_last") else 2)
+            extent = source[place]
             if size is not None and extent is not None:
                 room = extent + pads[axis] + pads[axis + axes]
-                reason = f"the window and the padded input on axis {axis + 2}"
+                reason = f"the window and the padded input on axis {place}"
                 yield Gap((size - 1) * dilation + 1, room, reason, may_be_less=True)
 
     return rule
@@ -254,8 +256,9 @@ def _group_query(node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
         return
     is_packed = len(operands.shapes) < 2 or operands.shapes[1] is None
     size = width // (heads + 2 * kv_heads) if is_packed else width // heads
+    stored = -(-size // 2) if _integer(node, "kv_cache_bit_width") == 4 else size  # two elements share a byte
     for index, name in ((3, "key"), (4, "value")):
-        yield from _gap(operands.extent(index, 3), size, f"the head sizes of the past {name} and of the query")
+        yield from _gap(operands.extent(index, 3), stored, f"the head sizes of the past {name} and of the query")
         batch = operands.extent(0, 0)
         yield from _gap(operands.extent(index, 0), batch, f"the batches of the past {name} and of the query")
 

@@ -11,6 +11,7 @@ import onnx
 from onnx import defs, helper
 
 from onnxroof.dtypes import DType
+from onnxroof.frontend.contrib_rules import contrib_defaults
 from onnxroof.frontend.types import UNKNOWN_TYPE, ValueType, array_of, most_value_elements
 from onnxroof.ir.op import Attributes
 
@@ -98,7 +99,7 @@ def _defaults(op_type: str, domain: str, version: int) -> Mapping[str, Any]:
         try:
             schema = defs.get_schema(op_type, version, domain)
         except defs.SchemaError:
-            _DEFAULTS[key] = {}
+            _DEFAULTS[key] = contrib_defaults(domain, op_type)
         else:
             _DEFAULTS[key] = {
                 name: helper.get_attribute_value(attribute.default_value)

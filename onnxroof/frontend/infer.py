@@ -20,7 +20,7 @@ import onnx
 from onnx import checker, defs, helper, numpy_helper, shape_inference
 
 from onnxroof.frontend.agreement import ContradictionError
-from onnxroof.frontend.contrib_shapes import contrib_types
+from onnxroof.frontend.contrib_shapes import contrib_note, contrib_types
 from onnxroof.frontend.ml_shapes import ml_types
 from onnxroof.frontend.types import UNKNOWN_TYPE, ValueType, most_value_elements, type_of_proto, type_to_proto
 from onnxroof.frontend.upper_bounds import upper_bounds
@@ -106,7 +106,8 @@ class Inference:
         schema = _schema(node.op_type, node.domain, version)
         if schema is None:
             found = contrib_types(node, types, values) or ()
-            return NodeValue(_of_length(found, count, UNKNOWN_TYPE), (None,) * count)
+            note = contrib_note(node) if found else ""
+            return NodeValue(_of_length(found, count, UNKNOWN_TYPE), (None,) * count, note=note)
         inferred = bounded = self._types(node, schema, opsets, types, values)
         if any(not t.is_complete for t in inferred):
             inferred = _of_length(ml_types(node, types, inferred), count, UNKNOWN_TYPE)
