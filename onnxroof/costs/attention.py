@@ -18,7 +18,7 @@ from onnxroof.costs.registry import cost
 from onnxroof.dtypes import packed_bytes
 from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis, whole_axis
 
-__all__ = ["Cache", "Heads", "attention"]
+__all__ = ["Cache", "Heads", "attention", "cached", "past_tokens", "recurrence", "rotary", "score_work"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,24 @@ class Heads:
     key_width: int
     value_width: int
     new_keys: int
+    window: int = 0  # keys that a query sees, itself and those before it; 0 for all
+    pairs: int | None = None  # queries times keys that they see, of all sequences, where these differ in length
+
+    @property
+    def seen(self) -> int:
+        """Keys that one query sees."""
+        return min(self.keys, self.window) if self.window else self.keys
+
+    @property
+    def read_keys(self) -> int:
+        """Keys that the queries of one sequence see together."""
+        return min(self.keys, self.window + self.queries - 1) if self.window else self.keys
 
     @property
     def scores(self) -> int:
         """Elements of the score matrix over all query heads."""
-        return self.batch * self.heads * self.queries * self.keys
+        pairs = self.batch * self.queries * self.seen if self.pairs is None else self.pairs
+        return self.heads * pairs
 
     @property
     def macs(self) -> int:
@@ -56,14 +69,14 @@ class Cache:
 _Q, _K, _V = 0, 1, 2
 
 
-def _work(ctx: CostContext, heads: Heads, *, masks: int, is_soft_capped: bool) -> Work:
+def score_work(heads: Heads, *, masks: int = 0, is_soft_capped: bool = False) -> Work:
     """MACs, scaling, masks, an optional soft cap (DIV, TANH, mul) and softmax."""
     capped = steps(1, "DIV", "TANH").times(heads.scores) if is_soft_capped else Work()
     return Work(macs=heads.macs) + steps(heads.scores * (1 + masks)) + capped + softmax_work(heads.scores)
 
 
-def _cached(
-    ctx: CostContext, caches: tuple[Cache, ...], past: int, new: int, rows: int
+def cached(
+    ctx: CostContext, caches: tuple[Cache, ...], *, past: int, new: int, rows: int
 ) -> tuple[tuple[Transfer, ...], tuple[Transfer, ...], tuple[tuple[str, str], ...]]:
     """Reads of the past, writes of the present, and which buffers are shared.
 
@@ -121,9 +134,10 @@ def attention(
         is_soft_capped: Whether scores pass a tanh.
     """
     present_masks = tuple(i for i in masks if ctx.has_input(i))
-    work = _work(ctx, heads, masks=len(present_masks), is_soft_capped=is_soft_capped) + (extra or Work())
-    past = heads.keys - heads.new_keys
-    cache_reads, cache_writes, shared = _cached(ctx, caches, past, heads.new_keys, heads.batch * heads.kv_heads)
+    work = score_work(heads, masks=len(present_masks), is_soft_capped=is_soft_capped) + (extra or Work())
+    past = max(heads.read_keys - heads.new_keys, 0)
+    rows = heads.batch * heads.kv_heads
+    cache_reads, cache_writes, shared = cached(ctx, caches, past=past, new=heads.new_keys, rows=rows)
     outputs = {cache.present for cache in caches}
     others = [i for i in range(len(ctx.op.outputs)) if i not in outputs]
     partial_reads = tuple(transfer for index, elements in partial for transfer in ctx.read_some(index, elements))
@@ -156,18 +170,18 @@ def _nest(
     the new tokens together, and those of the presents for the new tokens. A point is key width + value width MACs.
     """
     group = heads.heads // heads.kv_heads if heads.kv_heads else 0
-    if group * heads.kv_heads != heads.heads:
+    if group * heads.kv_heads != heads.heads or heads.pairs is not None:
         return None
     loops = (
         Loop("b", heads.batch),
         Loop("h_kv", heads.kv_heads),
         Loop("group", group),
         Loop("q", heads.queries),
-        Loop("kv", heads.keys, LoopKind.REDUCTION),
+        Loop("kv", heads.seen, LoopKind.REDUCTION),
     )
     batch, kv_head = dense_axis(0, heads.batch), dense_axis(1, heads.kv_heads)
     query_axes = (batch, kv_head, dense_axis(2, group), dense_axis(3, heads.queries))
-    keys = (batch, kv_head, dense_axis(4, heads.keys))
+    keys = (batch, kv_head, _key_axis(heads))
     # Packed queries, keys and values are one tensor: its three parts are three accesses to it.
     key = _K if ctx.has_input(_K) else _Q
     value = _V if ctx.has_input(_V) else key
@@ -180,7 +194,7 @@ def _nest(
         write_at(ctx, 0, (*query_axes, whole_axis(heads.value_width)), ctx.compute_type.accumulator.bits),
     ]
     # Scores that are returned leave as they are: no sum over them is kept.
-    scores = (*query_axes, dense_axis(4, heads.keys))
+    scores = (*query_axes, dense_axis(4, heads.keys) if not heads.window else whole_axis(heads.keys))
     accesses += [write_at(ctx, index, scores) for index in others[1:] if ctx.has_output(index)]
     for cache in caches:
         if ctx.has_output(cache.present):
@@ -193,11 +207,22 @@ def _nest(
     return make_nest(loops, accesses)
 
 
+def _key_axis(heads: Heads) -> AxisMap:
+    """Keys as the loops q and kv walk them: of a window, the last one is the query's own."""
+    if not heads.window:
+        return dense_axis(4, heads.keys)
+    return AxisMap((Term(3), Term(4)), heads.keys, heads.keys - heads.queries - heads.seen + 1)
+
+
 def _mask_axes(shape: tuple[int, ...], heads: Heads, group: int) -> tuple[AxisMap, ...]:
     """A mask that is broadcast against [batch, heads, queries, keys]; of any other form it is taken whole."""
     full = (heads.batch, heads.heads, heads.queries, heads.keys)
     padded = (1,) * (4 - len(shape)) + tuple(shape)
-    if len(padded) != 4 or any(size not in (1, extent) for size, extent in zip(padded, full, strict=True)):
+    if (
+        heads.window
+        or len(padded) != 4
+        or any(size not in (1, extent) for size, extent in zip(padded, full, strict=True))
+    ):
         return (whole_axis(math.prod(shape)),)
     walked = (
         dense_axis(0, heads.batch),
@@ -209,7 +234,8 @@ def _mask_axes(shape: tuple[int, ...], heads: Heads, group: int) -> tuple[AxisMa
     return axes[4 - len(shape) :]
 
 
-def _past_tokens(ctx: CostContext, index: int) -> int:
+def past_tokens(ctx: CostContext, index: int) -> int:
+    """Tokens of a cache [..., tokens, width], none where there is no cache."""
     return ctx.input(index).dims[-2] if ctx.has_input(index) else 0
 
 
@@ -234,7 +260,7 @@ def standard_attention(ctx: CostContext) -> OpCost:
         heads=query[1],
         kv_heads=key[1],
         queries=query[2],
-        keys=key[2] + _past_tokens(ctx, 4),
+        keys=key[2] + past_tokens(ctx, 4),
         key_width=query[3],
         value_width=value[3],
         new_keys=key[2],
@@ -254,159 +280,58 @@ def _split_heads(shape: tuple[int, ...], heads: int) -> tuple[int, ...]:
     return (shape[0], heads, shape[1], shape[2] // heads)
 
 
-@cost("MultiHeadAttention", domain="com.microsoft")
-def multi_head_attention(ctx: CostContext) -> OpCost:
-    """B*H*Sq*Skv*(d + dv) MACs, Skv with the past; 1 mul, 1 add a mask and Softmax a score; 1 add a biased element."""
-    query = ctx.input(0).dims
-    count = ctx.attributes.integer("num_heads", 1)
-    if len(query) == 5:  # packed [batch, tokens, heads, 3, width]
-        width, new, value_width = query[4], query[1], query[4]
-    else:
-        width = query[2] // count
-        new, value_width = _keys_and_width(ctx, count, width)
-    heads = Heads(
-        batch=query[0],
-        heads=count,
-        kv_heads=count,
-        queries=query[1],
-        keys=new + _past_tokens(ctx, 6),
-        key_width=width,
-        value_width=value_width,
-        new_keys=new,
-    )
-    biased = heads.batch * count * (heads.queries * width + new * (width + value_width)) if ctx.has_input(3) else 0
-    return attention(ctx, heads, caches=(Cache(6, 1), Cache(7, 2)), masks=(4, 5), small=(3, 8, 9), extra=steps(biased))
+def recurrence(rule: str, *, tokens: int, reads: int, heads: int, state: int, values: int, decays: int) -> Work:
+    """Work of a linear attention over its state of d x dv elements a head.
 
-
-def _keys_and_width(ctx: CostContext, count: int, width: int) -> tuple[int, int]:
-    """New tokens and the width of a value, for keys and values in any of their layouts."""
-    key = ctx.input(1).dims
-    if len(key) == 5:  # packed [batch, tokens, heads, 2, width]
-        return key[1], key[4]
-    if len(key) == 4:  # [batch, heads, tokens, width], as a cross attention keeps them
-        return key[2], ctx.input(2).dims[3]
-    value = ctx.input(2).dims if ctx.has_input(2) else key
-    return key[1], value[2] // count if len(value) == 3 else width
-
-
-@cost("GroupQueryAttention", domain="com.microsoft")
-def group_query_attention(ctx: CostContext) -> OpCost:
-    """2*B*Hq*Sq*Skv*d MACs, Skv with the past; 1 mul (scale), 1 add (bias) and Softmax a score.
-
-    A soft cap is 1 mul, DIV, TANH a score, a rotation 3 vector ops an element. Bytes of keys and values are those of
-    key/value heads; the past is read, of the present the new tokens are written.
+    Args:
+        rule: linear, gated, delta or gated_delta.
+        tokens: Of all sequences.
+        reads: Heads that read the state: d*dv MACs a token each.
+        heads: Key/value heads, whose states take d*dv MACs a token, with a delta rule twice that.
+        state: Elements of one head's state.
+        values: Value elements, of which a delta rule subtracts what is known and scales the rest.
+        decays: Decay elements, 0 where nothing decays: EXP each, and 1 mul a state element and token.
     """
-    attributes = ctx.attributes
-    count, kv_count = attributes.integer("num_heads", 1), attributes.integer("kv_num_heads", 1)
-    batch, new, hidden = ctx.input(0).dims
-    width = hidden // count if ctx.has_input(1) else hidden // (count + 2 * kv_count)
-    past = _past_tokens(ctx, 3)
-    if ctx.has_output(1) and ctx.output(1).dims[-2] == past and past >= new:
-        # One buffer of the greatest length: how much of it is filled is a value, else all of it.
-        total = ctx.integers(6)
-        past = (total[0] if total else past) - new
-    heads = Heads(
-        batch=batch,
-        heads=count,
-        kv_heads=kv_count,
-        queries=new,
-        keys=past + new,
-        key_width=width,
-        value_width=width,
-        new_keys=new,
-    )
-    rotated, tables = _rotated(ctx, heads)
-    return attention(
-        ctx,
-        heads,
-        caches=(Cache(3, 1), Cache(4, 2)),
-        masks=(10,),
-        small=(5, 6, 9, 11, 12, 13),
-        extra=steps(3 * rotated),
-        partial=tables,
-        is_soft_capped=attributes.number("softcap") != 0.0,
-    )
-
-
-def _rotated(ctx: CostContext, heads: Heads) -> tuple[int, tuple[tuple[int, int], ...]]:
-    """Elements that the operator rotates itself, and what it reads of the tables of cosines and sines."""
-    if not ctx.attributes.integer("do_rotary") or not ctx.has_input(7):
-        return 0, ()
-    half = ctx.input(7).dims[-1]
-    tokens = heads.batch * heads.queries
-    rows = tokens if ctx.has_input(9) else heads.queries
-    return tokens * (heads.heads + heads.kv_heads) * 2 * half, ((7, rows * half), (8, rows * half))
-
-
-@cost("Attention", domain="com.microsoft")
-def projected_attention(ctx: CostContext) -> OpCost:
-    """B*S*Din*(Q + K + V widths) MACs of the projections, B*H*Sq*Skv*(d + dv) of the attention.
-
-    1 add a projected element (bias); 1 mul (scale), 1 add (mask) and Softmax a score. Past and present are one cache.
-    """
-    batch, tokens, inner = ctx.input(0).dims
-    projected = ctx.input(1).dims[1]
-    count = ctx.attributes.integer("num_heads", 1)
-    sizes = ctx.attributes.integers("qkv_hidden_sizes") or (projected // 3,) * 3
-    heads = Heads(
-        batch=batch,
-        heads=count,
-        kv_heads=count,
-        queries=tokens,
-        keys=tokens + _past_tokens(ctx, 4),
-        key_width=sizes[0] // count,
-        value_width=sizes[2] // count,
-        new_keys=tokens,
-    )
-    masks = tuple(i for i in (3, 5) if ctx.has_input(i))
-    reads, writes, shared = _cached(ctx, (Cache(4, 1),), heads.keys - tokens, tokens, 2 * batch * count)
-    return ctx.compute(
-        Work(macs=batch * tokens * inner * projected)
-        + steps(batch * tokens * projected if ctx.has_input(2) else 0)
-        + _work(ctx, heads, masks=len(masks), is_soft_capped=False),
-        reads=(*ctx.read(0, 1, 2, 3, 5), *reads),
-        writes=(*ctx.write(0), *writes),
-        in_place=shared,
-    )
+    products = reads + heads * (2 if "delta" in rule else 1)
+    is_gated = "gated" in rule and decays > 0
+    vector = (tokens * heads * state if is_gated else 0) + (2 * values if "delta" in rule else 0)
+    return Work(macs=tokens * state * products, vector_ops=vector, special={"EXP": decays if is_gated else 0})
 
 
 @cost("LinearAttention")
 def linear_attention(ctx: CostContext) -> OpCost:
-    """d*dv MACs a token: 1 for each query head (output), 1 for each key/value head (update), 1 more with a delta rule.
+    """d*dv MACs a token: 1 for each output head, 1 for each key/value head (update), 1 more with a delta rule.
 
     Gating adds 1 EXP a decay element and 1 mul a state element; a delta rule 1 sub and 1 mul a value element;
     scaling 1 mul an output element.
     """
     query, key, value = (ctx.input(i).dims for i in range(3))
     count, kv_count = ctx.attributes.integer("q_num_heads", 1), ctx.attributes.integer("kv_num_heads", 1)
-    rule = ctx.attributes.text("update_rule", "gated_delta")
-    tokens = query[0] * query[1]
-    state = (key[2] // kv_count) * (value[2] // kv_count)
-    products = count + kv_count * (2 if "delta" in rule else 1)
-    vector = ctx.output(0).elements
-    exponentials = 0
-    if "gated" in rule and ctx.has_input(4):
-        exponentials = ctx.input(4).elements
-        vector += tokens * kv_count * state
-    if "delta" in rule:
-        vector += 2 * ctx.input(2).elements
-    return ctx.compute(Work(macs=tokens * state * products, vector_ops=vector, special={"EXP": exponentials}))
+    work = recurrence(
+        ctx.attributes.text("update_rule", "gated_delta"),
+        tokens=query[0] * query[1],
+        reads=max(count, kv_count),
+        heads=kv_count,
+        state=(key[2] // kv_count) * (value[2] // kv_count),
+        values=ctx.input(2).elements,
+        decays=ctx.input(4).elements if ctx.has_input(4) else 0,
+    )
+    return ctx.compute(work + steps(ctx.output(0).elements))
+
+
+cost("LinearAttention", domain="com.microsoft")(linear_attention)
 
 
 @cost("RotaryEmbedding")
 def rotary_embedding(ctx: CostContext) -> OpCost:
     """2 mul and 1 add for each rotated element; the rows of the positions are read from the tables."""
-    return _rotary(ctx, cos=1, sin=2, ids=3)
+    return rotary(ctx, cos=1, sin=2, ids=3)
 
 
-@cost("RotaryEmbedding", domain="com.microsoft")
-def contrib_rotary_embedding(ctx: CostContext) -> OpCost:
-    """2 mul and 1 add for each rotated element; the rows of the positions are read from the tables."""
-    return _rotary(ctx, cos=2, sin=3, ids=1)
+def rotary(ctx: CostContext, *, cos: int, sin: int, ids: int) -> OpCost:
+    """The cost of a rotation with tables of cosines and sines, and ids of positions, at these inputs.
 
-
-def _rotary(ctx: CostContext, *, cos: int, sin: int, ids: int) -> OpCost:
-    """Tables are [positions, half the rotated width], or [batch, tokens, that] without positions.
+    Tables are [positions, half the rotated width], or [batch, tokens, that] without positions.
 
     In a 3-D tensor heads lie side by side: their number is an attribute, or follows from a table as wide as a head.
     """

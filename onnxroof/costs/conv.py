@@ -16,11 +16,11 @@ from onnxroof.dtypes import packed_bytes
 from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis
 from onnxroof.ir.op import Attributes
 
-__all__ = ["conv", "conv_transpose"]
+__all__ = ["Convolution", "Operands", "conv", "convolution", "fused_convolution", "transposed_convolution"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Operands:
+class Operands:
     """Positions of a convolution's inputs: image, weights, bias, summand, and those that are read whole."""
 
     x: int = 0
@@ -36,7 +36,7 @@ class _Operands:
 
 
 @dataclass(frozen=True, slots=True)
-class _Convolution:
+class Convolution:
     """A convolution's MACs, the input elements that windows touch, their transfer, and its nest."""
 
     work: Work
@@ -48,25 +48,20 @@ class _Convolution:
 @cost("Conv")
 def conv(ctx: CostContext) -> OpCost:
     """Output elements x prod(w[1:]) MACs; 1 add an output element for the bias. Untouched input is not read."""
-    found = _convolution(ctx, _Operands(bias=2))
+    found = convolution(ctx, Operands(bias=2))
     return ctx.compute(found.work + _bias(ctx, 2), reads=(*found.reads, *ctx.read(1, 2)), nest=found.nest)
 
 
 @cost("FusedConv", domain="com.microsoft")
 def fused_conv(ctx: CostContext) -> OpCost:
     """As Conv; 1 add an output element for Z, and the steps of the activation."""
-    name = ctx.attributes.text("activation")
-    if name and name not in STEPS:
-        raise MissingShapeError(f"the fused activation `{name}` has no rule")
-    found = _convolution(ctx, _Operands(bias=2, summand=3))
-    epilogue = _bias(ctx, 2) + _bias(ctx, 3) + activation(name).times(ctx.output(0).elements)
-    return ctx.compute(found.work + epilogue, reads=(*found.reads, *ctx.read(1, 2, 3)), nest=found.nest)
+    return fused_convolution(ctx, Operands(bias=2, summand=3))
 
 
 @cost("ConvInteger")
 def conv_integer(ctx: CostContext) -> OpCost:
     """As Conv on integers; 1 sub for each element read of an operand that has a zero point."""
-    found = _convolution(ctx, _Operands(whole=(2, 3)))
+    found = convolution(ctx, Operands(whole=(2, 3)))
     shifted = steps(_shifted(ctx, found, {0: 2, 1: 3}))
     return ctx.compute(found.work + shifted, reads=(*found.reads, *ctx.read(1, 2, 3)), nest=found.nest)
 
@@ -75,7 +70,7 @@ def conv_integer(ctx: CostContext) -> OpCost:
 def qlinear_conv(ctx: CostContext) -> OpCost:
     """As Conv on integers; 1 sub for each operand element read, 4 vector ops to requantize an output element."""
     is_channels_last = bool(ctx.attributes.integer("channels_last"))
-    found = _convolution(ctx, _Operands(w=3, bias=8, whole=(1, 2, 4, 5, 6, 7), is_channels_last=is_channels_last))
+    found = convolution(ctx, Operands(w=3, bias=8, whole=(1, 2, 4, 5, 6, 7), is_channels_last=is_channels_last))
     other = steps(_shifted(ctx, found, {0: 2, 3: 5})) + _bias(ctx, 8) + REQUANTIZE.times(ctx.output(0).elements)
     reads = (*found.reads, *ctx.read(1, 2, 3, 4, 5, 6, 7, 8))
     return ctx.compute(found.work + other, reads=reads, nest=found.nest)
@@ -87,12 +82,21 @@ cost("QLinearConv", domain="com.microsoft")(qlinear_conv)
 @cost("ConvTranspose")
 def conv_transpose(ctx: CostContext) -> OpCost:
     """Input elements x prod(w[1:]) MACs, those that pads crop included; 1 add an output element for the bias."""
+    return transposed_convolution(ctx, bias=2)
+
+
+def transposed_convolution(ctx: CostContext, *, bias: int, pads: tuple[int, ...] | None = None) -> OpCost:
+    """The cost of a transposed convolution with its bias at an input; `pads` where they are no attribute."""
     image, weights, result = ctx.input(0).dims, ctx.input(1).dims, ctx.output(0).dims
-    work = Work(macs=math.prod(image) * math.prod(weights[1:])) + _bias(ctx, 2)
-    windows = windows_of(_transposed_attributes(ctx), weights[2:], result[2:], image[2:])
+    work = Work(macs=math.prod(image) * math.prod(weights[1:])) + _bias(ctx, bias)
+    attributes = _transposed_attributes(ctx)
+    if pads is not None:
+        attributes = Attributes({**attributes.values, "pads": pads})
+    windows = windows_of(attributes, weights[2:], result[2:], image[2:])
     # An output element that no window reaches is written all the same: then no nest says what is written.
     is_covered = all(window.touched == window.extent for window in windows)
-    return ctx.compute(work, nest=_transposed_nest(ctx, windows) if is_covered else None)
+    reads = ctx.read(0, 1, bias)
+    return ctx.compute(work, reads=reads, nest=_transposed_nest(ctx, windows, bias) if is_covered else None)
 
 
 @cost("DeformConv")
@@ -115,24 +119,12 @@ def deform_conv(ctx: CostContext) -> OpCost:
     return ctx.compute(work + _bias(ctx, 3), reads=reads)
 
 
-@cost("CausalConvWithState")
-def causal_conv(ctx: CostContext) -> OpCost:
-    """Output elements x taps MACs (depthwise); 1 add an output element for the bias, and the steps of Swish."""
-    result = ctx.output(0).elements
-    name = ctx.attributes.text("activation", "none")
-    swish = activation("Swish" if name in ("silu", "swish") else "").times(result)
-    return ctx.compute(Work(macs=result * ctx.input(1).dims[-1]) + _bias(ctx, 2) + swish)
-
-
-cost("CausalConvWithState", domain="com.microsoft")(causal_conv)
-
-
 def _bias(ctx: CostContext, index: int) -> Work:
     """One add for each output element where the input is there."""
     return steps(ctx.output(0).elements if ctx.has_input(index) else 0)
 
 
-def _shifted(ctx: CostContext, found: _Convolution, zero_points: dict[int, int]) -> int:
+def _shifted(ctx: CostContext, found: Convolution, zero_points: dict[int, int]) -> int:
     """Elements read of operands that have a zero point; operand 0 is the image."""
     return sum(
         ctx.input(operand).elements if operand else found.touched
@@ -141,12 +133,23 @@ def _shifted(ctx: CostContext, found: _Convolution, zero_points: dict[int, int])
     )
 
 
-def _convolution(ctx: CostContext, operands: _Operands) -> _Convolution:
+def fused_convolution(ctx: CostContext, operands: Operands) -> OpCost:
+    """The cost of a convolution with a bias at input 2, a summand at 3 and an activation."""
+    name = ctx.attributes.text("activation")
+    if name and name not in STEPS:
+        raise MissingShapeError(f"the fused activation `{name}` has no rule")
+    found = convolution(ctx, operands)
+    epilogue = _bias(ctx, 2) + _bias(ctx, 3) + activation(name).times(ctx.output(0).elements)
+    return ctx.compute(found.work + epilogue, reads=(*found.reads, *ctx.read(1, 2, 3)), nest=found.nest)
+
+
+def convolution(ctx: CostContext, operands: Operands) -> Convolution:
+    """MACs, what is read of the image, and the nest of a convolution."""
     image, weights = ctx.input(operands.x), ctx.input(operands.w).dims
     shape, result = operands.channels_first(image.dims), operands.channels_first(ctx.output(0).dims)
     windows = windows_of(ctx.attributes, weights[2:], shape[2:], result[2:])
     touched = shape[0] * shape[1] * math.prod(window.touched for window in windows)
-    return _Convolution(
+    return Convolution(
         Work(macs=math.prod(result) * math.prod(weights[1:])),
         touched,
         (Transfer(image.name, packed_bytes(touched, image.dtype)),),
@@ -154,7 +157,7 @@ def _convolution(ctx: CostContext, operands: _Operands) -> _Convolution:
     )
 
 
-def _nest(ctx: CostContext, operands: _Operands, windows: tuple[Window, ...]) -> LoopNest | None:
+def _nest(ctx: CostContext, operands: Operands, windows: tuple[Window, ...]) -> LoopNest | None:
     """Loops b, g, k (output channels of a group), c (input channels of a group), positions, taps."""
     image = operands.channels_first(ctx.input(operands.x).dims)
     result = operands.channels_first(ctx.output(0).dims)
@@ -207,7 +210,7 @@ def _transposed_attributes(ctx: CostContext) -> Attributes:
     return Attributes({**attributes.values, "auto_pad": "SAME_LOWER"})
 
 
-def _transposed_nest(ctx: CostContext, windows: tuple[Window, ...]) -> LoopNest | None:
+def _transposed_nest(ctx: CostContext, windows: tuple[Window, ...], bias: int) -> LoopNest | None:
     """Loops b, g, k (output channels of a group), c (input channels of a group), input positions, taps.
 
     Each input element is scattered: taps sum into shared outputs only where windows overlap.
@@ -237,13 +240,13 @@ def _transposed_nest(ctx: CostContext, windows: tuple[Window, ...]) -> LoopNest 
     placed = tuple(dense_axis(4 + i, window.positions) for i, window in enumerate(windows))
     taps = tuple(dense_axis(4 + rank + i, window.taps) for i, window in enumerate(windows))
     written = tuple(window.axis(4 + i, 4 + rank + i) for i, window in enumerate(windows))
-    bias = (read_at(ctx, 2, (channel_out,)),) if ctx.has_input(2) else ()
+    shift = (read_at(ctx, bias, (channel_out,)),) if ctx.has_input(bias) else ()
     return make_nest(
         loops,
         (
             read_at(ctx, 0, (batch, channel_in, *placed)),
             read_at(ctx, 1, (channel_in, dense_axis(2, filters), *taps)),
-            *bias,
+            *shift,
             write_at(ctx, 0, (batch, channel_out, *written), ctx.compute_type.accumulator.bits),
         ),
     )

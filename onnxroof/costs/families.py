@@ -27,6 +27,17 @@ FAMILIES = (
     "sequences",
     "losses",
     "classic",
+    "contrib_attention",
+    "projected_attention",
+    "indexers",
+    "hybrid",
+    "streams",
+    "packed_weights",
+    "experts",
+    "contrib_elementwise",
+    "contrib_windows",
+    "contrib_transforms",
+    "contrib_recurrent",
 )
 
 

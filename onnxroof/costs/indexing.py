@@ -25,20 +25,6 @@ cost("GatherND", domain="com.microsoft", kind=OpKind.MOVE)(gather)
 cost("ArrayFeatureExtractor", domain="ai.onnx.ml", kind=OpKind.MOVE)(gather)
 
 
-@cost("GatherBlockQuantized", domain="com.microsoft")
-def gather_block_quantized(ctx: CostContext) -> OpCost:
-    """Reads packed elements, scales and zero points of the rows that it takes; 1 sub and 1 mul an output element."""
-    data, result = ctx.input(0), ctx.output(0)
-    bits = ctx.attributes.integer("bits", 4)
-    block = ctx.attributes.integer("block_size", 128)
-    blocks = -(-result.elements // block)
-    packed = -(-result.elements * bits // max(data.dtype.bits, 1))
-    reads = (*ctx.read_some(0, packed), *ctx.read(1), *ctx.read_some(2, blocks))
-    if ctx.has_input(3):
-        reads += ctx.read_some(3, -(-blocks * bits // max(ctx.input(3).dtype.bits, 1)))
-    return ctx.compute(steps(2 * result.elements), reads=reads, compute_type=result.dtype)
-
-
 @cost("ScatterElements", "Scatter", "ScatterND", kind=OpKind.MOVE)
 def scatter(ctx: CostContext) -> OpCost:
     """Reads indices and updates, writes the updates in place; the rest of a weight is copied. A reduction reads too.

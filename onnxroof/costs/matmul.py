@@ -12,7 +12,7 @@ from onnxroof.costs.registry import cost
 from onnxroof.dtypes import DType
 from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, dense_axis, whole_axis
 
-__all__ = ["REQUANTIZE", "gemm", "matmul"]
+__all__ = ["REQUANTIZE", "fused_activation", "gemm", "matmul", "product"]
 
 # Multiply by the quotient of the scales, round, add the zero point, saturate.
 REQUANTIZE = steps(4)
@@ -21,7 +21,7 @@ REQUANTIZE = steps(4)
 @cost("MatMul")
 def matmul(ctx: CostContext) -> OpCost:
     """1 MAC for each element of the broadcast output and contracted index."""
-    work, nest = _product(ctx, 0, 1)
+    work, nest = product(ctx, 0, 1)
     return ctx.compute(work, nest=nest)
 
 
@@ -31,21 +31,21 @@ cost("MatMulInteger16", domain="com.microsoft")(matmul)
 @cost("MatMulInteger")
 def matmul_integer(ctx: CostContext) -> OpCost:
     """As MatMul on integers; 1 sub for each element of an operand that has a zero point."""
-    work, nest = _product(ctx, 0, 1, extra=whole_reads(ctx, 2, 3))
+    work, nest = product(ctx, 0, 1, extra=whole_reads(ctx, 2, 3))
     return ctx.compute(work + steps(_shifted(ctx, {0: 2, 1: 3})), nest=nest)
 
 
 @cost("QLinearMatMul")
 def qlinear_matmul(ctx: CostContext) -> OpCost:
     """As MatMul on integers; 1 sub for each operand element (zero points), 4 vector ops to requantize a result."""
-    work, nest = _product(ctx, 0, 3, extra=whole_reads(ctx, 1, 2, 4, 5, 6, 7))
+    work, nest = product(ctx, 0, 3, extra=whole_reads(ctx, 1, 2, 4, 5, 6, 7))
     return ctx.compute(work + steps(_shifted(ctx, {0: 2, 3: 5})) + REQUANTIZE.times(ctx.output(0).elements), nest=nest)
 
 
 @cost("MatMulIntegerToFloat", domain="com.microsoft")
 def matmul_integer_to_float(ctx: CostContext) -> OpCost:
     """As MatMulInteger; 1 mul by the scales and, with a bias, 1 add for each output element."""
-    work, nest = _product(ctx, 0, 1, extra=whole_reads(ctx, 2, 3, 4, 5, 6))
+    work, nest = product(ctx, 0, 1, extra=whole_reads(ctx, 2, 3, 4, 5, 6))
     result = ctx.output(0).elements
     return ctx.compute(work + steps(_shifted(ctx, {0: 4, 1: 5}) + result * (1 + ctx.has_input(6))), nest=nest)
 
@@ -53,7 +53,7 @@ def matmul_integer_to_float(ctx: CostContext) -> OpCost:
 @cost("DynamicQuantizeMatMul", domain="com.microsoft")
 def dynamic_quantize_matmul(ctx: CostContext) -> OpCost:
     """As MatMul on B's integer type; DynamicQuantizeLinear of A, 1 mul and, with a bias, 1 add a result."""
-    work, nest = _product(ctx, 0, 1, extra=whole_reads(ctx, 2, 3, 4), compute_type=ctx.input(1).dtype)
+    work, nest = product(ctx, 0, 1, extra=whole_reads(ctx, 2, 3, 4), compute_type=ctx.input(1).dtype)
     elements = ctx.input(0).elements
     quantize = steps(5 * elements) + Work(special={"DIV": elements})
     scale = steps(_shifted(ctx, {1: 3}) + ctx.output(0).elements * (1 + ctx.has_input(4)))
@@ -71,10 +71,10 @@ def fused_matmul(ctx: CostContext) -> OpCost:
         depth = left[0] if transposes[0] and attributes.integer("transBatchA") else left[-2 if transposes[0] else -1]
         work, nest = Work(macs=ctx.output(0).elements * depth), None
     else:
-        work, nest = _product(ctx, 0, 1, transposes=transposes)
+        work, nest = product(ctx, 0, 1, transposes=transposes)
     result = ctx.output(0).elements
     scaled = steps(result if attributes.number("alpha", 1.0) != 1.0 else 0)
-    return ctx.compute(work + scaled + _activation(ctx, result), nest=nest)
+    return ctx.compute(work + scaled + fused_activation(ctx, result), nest=nest)
 
 
 @cost("Gemm")
@@ -88,8 +88,8 @@ def gemm(ctx: CostContext) -> OpCost:
     if ctx.has_input(2):
         extra = (read_at(ctx, 2, broadcast_axes(ctx.input(2).dims, result.dims)),)
         other += result.elements + (ctx.input(2).elements if attributes.number("beta", 1.0) != 1.0 else 0)
-    work, nest = _product(ctx, 0, 1, transposes=transposes, extra=extra)
-    return ctx.compute(work + steps(other) + _activation(ctx, result.elements), nest=nest)
+    work, nest = product(ctx, 0, 1, transposes=transposes, extra=extra)
+    return ctx.compute(work + steps(other) + fused_activation(ctx, result.elements), nest=nest)
 
 
 cost("FusedGemm", domain="com.microsoft")(gemm)
@@ -102,73 +102,9 @@ def qgemm(ctx: CostContext) -> OpCost:
     result = ctx.output(0)
     bias = (read_at(ctx, 6, broadcast_axes(ctx.input(6).dims, result.dims)),) if ctx.has_input(6) else ()
     extra = (*bias, *whole_reads(ctx, 1, 2, 4, 5, 7, 8))
-    work, nest = _product(ctx, 0, 3, transposes=transposes, extra=extra)
+    work, nest = product(ctx, 0, 3, transposes=transposes, extra=extra)
     other = steps(_shifted(ctx, {0: 2, 3: 5}) + result.elements * len(bias))
     return ctx.compute(work + other + REQUANTIZE.times(result.elements), nest=nest)
-
-
-@cost("MatMulNBits", domain="com.microsoft")
-def matmul_nbits(ctx: CostContext) -> OpCost:
-    """M * N * K MACs in A's type; N * K mul to dequantize, M * N adds of a bias. B is read packed, with its scales."""
-    left = ctx.input(0).dims
-    columns, depth = ctx.attributes.integer("N"), ctx.attributes.integer("K")
-    bits = ctx.attributes.integer("bits", 4)
-    rows = math.prod(left[:-1])
-    return ctx.compute(
-        Work(macs=rows * columns * depth, vector_ops=columns * depth + rows * columns * ctx.has_input(5)),
-        nest=_weight_only_nest(ctx, columns, depth, bits, scales=(2, 3), whole=(4,), bias=5),
-    )
-
-
-@cost("MatMulBnb4", domain="com.microsoft")
-def matmul_bnb4(ctx: CostContext) -> OpCost:
-    """M * N * K MACs in A's type over 4-bit packed B and its block maxima; N * K mul to dequantize."""
-    left = ctx.input(0).dims
-    columns, depth = ctx.attributes.integer("N"), ctx.attributes.integer("K")
-    return ctx.compute(
-        Work(macs=math.prod(left[:-1]) * columns * depth, vector_ops=columns * depth),
-        nest=_weight_only_nest(ctx, columns, depth, 4, scales=(), whole=(2,), bias=None),
-    )
-
-
-def _weight_only_nest(
-    ctx: CostContext,
-    columns: int,
-    depth: int,
-    bits: int,
-    *,
-    scales: tuple[int, ...],
-    whole: tuple[int, ...],
-    bias: int | None,
-) -> LoopNest | None:
-    """The nest of a product with packed weights; B is exact where K fills its blocks and its bytes."""
-    left = ctx.input(0).dims
-    loops = [Loop(f"batch{i}", extent) for i, extent in enumerate(left[:-2])]
-    m = len(loops)
-    loops += [Loop("m", extent) for extent in left[-2:-1]]
-    n, k = len(loops), len(loops) + 1
-    loops += [Loop("n", columns), Loop("k", depth, LoopKind.REDUCTION)]
-    rows = tuple(dense_axis(i, loop.extent) for i, loop in enumerate(loops[: m + len(left[-2:-1])]))
-    column = dense_axis(n, columns)
-    # Scales and zero points belong to rows of B, of which a tile in n takes all blocks.
-    blocks = tuple(
-        read_at(ctx, i, (column, whole_axis(ctx.input(i).elements // columns)))
-        for i in scales
-        if ctx.has_input(i) and columns and ctx.input(i).elements % columns == 0
-    )
-    odd = tuple(i for i in scales if ctx.has_input(i) and (not columns or ctx.input(i).elements % columns))
-    biases = (read_at(ctx, bias, (column,)),) if bias is not None and ctx.has_input(bias) else ()
-    return make_nest(
-        loops,
-        (
-            read_at(ctx, 0, (*rows, dense_axis(k, depth))),
-            read_at(ctx, 1, (column, dense_axis(k, depth)), bits),
-            *blocks,
-            *whole_reads(ctx, *odd, *whole),
-            *biases,
-            write_at(ctx, 0, (*rows, column), ctx.compute_type.accumulator.bits),
-        ),
-    )
 
 
 def _shifted(ctx: CostContext, zero_points: dict[int, int]) -> int:
@@ -176,14 +112,15 @@ def _shifted(ctx: CostContext, zero_points: dict[int, int]) -> int:
     return sum(ctx.input(operand).elements for operand, zero in zero_points.items() if ctx.has_input(zero))
 
 
-def _activation(ctx: CostContext, elements: int) -> Work:
+def fused_activation(ctx: CostContext, elements: int) -> Work:
+    """The steps of the activation that the attribute `activation` names, for each of some elements."""
     name = ctx.attributes.text("activation")
     if name and name not in STEPS:
         raise MissingShapeError(f"the fused activation `{name}` has no rule")
     return activation(name).times(elements)
 
 
-def _product(
+def product(
     ctx: CostContext,
     a: int,
     b: int,

@@ -85,6 +85,9 @@ def pad(ctx: CostContext) -> OpCost:
     return ctx.move((*ctx.read_some(0, kept), *ctx.read(2)), nest=nest)
 
 
+cost("Pad", domain="com.microsoft", kind=OpKind.MOVE)(pad)
+
+
 def _pad_begins(ctx: CostContext) -> tuple[int, ...] | None:
     """Padding before each axis, None where it is not known."""
     rank = len(ctx.input(0).dims)

@@ -16,7 +16,7 @@ from onnxroof.costs.pooling import lp_work
 from onnxroof.costs.registry import cost
 from onnxroof.ir.loopnest import Access, dense_axis, whole_axis
 
-__all__ = ["layer_norm_work", "softmax_work"]
+__all__ = ["layer_norm_work", "rms_norm_work", "softmax_work"]
 
 
 def softmax_work(elements: int) -> Work:
@@ -33,7 +33,7 @@ def layer_norm_work(elements: int, rows: int) -> Work:
     return Work(vector_ops=5 * elements + rows, special={"SQRT": rows, "DIV": 3 * rows})
 
 
-def _rms_norm_work(elements: int, rows: int) -> Work:
+def rms_norm_work(elements: int, rows: int) -> Work:
     """Over n elements: n mul (squares), n add, n mul (normalise); 1 add, 1 SQRT, 2 DIV a row (mean, reciprocal)."""
     return Work(vector_ops=3 * elements + rows, special={"SQRT": rows, "DIV": 2 * rows})
 
@@ -110,7 +110,7 @@ def rms_normalization(ctx: CostContext) -> OpCost:
     axes = _normalized_axes(ctx)
     elements = ctx.input(0).elements
     extra = (*_trailing(ctx, 1), *_row_writes(ctx, axes, 1))
-    work = _rms_norm_work(elements, _rows(ctx.input(0).dims, axes)) + steps(elements)
+    work = rms_norm_work(elements, _rows(ctx.input(0).dims, axes)) + steps(elements)
     return ctx.compute(work, nest=sweep(ctx, axes, extra=extra))
 
 
@@ -132,7 +132,7 @@ def skip_rms_normalization(ctx: CostContext) -> OpCost:
     """RMSNormalization of input + skip (+ bias): 1 add an element for each summand, 1 mul for gamma."""
     rank = len(ctx.input(0).dims)
     elements = ctx.input(0).elements
-    work = _rms_norm_work(elements, _rows(ctx.input(0).dims, (rank - 1,)))
+    work = rms_norm_work(elements, _rows(ctx.input(0).dims, (rank - 1,)))
     work += steps(elements * (2 + ctx.has_input(3)))
     return ctx.compute(work, nest=sweep(ctx, (rank - 1,), extra=_skip_accesses(ctx, (2, 3))))
 

@@ -14,13 +14,13 @@ from onnxroof.costs.windows import Window, spatial_names, windows_of
 from onnxroof.dtypes import packed_bytes
 from onnxroof.ir.loopnest import AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis
 
-__all__ = ["lp_work"]
+__all__ = ["global_pool", "lp_work", "pooled"]
 
 
 @cost("MaxPool", "AveragePool", "LpPool")
 def pool(ctx: CostContext) -> OpCost:
     """1 max or add for each output element and tap; AveragePool 1 DIV an output element; LpPool as ReduceL1 or L2."""
-    return _pooled(ctx, ctx.attributes.integers("kernel_shape") or ())
+    return pooled(ctx)
 
 
 @cost("GlobalMaxPool", "GlobalAveragePool", "GlobalLpPool")
@@ -35,7 +35,8 @@ def qlinear_average_pool(ctx: CostContext) -> OpCost:
     """1 sub and 1 add for each output element and tap; 4 vector ops to requantize an output element."""
     taps = math.prod(ctx.attributes.integers("kernel_shape") or ())
     result = ctx.output(0).elements
-    return ctx.compute(steps(2 * taps * result) + REQUANTIZE.times(result))
+    work = steps(2 * taps * result) + REQUANTIZE.times(result)
+    return pooled(ctx, work=work, small=(1, 2, 3, 4), is_channels_last=bool(ctx.attributes.integer("channels_last")))
 
 
 @cost("QLinearGlobalAveragePool", domain="com.microsoft")
@@ -86,14 +87,28 @@ def _work(ctx: CostContext, terms: int, results: int) -> Work:
     return steps(terms)
 
 
-def _pooled(ctx: CostContext, taps: tuple[int, ...]) -> OpCost:
+def pooled(
+    ctx: CostContext, *, work: Work | None = None, small: tuple[int, ...] = (), is_channels_last: bool = False
+) -> OpCost:
+    """The cost of a pool.
+
+    Args:
+        ctx: The operator.
+        work: Where it is not that of the pool's name.
+        small: Further inputs, which are read whole.
+        is_channels_last: Whether channels come last, instead of behind the batch.
+    """
+    taps = ctx.attributes.integers("kernel_shape") or ()
     image, result = ctx.input(0), ctx.output(0)
-    windows = windows_of(ctx.attributes, taps, image.dims[2:], result.dims[2:])
-    touched = math.prod(image.dims[:2]) * math.prod(window.touched for window in windows)
+    first = 1 if is_channels_last else 2
+    spatial = slice(first, first + len(taps))
+    windows = windows_of(ctx.attributes, taps, image.dims[spatial], result.dims[spatial])
+    outer = math.prod(image.dims) // max(math.prod(image.dims[spatial]), 1)
+    touched = outer * math.prod(window.touched for window in windows)
     return ctx.compute(
-        _work(ctx, result.elements * math.prod(taps), result.elements),
-        reads=(Transfer(image.name, packed_bytes(touched, image.dtype)),),
-        nest=_window_nest(ctx, windows),
+        work or _work(ctx, result.elements * math.prod(taps), result.elements),
+        reads=(Transfer(image.name, packed_bytes(touched, image.dtype)), *ctx.read(*small)),
+        nest=_window_nest(ctx, windows, small, is_channels_last=is_channels_last),
     )
 
 
@@ -103,8 +118,11 @@ def _partial_bits(ctx: CostContext) -> int:
     return dtype.bits if "Max" in ctx.op.op_type else dtype.accumulator.bits
 
 
-def _window_nest(ctx: CostContext, windows: tuple[Window, ...]) -> LoopNest | None:
-    batch, channels = ctx.output(0).dims[:2]
+def _window_nest(
+    ctx: CostContext, windows: tuple[Window, ...], small: tuple[int, ...], *, is_channels_last: bool
+) -> LoopNest | None:
+    batch = ctx.output(0).dims[0]
+    channels = ctx.output(0).dims[-1 if is_channels_last else 1]
     rank = len(windows)
     loops = (
         Loop("b", batch),
@@ -112,11 +130,15 @@ def _window_nest(ctx: CostContext, windows: tuple[Window, ...]) -> LoopNest | No
         *(Loop(name, w.positions) for name, w in zip(spatial_names("o", rank), windows, strict=True)),
         *(Loop(name, w.taps, LoopKind.REDUCTION) for name, w in zip(spatial_names("f", rank), windows, strict=True)),
     )
-    outer = (dense_axis(0, batch), dense_axis(1, channels))
-    placed = tuple(dense_axis(2 + i, window.positions) for i, window in enumerate(windows))
-    seen = tuple(window.axis(2 + i, 2 + rank + i) for i, window in enumerate(windows))
-    writes = (write_at(ctx, i, (*outer, *placed), _partial_bits(ctx)) for i in range(2) if ctx.has_output(i))
-    return make_nest(loops, (read_at(ctx, 0, (*outer, *seen)), *writes))
+
+    def arranged(spatial: tuple[AxisMap, ...]) -> tuple[AxisMap, ...]:
+        b, c = dense_axis(0, batch), dense_axis(1, channels)
+        return (b, *spatial, c) if is_channels_last else (b, c, *spatial)
+
+    placed = arranged(tuple(dense_axis(2 + i, window.positions) for i, window in enumerate(windows)))
+    seen = arranged(tuple(window.axis(2 + i, 2 + rank + i) for i, window in enumerate(windows)))
+    writes = (write_at(ctx, i, placed, _partial_bits(ctx)) for i in range(2) if ctx.has_output(i))
+    return make_nest(loops, (read_at(ctx, 0, seen), *whole_reads(ctx, *small), *writes))
 
 
 def _global_nest(ctx: CostContext, first: int, scalars: tuple[int, ...] = ()) -> LoopNest | None:

@@ -1,4 +1,4 @@
-"""Operators and workloads built by hand, with the attribute defaults of the ONNX schema filled in."""
+"""Operators and workloads built by hand, with the attribute defaults of their schemas filled in."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from onnxroof.dtypes import DType
 from onnxroof.ir.op import Attributes, Op
 from onnxroof.ir.tensor import Tensor, TensorKind
 from onnxroof.ir.workload import Workload
+from tests.oracles import runtime_schemas
 
 __all__ = ["T", "cost", "make_op", "workload"]
 
@@ -81,10 +82,15 @@ def make_op(
 
 
 def _with_defaults(op_type: str, domain: str, opset: int, given: Mapping[str, Any]) -> dict[str, Any]:
+    if (domain, op_type) in runtime_schemas.operators():
+        unknown = set(given) - set(runtime_schemas.schema(domain, op_type).attributes)
+        if unknown:
+            raise KeyError(f"{op_type} has no {sorted(unknown)}")
+        return {**runtime_schemas.defaults(domain, op_type), **given}
     try:
         schema = onnx.defs.get_schema(op_type, opset if not domain else _NEWEST, domain)
     except onnx.defs.SchemaError:
-        return dict(given)  # not an operator of ONNX itself
+        return dict(given)  # an operator of neither ONNX nor its runtime
     unknown = set(given) - set(schema.attributes)
     if unknown:
         raise KeyError(f"{op_type} has no {sorted(unknown)}")

@@ -92,9 +92,7 @@ def model_of(spec: Spec, results: Sequence[onnx.ValueInfoProto] | None = None) -
         elif isinstance(operand, Weight):
             weights.append(onnx.numpy_helper.from_array(np.asarray(operand.content), name))
     made = [onnx.ValueInfoProto(name=f"o{i}") for i in range(spec.outputs)]
-    node = helper.make_node(
-        spec.op_type, names, [value.name for value in made], domain=spec.domain, **spec.attributes
-    )
+    node = helper.make_node(spec.op_type, names, [value.name for value in made], domain=spec.domain, **spec.attributes)
     graph = helper.make_graph([node], "g", inputs, results or made, weights)
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid(MS, 1), helper.make_opsetid(NCHWC, 1)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=8)

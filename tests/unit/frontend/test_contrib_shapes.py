@@ -36,7 +36,9 @@ def test_a_cache_of_a_window_keeps_its_room(tmp_path):
 def test_two_elements_of_a_4_bit_cache_share_a_byte(tmp_path):
     spec = decode(20, 4, kv_cache_bit_width=4)
     packed = [x(U8, 1, 2, 20, 4)] * 2
-    _, workload = loaded(Spec(spec.op_type, [*spec.inputs[:3], *packed, *spec.inputs[5:]], 3, spec.attributes), tmp_path)
+    _, workload = loaded(
+        Spec(spec.op_type, [*spec.inputs[:3], *packed, *spec.inputs[5:]], 3, spec.attributes), tmp_path
+    )
     assert (workload.tensors["o1"].dtype, workload.tensors["o1"].shape) == (DType.UINT8, (1, 2, 20, 4))
 
 

@@ -43,7 +43,12 @@ SPECS = [
     Spec("Inverse", [x(F, 2, 3, 3, value=np.tile(np.eye(3), (2, 1, 1)))]),
     # positions
     Spec("RotaryEmbedding", [x(F, 2, 5, 32), x(I64, 2, 5), w(F, 9, 4), w(F, 9, 4)]),
-    Spec("MRotaryEmbedding", [x(F, 2, 5, 32), x(I64, 3, 2, 5), w(F, 9, 4), w(F, 9, 4)], 1, {"mrope_section": [2, 1, 1], "num_heads": 4}),
+    Spec(
+        "MRotaryEmbedding",
+        [x(F, 2, 5, 32), x(I64, 3, 2, 5), w(F, 9, 4), w(F, 9, 4)],
+        1,
+        {"mrope_section": [2, 1, 1], "num_heads": 4},
+    ),
     Spec("GemmaRotaryEmbedding", [x(F, 2, 5, 4), *[x(F16, 2, 3, 5, 4)] * 4], 2),
     Spec(
         "RMSNormRotary",
