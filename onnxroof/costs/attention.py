@@ -172,6 +172,9 @@ def _nest(
     group = heads.heads // heads.kv_heads if heads.kv_heads else 0
     if group * heads.kv_heads != heads.heads or heads.pairs is not None:
         return None
+    key = _K if ctx.has_input(_K) else _Q
+    if any(ctx.has_input(c.past) and ctx.input(c.past).dtype.bits != ctx.input(key).dtype.bits for c in caches):
+        return None  # one access stands for past and new keys, which must be of one width
     loops = (
         Loop("b", heads.batch),
         Loop("h_kv", heads.kv_heads),
@@ -183,7 +186,6 @@ def _nest(
     query_axes = (batch, kv_head, dense_axis(2, group), dense_axis(3, heads.queries))
     keys = (batch, kv_head, _key_axis(heads))
     # Packed queries, keys and values are one tensor: its three parts are three accesses to it.
-    key = _K if ctx.has_input(_K) else _Q
     value = _V if ctx.has_input(_V) else key
     accesses: list[Access] = [
         read_at(ctx, _Q, (*query_axes, whole_axis(heads.key_width))),

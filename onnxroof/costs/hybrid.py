@@ -8,10 +8,10 @@ from onnxroof.costs.attention import recurrence
 from onnxroof.costs.context import CostContext, MissingShapeError
 from onnxroof.costs.cost import OpCost, Work
 from onnxroof.costs.elementwise import STEPS, activation, steps
-from onnxroof.costs.nests import make_nest, read_at, write_at
+from onnxroof.costs.nests import broadcast_axes, make_nest, pointwise, read_at, write_at
 from onnxroof.costs.normalization import rms_norm_work
 from onnxroof.costs.registry import cost
-from onnxroof.ir.loopnest import AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis, whole_axis
+from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis, whole_axis
 from onnxroof.ir.op import OpKind
 
 __all__ = ["causal_conv"]
@@ -105,9 +105,11 @@ def _gate(name: str) -> Work:
 def linear_attention_gate(ctx: CostContext) -> OpCost:
     """1 add, Softplus (EXP, 1 add, LOG), 1 mul a decay; Sigmoid (EXP, 2 vector ops, DIV) an update rate."""
     work = (steps(2) + STEPS["Softplus"][0]).times(ctx.input(0).elements)
+    extra: tuple[Access, ...] = ()
     if ctx.has_output(1):
         work += STEPS["Sigmoid"][0].times(ctx.input(3).elements)
-    return ctx.compute(work)
+        extra = (write_at(ctx, 1, broadcast_axes(ctx.output(1).dims, ctx.output(0).dims)),)
+    return ctx.compute(work, nest=pointwise(ctx, (0, 1, 2, 3), extra=extra))
 
 
 @cost("Mamba2Verify", domain=MS)

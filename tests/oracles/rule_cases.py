@@ -294,9 +294,8 @@ CONVOLUTIONS = [
         macs=30 * 4,
         vector=30 + 4 * 30,
         special={"EXP": 30, "DIV": 30},
-        nest=False,
     ),
-    Case("CausalConvWithState", [(2, 3, 5), (3, 1, 4)], [(2, 3, 5)], domain=MS, macs=120, nest=False),
+    Case("CausalConvWithState", [(2, 3, 5), (3, 1, 4)], [(2, 3, 5)], domain=MS, macs=120),
 ]
 
 _POOL = {"kernel_shape": [3, 2], "strides": [2, 1]}
@@ -318,7 +317,6 @@ POOLS = [
         _POOL,
         MS,
         vector=1440 + 480,
-        nest=False,
     ),
     Case(
         "QLinearGlobalAveragePool",

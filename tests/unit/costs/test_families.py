@@ -10,10 +10,11 @@ from onnxroof.costs.registry import standard_registry
 from onnxroof.dtypes import DType
 from onnxroof.ir.tensor import TensorKind
 from tests.oracles.build import T, cost
+from tests.oracles.contrib_cases import ALL_CASES, CONTRIB_CONTRACTIONS, CONTRIB_CONVOLUTIONS, CONTRIB_NORMALIZATIONS
+from tests.oracles.contrib_cases_attention import CACHED
 from tests.oracles.loopnest import nest_bytes, nest_points
 from tests.oracles.rule_cases import (
     ATTENTIONS,
-    CASES,
     CONTRACTIONS,
     CONVOLUTIONS,
     NORMALIZATIONS,
@@ -23,10 +24,11 @@ from tests.oracles.rule_cases import (
 )
 
 MS = "com.microsoft"
+_OF_MACS = (*CONTRACTIONS, *CONVOLUTIONS, *RECURRENT, *CONTRIB_CONTRACTIONS, *CONTRIB_CONVOLUTIONS)
 I8, I32, I64, F16 = DType.INT8, DType.INT32, DType.INT64, DType.FLOAT16
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", ALL_CASES, ids=str)
 def test_rule_states_work_and_bytes(case: Case) -> None:
     found = case.cost()
     assert found.coverage is Coverage.EXACT, found.reason
@@ -41,7 +43,7 @@ def test_rule_states_work_and_bytes(case: Case) -> None:
     assert (found.nest is not None) is case.nest
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.nest], ids=str)
+@pytest.mark.parametrize("case", [case for case in ALL_CASES if case.nest], ids=str)
 def test_nest_touches_the_bytes_of_its_rule(case: Case) -> None:
     found = case.cost()
     assert found.nest is not None
@@ -49,7 +51,7 @@ def test_nest_touches_the_bytes_of_its_rule(case: Case) -> None:
     assert nest_points(found.nest) == found.nest.points
 
 
-@pytest.mark.parametrize("case", [case for case in (*CONTRACTIONS, *CONVOLUTIONS, *RECURRENT) if case.nest], ids=str)
+@pytest.mark.parametrize("case", [case for case in _OF_MACS if case.nest], ids=str)
 def test_points_of_a_contraction_are_its_macs(case: Case) -> None:
     found = case.cost()
     assert found.nest is not None
@@ -57,7 +59,7 @@ def test_points_of_a_contraction_are_its_macs(case: Case) -> None:
         assert found.nest.points == case.macs
 
 
-@pytest.mark.parametrize("case", [case for case in ATTENTIONS if case.nest and "Attention" in case.op_type], ids=str)
+@pytest.mark.parametrize("case", [case for case in (*ATTENTIONS, *CACHED) if case.nest and "Attention" in case.op_type], ids=str)
 def test_a_point_of_attention_is_the_two_widths(case: Case) -> None:
     found = case.cost()
     assert found.nest is not None
@@ -67,7 +69,7 @@ def test_a_point_of_attention_is_the_two_widths(case: Case) -> None:
     assert found.nest.points * (key_width + value_width) == case.macs
 
 
-@pytest.mark.parametrize("case", [case for case in NORMALIZATIONS if case.nest], ids=str)
+@pytest.mark.parametrize("case", [case for case in (*NORMALIZATIONS, *CONTRIB_NORMALIZATIONS) if case.nest], ids=str)
 def test_normalisations_sweep_their_rows_twice(case: Case) -> None:
     found = case.cost()
     assert found.nest is not None
@@ -88,8 +90,9 @@ def test_outputs_of_reductions_have_partial_sums() -> None:
 
 def test_every_rule_has_a_case() -> None:
     stated = {key for key, rules in standard_registry().rules.items() if any(rule.formula for rule in rules)}
-    data_dependent = {("", "MaxRoiPool")}  # its rule says why nothing can be counted
-    assert stated - data_dependent == {(case.domain, case.op_type) for case in CASES}
+    # Their rules say why nothing can be counted.
+    data_dependent = {("", "MaxRoiPool"), (MS, "SparseToDenseMatMul")}
+    assert stated - data_dependent == {(case.domain, case.op_type) for case in ALL_CASES}
 
 
 def test_every_rule_says_in_a_sentence_what_it_counts() -> None:

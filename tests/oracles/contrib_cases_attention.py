@@ -1,0 +1,539 @@
+"""What the rules of com.microsoft's attention, states and indexers must say, derived by hand as in `rule_cases.py`."""
+
+from __future__ import annotations
+
+from onnxroof.dtypes import DType
+from onnxroof.ir.op import OpKind
+from tests.oracles.build import T
+from tests.oracles.rule_cases import BOOL, F16, I32, I64, MS, SCALAR, U8, ZERO, Case, q
+
+__all__ = ["CACHED", "INDEXERS", "PROJECTED", "ROTATIONS", "STATES"]
+
+BF16 = DType.BFLOAT16
+MOVE = OpKind.MOVE
+
+
+def soft(scores: int, **more: int) -> dict[str, int]:
+    """Special operations of a softmax, and further ones."""
+    found = {"EXP": scores, "DIV": scores}
+    for name, count in more.items():
+        found[name] = found.get(name, 0) + count
+    return found
+
+
+def i32(*shape: int, value: object = None) -> T:
+    return T(shape, I32, value=value)
+
+
+_GROUPED = {"num_heads": 4, "kv_num_heads": 2}
+_HEADS = {"num_heads": 3}
+
+# Softmax and scale are 4 vector ops a score.
+CACHED = [
+    # one new token, 6 of the 9 places of the cache are filled: 2*3*7 = 42 scores of 4 + 4 wide heads
+    Case(
+        "DecoderMaskedMultiHeadAttention",
+        [*[(2, 1, 12)] * 3, None, None, (2, 3, 9, 4), (2, 3, 9, 4), i32(1, value=[6])],
+        [(2, 1, 12), (2, 3, 9, 4), (2, 3, 9, 4)],
+        {**_HEADS, "past_present_share_buffer": 1},
+        MS,
+        macs=42 * 8,
+        vector=4 * 42,
+        special=soft(42),
+        reads=3 * 96 + 4 + 2 * 4 * (2 * 3 * 6 * 4),
+        writes=96 + 2 * 4 * (2 * 3 * 1 * 4),
+    ),
+    # all 9 keys of a cross attention: 2*3*9 = 54 scores
+    Case(
+        "DecoderMaskedMultiHeadAttention",
+        [(2, 1, 12), (2, 3, 9, 4), (2, 3, 9, 4)],
+        [(2, 1, 12)],
+        _HEADS,
+        MS,
+        macs=54 * 8,
+        vector=4 * 54,
+        special=soft(54),
+    ),
+    # 6 tokens of 2 sequences: 3 and 3, 3*(9 + 9) = 54 scores
+    Case(
+        "PackedMultiHeadAttention",
+        [*[(6, 12)] * 3, (36,), i32(2, 3), i32(3)],
+        [(6, 12)],
+        _HEADS,
+        MS,
+        macs=54 * 8,
+        vector=4 * 54 + 6 * 36,
+        special=soft(54),
+    ),
+    # 7 tokens: at least 4*4 + 3*3 = 25 pairs, 75 scores
+    Case(
+        "PackedMultiHeadAttention",
+        [(7, 3, 3, 4), None, None, None, i32(2, 4), i32(3)],
+        [(7, 12)],
+        _HEADS,
+        MS,
+        macs=75 * 8,
+        vector=4 * 75,
+        special=soft(75),
+        nest=False,
+    ),
+    # 4 queries see 5 keys each, 8 of the 12 together, 4 of which are past: 4*4*5 = 80 scores of 6 + 6
+    Case(
+        "GroupQueryAttention",
+        [(1, 4, 24), (1, 4, 12), (1, 4, 12), (1, 2, 8, 6), (1, 2, 8, 6), i32(1), i32(value=12)],
+        [(1, 4, 24), (1, 2, 12, 6), (1, 2, 12, 6)],
+        {**_GROUPED, "local_window_size": 5},
+        MS,
+        macs=80 * 12,
+        vector=4 * 80,
+        special=soft(80),
+        reads=384 + 192 + 192 + 8 + 2 * 4 * (2 * 4 * 6),
+        writes=384 + 2 * 4 * (2 * 4 * 6),
+    ),
+    # 4 + 2 heads normalized (36 elements), 4 sinks, a cache of int8: 2*12 elements a token, 8 read and 1 written
+    Case(
+        "GroupQueryAttention",
+        [
+            (1, 1, 24), (1, 1, 12), (1, 1, 12), q((1, 2, 8, 6)), q((1, 2, 8, 6)), i32(1), i32(value=9), None, None, None,
+            None, (4,), (1,), (1,), (6,), (6,),
+        ],
+        [(1, 1, 24), q((1, 2, 9, 6)), q((1, 2, 9, 6))],
+        {**_GROUPED, "k_quant_type": "PER_TENSOR", "v_quant_type": "PER_TENSOR", "kv_cache_bit_width": 8},
+        MS,
+        macs=36 * 12,
+        vector=4 * 36 + 4 + (3 * 36 + 6 + 36) + 2 * 12 * (8 + 3),
+        special=soft(36, EXP=4, SQRT=6, DIV=12),
+        reads=96 + 48 + 48 + 8 + 16 + 8 + 48 + 2 * 8 * 12,
+        writes=96 + 2 * 12,
+        nest=False,
+    ),
+    # keys of another layer: nothing new, 8 that are there
+    Case(
+        "GroupQueryAttention",
+        [(1, 2, 24), (1, 0, 12), (1, 0, 12), (1, 2, 8, 6), (1, 2, 8, 6), i32(1), i32(value=8)],
+        [(1, 2, 24)],
+        _GROUPED,
+        MS,
+        macs=4 * 2 * 8 * 12,
+        vector=4 * 64,
+        special=soft(64),
+        reads=192 + 8 + 2 * 4 * (2 * 8 * 6),
+    ),
+    # blocks of 2: tokens 4 to 7 are rows 2 and 3 with 1 and 2 blocks: (2*1 + 2*2) * 2 = 12 pairs, 48 scores
+    Case(
+        "SparseAttention",
+        [
+            (1, 4, 24), (1, 4, 12), (1, 4, 12), (1, 2, 9, 6), (1, 2, 9, 6), i32(1, 5, value=[[0, 1, 3, 4, 6]]), i32(1, 6),
+            i32(value=8), i32(1),
+        ],
+        [(1, 4, 24), (1, 2, 9, 6), (1, 2, 9, 6)],
+        {**_GROUPED, "sparse_block_size": 2},
+        MS,
+        macs=48 * 12,
+        vector=4 * 48,
+        special=soft(48),
+        reads=384 + 192 + 192 + 20 + 24 + 4 + 4 + 2 * 4 * (2 * 4 * 6),
+        writes=384 + 2 * 4 * (2 * 4 * 6),
+        nest=False,
+    ),
+    # 6 queries with 4 selected keys each: 96 scores; 6*4*2*6 elements exceed the 240 of a cache
+    Case(
+        "DynamicSparseAttention",
+        [
+            (2, 3, 24), (2, 3, 12), (2, 3, 12), (2, 2, 10, 6), (2, 2, 10, 6), None, None, i32(6, 4), i32(6), i32(2), i32(),
+        ],
+        [(2, 3, 24), (2, 2, 10, 6), (2, 2, 10, 6)],
+        _GROUPED,
+        MS,
+        macs=96 * 12,
+        vector=4 * 96,
+        special=soft(96),
+        reads=576 + 288 + 288 + 96 + 24 + 8 + 4 + 2 * 4 * 240,
+        writes=576 + 2 * 4 * (6 * 2 * 6),
+        nest=False,
+    ),
+    # 3 tokens behind 5, 3 behind 2: 3*8 + 3*5 = 39 pairs, 156 scores; 7 tokens read, 6 written
+    Case(
+        "PagedAttention",
+        [
+            (6, 24), (6, 12), (6, 12), (5, 4, 2, 6), (5, 4, 2, 6), i32(3), i32(2, value=[5, 2]), i32(2, 3),
+        ],
+        [(6, 24), (5, 4, 2, 6), (5, 4, 2, 6)],
+        _GROUPED,
+        MS,
+        macs=156 * 12,
+        vector=4 * 156,
+        special=soft(156),
+        reads=576 + 288 + 288 + 12 + 8 + 24 + 2 * 4 * 7 * 12,
+        writes=576 + 2 * 4 * 6 * 12,
+        nest=False,
+    ),
+    # one latent cache of 6, values of 4; full pages: 12 tokens a sequence, 9 past: 6*12*4 = 288 scores
+    Case(
+        "PagedAttention",
+        [(6, 24), (6, 6), None, (5, 4, 1, 6), None, i32(3), i32(2), i32(2, 3)],
+        [(6, 16), (5, 4, 1, 6)],
+        {"num_heads": 4, "kv_num_heads": 1, "kv_cache_layout": "LATENT", "v_head_size": 4},
+        MS,
+        macs=288 * (6 + 4),
+        vector=4 * 288,
+        special=soft(288),
+        reads=576 + 144 + 12 + 8 + 24 + 4 * 18 * 6,
+        writes=384 + 4 * 6 * 6,
+        nest=False,
+    ),
+    # packed queries, keys and values: (4 + 2*2) * 6; 4 selected and 3 local keys: 6*7*4 = 168 scores
+    Case(
+        "SparsePagedAttention",
+        [
+            (6, 48), None, None, (5, 4, 2, 6), (5, 4, 2, 6), i32(3), i32(2), i32(2, 3), None, i32(6, 4), i32(6),
+        ],
+        [(6, 24), (5, 4, 2, 6), (5, 4, 2, 6)],
+        {**_GROUPED, "attention_mode": "local_plus_selected", "local_window_size": 3},
+        MS,
+        macs=168 * 12,
+        vector=4 * 168,
+        special=soft(168),
+        reads=1152 + 12 + 8 + 24 + 96 + 24 + 2 * 4 * 240,
+        writes=576 + 2 * 4 * (6 * 2 * 6),
+        nest=False,
+    ),
+]  # fmt: skip
+
+_BAND = 3 + 4 + 4 * 5 + 4 + 3  # tokens within 2 of each of 8
+PROJECTED = [
+    # 2*8*36 projected, 2*3*(6 + 1) = 42 scores
+    Case(
+        "DecoderMaskedSelfAttention",
+        [(2, 1, 8), (8, 36), (36,), None, (2, 2, 3, 9, 4), None, i32(1, value=[6])],
+        [(2, 1, 12), (2, 2, 3, 9, 4)],
+        {**_HEADS, "past_present_share_buffer": 1},
+        MS,
+        macs=2 * 8 * 36 + 42 * 8,
+        vector=72 + 4 * 42,
+        special=soft(42),
+        reads=64 + 1152 + 144 + 4 + 4 * (2 * 2 * 3 * 6 * 4),
+        writes=96 + 4 * (2 * 2 * 3 * 1 * 4),
+        nest=False,
+    ),
+    # zero points of 80 inputs and 288 weights; 2 vector ops for each of 360 projected elements; 150 scores
+    Case(
+        "QAttention",
+        [T((2, 5, 8), U8), q((8, 36)), (36,), SCALAR, SCALAR, None, T((), U8), ZERO],
+        [(2, 5, 12)],
+        _HEADS,
+        MS,
+        macs=8 * 360 + 150 * 8,
+        vector=80 + 288 + 2 * 360 + 4 * 150,
+        special=soft(150),
+        nest=False,
+    ),
+    Case(
+        "QOrderedAttention",
+        [q((2, 5, 8)), *[SCALAR] * 4, *[q((8, 12))] * 3, *[SCALAR] * 3, *[(12,)] * 3, *[SCALAR] * 3],
+        [q((2, 5, 12))],
+        {**_HEADS, "order_input": 1, "order_weight": 1, "order_output": 1},
+        MS,
+        macs=8 * 360 + 150 * 8,
+        vector=360 + 4 * 150 + 4 * (360 + 150 + 120),
+        special=soft(150),
+        nest=False,
+    ),
+    # 7 tokens of 2 sequences: 25 pairs, 75 scores
+    Case(
+        "PackedAttention",
+        [(7, 8), (8, 36), (36,), i32(2, 4), i32(3), (1, 3, 4, 4)],
+        [(7, 12)],
+        _HEADS,
+        MS,
+        macs=7 * 8 * 36 + 75 * 8,
+        vector=7 * 36 + 5 * 75,
+        special=soft(75),
+        nest=False,
+    ),
+    # 3 tokens behind 6: 2*12*(3 + 2*3) = 216 projected, 2*3*3*9 = 162 scores
+    Case(
+        "DecoderAttention",
+        [
+            (3, 2, 12), (3, 2, 12), (12, 12), (12, 24), (36,), None, (2, 3, 6, 4), (2, 3, 6, 4),
+            *[T((), BOOL, value=v) for v in (False, True, True, False)],
+        ],
+        [(3, 2, 12), (2, 3, 9, 4), (2, 3, 9, 4)],
+        _HEADS,
+        MS,
+        macs=216 * 12 + 162 * 8,
+        vector=216 + 4 * 162,
+        special=soft(162),
+        reads=288 + 288 + 576 + 1152 + 144 + 2 * 576,
+        writes=288 + 2 * 4 * (2 * 3 * 3 * 4),
+        nest=False,
+    ),
+    # a cross attention whose 6 keys are cached: only 2*12*3 = 72 query elements are projected; 108 scores
+    Case(
+        "DecoderAttention",
+        [
+            (3, 2, 12), (6, 2, 12), (12, 12), (12, 24), (36,), None, (2, 3, 6, 4), (2, 3, 6, 4),
+            *[T((), BOOL, value=v) for v in (True, True, True, False)],
+        ],
+        [(3, 2, 12)],
+        _HEADS,
+        MS,
+        macs=72 * 12 + 108 * 8,
+        vector=72 + 4 * 108,
+        special=soft(108),
+        reads=288 + 576 + 144 + 2 * 576,
+        nest=False,
+    ),
+    # 8 tokens, 2 to either side: 34 pairs, 102 scores; 8*36 projected elements
+    Case(
+        "LongformerAttention",
+        [(1, 8, 12), (12, 36), (36,), (1, 8), (12, 36), (36,), i32(1, 8)],
+        [(1, 8, 12)],
+        {**_HEADS, "window": 2},
+        MS,
+        macs=288 * 12 + 3 * _BAND * 8,
+        vector=288 + 5 * 3 * _BAND,
+        special=soft(3 * _BAND),
+        reads=384 + 1728 + 144 + 32 + 32,
+        nest=False,
+    ),
+    # one global token: 12 more query elements, 2*8*12 more key and value elements, 2*8 more pairs
+    Case(
+        "LongformerAttention",
+        [(1, 8, 12), (12, 36), (36,), (1, 8), (12, 36), (36,), i32(1, 8, value=[[0, 1, 0, 0, 0, 0, 0, 0]])],
+        [(1, 8, 12)],
+        {**_HEADS, "window": 2},
+        MS,
+        macs=(288 + 12 + 192) * 12 + 3 * (_BAND + 16) * 8,
+        vector=492 + 5 * 3 * (_BAND + 16),
+        special=soft(3 * (_BAND + 16)),
+        nest=False,
+    ),
+    Case(
+        "QOrderedLongformerAttention",
+        [
+            q((1, 8, 12)), SCALAR, q((12, 36)), SCALAR, (36,), SCALAR, SCALAR, T((1, 8), F16), q((12, 36)), SCALAR, (36,),
+            SCALAR, i32(1, 8), SCALAR,
+        ],
+        [q((1, 8, 12))],
+        {**_HEADS, "window": 2, **{f"order_{name}": 1 for name in ("input", "weight", "global_weight", "output")}},
+        MS,
+        macs=288 * 12 + 3 * _BAND * 8,
+        vector=288 + 5 * 3 * _BAND + 4 * (288 + 96),
+        special=soft(3 * _BAND),
+        reads=96 + 432 + 144 + 5 * 4 + 16 + 32,
+        nest=False,
+    ),
+]  # fmt: skip
+
+ROTATIONS = [
+    # 6 tokens of 4 heads of 6: 144 elements; 6 rows of 3 of each table
+    Case(
+        "MRotaryEmbedding",
+        [(2, 3, 24), T((3, 2, 3), I64), (9, 3), (9, 3)],
+        [(2, 3, 24)],
+        {"num_heads": 4, "mrope_section": [1, 1, 1]},
+        MS,
+        vector=3 * 144,
+        reads=576 + 144 + 2 * 72,
+    ),
+    # 2*3*6 angles; 2 x 144 rotated elements
+    Case(
+        "GemmaRotaryEmbedding",
+        [(2, 3, 6), *[T((2, 4, 3, 6), F16)] * 4],
+        [T((2, 4, 3, 6), F16)] * 2,
+        domain=MS,
+        vector=2 * 36 + 3 * 288,
+        special={"SIN": 36, "COS": 36},
+    ),
+    # 24 heads of 8 of 10 elements, 4 of them rotated; 6 rows of 2 of each table
+    Case(
+        "RMSNormRotary",
+        [T((2, 3, 4, 10), BF16), (8,), T((2, 3), I64), T((9, 2), BF16), T((9, 2), BF16)],
+        [T((2, 3, 32), BF16)],
+        {"rotary_embedding_dim": 4, "input_width": 8},
+        MS,
+        vector=(3 * 192 + 24) + 192 + 3 * 96,
+        special={"SQRT": 24, "DIV": 48},
+        reads=2 * 192 + 32 + 48 + 2 * 24,
+        nest=False,
+    ),
+]
+
+STATES = [
+    # 2 query heads on 4 key/value heads: all 4 read, and are updated twice: 14*15*(4 + 2*4); decays 14*4
+    Case(
+        "LinearAttention",
+        [(2, 7, 6), (2, 7, 12), (2, 7, 20), (2, 4, 3, 5), (2, 7, 4), (2, 7, 4)],
+        [(2, 7, 20), (2, 4, 3, 5)],
+        {"q_num_heads": 2, "kv_num_heads": 4},
+        MS,
+        macs=14 * 15 * 12,
+        vector=280 + 14 * 4 * 15 + 2 * 280,
+        special={"EXP": 56},
+        nest=False,
+    ),
+    # 7 tokens, 6 value heads with states of 4*5
+    Case(
+        "GatedDeltaNet",
+        [(7, 2, 4), (7, 2, 4), (7, 6, 5), i32(3), (7, 6), (7, 6), (2, 6, 5, 4)],
+        [(7, 6, 5), (2, 6, 5, 4)],
+        domain=MS,
+        macs=7 * 20 * (6 + 12),
+        vector=7 * 6 * 20 + 2 * 210 + 210,
+        special={"EXP": 42},
+        nest=False,
+    ),
+    # 28 vectors of 4 normalized; 42 decays and 42 betas by their activations, exp of 6 factors
+    Case(
+        "GatedDeltaNet",
+        [(7, 46), None, None, i32(3), (7, 6), (7, 6), (2, 6, 5, 4), (6,), (6,)],
+        [(7, 6, 5), (2, 6, 5, 4)],
+        {"qk_l2_norm": 1, "gate_activation": "softplus", "beta_activation": "sigmoid"},
+        MS,
+        macs=7 * 20 * (6 + 12),
+        vector=7 * 6 * 20 + 2 * 210 + 210 + 3 * 28 * 4 + 3 * 42 + 2 * 42,
+        special={"EXP": 42 + 42 + 6 + 42, "LOG": 42, "SQRT": 28, "DIV": 28 + 42},
+        nest=False,
+    ),
+    Case("LinearAttentionGate", [(2, 7, 3), (3,), (3,), (2, 7, 3)], [(2, 7, 3)] * 2, domain=MS, vector=(3 + 2) * 42,
+         special={"EXP": 84, "LOG": 42, "DIV": 42}),
+    Case("LinearAttentionGate", [(2, 7, 3), (3,), (3,)], [(2, 7, 3)], domain=MS, vector=3 * 42,
+         special={"EXP": 42, "LOG": 42}),
+    # 4 taps, 2 apart: the state holds 6 tokens
+    Case(
+        "CausalConvWithState",
+        [(2, 3, 5), (3, 1, 4), (3,), (2, 3, 6)],
+        [(2, 3, 5), (2, 3, 6)],
+        {"dilation": 2, "activation": "silu"},
+        MS,
+        macs=120,
+        vector=30 + 4 * 30,
+        special={"EXP": 30, "DIV": 30},
+    ),
+    Case("CausalConvWithState", [(2, 5, 3), (3, 1, 4)], [(2, 5, 3)], {"channels_last": 1}, MS, macs=120, nest=False),
+    Case("VarlenCausalConvWithState", [(7, 3), (3, 1, 4), i32(3), (3,), (2, 3, 3)], [(7, 3), (2, 3, 3)], domain=MS,
+         macs=84, vector=21, nest=False),
+    # 5 tokens, 4 heads of 2, states of 3: inner 8, 8 + 2*3 channels; one of 3 snapshots read, 3 written
+    Case(
+        "Mamba2Verify",
+        [
+            (5, 26), (3, 14, 3), (3, 4, 3, 2), (14, 4), (14,), (4,), (4,), (4,), (8,), i32(1),
+        ],
+        [(5, 8), (3, 14, 3), (3, 4, 3, 2)],
+        {"heads": 4, "head_dim": 2, "d_state": 3, "n_groups": 1},
+        MS,
+        macs=5 * (4 * 14 + 2 * 8 * 3),
+        vector=5 * (5 * 14 + 5 * 4 + 24 + 8 + 8 * 8 + 3 * 8 + 1),
+        special={"EXP": 5 * (14 + 2 * 4 + 8), "DIV": 5 * (14 + 8 + 2), "LOG": 5 * 4, "SQRT": 5},
+        reads=520 + 168 + 96 + 224 + 56 + 16 + 16 + 16 + 32 + 4,
+        nest=False,
+    ),
+    # 1*3*4 elements of a state
+    Case("ConvStateReplay", [(60,), (50,), (60,), T((8,), I64, value=[0, 0, 0, 1, 3, 4, 5, 2])], [(60,)], domain=MS,
+         kind=MOVE, reads=48 + 64, writes=48, nest=False),
+    # a state of 2*3*4; 2 tokens of 2 decays (8 of 4 slots), 1*4 keys and 2*3 deltas
+    Case(
+        "GatedDeltaNetStateReplay",
+        [(60,), (50,), (60,), T((11,), I64, value=[0, 0, 0, 8, 24, 2, 3, 4, 1, 4, 2])],
+        [(60,)],
+        domain=MS,
+        macs=2 * 24,
+        vector=2 * 24,
+        special={"EXP": 4},
+        reads=96 + 4 * 2 * (2 + 4 + 6) + 88,
+        writes=96,
+        nest=False,
+    ),
+    # 5 steps of 2 rows of 4 hidden elements: 40 states x 4 gates x (3 + 4); 70 elements quantized on the way
+    Case(
+        "DynamicQuantizeLSTM",
+        [
+            (5, 2, 3), q((1, 3, 16)), q((1, 4, 16)), (1, 32), None, None, None, None, (1,), q((1,)), (1,), q((1,)),
+        ],
+        [(5, 1, 2, 4)],
+        {"hidden_size": 4},
+        MS,
+        macs=40 * 4 * 7,
+        vector=40 * (3 * 2 + 16) + 5 * 70 + 48 + 64 + 40 * 8,
+        special={"EXP": 120, "DIV": 120 + 70, "TANH": 80},
+        nest=False,
+    ),
+    # inputs of 3 beside an attention state of 4; a memory of 9 tokens of 8, attended in 6
+    Case(
+        "AttnLSTM",
+        [
+            (5, 2, 3), (1, 16, 7), (1, 16, 4), None, None, None, None, None, (1, 4, 6), (1, 8, 6), (1, 6), (2, 9, 8), i32(2),
+            (1, 12, 4),
+        ],
+        [(5, 1, 2, 4)],
+        {"hidden_size": 4},
+        MS,
+        macs=40 * 4 * 11 + 2 * 9 * 8 * 6 + 10 * (4 * 6 + 9 * 8 + 12 * 4),
+        vector=40 * (3 * 2 + 8) + 10 * (3 * 9 * 6 + 3 * 9),
+        special={"EXP": 120 + 90, "DIV": 120 + 90, "TANH": 80 + 10 * 54},
+        nest=False,
+    ),
+]  # fmt: skip
+
+INDEXERS = [
+    # 3 queries of 4 heads of 8 against 12 // 4 = 3 blocks: 36 scores; 12 + 3 vectors normalized and rotated
+    Case(
+        "SparseAttentionIndexer",
+        [(1, 3, 32), (1, 3, 8), (8,), (8,), (64, 4), (64, 4), None, (1, 9, 8)],
+        [i32(1, 3, 11), (1, 12, 8)],
+        {"policy_mode": "qsa", "compress_ratio": 4, "token_budget": 8},
+        MS,
+        macs=36 * 8,
+        vector=(3 * 120 + 15) + 15 * (8 + 24) + 2 * 36 + 9 + 4 * 24,
+        special={"SQRT": 15, "DIV": 30 + 24},
+        reads=384 + 96 + 64 + 2 * 4 * (3 + 3) * 4 + 288,
+        writes=132 + 4 * 3 * 8,
+        nest=False,
+    ),
+    # 5 buffered and 9 new tokens make 2 entries and leave 6: 9*4*8 = 288 scores, 38 vectors, 2*8*8 = 128 slots
+    Case(
+        "SparseAttentionIndexer",
+        [
+            (1, 9, 32), (1, 9, 16), (8,), (8,), (64, 4), (64, 4), None, (1, 6, 8), (1, 9, 16), (4, 16), (1, 9, 4),
+            T((1, 9), I64), None, (2, 1, 5, 16),
+        ],
+        [i32(1, 9, 6), (1, 8, 8), (2, 1, 6, 16)],
+        {"policy_mode": "csa", "compress_ratio": 4, "index_topk": 6},
+        MS,
+        macs=288 * 8,
+        vector=(3 * 304 + 38) + 38 * 32 + 3 * 288 + 72 * 3 + 6 * 128,
+        special={"SQRT": 38, "DIV": 76 + 128, "EXP": 128},
+        reads=1152 + 576 + 64 + 2 * 4 * (2 + 9) * 4 + 192 + 576 + 256 + 144 + 72 + 640,
+        writes=216 + 4 * 2 * 8 + 768,
+        nest=False,
+    ),
+    # 7 queries of 4 heads against the 16 entries of a state: 448 scores; 28 + 1 vectors, 1 new block
+    Case(
+        "PackedSparseAttentionIndexer",
+        [
+            (7, 32), (7, 8), (8,), (8,), (64, 4), (64, 4), i32(3), i32(2), None, None, None, None, (2, 16, 8), (2, 7, 8),
+            None, i32(2, 2),
+        ],
+        [i32(7, 11), i32(7), (2, 16, 8), (2, 7, 8), None, i32(2, 2)],
+        {"policy_mode": "qsa", "compress_ratio": 4, "token_budget": 8, "state_capacity": 16},
+        MS,
+        macs=448 * 8,
+        vector=(3 * 232 + 29) + 29 * 32 + 2 * 448 + 112 + 4 * 8,
+        special={"SQRT": 29, "DIV": 58 + 8},
+        reads=896 + 224 + 64 + 2 * 4 * (1 + 7) * 4 + 12 + 8 + 1024 + 448 + 16,
+        writes=308 + 28 + 4 * 8 + 448 + 16,
+        nest=False,
+    ),
+    # 7 rows of 6 entries, of which there are 5
+    Case(
+        "PackedSparseAttentionIndexerMerge",
+        [i32(5, 6), i32(5), i32(7), i32(7), i32(7)],
+        [i32(7, 9), i32(7), i32(7)],
+        {"policy_mode": "append_range", "max_output_entries": 9},
+        MS,
+        vector=42,
+        reads=120 + 20 + 3 * 28,
+        nest=False,
+    ),
+]  # fmt: skip
