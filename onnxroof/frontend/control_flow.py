@@ -23,7 +23,10 @@ from onnxroof.ir.tensor import TensorKind
 if TYPE_CHECKING:
     from onnxroof.frontend.lower import Lowering, Segment
 
-__all__ = ["LOWERERS"]
+__all__ = ["CONTROL_FLOW", "Lowerer", "activation_of", "lowered_body", "name_results", "named_trips", "subgraph"]
+
+# Lowers a node with graphs in its attributes, of a name in a scope.
+Lowerer = Callable[["Lowering", onnx.NodeProto, str, Scope], None]
 
 # A trip limit of this size is how exporters write "no limit".
 _NO_LIMIT = 1 << 31
@@ -34,12 +37,12 @@ def _lower_if(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scope)
     condition = lowering.value(lowering.operands(node, scope), 0)
     if condition is None or not condition.size:
         names = _heavier_branch(lowering, node, name, scope)
-        results = [_activation(lowering, result, lowering.known[result].type) for result in names]
+        results = [activation_of(lowering, result, lowering.known[result].type) for result in names]
     else:
         chosen = "then_branch" if bool(condition.reshape(-1)[0]) else "else_branch"
-        names = _body(lowering, _subgraph(lowering, node, chosen, name), name, chosen, scope, scope.repeat)
+        names = lowered_body(lowering, subgraph(lowering, node, chosen, name), name, chosen, scope, scope.repeat)
         results = [_alias(lowering, result) for result in names]
-    _name_results(lowering, node, name, scope, names, results)
+    name_results(lowering, node, name, scope, names, results)
 
 
 def _heavier_branch(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scope) -> tuple[str, ...]:
@@ -52,7 +55,7 @@ def _heavier_branch(lowering: Lowering, node: onnx.NodeProto, name: str, scope: 
     for label in ("then_branch", "else_branch"):
         mark = lowering.mark()
         try:
-            results = _body(lowering, _subgraph(lowering, node, label, name), name, label, scope, scope.repeat)
+            results = lowered_body(lowering, subgraph(lowering, node, label, name), name, label, scope, scope.repeat)
         except Clash as clash:
             lowering.cut(mark)
             clashes.append(clash)
@@ -73,7 +76,7 @@ def _heavier_branch(lowering: Lowering, node: onnx.NodeProto, name: str, scope: 
 def _lower_loop(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scope) -> None:
     """Trip count times the body; a count that depends on data is a named dimension."""
     operands = lowering.operands(node, scope)
-    body = _subgraph(lowering, node, "body", name)
+    body = subgraph(lowering, node, "body", name)
     carried = operands[2:]
     if "" in carried or len(body.input) != 2 + len(carried) or len(body.output) < 1 + len(carried):
         raise ModelError.at(lowering.path, f"the body of loop `{name}` does not take and return what the loop carries")
@@ -87,7 +90,7 @@ def _lower_loop(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scop
     def walked(types: Sequence[ValueType]) -> tuple[str, ...]:
         lowering.cut(mark)
         repeat = scope.repeat * max(trips, 1)
-        return _body(lowering, body, name, "body", scope, repeat, node, operands, [*counters, *types])
+        return lowered_body(lowering, body, name, "body", scope, repeat, node, operands, [*counters, *types])
 
     def carried_types(results: Sequence[str]) -> list[ValueType]:
         return [lowering.known[r].type for r in results[1 : 1 + len(carried)]]
@@ -107,12 +110,12 @@ def _lower_loop(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scop
                 None
             )
     stacked = [_stacked(lowering.known[r].type, 0, trips) for r in results[1 + len(carried) :]]
-    made = [_activation(lowering, r, t) for r, t in zip(results[1:], [*after, *stacked], strict=True)]
+    made = [activation_of(lowering, r, t) for r, t in zip(results[1:], [*after, *stacked], strict=True)]
     if trips == 0:
         made[: len(carried)] = [replace(lowering.known[c], kind=TensorKind.ACTIVATION, value=None) for c in carried]
         _skip(lowering, node, name, scope, mark.ops, made, carried)
         return
-    _name_results(lowering, node, name, scope, results[1:], made)
+    name_results(lowering, node, name, scope, results[1:], made)
 
 
 def _loop_trips(lowering: Lowering, body: onnx.GraphProto, name: str, operands: Sequence[str]) -> int:
@@ -122,7 +125,7 @@ def _loop_trips(lowering: Lowering, body: onnx.GraphProto, name: str, operands: 
         return 0
     trips = None if limit is None or not limit.size else max(int(limit.reshape(-1)[0]), 0)
     if trips is None or trips >= _NO_LIMIT:
-        return _named_trips(lowering, name)
+        return named_trips(lowering, name)
     if trips > 1 and _may_stop_early(body):
         lowering.notes[f"{name}: counted with all of its {trips} trips; its condition may end it earlier"] = None
     return trips
@@ -131,7 +134,7 @@ def _loop_trips(lowering: Lowering, body: onnx.GraphProto, name: str, operands: 
 def _lower_scan(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scope) -> None:
     """The body once for each element along the scanned axis."""
     operands = lowering.operands(node, scope)
-    body = _subgraph(lowering, node, "body", name)
+    body = subgraph(lowering, node, "body", name)
     attributes = {a.name: a for a in node.attribute}
     count = attributes["num_scan_inputs"].i if "num_scan_inputs" in attributes else 0
     is_batched = scope.opsets.get("", 1) < 9  # version 8 has sequence_lens first and a batch axis in front
@@ -146,7 +149,7 @@ def _lower_scan(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scop
         initial = [ValueType(t.dtype, t.shape[1:] if t.shape is not None else None) for t in initial]
     mark = lowering.mark()
     repeat = scope.repeat * max(trips * batch, 1)
-    results = _body(lowering, body, name, "body", scope, repeat, node, sources, [*initial, *slices])
+    results = lowered_body(lowering, body, name, "body", scope, repeat, node, sources, [*initial, *slices])
     out_axes = _axes(attributes, "scan_output_axes")
     made = []
     for place, result in enumerate(results, start=-len(states)):
@@ -155,11 +158,11 @@ def _lower_scan(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scop
             kind = _stacked(kind, out_axes[place] if place < len(out_axes) else 0, trips)
         if is_batched and kind.shape is not None:
             kind = ValueType(kind.dtype, (batch, *kind.shape))
-        made.append(_activation(lowering, result, kind))
+        made.append(activation_of(lowering, result, kind))
     if trips * batch == 0:
         _skip(lowering, node, name, scope, mark.ops, made, states)
         return
-    _name_results(lowering, node, name, scope, results, made)
+    name_results(lowering, node, name, scope, results, made)
 
 
 def _slices(
@@ -191,17 +194,18 @@ def _slices(
             node=name, op_type="Scan", operands=tuple(scanned), shapes=shapes, reason="they are walked together",
             gaps=tuple(Gap(length, lengths[0], "the scanned extents") for length in lengths[1:]), ops=lowering.ops,
         )  # fmt: skip
-    return (lengths[0] if lengths else _named_trips(lowering, name)), batch, slices
+    return (lengths[0] if lengths else named_trips(lowering, name)), batch, slices
 
 
-LOWERERS: Mapping[str, Callable[[Lowering, onnx.NodeProto, str, Scope], None]] = {
-    "If": _lower_if,
-    "Loop": _lower_loop,
-    "Scan": _lower_scan,
+CONTROL_FLOW: Mapping[tuple[str, str], Lowerer] = {
+    ("", "If"): _lower_if,
+    ("", "Loop"): _lower_loop,
+    ("", "Scan"): _lower_scan,
 }
 
 
-def _subgraph(lowering: Lowering, node: onnx.NodeProto, label: str, name: str) -> onnx.GraphProto:
+def subgraph(lowering: Lowering, node: onnx.NodeProto, label: str, name: str) -> onnx.GraphProto:
+    """The graph of an attribute, which must be there."""
     for attribute in node.attribute:
         if attribute.name == label and attribute.HasField("g"):
             graph: onnx.GraphProto = attribute.g
@@ -219,7 +223,7 @@ def _counter(formal: onnx.ValueInfoProto, dtype: DType) -> ValueType:
     return ValueType(dtype, (1,) if stated is not None and len(stated) == 1 else ())
 
 
-def _body(
+def lowered_body(
     lowering: Lowering,
     graph: onnx.GraphProto,
     name: str,
@@ -260,7 +264,7 @@ def _body(
     return tuple(results)
 
 
-def _name_results(
+def name_results(
     lowering: Lowering,
     node: onnx.NodeProto,
     name: str,
@@ -268,6 +272,7 @@ def _name_results(
     results: Sequence[str],
     made: Sequence[Known],
 ) -> None:
+    """Lists the node itself as a view from what its bodies return to its own results."""
     outputs = []
     if len(node.output) > len(made):
         raise ModelError.at(lowering.path, f"node `{name}` has more outputs than its body")
@@ -290,7 +295,7 @@ def _skip(
     del lowering.ops[first_op:]
     lowering.notes[f"{name}: makes no trip; its body does not count"] = None
     results = [*carried, *("" for _ in made[len(carried) :])]
-    _name_results(lowering, node, name, scope, results, made)
+    name_results(lowering, node, name, scope, results, made)
 
 
 def _alias(lowering: Lowering, name: str) -> Known:
@@ -301,14 +306,17 @@ def _alias(lowering: Lowering, name: str) -> Known:
     return replace(known, kind=TensorKind.ACTIVATION)
 
 
-def _activation(lowering: Lowering, name: str, kind: ValueType) -> Known:
+def activation_of(lowering: Lowering, name: str, kind: ValueType) -> Known:
+    """A value of some type that comes from another, as far bounded as that is."""
     return Known(kind, TensorKind.ACTIVATION, is_upper_bound=lowering.known[name].is_upper_bound)
 
 
-def _named_trips(lowering: Lowering, name: str) -> int:
+def named_trips(lowering: Lowering, name: str, stated: int | None = None) -> int:
+    """Trips that depend on data, as a named dimension; what the model states as the most, where it does."""
     dim = f"{name}.trips"
-    trips = lowering.given.get(dim, 1)
-    lowering.trips[dim] = (trips, "given" if dim in lowering.given else "default")
+    trips = lowering.given.get(dim, 1 if stated is None else stated)
+    source = "given" if dim in lowering.given else "default" if stated is None else "model"
+    lowering.trips[dim] = (trips, source)
     return trips
 
 

@@ -14,18 +14,22 @@ import onnx
 
 from onnxroof.dtypes import DType
 from onnxroof.errors import ModelError
-from onnxroof.frontend import control_flow
 from onnxroof.frontend.agreement import Clash, ContradictionError, Operands, WatchedNodeError, gaps_of, unchecked_gap
 from onnxroof.frontend.attributes import attributes_of, constant_content, resolved
+from onnxroof.frontend.control_flow import CONTROL_FLOW
 from onnxroof.frontend.infer import RANDOM, Inference, NodeValue
 from onnxroof.frontend.scope import Scope, execution_order
+from onnxroof.frontend.search import SEARCHES
 from onnxroof.frontend.tops import tops_of, tops_of_value
 from onnxroof.frontend.types import UNKNOWN_TYPE, Known, ValueType, array_of, filled, type_of_proto
 from onnxroof.frontend.unfold import FunctionKey, function_key
 from onnxroof.ir.op import Attributes, Op, OpKind
 from onnxroof.ir.tensor import Tensor, TensorKind
 
-__all__ = ["BranchWork", "Lowering", "Mark", "Segment"]
+__all__ = ["LOWERERS", "BranchWork", "Lowering", "Mark", "Segment"]
+
+# Nodes with graphs in their attributes, by domain and type: their bodies are listed instead.
+LOWERERS = {**CONTROL_FLOW, **SEARCHES}
 
 # Up to this many elements a computed value is shape arithmetic of the host; above it is real work.
 _HOST_ELEMENTS = 64
@@ -193,8 +197,9 @@ class Lowering:
             self._call(node, function, scope)
             return
         name = self.unique_name(node, index, scope)
-        if not node.domain and node.op_type in control_flow.LOWERERS:
-            control_flow.LOWERERS[node.op_type](self, node, name, scope)
+        lowerer = LOWERERS.get((node.domain, node.op_type))
+        if lowerer is not None:
+            lowerer(self, node, name, scope)
         elif not node.domain and node.op_type == "Constant" and node.output:
             kind, value = constant_content(node)
             output = self.define(node.output[0], scope, Known(kind, TensorKind.WEIGHT, value))

@@ -7,7 +7,7 @@ import pytest
 
 from onnxroof.costs.registry import standard_registry
 from onnxroof.frontend.contrib_rules import RULES, contrib_defaults
-from onnxroof.frontend.control_flow import LOWERERS
+from onnxroof.frontend.lower import LOWERERS
 from tests.oracles import runtime_schemas
 
 OPERATORS = sorted(runtime_schemas.operators())
