@@ -17,10 +17,10 @@ MS = "com.microsoft"
 
 @cost("HyperConnectionPreMix", domain=MS)
 def pre_mix(ctx: CostContext) -> OpCost:
-    """1 mul and, after the first stream, 1 add an element of the streams; 1 mul a result where it is scaled."""
+    """1 mul and 1 add an element of the streams; 1 mul a result where it is scaled."""
     streams, result = ctx.input(0).elements, ctx.output(0).elements
     is_scaled = ctx.attributes.number("reduction_scale", 1.0) != 1.0
-    return ctx.compute(steps(2 * streams - result + result * is_scaled))
+    return ctx.compute(steps(2 * streams + result * is_scaled))
 
 
 @cost("HyperConnectionPostMix", domain=MS)
@@ -36,8 +36,7 @@ def low_rank_mix(ctx: CostContext) -> OpCost:
     """C*H*(2*R + C) MACs a row: down, up and the gate of the streams.
 
     With a prologue 1 mul, 1 add an element; RMS normalization and 1 mul (scale) an element, a stream a row; a scaled
-    Swish of the low rank; Sigmoid, 1 mul and (after the first stream) 1 add an element, 1 mul a reduced one where
-    scaled; DIV, Sigmoid and 1 mul a gate.
+    Swish of the low rank; Sigmoid, 1 mul and 1 add an element, 1 mul a reduced one where scaled; DIV, Sigmoid and 1 mul a gate.
     """
     streams = ctx.input(0)
     branches, rank = ctx.attributes.integer("num_branches"), ctx.input(2).dims[1]
@@ -48,7 +47,7 @@ def low_rank_mix(ctx: CostContext) -> OpCost:
     work = Work(macs=rows * width * (2 * rank + branches))
     work += steps(streams.elements * (1 + 2 * ctx.has_input(5))) + rms_norm_work(streams.elements, rows * branches)
     work += STEPS["Swish"][0].times(rows * rank) + STEPS["Sigmoid"][0].times(streams.elements)
-    work += steps(2 * streams.elements - reduced + reduced * is_scaled)
+    work += steps(2 * streams.elements + reduced * is_scaled)
     work += (STEPS["Sigmoid"][0] + steps(1, "DIV")).times(rows * branches)
     return ctx.compute(work)
 

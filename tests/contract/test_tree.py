@@ -22,6 +22,7 @@ LONGER_FILES = {
 
 # Unit tests that belong to several modules of their package at once.
 UNMIRRORED = {
+    "costs/test_expansions.py": "fused operators of several families against the operators that they stand for",
     "costs/test_naive_counts.py": "rules of all families against loops that are walked and counted",
     "costs/test_traps.py": "each trap of counting crosses several families of operators",
 }

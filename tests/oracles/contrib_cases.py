@@ -86,7 +86,7 @@ DENSE = [
 
 STREAMS = [
     # 4 streams of 5 in 6 rows
-    Case("HyperConnectionPreMix", [(2, 3, 4, 5), (2, 3, 4)], [S], {"reduction_scale": 0.5}, MS, vector=120 + 90 + 30,
+    Case("HyperConnectionPreMix", [(2, 3, 4, 5), (2, 3, 4)], [S], {"reduction_scale": 0.5}, MS, vector=120 + 120 + 30,
          nest=False),
     Case("HyperConnectionPostMix", [(2, 3, 4, 5), S, (2, 3, 4), (2, 3, 4, 4)], [(2, 3, 4, 5)], domain=MS, macs=120 * 4,
          vector=240, nest=False),
@@ -98,7 +98,7 @@ STREAMS = [
         {"num_branches": 4},
         MS,
         macs=6 * (20 * 6 + 6 * 20 + 20 * 4),
-        vector=2 * 120 + (3 * 120 + 24 + 120) + 4 * 36 + 2 * 120 + (120 + 90) + 24 * 3,
+        vector=2 * 120 + (3 * 120 + 24 + 120) + 4 * 36 + 2 * 120 + (120 + 120) + 24 * 3,
         special={"SQRT": 24, "DIV": 48 + 36 + 120 + 48, "EXP": 36 + 120 + 24},
         nest=False,
     ),
