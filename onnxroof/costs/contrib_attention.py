@@ -6,6 +6,8 @@ not known is taken as full.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from onnxroof.costs.attention import Cache, Heads, attention, past_tokens, rotary, score_work
 from onnxroof.costs.context import CostContext, MissingShapeError
 from onnxroof.costs.cost import OpCost, Transfer, Work
@@ -232,7 +234,7 @@ def _block_pairs(ctx: CostContext, count: int, past: int, queries: int) -> int:
     pairs = 0
     for layout in range(layouts):
         rows = starts[layout * ends : (layout + 1) * ends]
-        kept = [after - before for before, after in zip(rows, rows[1:], strict=False)]
+        kept = [after - before for before, after in pairwise(rows)]
         shares = count // layouts + (layout < count % layouts)
         pairs += shares * sum(kept[token // block] * block for token in range(past, past + queries))
     return pairs

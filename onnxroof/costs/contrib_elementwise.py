@@ -159,9 +159,10 @@ def relative_position_bias(ctx: CostContext) -> OpCost:
 
 @cost("GatedRelativePositionBias", domain=MS)
 def gated_relative_position_bias(ctx: CostContext) -> OpCost:
-    """B*S*H*d*D MACs of the gates' product; 1 add (bias) an element of query, 1 of its results, 1 to sum halves of them.
+    """B*S*H*d*D MACs of the gates' product; 1 add (bias) an element of the query.
 
-    Two Sigmoid, 2 mul, 1 sub, 1 add a head and token; 1 mul a result.
+    A result of the product 1 add (bias) and 1 to sum its half; two Sigmoid, 2 mul, 1 sub, 1 add a head and token; 1 mul
+    a result.
     """
     width, columns = ctx.input(3).dims
     vectors = ctx.input(0).elements // max(width, 1)  # tokens x heads

@@ -124,7 +124,8 @@ def quantized_mixture_of_experts(ctx: CostContext) -> OpCost:
     is_fused = bool(ctx.attributes.integer("swiglu_fusion"))
     return _experts(
         ctx, fc1=2, fc2=5, fc3=8, biases=(4, 7, 10), inner=ctx.input(2).dims[1] // (2 if is_fused else 1),
-        is_fused=is_fused, per_expert=(3, 4, 6, 7, 9, 10, 11, 12, 13, 15, 16), whole=(14, 17, 18, 19, 20), is_packed=True,
+        is_fused=is_fused, per_expert=(3, 4, 6, 7, 9, 10, 11, 12, 13, 15, 16), whole=(14, 17, 18, 19, 20),
+        is_packed=True,
     )  # fmt: skip
 
 

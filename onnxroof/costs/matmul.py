@@ -10,7 +10,7 @@ from onnxroof.costs.elementwise import STEPS, activation, steps
 from onnxroof.costs.nests import broadcast_axes, make_nest, read_at, whole_reads, write_at
 from onnxroof.costs.registry import cost
 from onnxroof.dtypes import DType
-from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, dense_axis, whole_axis
+from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, dense_axis
 
 __all__ = ["REQUANTIZE", "fused_activation", "gemm", "matmul", "product"]
 

@@ -79,8 +79,10 @@ def hardmax(ctx: CostContext) -> OpCost:
 @cost("BiasSoftmax", domain="com.microsoft")
 def bias_softmax(ctx: CostContext) -> OpCost:
     """1 add, then as Softmax: 1 max, 1 sub, EXP, 1 add, DIV an element."""
-    elements = ctx.input(0).elements
-    return ctx.compute(softmax_work(elements) + steps(elements))
+    tensor, bias = ctx.input(0), ctx.input(1).dims
+    is_broadcast = len(bias) == len(tensor.dims) and all(b in (1, n) for b, n in zip(bias, tensor.dims, strict=True))
+    nest = sweep(ctx, _normalized_axes(ctx, 1), extra=_trailing(ctx, 1)) if is_broadcast else None
+    return ctx.compute(softmax_work(tensor.elements) + steps(tensor.elements), nest=nest)
 
 
 @cost("QLinearSoftmax", domain="com.microsoft")
@@ -165,7 +167,16 @@ def contrib_group_norm(ctx: CostContext) -> OpCost:
     rows = ctx.input(0).dims[0] * ctx.attributes.integer("groups", 1)
     swish = activation("Swish" if ctx.attributes.integer("activation") else "").times(elements)
     work = layer_norm_work(elements, rows) + steps(elements * (2 + ctx.has_input(3) + ctx.has_input(4)))
-    return ctx.compute(work + swish)
+    shape = ctx.input(0).dims
+    place = len(shape) - 1 if ctx.attributes.integer("channels_last", 1) else 1
+    channel, dense = dense_axis(place, shape[place]), broadcast_axes(shape, shape)
+    extra = [read_at(ctx, i, (channel,)) for i in (1, 2, 4) if ctx.has_input(i)]
+    if ctx.has_input(3):  # whole, or one value an image and channel
+        is_whole = ctx.input(3).dims == shape
+        skipped = tuple(whole_axis(1) for _ in range(len(ctx.input(3).dims) - 2))
+        extra.append(read_at(ctx, 3, dense if is_whole else (dense[0], *skipped, channel)))
+    extra += [write_at(ctx, 1, dense)] if ctx.has_output(1) else []
+    return ctx.compute(work + swish, nest=sweep(ctx, range(1, len(shape)), extra=extra))
 
 
 @cost("MeanVarianceNormalization")

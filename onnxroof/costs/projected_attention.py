@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from onnxroof.costs.attention import Cache, Heads, cached, past_tokens, score_work
-from onnxroof.costs.contrib_attention import least_pairs
 from onnxroof.costs.context import CostContext, MissingShapeError
+from onnxroof.costs.contrib_attention import least_pairs
 from onnxroof.costs.cost import OpCost, Work
 from onnxroof.costs.elementwise import steps
 from onnxroof.costs.matmul import REQUANTIZE

@@ -58,13 +58,14 @@ def arg_extremum(ctx: CostContext) -> OpCost:
 @cost("QLinearReduceMean", domain="com.microsoft")
 def qlinear_reduce_mean(ctx: CostContext) -> OpCost:
     """1 sub and 1 add for each input element; 4 vector ops to requantize a result."""
-    return ctx.compute(steps(2 * ctx.input(0).elements + 4 * ctx.output(0).elements))
+    nest = reduction_nest(ctx, reduced_axes(ctx) or (), scalars=(1, 2, 3, 4))
+    return ctx.compute(steps(2 * ctx.input(0).elements + 4 * ctx.output(0).elements), nest=nest)
 
 
 @cost("ReduceSumInteger", domain="com.microsoft")
 def reduce_sum_integer(ctx: CostContext) -> OpCost:
     """1 add for each input element."""
-    return ctx.compute(steps(ctx.input(0).elements))
+    return ctx.compute(steps(ctx.input(0).elements), nest=reduction_nest(ctx, reduced_axes(ctx) or ()))
 
 
 @cost("CumSum", "CumProd")

@@ -36,7 +36,8 @@ def low_rank_mix(ctx: CostContext) -> OpCost:
     """C*H*(2*R + C) MACs a row: down, up and the gate of the streams.
 
     With a prologue 1 mul, 1 add an element; RMS normalization and 1 mul (scale) an element, a stream a row; a scaled
-    Swish of the low rank; Sigmoid, 1 mul and 1 add an element, 1 mul a reduced one where scaled; DIV, Sigmoid and 1 mul a gate.
+    Swish of the low rank; Sigmoid, 1 mul and 1 add an element, 1 mul a reduced one where scaled; DIV, Sigmoid and 1
+    mul a gate.
     """
     streams = ctx.input(0)
     branches, rank = ctx.attributes.integer("num_branches"), ctx.input(2).dims[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 from onnxroof.dtypes import DType
@@ -144,10 +145,8 @@ def _group_query(at: ContribNode) -> Types:
     past = at.shape(3)[2] if at.has(3) else 0
     new = at.shape(1)[1] if at.has(1) else length
     total = past + new
-    try:
+    with contextlib.suppress(UnknownError):
         total = max(at.scalar(6), past)
-    except UnknownError:
-        pass
     if at.integer("sliding_window_cache") and at.has(3):
         total = past
     stored = at.shape(3)[3] if at.has(3) else size  # two quantized elements may share a byte
@@ -169,10 +168,8 @@ def _dynamic_sparse(at: ContribNode) -> Types:
     output = ValueType(dtype, (batch, length, at.integer("num_heads") * size))
     past = at.shape(3)[2] if at.has(3) else 0
     total = past + length
-    try:
+    with contextlib.suppress(UnknownError):
         total = max(at.scalar(10), past)
-    except UnknownError:
-        pass
     cache = ValueType(at.dtype(3) if at.has(3) else at.dtype(0), (batch, kv_heads, total, size))
     return (output, cache, cache, ValueType(DType.INT32, (1,)))
 

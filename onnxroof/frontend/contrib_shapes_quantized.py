@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from onnxroof.dtypes import DType
 from onnxroof.frontend.agreement import ContradictionError
 from onnxroof.frontend.contrib_rules import ContribNode, Shape, UnknownError, rule

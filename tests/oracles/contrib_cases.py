@@ -1,11 +1,12 @@
-"""What the rules of com.microsoft's other operators must say, derived by hand as in `rule_cases.py`; and all together."""
+"""What the rules of com.microsoft's other operators must say, by hand as in `rule_cases.py`; and all together."""
 
 from __future__ import annotations
 
 from onnxroof.dtypes import DType
 from onnxroof.ir.op import OpKind
 from tests.oracles.build import T
-from tests.oracles.contrib_cases_attention import CACHED, INDEXERS, PROJECTED, ROTATIONS, STATES
+from tests.oracles.contrib_cases_attention import CACHED, PROJECTED, ROTATIONS
+from tests.oracles.contrib_cases_states import INDEXERS, STATES
 from tests.oracles.rule_cases import BOOL, CASES, F16, I32, I64, MS, SCALAR, U8, Case, N, S, q
 
 __all__ = ["ALL_CASES", "CONTRIB_CASES", "CONTRIB_CONTRACTIONS", "CONTRIB_CONVOLUTIONS", "CONTRIB_NORMALIZATIONS"]
@@ -181,7 +182,8 @@ PACKED = [
     Case(
         "MatMulNBitsQkv",
         [
-            (3, 8), None, (8,), T((4, 2, 2), U8), (4, 2), None, T((2, 2, 2), U8), (2, 2), None, T((2, 2, 2), U8), (2, 2),
+            (3, 8), None, (8,), T((4, 2, 2), U8), (4, 2), None, T((2, 2, 2), U8), (2, 2), None, T((2, 2, 2), U8), (2,
+            2),
             (2,),
         ],
         [(3, 4), (3, 2), (3, 2)],
@@ -279,7 +281,8 @@ EXPERTS = [
     ),
     Case("MoEGroupRouter", [(6, 16), (8,), (8, 16)], [None, (6, 8), (6, 8)], {"top_k": 2}, MS, macs=48 * 16,
          vector=3 * 48, special={"EXP": 48, "DIV": 48}, nest=False),
-    Case("RouterGateUpProj", [(2, 3, 8), (8, 14)], [(2, 3, 4), S], {"router_size": 4}, MS, macs=6 * 8 * 14, vector=5 * N,
+    Case("RouterGateUpProj", [(2, 3, 8), (8, 14)], [(2, 3, 4), S], {"router_size": 4}, MS, macs=6 * 8 * 14,
+    vector=5 * N,
          special=_SWISH, nest=False),
 ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""One-operator models of com.microsoft, and what ONNX Runtime itself says of their results: by a run, or by inference."""
+"""One-operator models of com.microsoft, and what ONNX Runtime says of their results: by a run, or by inference."""
 
 from __future__ import annotations
 
@@ -18,8 +18,26 @@ from tests.oracles.ort_shapes import differences
 from tests.oracles.runtime_schemas import has_cpu_kernel
 
 __all__ = [
-    "BF16", "BOOL", "F", "F16", "I8", "I32", "I64", "MS", "NCHWC", "SCALE", "U8", "Feed", "Spec", "Weight", "disagreement",
-    "inferred", "loaded", "model_of", "w", "x",
+    "BF16",
+    "BOOL",
+    "F16",
+    "I8",
+    "I32",
+    "I64",
+    "MS",
+    "NCHWC",
+    "SCALE",
+    "U8",
+    "F",
+    "Feed",
+    "Spec",
+    "Weight",
+    "disagreement",
+    "inferred",
+    "loaded",
+    "model_of",
+    "w",
+    "x",
 ]  # fmt: skip
 
 MS, NCHWC = "com.microsoft", "com.microsoft.nchwc"

@@ -352,9 +352,8 @@ REDUCTIONS = [
         {"axes": [2]},
         MS,
         vector=60 + 24,
-        nest=False,
     ),
-    Case("ReduceSumInteger", [q(S)], [T((2, 3, 1), I32)], {"axes": [2]}, MS, vector=30, nest=False),
+    Case("ReduceSumInteger", [q(S)], [T((2, 3, 1), I32)], {"axes": [2]}, MS, vector=30),
     Case("CumSum", [S, T((), I64, value=1)], [S], vector=30, reads=120),
     Case("CumProd", [S, T((), I64, value=-1)], [S], vector=30, reads=120),
 ]
@@ -366,7 +365,7 @@ NORMALIZATIONS = [
     Case("LogSoftmax", [S], [S], {"axis": 1}, vector=120, special={"EXP": 30, "LOG": 10}),
     Case("LogSoftmax", [S], [S], {"axis": 1}, version=11, vector=120, special={"EXP": 30, "LOG": 2}),
     Case("Hardmax", [S], [S], vector=60),
-    Case("BiasSoftmax", [S, S], [S], domain=MS, vector=120, special=_SOFT, nest=False),
+    Case("BiasSoftmax", [S, (2, 1, 5)], [S], domain=MS, vector=120, special=_SOFT),
     Case("QLinearSoftmax", [q(S), SCALAR, ZERO, SCALAR, ZERO], [q(S)], domain=MS, vector=270, special=_SOFT),
     # 6 rows of 5
     Case("LayerNormalization", [S, (5,)], [S], vector=180 + 6, special={"SQRT": 6, "DIV": 18}),
@@ -417,7 +416,6 @@ NORMALIZATIONS = [
         MS,
         vector=7 * 336 + 4 + 4 * 336,
         special={"SQRT": 4, "DIV": 12 + 336, "EXP": 336},
-        nest=False,
     ),
     Case(
         "SkipGroupNorm",
@@ -427,7 +425,16 @@ NORMALIZATIONS = [
         MS,
         vector=9 * 336 + 4,
         special={"SQRT": 4, "DIV": 12},
-        nest=False,
+    ),
+    # one skip value an image and channel
+    Case(
+        "SkipGroupNorm",
+        [(2, 7, 6, 4), (4,), (4,), (2, 4)],
+        [(2, 7, 6, 4)],
+        {"groups": 2},
+        MS,
+        vector=8 * 336 + 4,
+        special={"SQRT": 4, "DIV": 12},
     ),
     # axes 0, 2, 3: 4 rows
     Case("MeanVarianceNormalization", [_IMAGE], [_IMAGE], vector=4 * 336 + 4, special={"SQRT": 4, "DIV": 8 + 336}),

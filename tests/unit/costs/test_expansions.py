@@ -124,7 +124,8 @@ CASES = [
     ),
     # contractions
     (
-        "FusedConv", "(float[2, 4, 9, 8] x, float[2, 6, 7, 7] z) => (float[2, 6, 7, 7] y)", "float[6, 4, 3, 2] w, float[6] b",
+        "FusedConv", "(float[2, 4, 9, 8] x, float[2, 6, 7, 7] z) => (float[2, 6, 7, 7] y)",
+        "float[6, 4, 3, 2] w, float[6] b",
         'y = com.microsoft.FusedConv <activation = "Relu"> (x, w, b, z)', "c = Conv(x, w, b) s = Add(c, z) y = Relu(s)",
         SAME,
     ),
@@ -135,7 +136,8 @@ CASES = [
     ),
     # the state before the tokens, as it was: 3 of 3 taps' length
     (
-        "CausalConvWithState", "(float[2, 6, 5] x, float[2, 6, 3] s) => (float[2, 6, 5] y)", "float[6, 1, 4] w, float[6] b",
+        "CausalConvWithState", "(float[2, 6, 5] x, float[2, 6, 3] s) => (float[2, 6, 5] y)",
+        "float[6, 1, 4] w, float[6] b",
         "y, t = com.microsoft.CausalConvWithState(x, w, b, s)",
         "u = Concat <axis = 2> (s, x) y = Conv <group = 6> (u, w, b)", SAME,
     ),
@@ -201,27 +203,33 @@ CASES = [
         "v = com.microsoft.MatMulNBits <K = 64, N = 8, block_size = 32> (n, b, t)", SAME,
     ),
     (
-        "RouterGateUpProj", "(float[3, 8] x, float a) => (float[3, 4] r, float[3, 5] y)", "float[8, 14] w, int64[3] n = {4, 5, 5}",
+        "RouterGateUpProj", "(float[3, 8] x, float a) => (float[3, 4] r, float[3, 5] y)",
+        "float[8, 14] w, int64[3] n = {4, 5, 5}",
         "r, y = com.microsoft.RouterGateUpProj <router_size = 4> (x, w)",
-        "m = MatMul(x, w) r, g, u = Split <axis = 1> (m, n) z = Mul(g, a) s = Sigmoid(z) t = Mul(g, s) y = Mul(t, u)", SAME,
+        "m = MatMul(x, w) r, g, u = Split <axis = 1> (m, n) z = Mul(g, a) s = Sigmoid(z) t = Mul(g, s) y = Mul(t, u)",
+        SAME,
     ),
     # attention: 2 x 3 heads of 4, 5 queries, 7 keys
     (
-        "MultiHeadAttention", "(float[2, 5, 12] q, float[2, 7, 12] k, float[2, 7, 12] v, float c) => (float[2, 5, 12] y)",
+        "MultiHeadAttention",
+        "(float[2, 5, 12] q, float[2, 7, 12] k, float[2, 7, 12] v, float c) => (float[2, 5, 12] y)",
         "int64[4] heads = {0, 0, 3, 4}, int64[3] flat = {0, 0, 12}",
         "y = com.microsoft.MultiHeadAttention <num_heads = 3> (q, k, v)",
         "a = Reshape(q, heads) b = Reshape(k, heads) d = Reshape(v, heads) e = Transpose <perm = [0, 2, 1, 3]> (a) "
-        "f = Transpose <perm = [0, 2, 3, 1]> (b) g = Transpose <perm = [0, 2, 1, 3]> (d) h = MatMul(e, f) i = Mul(h, c) "
+        "f = Transpose <perm = [0, 2, 3, 1]> (b) g = Transpose <perm = [0, 2, 1, 3]> (d) h = MatMul(e, f) i = Mul(h, "
+        "c) "
         "j = Softmax(i) l = MatMul(j, g) m = Transpose <perm = [0, 2, 1, 3]> (l) y = Reshape(m, flat)", SAME,
     ),
     # with its projections (8 to 3 x 12), a bias, a mask that is added, and a cache of 2 tokens
     (
         "Attention",
-        "(float[2, 5, 8] x, float[2, 2, 3, 2, 4] p, float[2, 1, 5, 7] a, float c) => (float[2, 5, 12] y, float[2, 2, 3, 7, 4] n)",
+        "(float[2, 5, 8] x, float[2, 2, 3, 2, 4] p, float[2, 1, 5, 7] a, float c) => (float[2, 5, 12] y, float[2, 2, "
+        "3, 7, 4] n)",
         "float[8, 36] w, float[36] b, int64[4] heads = {0, 0, 3, 4}, int64[3] flat = {0, 0, 12}, int64[1] front = {0}",
         "y, n = com.microsoft.Attention <num_heads = 3> (x, w, b, , p, a)",
         "t = MatMul(x, w) u = Add(t, b) q, k, v = Split <axis = 2, num_outputs = 3> (u) "
-        "qh = Reshape(q, heads) kh = Reshape(k, heads) vh = Reshape(v, heads) qt = Transpose <perm = [0, 2, 1, 3]> (qh) "
+        "qh = Reshape(q, heads) kh = Reshape(k, heads) vh = Reshape(v, heads) qt = Transpose <perm = [0, 2, 1, 3]> "
+        "(qh) "
         "kt = Transpose <perm = [0, 2, 1, 3]> (kh) vt = Transpose <perm = [0, 2, 1, 3]> (vh) "
         "pk, pv = Split <axis = 0, num_outputs = 2> (p) pks = Squeeze(pk, front) pvs = Squeeze(pv, front) "
         "kk = Concat <axis = 2> (pks, kt) vv = Concat <axis = 2> (pvs, vt) kT = Transpose <perm = [0, 1, 3, 2]> (kk) "
@@ -240,7 +248,8 @@ CASES = [
         "qh = Reshape(q, qs) kh = Reshape(k, ks) vh = Reshape(v, ks) qt = Transpose <perm = [0, 2, 1, 3]> (qh) "
         "kt = Transpose <perm = [0, 2, 1, 3]> (kh) vt = Transpose <perm = [0, 2, 1, 3]> (vh) "
         "nk = Concat <axis = 2> (pk, kt) nv = Concat <axis = 2> (pv, vt) "
-        "ku = Unsqueeze(nk, two) ke = Expand(ku, wide) kr = Reshape(ke, rows) kT = Transpose <perm = [0, 1, 3, 2]> (kr) "
+        "ku = Unsqueeze(nk, two) ke = Expand(ku, wide) kr = Reshape(ke, rows) kT = Transpose <perm = [0, 1, 3, 2]> "
+        "(kr) "
         "vu = Unsqueeze(nv, two) ve = Expand(vu, wide) vr = Reshape(ve, rows) "
         "h = MatMul(qt, kT) i = Mul(h, c) s = Softmax(i) o = MatMul(s, vr) m = Transpose <perm = [0, 2, 1, 3]> (o) "
         "y = Reshape(m, flat)", SAME,
@@ -257,7 +266,8 @@ CASES = [
     # 6 tokens to both of 2 experts: their products, Relu, weights by the router, one sum
     (
         "MoE", "(float[6, 8] x, float[6, 2] r) => (float[6, 8] y)",
-        "float[2, 10, 8] e, float[2, 8, 10] f, float[8, 10] a, float[10, 8] b, float[8, 10] c, float[10, 8] d, int64[1] k = {2}",
+        "float[2, 10, 8] e, float[2, 8, 10] f, float[8, 10] a, float[10, 8] b, float[8, 10] c, float[10, 8] d, "
+        "int64[1] k = {2}",
         "y = com.microsoft.MoE <k = 2> (x, r, e, , f)",
         "p = Softmax(r) t, i = TopK(p, k) u, v = Split <axis = 1, num_outputs = 2> (t) "
         "m = MatMul(x, a) n = Relu(m) o = MatMul(n, b) q = Mul(o, u) "
@@ -265,16 +275,20 @@ CASES = [
     ),
     (
         "GemmaRotaryEmbedding",
-        "(float[2, 3, 6] e, float16[2, 4, 3, 6] q, float16[2, 4, 3, 6] r, float16[2, 4, 3, 6] k, float16[2, 4, 3, 6] s) => "
+        "(float[2, 3, 6] e, float16[2, 4, 3, 6] q, float16[2, 4, 3, 6] r, float16[2, 4, 3, 6] k, float16[2, 4, 3, 6] "
+        "s) => "
         "(float16[2, 4, 3, 6] y, float16[2, 4, 3, 6] z)", "int64[1] one = {1}",
         "y, z = com.microsoft.GemmaRotaryEmbedding(e, q, r, k, s)",
-        "a = Sin(e) b = Cast <to = 10> (a) c = Cos(e) d = Cast <to = 10> (c) bu = Unsqueeze(b, one) du = Unsqueeze(d, one) "
+        "a = Sin(e) b = Cast <to = 10> (a) c = Cos(e) d = Cast <to = 10> (c) bu = Unsqueeze(b, one) du = Unsqueeze(d, "
+        "one) "
         "f = Mul(q, du) g = Mul(r, bu) y = Add(f, g) h = Mul(k, du) i = Mul(s, bu) z = Add(h, i)", SAME,
     ),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("signature", "weights", "fused", "expanded", "more"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+@pytest.mark.parametrize(
+    ("signature", "weights", "fused", "expanded", "more"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
+)
 def test_a_fused_operator_does_the_work_of_its_expansion(signature, weights, fused, expanded, more):
     one, many = graph(signature, weights, fused), graph(signature, weights, expanded)
     difference = Counter(totals(many))

@@ -59,7 +59,9 @@ def test_points_of_a_contraction_are_its_macs(case: Case) -> None:
         assert found.nest.points == case.macs
 
 
-@pytest.mark.parametrize("case", [case for case in (*ATTENTIONS, *CACHED) if case.nest and "Attention" in case.op_type], ids=str)
+@pytest.mark.parametrize(
+    "case", [case for case in (*ATTENTIONS, *CACHED) if case.nest and "Attention" in case.op_type], ids=str
+)
 def test_a_point_of_attention_is_the_two_widths(case: Case) -> None:
     found = case.cost()
     assert found.nest is not None

@@ -93,7 +93,8 @@ SPECS = [
         3,
         {"num_heads": 2},
     ),
-    Spec("PackedMultiHeadAttention", [x(F, 7, 2, 3, 4), None, None, None, x(I32, 2, 5), x(I32, 3)], 1, {"num_heads": 2}),
+    Spec("PackedMultiHeadAttention", [x(F, 7, 2, 3, 4), None, None, None, x(I32, 2, 5), x(I32, 3)], 1,
+    {"num_heads": 2}),
     Spec(
         "PackedMultiHeadAttention",
         [x(F, 7, 8), x(F, 7, 8), x(F, 7, 12), None, x(I32, 2, 5), x(I32, 3)],
@@ -168,7 +169,8 @@ SPECS = [
     Spec(
         "SparsePagedAttention",
         [
-            x(F16, 7, 64), None, None, x(F16, 6, 16, 2, 8), x(F16, 6, 16, 2, 8), x(I32, 3), x(I32, 2), x(I32, 2, 3), None,
+            x(F16, 7, 64), None, None, x(F16, 6, 16, 2, 8), x(F16, 6, 16, 2, 8), x(I32, 3), x(I32, 2), x(I32, 2, 3),
+            None,
             x(I32, 7, 4), x(I32, 7),
         ],
         3,
@@ -215,10 +217,12 @@ SPECS = [
     ),
     Spec(
         "GatedDeltaNet",
-        [x(F, 7, 2, 4), x(F, 7, 2, 4), x(F, 7, 6, 5), w(I32, value=[0, 3, 7]), x(F, 7, 6), x(F, 7, 6), x(F, 2, 6, 5, 4)],
+        [x(F, 7, 2, 4), x(F, 7, 2, 4), x(F, 7, 6, 5), w(I32, value=[0, 3, 7]), x(F, 7, 6), x(F, 7, 6), x(F, 2, 6, 5,
+        4)],
         2,
     ),
-    Spec("GatedDeltaNet", [x(F, 2, 3, 2, 4), x(F, 2, 3, 2, 4), x(F, 2, 3, 6, 5), None, x(F, 2, 3, 6), x(F, 2, 3, 6)], 2),
+    Spec("GatedDeltaNet", [x(F, 2, 3, 2, 4), x(F, 2, 3, 2, 4), x(F, 2, 3, 6, 5), None, x(F, 2, 3, 6), x(F, 2, 3, 6)],
+    2),
     Spec(
         "GatedDeltaNet",
         [x(F, 7, 46), None, None, w(I32, value=[0, 3, 7]), x(F, 7, 6), x(F, 7, 6), x(F, 2, 6, 5, 4)],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.oracles.contrib_models import NCHWC, SCALE, U8, I32, I64, F, F16, Spec, disagreement, inferred, loaded, w, x
+from tests.oracles.contrib_models import F16, I32, I64, NCHWC, SCALE, U8, F, Spec, disagreement, inferred, loaded, w, x
 
 ZERO = w(U8, value=3)
 STRIDED = {"strides": [2, 1], "kernel_shape": [3, 2]}

@@ -224,6 +224,8 @@ def test_a_search_without_a_decoder_is_an_error(tmp_path):
     ids = helper.make_tensor_value_info("ids", I32, [1, 4])
     graph = helper.make_graph([node], "g", [ids], [helper.make_tensor_value_info("sequences", I32, None)])
     path = tmp_path / "m.onnx"
-    path.write_bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("com.microsoft", 1)]).SerializeToString())
+    path.write_bytes(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("com.microsoft", 1)]).SerializeToString()
+    )
     with pytest.raises(ModelError, match="no graph `decoder`"):
         lowered(path)
