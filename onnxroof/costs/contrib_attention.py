@@ -6,6 +6,7 @@ not known is taken as full.
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 from onnxroof.costs.attention import Cache, Heads, attention, past_tokens, rotary, score_work
@@ -133,10 +134,8 @@ def group_query_attention(ctx: CostContext) -> OpCost:
     sink EXP and 1 add a row of scores; a quantized cache 1 mul an element read, 3 vector ops one written. Bytes of
     keys and values are those of key/value heads; the past is read, of the present the new tokens are written.
     """
-    attributes = ctx.attributes
-    count, kv_count = attributes.integer("num_heads", 1), attributes.integer("kv_num_heads", 1)
-    batch, queries, hidden = ctx.input(0).dims
-    width = hidden // count if ctx.has_input(1) else hidden // (count + 2 * kv_count)
+    count, kv_count, width = _grouped(ctx)
+    batch, queries, _ = ctx.input(0).dims
     new = ctx.input(1).dims[1] if ctx.has_input(1) else queries
     past = past_tokens(ctx, 3)
     if ctx.has_output(1) and ctx.output(1).dims[-2] == past and past >= new:
@@ -152,7 +151,7 @@ def group_query_attention(ctx: CostContext) -> OpCost:
         key_width=width,
         value_width=width,
         new_keys=new,
-        window=max(attributes.integer("local_window_size", -1), 0),
+        window=max(ctx.attributes.integer("local_window_size", -1), 0),
     )
     rotated, tables = _rotated(ctx, heads, cos=7, has_ids=ctx.has_input(9))
     sinks = heads.batch * count * queries if ctx.has_input(11) else 0
@@ -165,8 +164,15 @@ def group_query_attention(ctx: CostContext) -> OpCost:
         small=(5, 6, 9, 11, 12, 13, 14, 15, 16),
         extra=extra + _quantized_cache(ctx, heads, 12, 13),
         partial=tables,
-        is_soft_capped=attributes.number("softcap") != 0.0,
+        is_soft_capped=ctx.attributes.number("softcap") != 0.0,
     )
+
+
+def _grouped(ctx: CostContext) -> tuple[int, int, int]:
+    """Query heads, key/value heads, and the width of a head; keys and values may lie beside the queries."""
+    count, kv_count = ctx.attributes.integer("num_heads", 1), ctx.attributes.integer("kv_num_heads", 1)
+    hidden = ctx.input(0).dims[-1]
+    return count, kv_count, hidden // (count if ctx.has_input(1) else count + 2 * kv_count)
 
 
 def _rotated(ctx: CostContext, heads: Heads, *, cos: int, has_ids: bool) -> tuple[int, tuple[tuple[int, int], ...]]:
@@ -201,10 +207,8 @@ def sparse_attention(ctx: CostContext) -> OpCost:
 
     A rotation is 3 vector ops an element. Keys and values of the past are read whole, new ones appended.
     """
-    attributes = ctx.attributes
-    count, kv_count = attributes.integer("num_heads", 1), attributes.integer("kv_num_heads", 1)
-    batch, queries, hidden = ctx.input(0).dims
-    width = hidden // count if ctx.has_input(1) else hidden // (count + 2 * kv_count)
+    count, kv_count, width = _grouped(ctx)
+    batch, queries, _ = ctx.input(0).dims
     total = ctx.integers(7)
     keys = min(total[0], past_tokens(ctx, 3)) if total else past_tokens(ctx, 3)
     heads = Heads(
@@ -247,7 +251,9 @@ def dynamic_sparse_attention(ctx: CostContext) -> OpCost:
     At most as many keys as a row of the selection holds. What is selected is read of the past or of the auxiliary
     keys; new tokens are appended.
     """
-    return _selected_attention(ctx, lengths=(9, 10), selection=7, auxiliary=5, caches=(3, 4), cos=11, norms=14, sink=16)
+    return _selected_attention(
+        ctx, sequences=ctx.input(0).dims[0], lengths=(9, 10), selection=7, auxiliary=5, cos=11, norms=14, sink=16
+    )
 
 
 @cost("SparsePagedAttention", domain=MS)
@@ -257,54 +263,54 @@ def sparse_paged_attention(ctx: CostContext) -> OpCost:
     As DynamicSparseAttention over a cache of pages.
     """
     return _selected_attention(
-        ctx, lengths=(5, 6, 7), selection=9, auxiliary=11, caches=(3, 4), cos=14, norms=17, sink=16
+        ctx, sequences=ctx.input(6).elements, lengths=(5, 6, 7), selection=9, auxiliary=11, cos=14, norms=17, sink=16
     )
 
 
 def _selected_attention(
     ctx: CostContext,
     *,
+    sequences: int,
     lengths: tuple[int, ...],
     selection: int,
     auxiliary: int,
-    caches: tuple[int, int],
     cos: int,
     norms: int,
     sink: int,
 ) -> OpCost:
-    attributes = ctx.attributes
-    count, kv_count = attributes.integer("num_heads", 1), attributes.integer("kv_num_heads", 1)
-    *outer, hidden = ctx.input(0).dims
-    queries = 1
-    for extent in outer:
-        queries *= extent
-    width = hidden // count if ctx.has_input(1) else hidden // (count + 2 * kv_count)
-    seen = ctx.input(selection).dims[-1]
-    if attributes.text("attention_mode") == "local_plus_selected":
-        seen += max(attributes.integer("local_window_size", -1), 0)
+    count, kv_count, width = _grouped(ctx)
+    queries = math.prod(ctx.input(0).dims[:-1])
+    chosen, local = ctx.input(selection).dims[-1], 0
+    if ctx.attributes.text("attention_mode") == "local_plus_selected":
+        local = max(ctx.attributes.integer("local_window_size", -1), 0)
     heads = Heads(
-        batch=1, heads=count, kv_heads=kv_count, queries=queries, keys=seen, key_width=width, value_width=width,
-        new_keys=queries, pairs=queries * seen,
+        batch=1, heads=count, kv_heads=kv_count, queries=queries, keys=chosen + local, key_width=width,
+        value_width=width, new_keys=queries, pairs=queries * (chosen + local),
     )  # fmt: skip
     rotated, tables = _rotated(ctx, heads, cos=cos, has_ids=True)
     sinks = count * queries if ctx.has_input(sink) else 0
-    work = score_work(heads, is_soft_capped=attributes.number("softcap") != 0.0) + _head_norms(ctx, heads, norms)
+    is_capped = ctx.attributes.number("softcap") != 0.0
+    work = score_work(heads, is_soft_capped=is_capped) + _head_norms(ctx, heads, norms)
     work += steps(3 * rotated) + steps(1, "EXP").times(sinks)
-    taken = queries * seen * kv_count * width
-    source = auxiliary if attributes.text("selected_kv_source") == "auxiliary" else caches[0]
-    reads: tuple[Transfer, ...] = (*ctx.read(0, 1, 2, *lengths, selection, selection + 1, norms, norms + 1, sink),)
-    for index, elements in ((source, taken), (source + 1, taken), *tables):
+    # Selected keys are distinct for each query; a window holds all but the last of its keys before the new tokens.
+    token = kv_count * width
+    selected, before = queries * chosen * token, sequences * max(local - 1, 0) * token
+    taken: tuple[tuple[int, int], ...]
+    if ctx.attributes.text("selected_kv_source") == "auxiliary":
+        taken = ((3, before), (4, before), (auxiliary, selected), (auxiliary + 1, selected))
+    else:
+        taken = ((3, before + selected), (4, before + selected))
+    reads = ctx.read(0, 1, 2, *lengths, selection, selection + 1, norms, norms + 1, sink)
+    for index, elements in (*taken, *tables):
         reads += ctx.read_some(index, elements) if ctx.has_input(index) else ()
-    return _appended(ctx, work, reads, caches, queries * kv_count * width)
+    return _appended(ctx, work, reads, queries * token)
 
 
-def _appended(
-    ctx: CostContext, work: Work, reads: tuple[Transfer, ...], caches: tuple[int, int], elements: int
-) -> OpCost:
-    """An attention that appends `elements` to each of its caches, in place whether or not it returns them."""
+def _appended(ctx: CostContext, work: Work, reads: tuple[Transfer, ...], elements: int) -> OpCost:
+    """An attention that appends `elements` to its caches, inputs 3 and 4, in place whether or not it returns them."""
     writes = ctx.write(0)
     shared: tuple[tuple[str, str], ...] = ()
-    for place, index in enumerate(caches, start=1):
+    for place, index in ((1, 3), (2, 4)):
         if not ctx.has_input(index):
             continue
         if ctx.has_output(place) and ctx.copies_cache:
@@ -326,33 +332,32 @@ def paged_attention(ctx: CostContext) -> OpCost:
     sequences are data: taken as equal.
     """
     attributes = ctx.attributes
-    count, kv_count = attributes.integer("num_heads", 1), attributes.integer("kv_num_heads", 1)
     tokens, hidden = ctx.input(0).dims
-    is_latent = attributes.text("kv_cache_layout") == "LATENT"
-    width = hidden // count if is_latent or ctx.has_input(1) else hidden // (count + 2 * kv_count)
-    value_width = attributes.integer("v_head_size") if is_latent else width
-    sequences = ctx.input(6).elements
+    count, kv_count, width = _grouped(ctx)
+    value_width = width
+    if attributes.text("kv_cache_layout") == "LATENT":  # one cache of keys, whose first elements are the values
+        width, value_width = hidden // count, attributes.integer("v_head_size")
+    sequences = max(ctx.input(6).elements, 1)
     room = ctx.input(7).dims[1] * ctx.input(3).dims[1]
-    lengths = ctx.integers(6)
-    pasts = lengths or (max(room - -(-tokens // max(sequences, 1)), 0),) * sequences
+    pasts = ctx.integers(6) or (max(room - -(-tokens // sequences), 0),) * sequences
     window = max(attributes.integer("local_window_size", -1), 0)
-    length, longer = divmod(tokens, max(sequences, 1))
+    length, longer = divmod(tokens, sequences)
     pairs, read = 0, 0
     for place, past in enumerate(pasts):
-        one = Heads(1, count, kv_count, length + (place < longer), past + length + (place < longer), width, value_width,
-                    length + (place < longer), window)  # fmt: skip
+        new = length + (place < longer)
+        one = Heads(1, count, kv_count, new, past + new, width, value_width, new, window)
         pairs += one.queries * one.seen
         read += max(one.read_keys - one.new_keys, 0)
-    heads = Heads(1, count, kv_count, tokens, read + tokens, width, value_width, tokens, window, pairs)
+    heads = Heads(1, count, kv_count, tokens, read + tokens, width, value_width, tokens, pairs=pairs)
     rotated, tables = _rotated(ctx, heads, cos=8, has_ids=True)
     sinks = count * tokens if ctx.has_input(11) else 0
-    work = score_work(heads, is_soft_capped=attributes.number("softcap") != 0.0) + _head_norms(ctx, heads, 12)
-    stored = steps(sum(ctx.has_input(i) for i in (14, 15)) * kv_count * width * (read + 3 * tokens))
-    work += steps(3 * rotated) + steps(1, "EXP").times(sinks) + stored
+    is_capped = attributes.number("softcap") != 0.0
+    work = score_work(heads, is_soft_capped=is_capped) + _head_norms(ctx, heads, 12)
+    work += steps(3 * rotated) + steps(1, "EXP").times(sinks) + _quantized_cache(ctx, heads, 14, 15)
     reads = ctx.read(0, 1, 2, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16)
     for index, elements in ((3, _stored(ctx, 3, read)), (4, _stored(ctx, 4, read)), *tables):
         reads += ctx.read_some(index, elements) if ctx.has_input(index) else ()
-    return _appended(ctx, work, reads, (3, 4), _stored(ctx, 3, tokens))
+    return _appended(ctx, work, reads, _stored(ctx, 3, tokens))
 
 
 def _stored(ctx: CostContext, index: int, tokens: int) -> int:

@@ -186,6 +186,26 @@ CACHED = [
         writes=384 + 4 * 6 * 6,
         nest=False,
     ),
+    # 6 queries with 2 auxiliary keys (shared with the values) and 3 of the window, 2 of them before the new tokens
+    Case(
+        "DynamicSparseAttention",
+        [
+            (2, 3, 24), (2, 3, 12), (2, 3, 12), (2, 2, 10, 6), (2, 2, 10, 6), (2, 2, 40, 6), None, i32(6, 2), i32(6),
+            i32(2), i32(),
+        ],
+        [(2, 3, 24), (2, 2, 10, 6), (2, 2, 10, 6)],
+        {
+            **_GROUPED, "attention_mode": "local_plus_selected", "local_window_size": 3,
+            "selected_kv_source": "auxiliary", "auxiliary_kv_shared": 1,
+        },
+        MS,
+        macs=6 * 5 * 4 * 12,
+        vector=4 * 120,
+        special=soft(120),
+        reads=576 + 288 + 288 + 48 + 24 + 8 + 4 + 2 * 4 * (2 * 2 * 12) + 4 * (6 * 2 * 12),
+        writes=576 + 2 * 4 * (6 * 2 * 6),
+        nest=False,
+    ),
     # packed queries, keys and values: (4 + 2*2) * 6; 4 selected and 3 local keys: 6*7*4 = 168 scores
     Case(
         "SparsePagedAttention",
