@@ -37,14 +37,19 @@ class Heads:
     pairs: int | None = None  # queries times keys that they see, of all sequences, where these differ in length
 
     @property
+    def is_windowed(self) -> bool:
+        """Whether a query does not see all keys."""
+        return 0 < self.window < self.keys
+
+    @property
     def seen(self) -> int:
         """Keys that one query sees."""
-        return min(self.keys, self.window) if self.window else self.keys
+        return self.window if self.is_windowed else self.keys
 
     @property
     def read_keys(self) -> int:
         """Keys that the queries of one sequence see together."""
-        return min(self.keys, self.window + self.queries - 1) if self.window else self.keys
+        return min(self.keys, self.window + self.queries - 1) if self.is_windowed else self.keys
 
     @property
     def scores(self) -> int:
@@ -196,7 +201,7 @@ def _nest(
         write_at(ctx, 0, (*query_axes, whole_axis(heads.value_width)), ctx.compute_type.accumulator.bits),
     ]
     # Scores that are returned leave as they are: no sum over them is kept.
-    scores = (*query_axes, dense_axis(4, heads.keys) if not heads.window else whole_axis(heads.keys))
+    scores = (*query_axes, whole_axis(heads.keys) if heads.is_windowed else dense_axis(4, heads.keys))
     accesses += [write_at(ctx, index, scores) for index in others[1:] if ctx.has_output(index)]
     for cache in caches:
         if ctx.has_output(cache.present):
@@ -211,7 +216,7 @@ def _nest(
 
 def _key_axis(heads: Heads) -> AxisMap:
     """Keys as the loops q and kv walk them: of a window, the last one is the query's own."""
-    if not heads.window:
+    if not heads.is_windowed:
         return dense_axis(4, heads.keys)
     return AxisMap((Term(3), Term(4)), heads.keys, heads.keys - heads.queries - heads.seen + 1)
 
@@ -221,7 +226,7 @@ def _mask_axes(shape: tuple[int, ...], heads: Heads, group: int) -> tuple[AxisMa
     full = (heads.batch, heads.heads, heads.queries, heads.keys)
     padded = (1,) * (4 - len(shape)) + tuple(shape)
     if (
-        heads.window
+        heads.is_windowed
         or len(padded) != 4
         or any(size not in (1, extent) for size, extent in zip(padded, full, strict=True))
     ):

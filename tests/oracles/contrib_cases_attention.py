@@ -91,6 +91,20 @@ CACHED = [
         reads=384 + 192 + 192 + 8 + 2 * 4 * (2 * 4 * 6),
         writes=384 + 2 * 4 * (2 * 4 * 6),
     ),
+    # a prompt of 4: a window of 2 makes 4*4*2 = 32 scores, that of the first token half empty; all keys are read
+    *(
+        Case(
+            "GroupQueryAttention",
+            [(1, 4, 24), (1, 4, 12), (1, 4, 12), None, None, i32(1), i32(value=4)],
+            [(1, 4, 24), (1, 2, 4, 6), (1, 2, 4, 6)],
+            {**_GROUPED, "local_window_size": window},
+            MS,
+            macs=scores * 12,
+            vector=4 * scores,
+            special=soft(scores),
+        )
+        for window, scores in ((2, 32), (4, 64), (99, 64))
+    ),
     # 4 + 2 heads normalized (36 elements), 4 sinks, a cache of int8: 2*12 elements a token, 8 read and 1 written
     Case(
         "GroupQueryAttention",

@@ -9,7 +9,7 @@ from onnxroof.errors import ModelError
 from onnxroof.frontend.contrib_rules import RULES, contrib_defaults
 from onnxroof.frontend.contrib_shapes import contrib_types
 from onnxroof.frontend.types import ValueType
-from tests.oracles.contrib_models import I32, I64, SCALE, U8, F, Spec, loaded, w, x
+from tests.oracles.contrib_models import I32, I64, SCALE, U8, F, Spec, disagreement, loaded, w, x
 
 ZERO = w(U8, value=3)
 GROUPED = {"num_heads": 4, "kv_num_heads": 2}
@@ -102,3 +102,48 @@ def test_inputs_of_odd_ranks_are_no_crash(domain, op_type):
 def test_contents_that_a_shape_hangs_on_must_be_known(tmp_path):
     _, workload = loaded(Spec("Pad", [x(F, 2, 5), x(I64, 4)]), tmp_path)
     assert workload.tensors["o0"].shape is None
+
+
+def cached(op_type, batch, tokens, heads, width):
+    """Keys and values of a past of 3 tokens beside new ones; grouped, the queries have twice as many heads."""
+    grouped = op_type == "GroupQueryAttention"
+    new = [x(F, batch, tokens, size) for size in (heads * (1 + grouped) * width, *[heads * width] * 2)]
+    past = [x(F, batch, heads, 3, width)] * 2
+    if not grouped:
+        return Spec(op_type, [*new, None, None, None, *past], 3, {"num_heads": heads})
+    lengths = [w(I32, value=[2 + tokens] * batch), w(I32, value=3 + tokens)]
+    return Spec(op_type, [*new, *past, *lengths], 3, {"num_heads": 2 * heads, "kv_num_heads": heads})
+
+
+def projected(batch, tokens, heads, width):
+    size = heads * width
+    operands = [x(F, batch, tokens, 7), w(F, 7, 3 * size), w(F, 3 * size), None, x(F, 2, batch, heads, 3, width)]
+    return Spec("Attention", operands, 2, {"num_heads": heads, "unidirectional": 1})
+
+
+def packed(batch, tokens, heads, width):
+    depth, columns, blocks = 32 * heads, 4 * width, heads
+    operands = [x(F, batch, tokens, depth), w(U8, columns, blocks, 16), w(F, columns, blocks)]
+    return Spec("MatMulNBits", operands, 1, {"K": depth, "N": columns, "block_size": 32})
+
+
+VARIED = [
+    lambda b, s, h, d: cached("MultiHeadAttention", b, s, h, d),
+    lambda b, s, h, d: cached("GroupQueryAttention", b, 1 if b > 1 else s, h, d),
+    projected,
+    packed,
+    lambda b, s, h, d: Spec("FusedMatMul", [x(F, b, d, s), x(F, b, h, d)], 1, {"transA": 1, "transB": 1}),
+    lambda b, s, h, d: Spec("FusedMatMul", [x(F, d, b, s), x(F, b, d, h)], 1, {"transBatchA": 1, "transA": 1}),
+    lambda b, s, h, d: Spec("QLinearConcat", [SCALE, ZERO, *[x(U8, b, s, d), SCALE, ZERO] * h], 1, {"axis": 1}),
+    lambda b, s, h, d: Spec("NhwcMaxPool", [x(U8, b, s + 4, d, h)], 1, {"kernel_shape": [3, 2], "strides": [2, 3]}),
+    lambda b, s, h, d: Spec("UnfoldTensor", [x(F, b, s + 4, d)], 1, {"dim": 1, "size": 3, "step": h}),
+    lambda b, s, h, d: Spec("CausalConvWithState", [x(F, b, d, s), w(F, d, 1, h + 1)], 2),
+    lambda b, s, h, d: Spec("SkipLayerNormalization", [*[x(F, b, s, d)] * 2, w(F, d), w(F, d)], 1),
+    lambda b, s, h, d: Spec("CDist", [x(F, b + 1, d), x(F, s + 2, d)], 1),
+]
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 1, 8), (2, 5, 3, 16), (3, 4, 2, 32)], ids=str)
+@pytest.mark.parametrize("build", VARIED)
+def test_shapes_follow_the_sizes_as_those_of_the_runtime_do(build, sizes, tmp_path):
+    assert not disagreement(build(*sizes), tmp_path)
