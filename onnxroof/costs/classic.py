@@ -6,11 +6,11 @@ Their coefficients are attributes of the node, not tensors: they are in no count
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from onnxroof.costs.context import CostContext, MissingShapeError
 from onnxroof.costs.cost import OpCost, Work
-from onnxroof.costs.elementwise import register_rows, steps
+from onnxroof.costs.elementwise import STEPS, register_rows, steps
 from onnxroof.costs.registry import cost
 from onnxroof.ir.op import OpKind
 
@@ -53,11 +53,12 @@ def feature_vectorizer(ctx: CostContext) -> OpCost:
 
 @cost("LinearRegressor", "LinearClassifier", domain=_DOMAIN)
 def linear(ctx: CostContext) -> OpCost:
-    """Rows x coefficients MACs; 1 add for each row and intercept."""
+    """Rows x coefficients MACs; 1 add for each row and intercept; then the transform of the results."""
     rows = _rows(ctx)
     coefficients = len(ctx.attributes.raw("coefficients") or ())
     intercepts = len(ctx.attributes.raw("intercepts") or ())
-    return ctx.compute(Work(macs=rows * coefficients, vector_ops=rows * intercepts))
+    results = int(ctx.op.op_type == "LinearClassifier")  # after the labels
+    return ctx.compute(Work(macs=rows * coefficients, vector_ops=rows * intercepts) + _transformed(ctx, results))
 
 
 @cost("SVMRegressor", "SVMClassifier", domain=_DOMAIN)
@@ -65,6 +66,7 @@ def support_vectors(ctx: CostContext) -> OpCost:
     """Rows x support vector elements MACs for the kernel and rows x coefficients for its sum; the kernel function.
 
     POLY 1 mul, 1 add, POW; RBF 2 subs and muls, EXP; SIGMOID 1 mul, 1 add, TANH for each row and support vector.
+    Then the transform of the results.
     """
     rows = _rows(ctx)
     elements = len(ctx.attributes.raw("support_vectors") or ())
@@ -79,19 +81,45 @@ def support_vectors(ctx: CostContext) -> OpCost:
     if kernel is None:
         raise MissingShapeError("the kernel has no rule")
     coefficients = len(ctx.attributes.raw("coefficients") or ())
-    return ctx.compute(Work(macs=rows * (elements + coefficients)) + kernel.times(rows * vectors))
+    results = _transformed(ctx, int(ctx.op.op_type == "SVMClassifier"))
+    return ctx.compute(Work(macs=rows * (elements + coefficients)) + kernel.times(rows * vectors) + results)
 
 
 @cost("TreeEnsembleRegressor", "TreeEnsembleClassifier", domain=_DOMAIN)
 def tree_ensemble(ctx: CostContext) -> OpCost:
-    """At most: for each row and tree, one comparison a level of the tree and 1 add of its leaf."""
+    """At most: for each row and tree, one comparison a level of the tree and 1 add of its leaf.
+
+    Then the transform of the results.
+    """
     attributes = ctx.attributes
     trees = attributes.integers("nodes_treeids") or ()
     nodes = attributes.integers("nodes_nodeids") or ()
     branches = (attributes.integers("nodes_truenodeids") or (), attributes.integers("nodes_falsenodeids") or ())
     modes = attributes.texts("nodes_modes")
     depths = _depths(trees, nodes, branches, modes)
-    return ctx.compute(steps(_rows(ctx) * (sum(depths) + len(depths))))
+    results = int(ctx.op.op_type == "TreeEnsembleClassifier")  # after the labels
+    return ctx.compute(steps(_rows(ctx) * (sum(depths) + len(depths))) + _transformed(ctx, results))
+
+
+@cost("TreeEnsemble", domain=_DOMAIN)
+def tree_ensemble_of_leaves(ctx: CostContext) -> OpCost:
+    """At most: for each row and tree, one comparison a level of the tree and 1 add of its leaf.
+
+    Then the transform of the results. A comparison with a set of values (BRANCH_MEMBER) is one look-up.
+    """
+    attributes = ctx.attributes
+    sides = (
+        zip(
+            attributes.integers(f"nodes_{side}leafs") or (),
+            attributes.integers(f"nodes_{side}nodeids") or (),
+            strict=True,
+        )
+        for side in ("true", "false")
+    )
+    # A leaf is (1, its number), an inner node (0, its number): both are numbered from 0.
+    children = {(0, node): pair for node, pair in enumerate(zip(*sides, strict=True))}
+    depths = [_depth(children, (0, root)) for root in attributes.integers("tree_roots") or ()]
+    return ctx.compute(steps(_rows(ctx) * (sum(depths) + len(depths))) + _transformed(ctx, 0))
 
 
 def _rows(ctx: CostContext) -> int:
@@ -106,14 +134,35 @@ def _depths(
     for tree, node, left, right, mode in zip(trees, nodes, *branches, modes, strict=True):
         children[tree, node] = () if mode == "LEAF" else ((tree, left), (tree, right))
     inner = {child for pair in children.values() for child in pair}
-    depths = []
-    for root in (key for key in children if key not in inner):
-        depth, level = 0, set(children[root])
-        while level:
-            # A malformed tree with a cycle would never end: no path is longer than the number of nodes.
-            depth += 1
-            if depth > len(children):
-                raise MissingShapeError("the nodes of a tree form a cycle")
-            level = {child for node in level for child in children.get(node, ())}
-        depths.append(depth)
-    return depths
+    return [_depth(children, root) for root in children if root not in inner]
+
+
+def _depth(children: Mapping[tuple[int, int], tuple[tuple[int, int], ...]], root: tuple[int, int]) -> int:
+    """Comparisons on the longest path from a node to a leaf."""
+    depth, level = 0, set(children.get(root, ()))
+    while level:
+        # A malformed tree with a cycle would never end: no path is longer than the number of nodes.
+        depth += 1
+        if depth > len(children):
+            raise MissingShapeError("the nodes of a tree form a cycle")
+        level = {child for node in level for child in children.get(node, ())}
+    return depth
+
+
+# Transforms of a result, named by text or, from TreeEnsemble on, by number.
+_TRANSFORMS: Mapping[str, Work] = {
+    "NONE": Work(),
+    "SOFTMAX": steps(3, "EXP", "DIV"),
+    "LOGISTIC": STEPS["Sigmoid"][0],
+    "SOFTMAX_ZERO": steps(4, "EXP", "DIV"),
+}
+_NUMBERED = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
+
+
+def _transformed(ctx: CostContext, output: int) -> Work:
+    """The transform of every result: a softmax, which may leave zeros out, or a sigmoid."""
+    stated = ctx.attributes.raw("post_transform") or 0
+    name = _NUMBERED[stated] if stated in range(len(_NUMBERED)) else ctx.attributes.text("post_transform")
+    if name not in _TRANSFORMS:
+        raise MissingShapeError(f"the transform `{name}` of the results has no rule")
+    return Work() if name == "NONE" else _TRANSFORMS[name].times(ctx.output(output).elements)

@@ -27,6 +27,8 @@ FAMILIES = (
     "sequences",
     "losses",
     "classic",
+    "training",
+    "bodies",
     "contrib_attention",
     "projected_attention",
     "indexers",

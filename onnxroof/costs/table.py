@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from onnxroof.costs.context import CostContext, MissingShapeError, merged
 from onnxroof.costs.cost import Coverage, OpCost, Transfer, Work
-from onnxroof.costs.registry import Registry, standard_registry
+from onnxroof.costs.registry import Registry, Treatment, standard_registry
 from onnxroof.ir.op import Op, OpKind
 from onnxroof.ir.tensor import Tensor, TensorKind
 from onnxroof.ir.workload import Workload
@@ -100,6 +100,9 @@ def op_cost(op: Op, tensors: Mapping[str, Tensor], registry: Registry, *, copies
     rule = registry.find(op.domain, op.op_type, op.version)
     if rule is None:
         reason = f"{op.domain or 'ai.onnx'}::{op.op_type} has no rule"
+        return _bytes_alone(op, tensors, OpKind.UNKNOWN, None, coverage=Coverage.UNKNOWN, reason=reason)
+    if rule.treatment is Treatment.EXPANDED:
+        reason = f"{op.domain or 'ai.onnx'}::{op.op_type} has no body here that could be counted in its place"
         return _bytes_alone(op, tensors, OpKind.UNKNOWN, None, coverage=Coverage.UNKNOWN, reason=reason)
     if rule.formula is None:
         return _bytes_alone(op, tensors, rule.kind, Work(), coverage=Coverage.NOT_MODELLED, reason=rule.reason)

@@ -16,6 +16,7 @@ from onnxroof.dtypes import DType
 from onnxroof.errors import ModelError
 from onnxroof.frontend.agreement import Clash, ContradictionError, Operands, WatchedNodeError, gaps_of, unchecked_gap
 from onnxroof.frontend.attributes import attributes_of, constant_content, resolved
+from onnxroof.frontend.bodies import BODIES, standard_body
 from onnxroof.frontend.control_flow import CONTROL_FLOW
 from onnxroof.frontend.infer import RANDOM, Inference, NodeValue
 from onnxroof.frontend.scope import Scope, execution_order
@@ -196,6 +197,13 @@ class Lowering:
         if function is not None:
             self._call(node, function, scope)
             return
+        if (node.domain, node.op_type) in BODIES:
+            types = [self.known[operand].type if operand else None for operand in self.operands(node, scope)]
+            function = standard_body(node, types, scope.opsets)
+            if function is not None:
+                # Graphs in its attributes may read what is around the node.
+                self._call(node, function, scope, parent=scope)
+                return
         name = self.unique_name(node, index, scope)
         lowerer = LOWERERS.get((node.domain, node.op_type))
         if lowerer is not None:
@@ -250,7 +258,9 @@ class Lowering:
 
     # -- kinds of nodes -------------------------------------------------------------------------------------
 
-    def _call(self, node: onnx.NodeProto, function: onnx.FunctionProto, scope: Scope) -> None:
+    def _call(
+        self, node: onnx.NodeProto, function: onnx.FunctionProto, scope: Scope, parent: Scope | None = None
+    ) -> None:
         """The function's body in place of the call; its results take the names that the caller gives them."""
         actual = self.operands(node, scope)
         label = node.name or node.op_type
@@ -269,7 +279,7 @@ class Lowering:
         inner = Scope(
             path=path, repeat=scope.repeat, opsets=opsets or scope.opsets, attributes=attributes, depth=scope.depth + 1,
             names={formal: actual[i] if i < len(actual) else "" for i, formal in enumerate(function.input)},
-            declared={v.name: type_of_proto(v.type) for v in function.value_info}, results=results,
+            declared={v.name: type_of_proto(v.type) for v in function.value_info}, results=results, parent=parent,
         )  # fmt: skip
         self.graph(function.node, inner)
         for formal, local in zip(function.output, node.output, strict=False):

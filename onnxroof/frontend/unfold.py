@@ -49,7 +49,7 @@ def _measured(nodes: Sequence[onnx.NodeProto], counts: Mapping[FunctionKey, tupl
     for node in nodes:
         total += 1
         parts = [counts[function_key(node)]] if function_key(node) in counts else []
-        walks = _WALKS_OF_A_BODY if node.op_type == "Loop" else 1
+        walks = _WALKS_OF_A_BODY if node.op_type in ("Loop", "SequenceMap") else 1
         parts += [_measured(graph.node, counts) for graph in subgraphs(node)]
         for inner_total, inner_depth in parts:
             total += walks * inner_total

@@ -75,7 +75,9 @@ def make_op(
         version=opset,
         inputs=tuple(operand(item, f"i{i}") for i, item in enumerate(inputs)),
         outputs=tuple(operand(item, f"o{i}") for i, item in enumerate(outputs)),
-        attributes=Attributes(_with_defaults(op_type, domain, opset, attributes or {})),
+        attributes=Attributes(
+            _with_defaults(op_type, domain, version or (_NEWEST if domain else opset), attributes or {})
+        ),
         **fields,
     )
     return op, tensors
@@ -88,7 +90,7 @@ def _with_defaults(op_type: str, domain: str, opset: int, given: Mapping[str, An
             raise KeyError(f"{op_type} has no {sorted(unknown)}")
         return {**runtime_schemas.defaults(domain, op_type), **given}
     try:
-        schema = onnx.defs.get_schema(op_type, opset if not domain else _NEWEST, domain)
+        schema = onnx.defs.get_schema(op_type, opset, domain)
     except onnx.defs.SchemaError:
         return dict(given)  # an operator of neither ONNX nor its runtime
     unknown = set(given) - set(schema.attributes)

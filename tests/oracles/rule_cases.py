@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from onnxroof.costs.cost import OpCost
+from onnxroof.costs.registry import Registry
 from onnxroof.dtypes import DType
 from onnxroof.ir.op import OpKind
 from tests.oracles.build import Operand, T, cost
 
 __all__ = ["ATTENTIONS", "CASES", "CONTRACTIONS", "CONVOLUTIONS", "NORMALIZATIONS", "RECURRENT", "Case", "whole"]
 
-MS, ML = "com.microsoft", "ai.onnx.ml"
+MS, ML, MT = "com.microsoft", "ai.onnx.ml", "ai.onnx.preview.training"
 I8, U8, I32, I64, F16, BOOL = DType.INT8, DType.UINT8, DType.INT32, DType.INT64, DType.FLOAT16, DType.BOOL
 
 
@@ -40,8 +41,36 @@ class Case:
     kind: OpKind = OpKind.COMPUTE
     nest: bool = True
 
-    def cost(self) -> OpCost:
-        return cost(self.op_type, self.inputs, self.outputs, self.attributes, domain=self.domain, version=self.version)
+    def cost(self, registry: Registry | None = None) -> OpCost:
+        """What the rule says, of the standard registry unless another is given."""
+        return cost(
+            self.op_type, self.inputs, self.outputs, self.attributes, registry=registry, domain=self.domain,
+            version=self.version,
+        )  # fmt: skip
+
+    def disagreements(self, found: OpCost) -> list[str]:
+        """In what a cost differs from this case."""
+        if found.work is None:
+            return [found.reason]
+        expected = {
+            "macs": self.macs,
+            "vector_ops": self.vector,
+            "special": {name: count for name, count in self.special.items() if count},
+            "read_bytes": whole(self.inputs) if self.reads is None else self.reads,
+            "write_bytes": whole(self.outputs) if self.writes is None else self.writes,
+            "kind": self.kind,
+            "nest": self.nest,
+        }
+        stated = {
+            "macs": found.work.macs,
+            "vector_ops": found.work.vector_ops,
+            "special": {name: count for name, count in found.work.special.items() if count},
+            "read_bytes": found.read_bytes,
+            "write_bytes": found.write_bytes,
+            "kind": found.kind,
+            "nest": found.nest is not None,
+        }
+        return [f"{key}: {stated[key]}, expected {value}" for key, value in expected.items() if stated[key] != value]
 
     def __str__(self) -> str:
         return f"{self.domain or 'ai.onnx'}.{self.op_type}"
@@ -140,6 +169,8 @@ ELEMENTWISE = [
     Case("CastLike", [S, T((7,), F16)], [T(S, F16)], vector=N, reads=4 * N),
     Case("Where", [T(S, BOOL), (5,), SCALAR], [S], vector=N),
     Case("BatchNormalization", [S, (3,), (3,), (3,), (3,)], [S], vector=2 * N),
+    Case("Clip", [S, SCALAR, SCALAR], [S], version=11, vector=2 * N),
+    Case("BatchNormalization", [S, (3,), (3,), (3,), (3,)], [S], {"spatial": 1}, version=7, vector=2 * N),
     Case("BatchNormalization", [S, *[(3,)] * 4], [S], {"training_mode": 1}, vector=6 * N, nest=False),
     Case("Gelu", [S], [S], domain=MS, vector=4 * N, special={"ERF": N}),
     Case("BiasGelu", [S, (5,)], [S], domain=MS, vector=5 * N, special={"ERF": N}),
@@ -343,6 +374,21 @@ REDUCTIONS = [
     Case("ReduceSumSquare", [S], [(2, 1, 5)], _AXIS_1, version=11, vector=60),
     Case("ReduceLogSum", [S], [(2, 1, 5)], _AXIS_1, version=11, vector=30, special={"LOG": 10}),
     Case("ReduceLogSumExp", [S], [(2, 1, 5)], _AXIS_1, version=11, vector=90 + 10, special={"EXP": 30, "LOG": 10}),
+    # opset 18: axes are an input
+    *(
+        Case(op, [S, T((1,), I64, value=[1])], [(2, 1, 5)], vector=v, special=special, reads=120)
+        for op, v, special in (
+            ("ReduceMean", 30, {"DIV": 10}),
+            ("ReduceMax", 30, {}),
+            ("ReduceMin", 30, {}),
+            ("ReduceProd", 30, {}),
+            ("ReduceL1", 60, {}),
+            ("ReduceL2", 60, {"SQRT": 10}),
+            ("ReduceSumSquare", 60, {}),
+            ("ReduceLogSum", 30, {"LOG": 10}),
+            ("ReduceLogSumExp", 90 + 10, {"EXP": 30, "LOG": 10}),
+        )
+    ),
     Case("ArgMax", [S], [T((2, 1, 5), I64)], {"axis": 1}, vector=30),
     Case("ArgMin", [S], [T((2, 3), I64)], {"axis": -1, "keepdims": 0}, vector=30),
     Case(
@@ -466,6 +512,7 @@ ATTENTIONS = [
         vector=6 * 144,
         special={"EXP": 144, "DIV": 288, "TANH": 144},
     ),
+    Case("Attention", [_Q, _K, _V], [_O], version=23, macs=144 * 12, vector=4 * 144, special={"EXP": 144, "DIV": 144}),
     # 3 of the 4 keys are past: 1 is new, and 2*2*1*5 + 2*2*1*7 elements are written
     Case(
         "Attention",
@@ -677,6 +724,12 @@ MOVEMENT = [
     *(Case(op, [S], [S], **VIEWED) for op in ("BitCast", "Shape", "Size", "Optional", "OptionalGetElement")),
     *(Case(op, [S], [S], **VIEWED) for op in ("OptionalHasElement", "SequenceAt", "SequenceConstruct")),
     *(Case(op, [S], [S], **VIEWED) for op in ("SequenceEmpty", "SequenceErase", "SequenceInsert", "SequenceLength")),
+    Case("Dropout", [S], [S], version=7, **VIEWED),
+    Case("Squeeze", [(2, 1, 5)], [(2, 5)], {"axes": [1]}, version=11, **VIEWED),
+    Case("Unsqueeze", [(2, 5)], [(2, 1, 5)], {"axes": [1]}, version=11, **VIEWED),
+    Case("Split", [S], [(2, 1, 5), (2, 2, 5)], {"axis": 1, "split": [1, 2]}, version=11, kind=MOVE, nest=False),
+    Case("Slice", [S], [(1, 2, 5)], {"starts": [1, 1], "ends": [2, 3]}, version=9, kind=MOVE, reads=40, nest=False),
+    Case("Pad", [(2, 3), T((4,), I64, value=[1, -1, 2, 0]), SCALAR], [(5, 2)], version=13, kind=MOVE, reads=4 * 4 + 4),
     Case("ExpandDims", [S, T((), I64)], [S], domain=MS, **VIEWED),
     Case("Constant", [], [S], kind=OpKind.CONSTANT, reads=0, writes=0, nest=False),
     Case("Transpose", [S], [(5, 2, 3)], {"perm": [2, 0, 1]}, kind=MOVE),
@@ -775,6 +828,19 @@ VISION = [
         reads=128,
         nest=False,
     ),
+    Case(
+        "Resize", [(1, 2, 3, 4), (4,)], [(1, 2, 6, 4)], {"mode": "linear"}, version=10, vector=192, reads=96, nest=False
+    ),
+    Case(
+        "Upsample",
+        [(1, 2, 3, 4)],
+        [(1, 2, 6, 8)],
+        {"scales": [1.0, 1.0, 2.0, 2.0]},
+        version=7,
+        kind=MOVE,
+        reads=96,
+        nest=False,
+    ),
     Case("Upsample", [(1, 2, 3, 4), (4,)], [(1, 2, 6, 8)], version=9, kind=MOVE, reads=96, nest=False),
     # 12 grid coordinates; 3*6 output elements, 4 taps
     Case("GridSample", [(1, 3, 4, 5), (1, 2, 3, 2)], [(1, 3, 2, 3)], vector=36 + 18 * 8, reads=240 + 48, nest=False),
@@ -819,6 +885,7 @@ SORTING = [
     Case(
         "TopK", [S, T((1,), I64)], [(2, 3, 3), T((2, 3, 3), I64)], vector=60, reads=120, nest=False
     ),  # 3 of 5: 2 levels
+    Case("TopK", [S], [(2, 3, 3), T((2, 3, 3), I64)], {"k": 3}, version=9, vector=60, reads=120, nest=False),
     Case("Unique", [(10,)], [(7,)], vector=50, nest=False),  # 10 * 4 + 10
     Case("Unique", [(10,)], [(7,), T((7,), I64)], domain=MS, vector=50, nest=False),
     Case("NonZero", [S], [T((3, 4), I64)], vector=30, nest=False),
@@ -900,11 +967,20 @@ _TREES = {
     "nodes_truenodeids": [1, 0, 3, 0, 0, 0],
     "nodes_falsenodeids": [2, 0, 4, 0, 0, 0],
 }  # depths 2 and 0
+_LEAVES = {
+    "tree_roots": [0],
+    "nodes_truenodeids": [0, 1],
+    "nodes_trueleafs": [1, 1],
+    "nodes_falsenodeids": [1, 2],
+    "nodes_falseleafs": [0, 1],
+}
+_SGD = {"alpha": 0.9, "beta": 1.0, "norm_coefficient": 0.0, "mode": "standard"}
 CLASSIC = [
     Case("Scaler", [(2, 5)], [(2, 5)], domain=ML, vector=20),
     Case("Binarizer", [(2, 5)], [(2, 5)], domain=ML, vector=10),
     Case("Imputer", [(2, 5)], [(2, 5)], domain=ML, vector=20),
     Case("LabelEncoder", [(10,)], [T((10,), I64)], domain=ML, vector=10),
+    Case("LabelEncoder", [T((10,), I64)], [T((10,), I64)], domain=ML, version=1, vector=10),
     Case("CategoryMapper", [T((10,), I64)], [T((10,), I64)], domain=ML, vector=10),
     Case("Normalizer", [(2, 5)], [(2, 5)], {"norm": "L2"}, ML, vector=20, special={"DIV": 10, "SQRT": 2}, nest=False),
     Case("Normalizer", [(2, 5)], [(2, 5)], domain=ML, vector=20, special={"DIV": 10}, nest=False),
@@ -953,7 +1029,36 @@ CLASSIC = [
     ),
     Case("TreeEnsembleRegressor", [(3, 5)], [(3, 1)], _TREES, ML, vector=3 * (2 + 0 + 2), nest=False),
     Case("TreeEnsembleClassifier", [(3, 5)], [T((3,), I64), (3, 2)], _TREES, ML, vector=12, nest=False),
-]
+    # 3 rows, one tree: a comparison, a second one behind its right branch, a leaf's value
+    Case("TreeEnsemble", [(3, 5)], [(3, 2)], _LEAVES, ML, vector=3 * (2 + 1), nest=False),
+    # the scores of 2 classes through a softmax: 3 vector ops, EXP and DIV each
+    Case(
+        "TreeEnsemble", [(3, 5)], [(3, 2)], {**_LEAVES, "post_transform": 1}, ML, vector=9 + 18,
+        special={"EXP": 6, "DIV": 6}, nest=False,
+    ),
+    Case(
+        "LinearClassifier", [(2, 5)], [T((2,), I64), (2, 3)],
+        {"coefficients": [1.0] * 15, "intercepts": [1.0] * 3, "post_transform": "SOFTMAX_ZERO"}, ML,
+        macs=30, vector=6 + 4 * 6, special={"EXP": 6, "DIV": 6}, nest=False,
+    ),
+    Case(
+        "SVMRegressor", [(2, 5)], [(2, 1)],
+        {"support_vectors": [1.0] * 20, "coefficients": [1.0] * 4, "post_transform": "LOGISTIC"}, ML,
+        macs=48, vector=2 * 2, special={"EXP": 2, "DIV": 2}, nest=False,
+    ),
+]  # fmt: skip
+
+# 15 weights in two tensors; the gradients and states are as large. Rate and count are scalars.
+_WEIGHTS = [(2, 3), (9,)]
+TRAINING = [
+    Case("Adagrad", [(), T((), I64), *_WEIGHTS * 3], _WEIGHTS * 2, domain=MT, vector=7 * 15 + 2,
+         special={"SQRT": 15, "DIV": 16}, nest=False),
+    Case("Adam", [(), T((), I64), *_WEIGHTS * 4], _WEIGHTS * 3, domain=MT, vector=13 * 15 + 5,
+         special={"SQRT": 16, "DIV": 16, "POW": 2}, nest=False),
+    Case("Momentum", [(), T((), I64), *_WEIGHTS * 3], _WEIGHTS * 2, _SGD, MT, vector=7 * 15 + 2, nest=False),
+    Case("Momentum", [(), T((), I64), *_WEIGHTS * 3], _WEIGHTS * 2, {**_SGD, "mode": "nesterov"}, MT,
+         vector=9 * 15 + 2, nest=False),
+]  # fmt: skip
 
 CASES = [
     *ELEMENTWISE,
@@ -973,4 +1078,5 @@ CASES = [
     *SIGNALS,
     *LOSSES,
     *CLASSIC,
+    *TRAINING,
 ]
