@@ -25,14 +25,22 @@ class Diagnostic:
         message: What was expected and what was found, without a full stop.
         where: `FILE:LINE`, a file, a node or an option; empty when the whole input is meant.
         hint: What to do, or empty.
+        code: Stable name of the kind of fault, such as `M201`, which `onnxroof explain` describes. Empty only where a
+            user of the library makes a diagnostic of their own.
     """
 
     message: str
     where: str = ""
     hint: str = ""
+    code: str = ""
+
+    @property
+    def line(self) -> str:
+        """The message with its code."""
+        return f"{self.message} [{self.code}]" if self.code else self.message
 
     def __str__(self) -> str:
-        line = f"{self.where}: {self.message}" if self.where else self.message
+        line = f"{self.where}: {self.line}" if self.where else self.line
         return f"{line}\nhint: {self.hint}" if self.hint else line
 
 
@@ -44,9 +52,9 @@ class OnnxroofError(Exception):
         super().__init__("\n".join(str(diagnostic) for diagnostic in diagnostics))
 
     @classmethod
-    def at(cls, where: str, message: str, hint: str = "") -> OnnxroofError:
+    def at(cls, where: str, message: str, hint: str = "", *, code: str) -> OnnxroofError:
         """An error with a single diagnostic."""
-        return cls(Diagnostic(message=message, where=where, hint=hint))
+        return cls(Diagnostic(message=message, where=where, hint=hint, code=code))
 
     @classmethod
     def joined(cls, errors: Iterable[OnnxroofError]) -> OnnxroofError:

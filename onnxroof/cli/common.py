@@ -79,10 +79,12 @@ def parse_dims(texts: tuple[str, ...]) -> dict[str, int]:
             number = -1
         if not name or number < 0:
             faults.append(
-                UsageError.at(f"-d {text}", "expected NAME=INT with a number of 0 or more", "e.g. `-d batch=8`")
+                UsageError.at(
+                    f"-d {text}", "expected NAME=INT with a number of 0 or more", "e.g. `-d batch=8`", code="U101"
+                )
             )
         elif found.get(name, number) != number:
-            faults.append(UsageError.at(f"-d {text}", f"`{name}` was already given as {found[name]}"))
+            faults.append(UsageError.at(f"-d {text}", f"`{name}` was already given as {found[name]}", code="U101"))
         found[name] = number
     if faults:
         raise UsageError(*OnnxroofError.joined(faults).diagnostics)
@@ -109,7 +111,7 @@ def error_lines(error: OnnxroofError) -> Iterator[str]:
 
     for diagnostic in error.diagnostics:
         where = f"{shown(diagnostic.where)}: " if diagnostic.where else ""
-        yield f"error: {where}{shown(diagnostic.message)}"
+        yield f"error: {where}{shown(diagnostic.line)}"
         if diagnostic.hint:
             yield f"hint: {shown(diagnostic.hint)}"
 

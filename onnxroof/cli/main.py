@@ -15,6 +15,8 @@ from onnxroof import __version__
 from onnxroof.cli.analyze import analyze
 from onnxroof.cli.common import error_lines
 from onnxroof.cli.count import count
+from onnxroof.cli.explain import explain
+from onnxroof.cli.ops import ops
 from onnxroof.cli.strip import strip
 from onnxroof.cli.targets import targets
 from onnxroof.errors import OnnxroofError
@@ -44,7 +46,7 @@ def cli() -> None:
 
 _INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 
-for command in (analyze, count, targets, strip):
+for command in (analyze, count, targets, ops, explain, strip):
     cli.add_command(command)
 
 

@@ -84,7 +84,7 @@ def check(files: tuple[str, ...]) -> None:
         except TargetError as error:
             for diagnostic in error.diagnostics:
                 hint = f" ({diagnostic.hint})" if diagnostic.hint else ""
-                click.echo(f"{diagnostic.where}: {diagnostic.message}{hint}")
+                click.echo(f"{diagnostic.where}: {diagnostic.line}{hint}")
             faults += len(error.diagnostics)
     count = f"{len(files)} file{'s' if len(files) != 1 else ''}"
     found = f"{faults} fault{'s' if faults != 1 else ''}" if faults else "no faults"

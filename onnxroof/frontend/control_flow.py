@@ -79,7 +79,9 @@ def _lower_loop(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scop
     body = subgraph(lowering, node, "body", name)
     carried = operands[2:]
     if "" in carried or len(body.input) != 2 + len(carried) or len(body.output) < 1 + len(carried):
-        raise ModelError.at(lowering.path, f"the body of loop `{name}` does not take and return what the loop carries")
+        raise ModelError.at(
+            lowering.path, f"the body of loop `{name}` does not take and return what the loop carries", code="M204"
+        )
     trips = _loop_trips(lowering, body, name, operands)
     initial = [lowering.known[c].type for c in carried]
     counters = [_counter(body.input[0], DType.INT64), _counter(body.input[1], DType.BOOL)]
@@ -140,7 +142,9 @@ def _lower_scan(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scop
     is_batched = scope.opsets.get("", 1) < 9  # version 8 has sequence_lens first and a batch axis in front
     sources = operands[1:] if is_batched else operands
     if not 0 < count <= len(sources) or "" in sources or len(body.input) != len(sources):
-        raise ModelError.at(lowering.path, f"the body of scan `{name}` does not take what the scan hands to it")
+        raise ModelError.at(
+            lowering.path, f"the body of scan `{name}` does not take what the scan hands to it", code="M204"
+        )
     states, scanned = sources[:-count], sources[-count:]
     in_axes = _axes(attributes, "scan_input_axes") or ([1] if is_batched else [0]) * count
     trips, batch, slices = _slices(lowering, name, scanned, in_axes, is_batched=is_batched)
@@ -179,7 +183,9 @@ def _slices(
             continue
         axis = axes[place] if place < len(axes) else 0
         if not -len(kind.shape) <= axis < len(kind.shape) or (is_batched and len(kind.shape) < 2):
-            raise ModelError.at(lowering.path, f"scan `{name}` walks axis {axis} of `{source}`, which it does not have")
+            raise ModelError.at(
+                lowering.path, f"scan `{name}` walks axis {axis} of `{source}`, which it does not have", code="M204"
+            )
         axis %= len(kind.shape)
         length = kind.shape[axis]
         if length is not None:
@@ -210,7 +216,7 @@ def subgraph(lowering: Lowering, node: onnx.NodeProto, label: str, name: str) ->
         if attribute.name == label and attribute.HasField("g"):
             graph: onnx.GraphProto = attribute.g
             return graph
-    raise ModelError.at(lowering.path, f"node `{name}` ({node.op_type}) has no graph `{label}`")
+    raise ModelError.at(lowering.path, f"node `{name}` ({node.op_type}) has no graph `{label}`", code="M204")
 
 
 def _axes(attributes: Mapping[str, onnx.AttributeProto], name: str) -> list[int]:
@@ -259,7 +265,9 @@ def lowered_body(
     for output in graph.output:
         found = inner.find(output.name)
         if not found:
-            raise ModelError.at(lowering.path, f"nothing in `{name}/{label}` produces its output `{output.name}`")
+            raise ModelError.at(
+                lowering.path, f"nothing in `{name}/{label}` produces its output `{output.name}`", code="M201"
+            )
         results.append(found)
     return tuple(results)
 
@@ -275,7 +283,7 @@ def name_results(
     """Lists the node itself as a view from what its bodies return to its own results."""
     outputs = []
     if len(node.output) > len(made):
-        raise ModelError.at(lowering.path, f"node `{name}` has more outputs than its body")
+        raise ModelError.at(lowering.path, f"node `{name}` has more outputs than its body", code="M204")
     for local, known in zip(node.output, made, strict=False):
         known = replace(known, type=filled(known.type, scope.declared.get(local)), is_output=False)  # noqa: PLW2901
         outputs.append(lowering.define(local, scope, known) if local else "")

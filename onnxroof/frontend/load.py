@@ -40,7 +40,7 @@ def load_workload(path: Path, given: Mapping[str, int], branch_work: BranchWork)
     """
     for name, value in given.items():
         if value < 0:
-            raise UsageError.at(f"-d {name}={value}", "a dimension cannot be negative")
+            raise UsageError.at(f"-d {name}={value}", "a dimension cannot be negative", code="U101")
     model = read_model(path)
     check_unfolding(str(path), model)
     weights = {t.name for t in model.graph.initializer} | {t.values.name for t in model.graph.sparse_initializer}
@@ -88,7 +88,7 @@ class _Walk:
         for output in graph.output:
             name = scope.find(output.name)
             if not name:
-                raise ModelError.at(str(self.path), f"the output `{output.name}` is produced by no node")
+                raise ModelError.at(str(self.path), f"the output `{output.name}` is produced by no node", code="M201")
             known = lowering.known[name]
             stated = filled(known.type, scope.declared.get(output.name))
             lowering.known[name] = replace(known, is_output=True, type=stated)
@@ -188,4 +188,4 @@ def _contradiction(path: Path, error: UnsolvedError) -> ModelError:
         hint = f"the dimensions behind it are {dims}: give those that go together with `-d NAME=INT`"
     where = f"{path}: node `{clash.node}` ({clash.op_type})"
     message = f"the shapes of its inputs contradict each other: {operands}: {clash.reason}"
-    return ModelError(Diagnostic(where=where, message=message, hint=hint))
+    return ModelError(Diagnostic(where=where, message=message, hint=hint, code="M301"))

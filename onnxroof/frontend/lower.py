@@ -112,7 +112,10 @@ class Lowering:
         if local in scope.names:
             place = f" in `{scope.path}`" if scope.path else ""
             raise ModelError.at(
-                self.path, f"`{local}` is produced more than once{place}", "each value may have one producer"
+                self.path,
+                f"`{local}` is produced more than once{place}",
+                "each value may have one producer",
+                code="M202",
             )
         name = scope.results.get(local, "")
         if not name:
@@ -184,7 +187,9 @@ class Lowering:
         order, cycle = execution_order(nodes)
         if cycle:
             names = " -> ".join(f"`{nodes[i].name or nodes[i].op_type}`" for i in [*cycle, cycle[0]])
-            raise ModelError.at(self.path, f"the graph has a cycle: {names}", "no node may depend on its own output")
+            raise ModelError.at(
+                self.path, f"the graph has a cycle: {names}", "no node may depend on its own output", code="M203"
+            )
         for index in order:
             self.node(nodes[index], index, scope)
 
@@ -239,7 +244,7 @@ class Lowering:
             if name is None:
                 raise ModelError.at(
                     self.path, f"node `{node.name or node.op_type}` reads `{local}`, which nothing produces",
-                    "the file is damaged or was cut out of a larger graph: export it again",
+                    "the file is damaged or was cut out of a larger graph: export it again", code="M201",
                 )  # fmt: skip
             found.append(name)
         return tuple(found)
@@ -285,7 +290,9 @@ class Lowering:
         for formal, local in zip(function.output, node.output, strict=False):
             made = inner.find(formal)
             if local and not made:
-                raise ModelError.at(self.path, f"function `{function.name}` does not produce its output `{formal}`")
+                raise ModelError.at(
+                    self.path, f"function `{function.name}` does not produce its output `{formal}`", code="M201"
+                )
             if local and made:
                 scope.names[local] = made
 

@@ -73,13 +73,15 @@ def strip_model(
         UsageError: The copy would overwrite the model, or cannot be written.
     """
     if output.exists() and path.exists() and output.samefile(path):
-        raise UsageError.at(str(output), "the copy would overwrite the model and its weights", "name another file")
+        raise UsageError.at(
+            str(output), "the copy would overwrite the model and its weights", "name another file", code="U202"
+        )
     stripped, before_bytes = _payload_free(path, keep_stack_traces=keep_stack_traces, limit_bytes=limit_bytes)
     _parsed(stripped, path)
     try:
         output.write_bytes(stripped)
     except OSError as error:
-        raise UsageError.at(str(output), f"cannot be written: {error.strerror}") from error
+        raise UsageError.at(str(output), f"cannot be written: {error.strerror}", code="U202") from error
     return StripSizes(before_bytes=before_bytes, after_bytes=len(stripped))
 
 
@@ -115,17 +117,17 @@ def _payload_free(path: Path, *, keep_stack_traces: bool, limit_bytes: int) -> t
         if stat.S_ISDIR(status.st_mode):
             raise _is_folder(path)
         if not stat.S_ISREG(status.st_mode):
-            raise ModelError.at(where, "this is no regular file", "write the model to a file first")
+            raise ModelError.at(where, "this is no regular file", "write the model to a file first", code="M101")
         if status.st_size == 0:
-            raise ModelError.at(where, "the file is empty", "export or download the model again")
+            raise ModelError.at(where, "the file is empty", "export or download the model again", code="M102")
         with path.open("rb") as file:
             mapped = _mapped(file, status.st_size)
     except FileNotFoundError as error:
-        raise ModelError.at(where, "there is no such file", "check the path") from error
+        raise ModelError.at(where, "there is no such file", "check the path", code="M101") from error
     except OSError as error:
-        raise ModelError.at(where, f"cannot be read: {error.strerror}") from error
+        raise ModelError.at(where, f"cannot be read: {error.strerror}", code="M101") from error
     if kind := kind_of_file(mapped[:HEAD_BYTES]):
-        raise ModelError.at(where, f"this is no ONNX model: it looks like {kind[0]}", kind[1])
+        raise ModelError.at(where, f"this is no ONNX model: it looks like {kind[0]}", kind[1], code="M102")
     stripped = without_payloads(mapped, where, keep_stack_traces=keep_stack_traces, limit_bytes=limit_bytes)
     return stripped, status.st_size
 
@@ -141,7 +143,7 @@ def _is_folder(path: Path) -> ModelError:
     models = sorted(p.name for p in path.glob("*.onnx"))
     shown = ", ".join(models[:3]) + (" ..." if len(models) > 3 else "")
     hint = f"it holds {shown}" if models else "give the .onnx file in it"
-    return ModelError(Diagnostic(where=str(path), message="this is a folder, not a model file", hint=hint))
+    return ModelError(Diagnostic(where=str(path), message="this is a folder, not a model file", hint=hint, code="M101"))
 
 
 def _parsed(payload_free: bytes, path: Path) -> onnx.ModelProto:
@@ -149,15 +151,19 @@ def _parsed(payload_free: bytes, path: Path) -> onnx.ModelProto:
     try:
         model: onnx.ModelProto = onnx.ModelProto.FromString(payload_free)
     except DecodeError as error:
-        raise ModelError.at(where, "protobuf cannot parse it as an ONNX model: it is damaged") from error
+        raise ModelError.at(where, "protobuf cannot parse it as an ONNX model: it is damaged", code="M103") from error
     if not model.HasField("graph"):
-        raise ModelError.at(where, "this is no ONNX model: it has no graph", "a .pb file may be one of TensorFlow")
+        raise ModelError.at(
+            where, "this is no ONNX model: it has no graph", "a .pb file may be one of TensorFlow", code="M102"
+        )
     if model.ir_version == 0 and not model.graph.node:
-        raise ModelError.at(where, "this is no ONNX model: it has no ir_version and its graph has no nodes")
+        raise ModelError.at(
+            where, "this is no ONNX model: it has no ir_version and its graph has no nodes", code="M102"
+        )
     try:
         _check_texts(model)
     except TypeError as error:
-        raise ModelError.at(where, "a name in it is not UTF-8 text: it is damaged") from error
+        raise ModelError.at(where, "a name in it is not UTF-8 text: it is damaged", code="M103") from error
     return model
 
 

@@ -37,10 +37,15 @@ def check_unfolding(path: str, model: onnx.ModelProto) -> None:
     nodes, depth = _measured(model.graph.node, counts)
     if nodes > _MOST_NODES:
         raise ModelError.at(
-            path, f"the model unfolds to more than {_MOST_NODES:,} nodes", "its functions call each other too often"
+            path,
+            f"the model unfolds to more than {_MOST_NODES:,} nodes",
+            "its functions call each other too often",
+            code="M205",
         )
     if depth > _DEEPEST:
-        raise ModelError.at(path, f"functions, loops and branches are nested {depth} deep; {_DEEPEST} are read")
+        raise ModelError.at(
+            path, f"functions, loops and branches are nested {depth} deep; {_DEEPEST} are read", code="M205"
+        )
 
 
 def _measured(nodes: Sequence[onnx.NodeProto], counts: Mapping[FunctionKey, tuple[int, int]]) -> tuple[int, int]:
@@ -73,7 +78,7 @@ def _callees_first(path: str, functions: Mapping[FunctionKey, onnx.FunctionProto
                 stack.pop()
             elif callee in open_calls:
                 names = " -> ".join(f"`{k[1]}`" for k in [*list(open_calls)[list(open_calls).index(callee) :], callee])
-                raise ModelError.at(path, f"a function calls itself: {names}", "inlining it has no end")
+                raise ModelError.at(path, f"a function calls itself: {names}", "inlining it has no end", code="M203")
             else:
                 open_calls[callee] = None
                 stack.append((callee, iter(calls[callee])))

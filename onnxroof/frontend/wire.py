@@ -286,4 +286,6 @@ class _Walk:
 
     def fault(self, message: str) -> ModelError:
         """The error of a file that no exporter writes."""
-        return ModelError(Diagnostic(where=self.where, message=message, hint="export or download the model again"))
+        return ModelError(
+            Diagnostic(where=self.where, message=message, hint="export or download the model again", code="M103")
+        )

@@ -26,10 +26,13 @@ def check(fusion: str) -> None:
     """Refuses a policy that does not exist, or not yet; raises `UsageError`."""
     if fusion in FUTURE_POLICIES:
         raise UsageError.at(
-            f"--fusion {fusion}", "this policy does not exist yet", f"those that do: {', '.join(POLICIES)}"
+            f"--fusion {fusion}",
+            "this policy does not exist yet",
+            f"those that do: {', '.join(POLICIES)}",
+            code="U201",
         )
     if fusion not in POLICIES:
-        raise UsageError.at(f"--fusion {fusion}", "no such policy", f"choose one of {', '.join(POLICIES)}")
+        raise UsageError.at(f"--fusion {fusion}", "no such policy", f"choose one of {', '.join(POLICIES)}", code="U201")
 
 
 def plan(fusion: str, store: Storage) -> Plan:

@@ -29,7 +29,7 @@ def to_html(analysis: Analysis, *, generated: str = "", templates: Path | None =
         UsageError: There is no such folder, or a template of it has a fault.
     """
     if templates is not None and not templates.is_dir():
-        raise UsageError(Diagnostic(where=str(templates), message="there is no such folder of templates"))
+        raise UsageError(Diagnostic(where=str(templates), message="there is no such folder of templates", code="U203"))
     environment = _environment(templates)
     try:
         style, script = _source(environment, "report.css"), _source(environment, "report.js")
@@ -45,7 +45,7 @@ def to_html(analysis: Analysis, *, generated: str = "", templates: Path | None =
             raise
         line = getattr(fault, "lineno", None)
         where = f"{templates}/{getattr(fault, 'name', None) or ''}" + (f":{line}" if line else "")
-        raise UsageError.at(where, f"the template cannot be rendered: {fault.message or fault}") from fault
+        raise UsageError.at(where, f"the template cannot be rendered: {fault.message or fault}", code="U203") from fault
 
 
 def summary_fragment(analysis: Analysis) -> str:

@@ -69,7 +69,8 @@ def envelope(analysis: Analysis, models: list[Json]) -> Document:
 def failure_document(failure: Failure) -> Document:
     """A model that could not be answered, in its place."""
     diagnostics: list[Json] = [
-        {"where": fault.where, "message": fault.message, "hint": fault.hint} for fault in failure.error.diagnostics
+        {"code": fault.code, "where": fault.where, "message": fault.message, "hint": fault.hint}
+        for fault in failure.error.diagnostics
     ]
     return {"name": failure.name, "error": {"message": str(failure.error), "diagnostics": diagnostics}}
 

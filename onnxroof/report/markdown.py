@@ -31,7 +31,7 @@ def to_markdown(analysis: Analysis) -> str:
 
 def _failure(failure: Failure) -> list[str]:
     faults = [
-        f"- {_code(fault.where) + ': ' if fault.where else ''}{_escaped(fault.message)}"
+        f"- {_code(fault.where) + ': ' if fault.where else ''}{_escaped(fault.line)}"
         + (f" (hint: {_escaped(fault.hint)})" if fault.hint else "")
         for fault in failure.error.diagnostics
     ]

@@ -121,7 +121,7 @@ def _totals(model: ModelResult) -> tuple[Fact, ...]:
 
 def _failed(failure: Failure) -> Failed:
     faults = tuple(
-        Fact(label=shown(fault.where), value=shown(fault.message), note=shown(fault.hint))
+        Fact(label=shown(fault.where), value=shown(fault.line), note=shown(fault.hint))
         for fault in failure.error.diagnostics
     )
     return Failed(name=shown(failure.name), faults=faults)

@@ -70,7 +70,7 @@ def _add_failure(page: _Page, failure: Failure) -> None:
     page.add(f"{shown(failure.name)}: no answer", "bold red")
     for fault in failure.error.diagnostics:
         where = f"{shown(fault.where)}: " if fault.where else ""
-        page.add(f"  {where}{shown(fault.message)}")
+        page.add(f"  {where}{shown(fault.line)}")
         if fault.hint:
             page.add(f"  hint: {shown(fault.hint)}")
 

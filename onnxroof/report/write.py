@@ -47,7 +47,9 @@ def render(
             from onnxroof.report.html import to_html
 
             return to_html(analysis, templates=templates, generated=generated)
-    raise UsageError(Diagnostic(message=f"there is no format `{format}`", hint=f"one of {', '.join(FORMATS)}"))
+    raise UsageError(
+        Diagnostic(message=f"there is no format `{format}`", hint=f"one of {', '.join(FORMATS)}", code="U201")
+    )
 
 
 def format_of(path: Path) -> str:
@@ -59,7 +61,9 @@ def format_of(path: Path) -> str:
     format = _SUFFIXES.get(path.suffix.lower())
     if format is None:
         hint = f"end the name in one of {', '.join(_SUFFIXES)}"
-        raise UsageError(Diagnostic(where=str(path), message=f"no format has the suffix `{path.suffix}`", hint=hint))
+        raise UsageError(
+            Diagnostic(where=str(path), message=f"no format has the suffix `{path.suffix}`", hint=hint, code="U202")
+        )
     return format
 
 
@@ -75,7 +79,7 @@ def write(analysis: Analysis, path: Path, *, templates: Path | None = None, gene
         _replace(path, text)
     except OSError as error:
         raise UsageError(
-            Diagnostic(where=str(path), message=f"cannot be written: {error.strerror or error}")
+            Diagnostic(where=str(path), message=f"cannot be written: {error.strerror or error}", code="U202")
         ) from error
 
 

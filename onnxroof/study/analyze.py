@@ -57,7 +57,9 @@ def run_study(
             that dimension, or a workload was loaded with another value of it.
     """
     if objective not in OBJECTIVES:
-        raise UsageError.at(f"--objective {objective}", "no such objective", f"choose one of {', '.join(OBJECTIVES)}")
+        raise UsageError.at(
+            f"--objective {objective}", "no such objective", f"choose one of {', '.join(OBJECTIVES)}", code="U201"
+        )
     if fusion is not None:
         from onnxroof.mapping.policies import check
 
@@ -120,6 +122,7 @@ def _check_loaded(given: Mapping[str, int], workloads: Sequence[Workload]) -> No
             where=f"-d {dim.name}={given[dim.name]}",
             message=f"`{workload.name}` was loaded with {dim.name}={dim.value}",
             hint="give dimensions to `load`",
+            code="U103",
         )
         for workload in workloads
         for dim in workload.dims
@@ -140,6 +143,7 @@ def _check_names(given: Mapping[str, int], entries: Sequence[ModelResult | Failu
             where=f"-d {name}={value}",
             message=f"no model has a dimension `{name}`",
             hint=f"named dimensions: {have}",
+            code="U102",
         )
         for name, value in given.items()
         if name not in known

@@ -39,7 +39,7 @@ def load(path: str | Path, *, dims: Mapping[str, int] | None = None) -> Workload
 def check_dims(dims: Mapping[str, int]) -> None:
     """Refuses values that no dimension can have; raises `UsageError` with all faults at once."""
     faults = [
-        Diagnostic(where=f"-d {name}={value}", message=f"expected a number from 0 to {_LARGEST_DIM}")
+        Diagnostic(where=f"-d {name}={value}", message=f"expected a number from 0 to {_LARGEST_DIM}", code="U101")
         for name, value in dims.items()
         if not 0 <= value <= _LARGEST_DIM
     ]

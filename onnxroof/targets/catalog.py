@@ -40,7 +40,7 @@ def load_target(id_or_path: str | Path) -> Target:
         if path.name == word and shipped.is_file():
             path = shipped
         elif not path.is_file():
-            raise TargetError.at("", f"no target is called `{word}`", _hint(word))
+            raise TargetError.at("", f"no target is called `{word}`", _hint(word), code="T101")
     try:
         stat = path.stat()
     except OSError:

@@ -24,7 +24,9 @@ def cross_checks(raw: Mapping[str, object], file_stem: str | None) -> Iterator[F
         file_stem: The name that the id must equal; None where any word will do.
     """
     if file_stem is not None and isinstance(raw.get("id"), str) and raw["id"] != file_stem:
-        yield Fault(path=("id",), message=f"expected the name of the file, `{file_stem}`, found `{raw['id']}`")
+        yield Fault(
+            path=("id",), message=f"expected the name of the file, `{file_stem}`, found `{raw['id']}`", code="T206"
+        )
     yield from _sources(raw)
     yield from _engines(raw)
     yield from _memories(raw)
@@ -37,12 +39,16 @@ def _sources(raw: Mapping[str, object]) -> Iterator[Fault]:
         return
     for key, source in sources.items():
         if isinstance(source, Mapping) and source.get("kind") == "derived" and not source.get("from"):
-            yield Fault(path=("sources", key, "from"), message="a derived source says what it was derived from")
+            yield Fault(
+                path=("sources", key, "from"), message="a derived source says what it was derived from", code="T205"
+            )
     for path, quantity in _quantities(raw, ()):
         key = quantity.get("source")
         if isinstance(key, str) and key not in sources:
             hint = _meant(key, sources) or "the sources are " + ", ".join(f"`{name}`" for name in sources)
-            yield Fault(path=(*path, "source"), message=f"`{key}` is not defined under [sources]", hint=hint)
+            yield Fault(
+                path=(*path, "source"), message=f"`{key}` is not defined under [sources]", hint=hint, code="T205"
+            )
 
 
 def _quantities(node: object, path: KeyPath) -> Iterator[tuple[KeyPath, Mapping[str, object]]]:
@@ -68,7 +74,7 @@ def _engines(raw: Mapping[str, object]) -> Iterator[Fault]:
             if types in seen:
                 first = f"engine[{index}].peak[{seen[types]}]"
                 message = f"`{types[0]}` into `{types[1]}` has a peak already, {first}"
-                yield Fault(path=("engine", index, "peak", number, "input"), message=message)
+                yield Fault(path=("engine", index, "peak", number, "input"), message=message, code="T206")
             seen.setdefault(types, number)
 
 
@@ -88,10 +94,12 @@ def _memories(raw: Mapping[str, object]) -> Iterator[Fault]:
             parts = [key for key in (f"read_{quantity}", f"write_{quantity}") if key in memory]
             if quantity in memory and parts:
                 message = f"expected either `{quantity}` or read and write apart, found `{quantity}` and `{parts[0]}`"
-                yield Fault(path=("memory", index, quantity), message=message)
+                yield Fault(path=("memory", index, quantity), message=message, code="T206")
         if memory.get("scope") == "core" and not has_cores:
             message = "expected `chip.cores` beside the scope `core`, found none"
-            yield Fault(path=("memory", index, "scope"), message=message, hint="say how many cores the chip has")
+            yield Fault(
+                path=("memory", index, "scope"), message=message, hint="say how many cores the chip has", code="T206"
+            )
 
 
 def _efficiencies(raw: Mapping[str, object]) -> Iterator[Fault]:
@@ -104,7 +112,9 @@ def _efficiencies(raw: Mapping[str, object]) -> Iterator[Fault]:
     for key in efficiencies:
         if key not in known:
             hint = _meant(key, known) or "they are " + ", ".join(f"`{name}`" for name in known)
-            yield Fault(path=("efficiency", key), message="expected the name of an engine or a level", hint=hint)
+            yield Fault(
+                path=("efficiency", key), message="expected the name of an engine or a level", hint=hint, code="T206"
+            )
 
 
 def _repeated(raw: Mapping[str, object], array: str, key: str) -> Iterator[Fault]:
@@ -115,7 +125,7 @@ def _repeated(raw: Mapping[str, object], array: str, key: str) -> Iterator[Fault
             continue
         if name in first:
             message = f"expected a name of its own, found `{name}` again, as {array}[{first[name]}]"
-            yield Fault(path=(array, index, key), message=message)
+            yield Fault(path=(array, index, key), message=message, code="T206")
         first.setdefault(name, index)
 
 

@@ -26,11 +26,13 @@ class Fault:
         path: The key that is at fault.
         message: What was expected and what was found.
         hint: What to do, or "".
+        code: Stable name of the kind of fault.
     """
 
     path: KeyPath
     message: str
     hint: str = ""
+    code: str
 
 
 def diagnostics(faults: Iterable[Fault], text: str, path: str) -> Iterator[Diagnostic]:
@@ -44,7 +46,7 @@ def diagnostics(faults: Iterable[Fault], text: str, path: str) -> Iterator[Diagn
     lines = key_lines(text)
     placed = [(line_of(fault.path, lines), _key(fault.path), fault) for fault in faults]
     for line, key, fault in sorted(placed, key=lambda item: item[:2]):
-        yield Diagnostic(where=f"{path}:{line}", message=f"{key}: {fault.message}", hint=fault.hint)
+        yield Diagnostic(where=f"{path}:{line}", message=f"{key}: {fault.message}", hint=fault.hint, code=fault.code)
 
 
 def schema_faults(error: ValidationError) -> list[Fault]:
@@ -87,33 +89,35 @@ def _fault(details: ErrorDetails) -> Fault:
     path = tuple(part for part in details["loc"] if part != "[key]")
     kind, found, context = details["type"], details["input"], details.get("ctx", {})
     if kind == FAULT:
-        return Fault(path=path, message=context["message"], hint=context["hint"])
+        return Fault(path=path, message=context["message"], hint=context["hint"], code=context["code"])
     if kind == "missing":
         why = _WHY_REQUIRED.get(str(path[-1]), "")
-        return Fault(path=path, message="required, but absent" + (f": {why}" if why else ""))
+        return Fault(path=path, message="required, but absent" + (f": {why}" if why else ""), code="T201")
     if kind == "extra_forbidden":
         allowed = _keys_of_table(path)
         close = difflib.get_close_matches(str(path[-1]), allowed, n=1)
         hint = f"did you mean `{close[0]}`?" if close else "the keys here are " + ", ".join(allowed)
-        return Fault(path=path, message="expected a key of the format, found an unknown one", hint=hint)
+        return Fault(path=path, message="expected a key of the format, found an unknown one", hint=hint, code="T202")
     if kind == "literal_error":
         allowed = _choices(str(context["expected"]))
         close = difflib.get_close_matches(str(found), allowed, n=1)
         hint = f"did you mean `{close[0]}`?" if close and found not in allowed else ""
-        return Fault(path=path, message=f"expected {' | '.join(allowed)}, found {_shown(found)}", hint=hint)
+        return Fault(
+            path=path, message=f"expected {' | '.join(allowed)}, found {_shown(found)}", hint=hint, code="T203"
+        )
     if kind in _BOUNDS:
         bound = _BOUNDS[kind].format(**{key: f"{value:g}" for key, value in context.items()})
-        return Fault(path=path, message=f"expected {bound}, found {_shown(found)}")
+        return Fault(path=path, message=f"expected {bound}, found {_shown(found)}", code="T203")
     if kind == "string_pattern_mismatch":
         form = next((text for key, text in _PATTERNS.items() if key[0] in path), "expected a word, found {found}")
-        return Fault(path=path, message=form.format(found=_shown(found)))
+        return Fault(path=path, message=form.format(found=_shown(found)), code="T203")
     if kind == "too_short":
-        return Fault(path=path, message="expected at least one, found none")
+        return Fault(path=path, message="expected at least one, found none", code="T203")
     if kind == "model_type":
-        return Fault(path=path, message=f"expected {_form(path)}, found {_shown(found)}")
+        return Fault(path=path, message=f"expected {_form(path)}, found {_shown(found)}", code="T203")
     expected = _EXPECTED.get(kind)
     message = f"expected {expected}, found {_shown(found)}" if expected else details["msg"]
-    return Fault(path=path, message=message)
+    return Fault(path=path, message=message, code="T203")
 
 
 def _shown(found: object) -> str:

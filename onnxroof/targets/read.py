@@ -38,14 +38,14 @@ def read_target(path: Path) -> Target:
             data = file.read(_MAX_BYTES + 1)
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise TargetError.at(where, f"cannot read the target file: {reason}") from None
+        raise TargetError.at(where, f"cannot read the target file: {reason}", code="T102") from None
     if len(data) > _MAX_BYTES:
-        raise TargetError.at(where, f"expected a target file, found more than {_MAX_BYTES} bytes")
+        raise TargetError.at(where, f"expected a target file, found more than {_MAX_BYTES} bytes", code="T102")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise TargetError.at(f"{where}:{line}", "expected UTF-8 text, found other bytes") from None
+        raise TargetError.at(f"{where}:{line}", "expected UTF-8 text, found other bytes", code="T102") from None
     file_stem = path.stem if path.resolve().parent.name == "hwdb" else None
     return read_target_text(text, path=where, file_stem=file_stem)
 
@@ -80,12 +80,14 @@ def _parsed(text: str, path: str) -> dict[str, Any]:
         message = str(error)
         at = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", message)
         if at is None:
-            raise TargetError.at(f"{path}:1", f"not TOML: {message}") from None
+            raise TargetError.at(f"{path}:1", f"not TOML: {message}", code="T103") from None
         line = int(at[1]) if at[1] else max(1, len(text.splitlines()))
-        raise TargetError.at(f"{path}:{line}", f"not TOML: {message[: at.start()]}") from None
+        raise TargetError.at(f"{path}:{line}", f"not TOML: {message[: at.start()]}", code="T103") from None
     except (ValueError, RecursionError):
         # Python limits the digits of an integer and the depth of calls; tomllib lets both through.
-        raise TargetError.at(f"{path}:1", "not a target file: a number is too long or tables nest too deep") from None
+        raise TargetError.at(
+            f"{path}:1", "not a target file: a number is too long or tables nest too deep", code="T103"
+        ) from None
 
 
 def _target(table: TargetTable, path: str) -> Target:

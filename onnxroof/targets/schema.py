@@ -49,8 +49,8 @@ _COMMON_TYPES = {
 }
 
 
-def _fault(message: str, hint: str = "") -> PydanticCustomError:
-    return PydanticCustomError(FAULT, "{message}", {"message": message, "hint": hint})
+def _fault(message: str, hint: str = "", *, code: str) -> PydanticCustomError:
+    return PydanticCustomError(FAULT, "{message}", {"message": message, "hint": hint, "code": code})
 
 
 def _type_name(name: str) -> str:
@@ -60,12 +60,12 @@ def _type_name(name: str) -> str:
     close = difflib.get_close_matches(name.upper(), names, n=1)
     meant = _COMMON_TYPES.get(name.upper()) or (close[0] if close else "")
     hint = f"write `{meant}`" if meant else "the types are " + ", ".join(names)
-    raise _fault(f"expected a numeric type in ONNX spelling, found `{name}`", hint)
+    raise _fault(f"expected a numeric type in ONNX spelling, found `{name}`", hint, code="T203")
 
 
 def _version(number: int) -> int:
     if number != 1:
-        raise _fault(f"expected 1, the only version of the format, found `{number}`")
+        raise _fault(f"expected 1, the only version of the format, found `{number}`", code="T203")
     return number
 
 
@@ -79,7 +79,7 @@ class _UnitOf:
         try:
             parse(1, unit, self.dimension)
         except UnitError as error:
-            raise _fault(error.message, error.hint) from None
+            raise _fault(error.message, error.hint, code="T204") from None
         return unit
 
 

@@ -22,7 +22,16 @@ def packages_of(*arguments):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--help",), ("--version",), ("analyze", "--help"), ("count", "--help"), ("targets", "--help")]
+    "arguments",
+    [
+        ("--help",),
+        ("--version",),
+        ("analyze", "--help"),
+        ("count", "--help"),
+        ("targets", "--help"),
+        ("ops", "--help"),
+        ("explain", "M201"),
+    ],
 )
 def test_help_imports_nothing_heavy(arguments):
     found = packages_of("-m", "onnxroof", *arguments)

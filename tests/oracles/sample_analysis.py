@@ -328,7 +328,9 @@ def model(groups: int = 30, *, with_targets: bool = True) -> ModelResult:
 
 
 def failure() -> Failure:
-    fault = Diagnostic(where="broken.onnx", message="the file ends inside a <tensor>", hint="copy it again")
+    fault = Diagnostic(
+        where="broken.onnx", message="the file ends inside a <tensor>", hint="copy it again", code="M103"
+    )
     return Failure(name="broken.onnx", error=ModelError(fault))
 
 

@@ -97,10 +97,10 @@ def test_check_prints_every_fault_of_every_file(tmp_path: Path) -> None:
     code, out, err = run("check", str(first), str(EXAMPLE), str(second))
     schema_line = next(n for n, line in enumerate(text.splitlines(), 1) if line.startswith("schema"))
     assert out.splitlines() == [
-        f"{first}:{schema_line}: schema: expected 1, the only version of the format, found `7`",
+        f"{first}:{schema_line}: schema: expected 1, the only version of the format, found `7` [T203]",
         f"{first}:{rate_line}: engine[0].peak[0].rate.unit: "
-        "unknown unit `TOPS`, expected a compute rate (write `TOP/s`)",
-        f"{second}:1: not TOML: Invalid value",
+        "unknown unit `TOPS`, expected a compute rate [T204] (write `TOP/s`)",
+        f"{second}:1: not TOML: Invalid value [T103]",
     ]
     assert (code, err) == (2, "3 files, 3 faults\n")
 
@@ -108,7 +108,7 @@ def test_check_prints_every_fault_of_every_file(tmp_path: Path) -> None:
 def test_check_of_a_missing_file(tmp_path: Path) -> None:
     code, out, _ = run("check", str(tmp_path / "none.toml"))
     assert code == 2
-    assert out == f"{tmp_path / 'none.toml'}: cannot read the target file: No such file or directory\n"
+    assert out == f"{tmp_path / 'none.toml'}: cannot read the target file: No such file or directory [T102]\n"
 
 
 def test_help_imports_nothing_heavy() -> None:

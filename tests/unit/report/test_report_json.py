@@ -93,7 +93,7 @@ def test_a_failed_model_has_its_error_in_its_place(document):
     assert list(failed) == ["name", "error"]
     assert list(failed["error"]) == ["message", "diagnostics"]
     assert failed["error"]["diagnostics"] == [
-        {"where": "broken.onnx", "message": "the file ends inside a <tensor>", "hint": "copy it again"}
+        {"code": "M103", "where": "broken.onnx", "message": "the file ends inside a <tensor>", "hint": "copy it again"}
     ]
 
 

@@ -29,7 +29,7 @@ def test_targets_stand_side_by_side_with_the_best_marked():
 def test_a_failed_model_stands_beside_the_others():
     page = page_view(analysis())
     assert [failed.name for failed in page.failed] == ["broken.onnx"]
-    assert page.failed[0].faults[0].value == "the file ends inside a <tensor>"
+    assert page.failed[0].faults[0].value == "the file ends inside a <tensor> [M103]"
     assert page.overview is None
 
 

@@ -1,0 +1,119 @@
+"""What each stable error code means. M is a model, T a target, U what was asked for; codes are added, never reused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["PARAGRAPHS"]
+
+PARAGRAPHS: Mapping[str, str] = {
+    "M101": (
+        "The model file cannot be opened: it is absent, a folder, a pipe or device, or not readable by you. A model "
+        "is one regular file; the data files beside it are never opened and may be absent. Check the path, or write "
+        "the model to a file first."
+    ),
+    "M102": (
+        "The file opens but holds no ONNX model: it is empty, or begins like another format (the message names it), "
+        "or has no graph. Export to ONNX, or fetch the file itself where this is a pointer to large file storage."
+    ),
+    "M103": (
+        "The file begins like an ONNX model but is damaged: a length reaches beyond its message, the file ends too "
+        "early, or a name is no text. Most often a download broke off. Export or download the model again."
+    ),
+    "M201": (
+        "Something reads a value that nothing produces: a node's input, or an output of the graph, of a function or "
+        "of the body of a loop or branch. The file was cut out of a larger graph or edited by hand. Export it again; "
+        "`onnx.checker` names the place too."
+    ),
+    "M202": (
+        "Two nodes of one graph produce a value of the same name. ONNX allows a single producer, and which of the two "
+        "a reader meant cannot be told. Rename one of them, or export the model again."
+    ),
+    "M203": (
+        "The graph or its functions run in a circle: a node needs its own output, or a function calls itself. Such a "
+        "model cannot run anywhere. The message lists the circle in order."
+    ),
+    "M204": (
+        "A node of control flow does not fit its body: the graph is missing, or takes or returns another number of "
+        "values than the loop carries, or a scanned axis does not exist. The exporter that wrote the node is at "
+        "fault."
+    ),
+    "M205": (
+        "Inlining the functions and bodies of this model would give more nodes, or nest deeper, than any real model "
+        "does: a few small functions that call each other can stand for billions of nodes. The limits protect against "
+        "files that were made to exhaust memory."
+    ),
+    "M301": (
+        "With these dimensions the inputs of a node do not go together, such as a product of 8 x 4 with 5 x 6. The "
+        "message names the node, both shapes and the dimensions behind them with where each value comes from. Give "
+        "dimensions that go together with `-d NAME=INT`; where none has a part in it, the file contradicts itself."
+    ),
+    "T101": (
+        "No target of that name comes along, and no file is there of that name. `onnxroof targets list` shows the "
+        "ids; a file of your own ends in `.toml`."
+    ),
+    "T102": (
+        "The target file cannot be read: it is absent or protected, larger than any description, or no UTF-8 text."
+    ),
+    "T103": (
+        "The target file is not TOML. The line is where the reader gave up; the cause is often a line above, such as "
+        "a missing quote or bracket."
+    ),
+    "T201": (
+        "A key that every target, engine, level or number needs is absent. Every number has a unit and names its "
+        "source; what is not known is left out as a whole, with its table, and is then reported as unknown."
+    ),
+    "T202": (
+        "The file has a key that the format does not know, mostly a slip of spelling: it is refused, because a number "
+        "that is silently not read would be worse. The hint names the nearest key or all that may stand there."
+    ),
+    "T203": (
+        "A value is not of the kind that its key asks for: text for a number, a number out of bounds, a word that is "
+        "not among the choices, a type not spelled as in ONNX. The message says what was expected and what was found."
+    ),
+    "T204": (
+        "A unit is unknown, or measures something else than its key: a bandwidth in bytes, a capacity in GB/s, an "
+        "energy per bit where one per byte is meant. Prefixes are those of the SI and, for bytes, of IEC (KiB, MiB)."
+    ),
+    "T205": (
+        "A number names a source that the file does not describe under `[sources]`, or a derived source does not say "
+        "what it was derived from. Every number must be traceable."
+    ),
+    "T206": (
+        "Two parts of the file contradict each other or name the same thing twice: two engines, levels or peaks of "
+        "one name, a bandwidth given both as a whole and apart, an efficiency of what does not exist, an id that is "
+        "not the file's name."
+    ),
+    "U101": (
+        "A dimension is given as `-d NAME=INT` with a whole number of 0 or more, below 2^31, and once. The message "
+        "names the option that is not."
+    ),
+    "U102": (
+        "None of the models has a dimension of that name: the option would change nothing, so it is refused. The hint "
+        "lists the names that the models have; those that their files fix are not among them."
+    ),
+    "U103": (
+        "A workload that is already loaded has its dimensions for good, and another value was asked for. Give "
+        "dimensions to `onnxroof.load`, or load the model again."
+    ),
+    "U201": (
+        "An option asks for something that does not exist: a fusion policy, an objective, a format, a domain. The "
+        "hint lists what there is."
+    ),
+    "U202": (
+        "A file cannot be written: its folder is absent or protected, the disk is full, its suffix stands for no "
+        "format, or it would overwrite the model that is being read. Nothing was written to it."
+    ),
+    "U203": (
+        "The folder of templates is absent, or one of its templates cannot be rendered. The message names the "
+        "template and the reason; without the option, the page uses the templates that come along."
+    ),
+    "U301": (
+        "No operator of that name is in the ONNX standard or has a rule here. Names are spelled as in ONNX, outside "
+        "the standard with their domain, as `com.microsoft::MatMulNBits`. `onnxroof ops list` has all of them. In a "
+        "model such an operator is no error: it is listed as unknown and lowers the coverage."
+    ),
+    "U302": (
+        "No error has that code. Codes stand in brackets behind the message of an error, one letter and three digits."
+    ),
+}
