@@ -14,7 +14,10 @@ __all__ = ["negative_log_likelihood"]
 
 @cost("NegativeLogLikelihoodLoss")
 def negative_log_likelihood(ctx: CostContext) -> OpCost:
-    """1 neg, 1 mul by a class weight if there is one, 1 add into a mean or sum for each target; 1 DIV for a mean."""
+    """1 neg, 1 mul by a class weight if there is one, 1 add into a mean or sum for each target; 1 DIV for a mean.
+
+    A weighted mean divides by the sum of the weights: 1 add more for each target.
+    """
     targets = ctx.input(1).elements
     reads = (*ctx.read_some(0, targets), *ctx.read(1, 2))
     return ctx.compute(_picked(ctx, targets), reads=reads)
@@ -31,5 +34,6 @@ def softmax_cross_entropy(ctx: CostContext) -> OpCost:
 
 def _picked(ctx: CostContext, targets: int) -> Work:
     reduction = ctx.attributes.text("reduction", "mean")
-    work = steps(targets * (1 + ctx.has_input(2) + (reduction != "none")))
+    is_weighted_mean = ctx.has_input(2) and reduction == "mean"
+    work = steps(targets * (1 + ctx.has_input(2) + (reduction != "none") + is_weighted_mean))
     return work + (steps(0, "DIV") if reduction == "mean" else Work())

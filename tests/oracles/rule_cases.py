@@ -749,7 +749,7 @@ MOVEMENT = [
     Case("Tile", [S, SHAPE], [S], **VIEWED),
     Case("DepthToSpace", [(1, 8, 2, 3)], [(1, 2, 4, 6)], {"blocksize": 2}, kind=MOVE, nest=False),
     Case("SpaceToDepth", [(1, 2, 4, 6)], [(1, 8, 2, 3)], {"blocksize": 2}, kind=MOVE, nest=False),
-    Case("CenterCropPad", [(4, 6), T((2,), I64)], [(2, 9)], kind=MOVE, reads=4 * 12, nest=False),
+    Case("CenterCropPad", [(4, 6), T((2,), I64, value=[2, 9])], [(2, 9)], kind=MOVE, reads=4 * 12, nest=False),
     Case("ReverseSequence", [S, T((3,), I64)], [S], kind=MOVE, nest=False),
     # rows of 4 columns keep 3, 2 and 1 above the diagonal
     Case("Trilu", [(2, 3, 4), T((), I64, value=1)], [(2, 3, 4)], kind=MOVE, reads=4 * 2 * 6, nest=False),
@@ -854,7 +854,7 @@ VISION = [
         reads=72 + 48,
         nest=False,
     ),
-    Case("AffineGrid", [(2, 2, 3), T((4,), I64)], [(2, 4, 5, 2)], vector=320, reads=48, nest=False),
+    Case("AffineGrid", [(2, 2, 3), T((4,), I64, value=[2, 3, 4, 5])], [(2, 4, 5, 2)], vector=320, reads=48, nest=False),
     # 2*3*4*4 = 96 output elements, 4 samples of 4 taps and a sum: 9 ops each
     Case(
         "RoiAlign",
@@ -901,9 +901,9 @@ GENERATORS = [
         "RandomNormal", [], [S], {"shape": list(S)}, vector=210, special={"LOG": 30, "SQRT": 30, "COS": 30}, **NOTHING
     ),
     Case("RandomNormalLike", [S], [S], vector=210, special={"LOG": 30, "SQRT": 30, "COS": 30}, **NOTHING),
-    Case("HannWindow", [SHAPE], [(7,)], vector=21, special={"DIV": 7, "COS": 7}, **NOTHING),
-    Case("HammingWindow", [SHAPE], [(7,)], vector=21, special={"DIV": 7, "COS": 7}, **NOTHING),
-    Case("BlackmanWindow", [SHAPE], [(7,)], vector=42, special={"DIV": 7, "COS": 14}, **NOTHING),
+    Case("HannWindow", [T((), I64, value=7)], [(7,)], vector=21, special={"DIV": 7, "COS": 7}, **NOTHING),
+    Case("HammingWindow", [T((), I64, value=7)], [(7,)], vector=21, special={"DIV": 7, "COS": 7}, **NOTHING),
+    Case("BlackmanWindow", [T((), I64, value=7)], [(7,)], vector=42, special={"DIV": 7, "COS": 14}, **NOTHING),
     Case("MelWeightMatrix", [SHAPE] * 5, [(9, 4)], vector=144, special={"DIV": 72}, **NOTHING),
     Case("ConstantOfShape", [SHAPE], [S], kind=MOVE, **NOTHING),
     Case("EyeLike", [(3, 4)], [(3, 4)], kind=MOVE, **NOTHING),
@@ -944,7 +944,7 @@ LOSSES = [
         "NegativeLogLikelihoodLoss",
         [(2, 3, 4), T((2, 4), I64), (3,)],
         [SCALAR],
-        vector=24,
+        vector=4 * 8,
         special={"DIV": 1},
         reads=32 + 64 + 12,
         nest=False,
