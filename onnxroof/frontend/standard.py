@@ -10,10 +10,12 @@ __all__ = ["standard_versions"]
 
 
 def standard_versions() -> Mapping[tuple[str, str], tuple[int, ...]]:
-    """The versions of every operator that the newest opset still has, by (domain, operator), oldest first."""
-    found: dict[tuple[str, str], list[int]] = {}
-    living = {(schema.domain, schema.name) for schema in defs.get_all_schemas() if not schema.deprecated}
+    """The versions of every operator by (domain, operator), oldest first, without one that only ends it."""
+    found: dict[tuple[str, str], list[defs.OpSchema]] = {}
     for schema in defs.get_all_schemas_with_history():
-        if (schema.domain, schema.name) in living:
-            found.setdefault((schema.domain, schema.name), []).append(schema.since_version)
-    return {key: tuple(sorted(versions)) for key, versions in sorted(found.items())}
+        found.setdefault((schema.domain, schema.name), []).append(schema)
+    for versions in found.values():
+        versions.sort(key=lambda schema: schema.since_version)
+        if versions[-1].deprecated:
+            versions.pop()
+    return {key: tuple(schema.since_version for schema in found[key]) for key in sorted(found)}
