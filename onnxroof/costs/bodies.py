@@ -13,6 +13,14 @@ expanded(
     reason="Expanded by the standard's own definition: a Loop over the sequence, its body once an element.",
 )
 expanded(
+    "BeamSearch",
+    "GreedySearch",
+    "Sampling",
+    "WhisperBeamSearch",
+    domain="com.microsoft",
+    reason="Expanded: the nodes of the decoder that it runs, once over the prompt and once for each further token.",
+)
+expanded(
     "FlexAttention",
     domain="ai.onnx.preview",
     reason="Expanded by the standard's own definition: two products, a softmax, and the graphs that change scores.",
