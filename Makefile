@@ -1,7 +1,7 @@
 # Shorthands for what README.md and CONTRIBUTING.md spell out. `make help` lists them.
 PYTHON ?= .venv/bin/python
 
-.PHONY: help install check fix bench browser exam report readme
+.PHONY: help install check fix bench browser exam conformance report readme
 
 help:  ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -24,6 +24,9 @@ browser:  ## The report in a real Chromium
 
 exam:  ## The long checks before a release
 	$(PYTHON) -m pytest -n 2 -m exam
+
+conformance:  ## ONNX's own conformance suite against shapes, types and bytes: figures, and failures by name
+	$(PYTHON) tests/oracles/conformance.py
 
 report:  ## report.html of a model of this repository
 	$(PYTHON) -m onnxroof analyze models/resnet50.onnx -o report.html

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from onnxroof.costs.context import CostContext, MissingShapeError
+from onnxroof.costs.context import CostContext
 from onnxroof.costs.cost import OpCost
 from onnxroof.costs.elementwise import steps
 from onnxroof.costs.registry import cost
@@ -19,41 +19,51 @@ def transform_ops(points: int) -> int:
 
 @cost("DFT")
 def dft(ctx: CostContext) -> OpCost:
-    """5 n ceil(log2 n) vector ops for each transform of n points."""
-    shape, result = ctx.input(0).dims, ctx.output(0).dims
-    axis = _axis(ctx) % len(shape)
-    length = ctx.integers(1)
-    is_one_sided = bool(ctx.attributes.integer("onesided"))
-    if length:
-        points = length[0]
-    elif ctx.has_input(1):
-        raise MissingShapeError("the length of the transform is not known")
-    else:
-        points = shape[axis] if not (is_one_sided and ctx.attributes.integer("inverse")) else result[axis]
-    transforms = math.prod(extent for i, extent in enumerate(shape[:-1]) if i != axis)
-    return ctx.compute(steps(transforms * transform_ops(points)), reads=ctx.read(0))
+    """5 n ceil(log2 n) vector ops for each transform of n points.
+
+    At most, where data decide: the axis with the most work, the longest transform that gives the result.
+    """
+    shape = ctx.input(0).dims
+    axes = _axes(ctx, len(shape))
+    work = max(
+        math.prod(extent for i, extent in enumerate(shape[:-1]) if i != axis) * transform_ops(_points(ctx, axis))
+        for axis in axes
+    )
+    return ctx.compute(steps(work), reads=ctx.read(0))
 
 
-def _axis(ctx: CostContext) -> int:
-    """An attribute up to opset 19, an input since."""
+def _axes(ctx: CostContext, rank: int) -> tuple[int, ...]:
+    """The axis that is transformed, an attribute up to opset 19 and an input since; all that it may be, else."""
     if not ctx.has_input(2):
-        return ctx.attributes.integer("axis", 1 if ctx.op.version < 20 else -2)
+        return (ctx.attributes.integer("axis", 1 if ctx.op.version < 20 else -2) % rank,)
     axis = ctx.integers(2)
-    if axis is None:
-        raise MissingShapeError("the axis of the transform is not known")
-    return axis[0]
+    return tuple(range(rank - 1)) if axis is None else (axis[0] % rank,)
+
+
+def _points(ctx: CostContext, axis: int) -> int:
+    shape, result = ctx.input(0).dims, ctx.output(0).dims
+    is_half = bool(ctx.attributes.integer("onesided"))
+    is_inverse = bool(ctx.attributes.integer("inverse"))
+    if not ctx.has_input(1):
+        return result[axis] if is_half and is_inverse else shape[axis]
+    length = ctx.integers(1)
+    if length:
+        return length[0]
+    return 2 * result[axis] - 1 if is_half and not is_inverse else result[axis]
 
 
 @cost("STFT")
 def stft(ctx: CostContext) -> OpCost:
-    """For each frame of n samples 5 n ceil(log2 n) vector ops, and with a window n mul."""
-    batch, frames = ctx.output(0).dims[:2]
+    """For each frame of n samples 5 n ceil(log2 n) vector ops, and with a window n mul.
+
+    Where data decide n, it is the largest that gives as many bins as the result has.
+    """
+    batch, frames, bins = ctx.output(0).dims[:3]
     if ctx.has_input(2):
         points = ctx.input(2).elements
     else:
         length = ctx.integers(3)
-        if length is None:
-            raise MissingShapeError("the length of a frame is not known")
-        points = length[0]
+        most = 2 * bins - 1 if ctx.attributes.integer("onesided", 1) else bins
+        points = most if length is None else length[0]
     windowed = points if ctx.has_input(2) else 0
     return ctx.compute(steps(batch * frames * (transform_ops(points) + windowed)), reads=ctx.read(0, 2))

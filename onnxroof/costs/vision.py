@@ -67,11 +67,15 @@ def affine_grid(ctx: CostContext) -> OpCost:
 
 @cost("RoiAlign")
 def roi_align(ctx: CostContext) -> OpCost:
-    """sampling_ratio squared samples an output element, each 4 taps (1 mul, 1 add each) and 1 add or max; 1 DIV."""
+    """sampling_ratio squared samples an output element, each 4 taps (1 mul, 1 add each) and 1 add or max; 1 DIV.
+
+    With sampling_ratio 0 at most: every region is taken to be the whole map, sampled once an element.
+    """
     samples = ctx.attributes.integer("sampling_ratio") ** 2
-    if samples == 0:
-        raise MissingShapeError("sampling_ratio 0 makes the number of samples depend on the regions")
     result = ctx.output(0).elements
+    if samples == 0:
+        sides = zip(ctx.input(0).dims[2:], ctx.output(0).dims[2:], strict=True)
+        samples = math.prod(-(-extent // bins) if bins else 0 for extent, bins in sides)
     divided = {"DIV": result} if ctx.attributes.text("mode", "avg") == "avg" else {}
     reads = (*ctx.read_some(0, 4 * samples * result), *ctx.read(1, 2))
     return ctx.compute(Work(vector_ops=9 * samples * result, special=divided), reads=reads)
@@ -79,19 +83,22 @@ def roi_align(ctx: CostContext) -> OpCost:
 
 @cost("MaxRoiPool")
 def max_roi_pool(ctx: CostContext) -> OpCost:
-    """Not known: how many elements a region covers depends on data."""
-    raise MissingShapeError("the extents of the regions depend on data")
+    """At most: every region is taken to be the whole map; 1 max for each of its elements and channels."""
+    source = ctx.input(0).dims
+    regions = ctx.input(1).dims[0]
+    return ctx.compute(steps(regions * math.prod(source[1:])), reads=ctx.read(0, 1))
 
 
 @cost("NonMaxSuppression")
 def non_max_suppression(ctx: CostContext) -> OpCost:
-    """At most: n log2 n comparisons to sort, 12 vector ops and 1 DIV for each selected box and box, of each class."""
+    """At most: n log2 n comparisons to sort, 12 vector ops and 1 DIV for each selected box and box, of each class.
+
+    All boxes are taken as selected where data decide how many are.
+    """
     scores = ctx.input(1)
     batch, classes, boxes = scores.dims
     most = ctx.integers(2) if ctx.has_input(2) else (0,)
-    if most is None:
-        raise MissingShapeError("max_output_boxes_per_class is not known")
-    pairs = batch * classes * min(most[0], boxes) * boxes
+    pairs = batch * classes * (boxes if most is None else min(most[0], boxes)) * boxes
     sorted_ = batch * classes * boxes * max(boxes - 1, 0).bit_length()
     work = Work(vector_ops=12 * pairs + sorted_, special={"DIV": pairs})
 

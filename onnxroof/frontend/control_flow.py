@@ -17,7 +17,7 @@ from onnxroof.errors import ModelError
 from onnxroof.frontend.agreement import Clash, Gap
 from onnxroof.frontend.growth import growth_of
 from onnxroof.frontend.scope import Scope
-from onnxroof.frontend.types import Known, ValueType, filled, type_of_proto
+from onnxroof.frontend.types import Known, ValueType, filled, stated_size, type_of_proto
 from onnxroof.ir.tensor import TensorKind
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def _lower_loop(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scop
             lowering.path, f"the body of loop `{name}` does not take and return what the loop carries", code="M204"
         )
     trips = _loop_trips(lowering, body, name, operands)
+    depends_on_data = f"{name}.trips" in lowering.sizes
     initial = [lowering.known[c].type for c in carried]
     counters = [_counter(body.input[0], DType.INT64), _counter(body.input[1], DType.BOOL)]
     if len(operands) > 1 and operands[1]:
@@ -113,6 +114,8 @@ def _lower_loop(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scop
             )
     stacked = [_stacked(lowering.known[r].type, 0, trips) for r in results[1 + len(carried) :]]
     made = [activation_of(lowering, r, t) for r, t in zip(results[1:], [*after, *stacked], strict=True)]
+    if depends_on_data:
+        made = [replace(known, depends_on_data=True) for known in made]
     if trips == 0:
         made[: len(carried)] = [replace(lowering.known[c], kind=TensorKind.ACTIVATION, value=None) for c in carried]
         _skip(lowering, node, name, scope, mark.ops, made, carried)
@@ -254,9 +257,9 @@ def lowered_body(
         received = []
         for place, (formal, kind) in enumerate(zip(graph.input, types, strict=True)):
             operand = operands[place] if place < len(operands) else ""
-            is_upper_bound = bool(operand) and lowering.known[operand].is_upper_bound
+            depends_on_data = bool(operand) and lowering.known[operand].depends_on_data
             known = Known(
-                filled(kind, type_of_proto(formal.type)), TensorKind.ACTIVATION, is_upper_bound=is_upper_bound
+                filled(kind, type_of_proto(formal.type)), TensorKind.ACTIVATION, depends_on_data=depends_on_data
             )
             received.append(lowering.define(formal.name, inner, known))
         lowering.emit_view(node, lowering.fresh_name(f"{name}/enter"), scope, operands, received)
@@ -285,7 +288,10 @@ def name_results(
     if len(node.output) > len(made):
         raise ModelError.at(lowering.path, f"node `{name}` has more outputs than its body", code="M204")
     for local, known in zip(node.output, made, strict=False):
-        known = replace(known, type=filled(known.type, scope.declared.get(local)), is_output=False)  # noqa: PLW2901
+        declared = scope.declared.get(local)
+        kind = filled(known.type, declared)
+        kind = stated_size(kind, declared) if known.depends_on_data else kind
+        known = replace(known, type=kind, is_output=False)  # noqa: PLW2901
         outputs.append(lowering.define(local, scope, known) if local else "")
     lowering.emit_view(node, name, scope, results, outputs)
 
@@ -315,17 +321,13 @@ def _alias(lowering: Lowering, name: str) -> Known:
 
 
 def activation_of(lowering: Lowering, name: str, kind: ValueType) -> Known:
-    """A value of some type that comes from another, as far bounded as that is."""
-    return Known(kind, TensorKind.ACTIVATION, is_upper_bound=lowering.known[name].is_upper_bound)
+    """A value of some type that comes from another, and depends on data where that does."""
+    return Known(kind, TensorKind.ACTIVATION, depends_on_data=lowering.known[name].depends_on_data)
 
 
 def named_trips(lowering: Lowering, name: str, stated: int | None = None) -> int:
     """Trips that depend on data, as a named dimension; what the model states as the most, where it does."""
-    dim = f"{name}.trips"
-    trips = lowering.given.get(dim, 1 if stated is None else stated)
-    source = "given" if dim in lowering.given else "default" if stated is None else "model"
-    lowering.trips[dim] = (trips, source)
-    return trips
+    return lowering.named_size(f"{name}.trips", 1 if stated is None else stated, is_stated=stated is not None)
 
 
 def _may_stop_early(body: onnx.GraphProto) -> bool:

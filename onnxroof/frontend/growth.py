@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from onnxroof.frontend.types import ValueType
 
@@ -30,8 +30,8 @@ def growth_of(
 ) -> Growth:
     """Growth of values whose types before and after the first trip and after the second are known.
 
-    An extent that changes by as much in the second trip goes on so: an appended sequence. One that the second trip
-    leaves alone has found its size in the first.
+    An extent that changes by as much in the second trip goes on so: an appended sequence, of tensors too. One that
+    the second trip leaves alone has found its size in the first.
 
     Args:
         initial: Types before the first trip.
@@ -41,6 +41,11 @@ def growth_of(
     """
     mean, final, is_growing = [], [], False
     for zero, one, two in zip(initial, first, second, strict=True):
+        if one.items is not None and two.items is not None and len(two.items) > len(one.items):
+            is_growing = True
+            mean.append(_appended(one, two, (trips - 3) // 2))
+            final.append(_appended(one, two, trips - 1))
+            continue
         steps = _steps(one, two)
         if steps is None:
             mean.append(one)
@@ -57,6 +62,14 @@ def growth_of(
         mean.append(_grown(start, steps, at))
         final.append(_grown(one, steps, trips - 1))
     return Growth(mean, final, is_growing)
+
+
+def _appended(one: ValueType, two: ValueType, trips: int) -> ValueType:
+    """The sequence after `trips` trips more than the first, each of which appends what the second did."""
+    before, new = one.items or (), (two.items or ())[len(one.items or ()) :]
+    if trips < 0:
+        return replace(one, items=before[: max(len(before) + trips * len(new), 0)])
+    return replace(one, items=before + new * trips)
 
 
 def _steps(before: ValueType, after: ValueType) -> tuple[int, ...] | None:

@@ -11,7 +11,7 @@ import contextlib
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,6 +22,7 @@ from onnx import checker, defs, helper, numpy_helper, shape_inference
 from onnxroof.frontend.agreement import ContradictionError
 from onnxroof.frontend.contrib_shapes import contrib_note, contrib_types
 from onnxroof.frontend.ml_shapes import ml_types
+from onnxroof.frontend.sequences import sequence_length, sequence_types
 from onnxroof.frontend.types import UNKNOWN_TYPE, ValueType, most_value_elements, type_of_proto, type_to_proto
 from onnxroof.frontend.upper_bounds import upper_bounds
 
@@ -103,6 +104,9 @@ class Inference:
         values: Sequence[Value | None],
     ) -> NodeValue:
         count = len(node.output)
+        if node.op_type == "Range" and not node.domain:
+            # The standard asks for scalars, runtimes and exporters take one element of any rank for one.
+            types, values = _as_scalars(types, values)
         schema = _schema(node.op_type, node.domain, version)
         if schema is None:
             found = contrib_types(node, types, values) or ()
@@ -112,6 +116,8 @@ class Inference:
         if any(not t.is_complete for t in inferred):
             inferred = _of_length(ml_types(node, types, inferred), count, UNKNOWN_TYPE)
             bounded = _of_length(upper_bounds(node, types, values, inferred), count, UNKNOWN_TYPE)
+        inferred = sequence_types(node, types, values, inferred)
+        bounded = sequence_types(node, types, values, bounded)
         contents = _of_length(self._values(node, opsets, types, values, bounded), count, None)
         if bounded != inferred and all(content is None for content in contents):
             note = f"the size of the output of {node.op_type} depends on data and is taken at its upper bound"
@@ -188,6 +194,9 @@ class Inference:
             if source is None or not source.is_complete or source.shape is None:
                 return nothing
             return (_shape_value(node, [extent or 0 for extent in source.shape]),)
+        length = sequence_length(node, types)
+        if length is not None:
+            return (length,)
         if node.op_type in RANDOM or any(t is not None and v is None for t, v in zip(types, values, strict=True)):
             return nothing
         if any(not t.is_complete or _elements(t) > most_value_elements(t.dtype) for t in inferred):
@@ -232,6 +241,16 @@ def _evaluate(
         return None
     found = [next(results) if name else None for name in probe.output]
     return tuple(np.asarray(v) if isinstance(v, (np.ndarray, np.generic)) else None for v in found)
+
+
+def _as_scalars(
+    types: Sequence[ValueType | None], values: Sequence[Value | None]
+) -> tuple[list[ValueType | None], list[Value | None]]:
+    is_one = [t is not None and t.shape is not None and set(t.shape) == {1} for t in types]
+    return (
+        [replace(t, shape=()) if one and t is not None else t for t, one in zip(types, is_one, strict=True)],
+        [v.reshape(()) if one and v is not None else v for v, one in zip(values, is_one, strict=True)],
+    )
 
 
 def _probe(node: onnx.NodeProto, types: Sequence[ValueType | None]) -> onnx.NodeProto:

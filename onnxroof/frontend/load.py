@@ -17,7 +17,7 @@ from onnxroof.frontend.lower import BranchWork, Lowering
 from onnxroof.frontend.read import read_model
 from onnxroof.frontend.scope import Scope
 from onnxroof.frontend.solve import Solution, UnsolvedError, solve
-from onnxroof.frontend.types import Known, ValueType, filled, type_of_proto
+from onnxroof.frontend.types import Known, ValueType, filled, stated_size, type_of_proto
 from onnxroof.frontend.unfold import check_unfolding
 from onnxroof.ir.tensor import TensorKind
 from onnxroof.ir.workload import DimBinding, Workload
@@ -91,6 +91,8 @@ class _Walk:
                 raise ModelError.at(str(self.path), f"the output `{output.name}` is produced by no node", code="M201")
             known = lowering.known[name]
             stated = filled(known.type, scope.declared.get(output.name))
+            if known.depends_on_data:
+                stated = stated_size(stated, scope.declared.get(output.name))
             lowering.known[name] = replace(known, is_output=True, type=stated)
         lowering.outputs = tuple(scope.find(output.name) or "" for output in graph.output)
         return lowering
@@ -159,7 +161,7 @@ def _declared_extent(dim: onnx.TensorShapeProto.Dimension, extent: int | None, b
 def _workload(walk: _Walk, solution: Solution) -> Workload:
     model, bound, lowering = walk.model, solution.bound, solution.lowering
     dims = [DimBinding(name=n, value=v, source=bound.sources[n]) for n, v in bound.values.items()]
-    dims += [DimBinding(name=n, value=v, source=source) for n, (v, source) in lowering.trips.items()]
+    dims += [DimBinding(name=n, value=v, source=source) for n, (v, source) in lowering.sizes.items()]
     return Workload(
         name=walk.path.name,
         producer=f"{model.producer_name} {model.producer_version}".strip(),

@@ -18,11 +18,12 @@ from onnxroof.frontend.agreement import Clash, ContradictionError, Operands, Wat
 from onnxroof.frontend.attributes import attributes_of, constant_content, resolved
 from onnxroof.frontend.bodies import BODIES, standard_body
 from onnxroof.frontend.control_flow import CONTROL_FLOW
+from onnxroof.frontend.data_sizes import open_extents, usual_extents, with_rank
 from onnxroof.frontend.infer import RANDOM, Inference, NodeValue
 from onnxroof.frontend.scope import Scope, execution_order
 from onnxroof.frontend.search import SEARCHES
 from onnxroof.frontend.tops import tops_of, tops_of_value
-from onnxroof.frontend.types import UNKNOWN_TYPE, Known, ValueType, array_of, filled, type_of_proto
+from onnxroof.frontend.types import UNKNOWN_TYPE, Known, ValueType, array_of, filled, stated_size, type_of_proto
 from onnxroof.frontend.unfold import FunctionKey, function_key
 from onnxroof.ir.op import Attributes, Op, OpKind
 from onnxroof.ir.tensor import Tensor, TensorKind
@@ -85,7 +86,7 @@ class Lowering:
         ops: The operators listed so far.
         known: The values by workload name.
         notes: What the reader of a report should know, each once.
-        trips: Named trip counts with their sources.
+        sizes: Trip counts and extents that depend on data, by the name of their dimension, with their sources.
         outputs: Workload names of the model's outputs, once the walk has ended.
     """
 
@@ -100,7 +101,7 @@ class Lowering:
     ops: list[Op] = field(default_factory=list)
     known: dict[str, Known] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
-    trips: dict[str, tuple[int, str]] = field(default_factory=dict)
+    sizes: dict[str, tuple[int, str]] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
     _taken_names: dict[str, None] = field(default_factory=dict)
     _claimed: dict[str, None] = field(default_factory=dict)
@@ -135,6 +136,18 @@ class Lowering:
     def value(self, operands: Sequence[str], index: int) -> npt.NDArray[Any] | None:
         """Elements of an operand where they are known, None also where it is left out."""
         return self.known[operands[index]].value if index < len(operands) and operands[index] else None
+
+    def named_size(self, dim: str, usual: int, *, is_stated: bool = False) -> int:
+        """A number that depends on data, as a named dimension: what the user gave, else the usual value.
+
+        Args:
+            dim: Its name.
+            usual: Its value where the user gives none.
+            is_stated: Whether the model states the usual value, so that it is no default of ours.
+        """
+        value = self.given.get(dim, usual)
+        self.sizes[dim] = (value, "given" if dim in self.given else "model" if is_stated else "default")
+        return value
 
     def add_initializers(self, graph: onnx.GraphProto, scope: Scope) -> None:
         """Enters the weights of a graph."""
@@ -304,24 +317,55 @@ class Lowering:
             kind if kind.is_complete else filled(kind, scope.declared.get(local))
             for kind, local in zip(found.types, node.output, strict=True)
         ]
+        depends_on_data = self._size(node, name, scope, inputs, found.types, types) or bool(found.note)
+        depends_on_data = depends_on_data or any(i is not None and i.depends_on_data for i in inputs)
+        if depends_on_data:
+            types = [stated_size(kind, scope.declared.get(n)) for kind, n in zip(types, node.output, strict=True)]
         self._fill_backwards(node, operands, types)
         disposition = _disposition(node, inputs, types, found.values)
-        is_upper_bound = bool(found.note) or any(i is not None and i.is_upper_bound for i in inputs)
         kind = TensorKind.WEIGHT if disposition is OpKind.CONSTANT else TensorKind.ACTIVATION
         origin = ""
         if disposition is OpKind.CONSTANT and node.op_type in _REARRANGES and inputs and inputs[0] is not None:
             origin = inputs[0].origin or operands[0]
         tops = None
-        if types and types[0].dtype in (DType.INT32, DType.INT64) and not is_upper_bound and found.values[0] is None:
+        if types and types[0].dtype in (DType.INT32, DType.INT64) and not depends_on_data and found.values[0] is None:
             seen = _seen(inputs)
             tops = tops_of(node, [i.type if i else None for i in inputs], seen.tops, seen.values, types[0])
         outputs = []
         for i, local in enumerate(node.output):
             known = Known(
-                types[i], kind, found.values[i], origin, is_upper_bound=is_upper_bound, tops=None if i else tops
+                types[i], kind, found.values[i], origin, depends_on_data=depends_on_data, tops=None if i else tops
             )
             outputs.append(self.define(local, scope, known) if local else "")
         self._emit(node, name, scope, operands, tuple(outputs), disposition)
+
+    def _size(
+        self,
+        node: onnx.NodeProto,
+        name: str,
+        scope: Scope,
+        inputs: Sequence[Known | None],
+        inferred: Sequence[ValueType],
+        types: list[ValueType],
+    ) -> bool:
+        """Gives each extent that data alone decide a name and a value, in place; returns whether there is any."""
+        sources = [i.type if i is not None else None for i in inputs]
+        has_any = False
+        for place, local in enumerate(node.output):
+            if types[place].dtype is DType.UNDEFINED or inferred[place].dtype is DType.UNDEFINED:
+                continue  # not a size that is missing: what comes out is not known
+            kind = with_rank(node, sources, types[place])
+            stated = filled(kind, scope.declared.get(local))
+            axes = open_extents(node, sources, stated) if local else ()
+            if not axes:
+                continue
+            extents = list(usual_extents(node, sources, stated))
+            for axis in axes:
+                dim = f"{name}.extent{axis}" if place == 0 else f"{name}.{place}.extent{axis}"
+                extents[axis] = self.named_size(dim, extents[axis])
+            types[place] = ValueType(stated.dtype, tuple(extents))
+            has_any = True
+        return has_any
 
     def _inferred(
         self,
@@ -342,8 +386,8 @@ class Lowering:
                 raise ContradictionError(f"{gap.reason} differ: {gap.have} and {gap.want}")
             found = self.inference.node(node, scope.opsets, types, seen.values)
         except ContradictionError as error:
-            if any(i is not None and i.is_upper_bound for i in inputs):
-                # Sizes that depend on data need not go together at their upper bounds.
+            if any(i is not None and i.depends_on_data for i in inputs):
+                # Sizes that depend on data need not go together as they are taken.
                 self.notes[f"{name}: the sizes of its inputs depend on data, that of its output is not known"] = None
                 return NodeValue((UNKNOWN_TYPE,) * len(node.output), (None,) * len(node.output))
             raise Clash(

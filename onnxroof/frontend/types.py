@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy.typing as npt
@@ -17,13 +17,17 @@ from onnxroof.ir.tensor import TensorKind
 __all__ = [
     "UNKNOWN_TYPE",
     "Known",
+    "Shape",
     "ValueType",
     "array_of",
     "filled",
     "most_value_elements",
+    "stated_size",
     "type_of_proto",
     "type_to_proto",
 ]
+
+Shape = tuple[int | None, ...] | None
 
 _MOST_ELEMENTS = 2048
 _MOST_FLOATS = 16
@@ -45,11 +49,13 @@ class ValueType:
         dtype: Element type; UNDEFINED for sequences, maps and optionals, and where it is not known.
         shape: Extents, None where unknown.
         container: Serialised `TypeProto` of a sequence, map or optional, else empty.
+        items: Shapes of the tensors of a sequence in order, None where their number is not known.
     """
 
     dtype: DType
-    shape: tuple[int | None, ...] | None
+    shape: Shape
     container: bytes = b""
+    items: tuple[Shape, ...] | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -70,7 +76,7 @@ class Known:
         value: Elements where they are small and known.
         origin: Name of the weight whose elements it holds in another order, else "".
         is_output: Whether the model returns it.
-        is_upper_bound: Whether its extents depend on data and are taken at their upper bound.
+        depends_on_data: Whether its extents do: they are then taken at an upper bound or as a named dimension.
         tops: Its largest elements, where they are known of an integer tensor that is too large for `value`.
     """
 
@@ -79,7 +85,7 @@ class Known:
     value: npt.NDArray[Any] | None = None
     origin: str = ""
     is_output: bool = False
-    is_upper_bound: bool = False
+    depends_on_data: bool = False
     tops: tuple[int, ...] | None = None
 
 
@@ -94,6 +100,13 @@ def filled(kind: ValueType, declared: ValueType | None) -> ValueType:
     elif declared.shape is not None and len(declared.shape) == len(shape):
         shape = tuple(a if a is not None else b for a, b in zip(shape, declared.shape, strict=True))
     return ValueType(dtype, shape, declared.container if dtype is DType.UNDEFINED else b"")
+
+
+def stated_size(kind: ValueType, declared: ValueType | None) -> ValueType:
+    """A type whose size depends on data, with the extents that the file declares in place of what was assumed."""
+    if declared is None or kind.shape is None or not declared.is_complete or declared.shape is None:
+        return kind
+    return kind if len(declared.shape) != len(kind.shape) else replace(kind, shape=declared.shape)
 
 
 def type_to_proto(value: ValueType) -> onnx.TypeProto:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import onnx
 
 from onnxroof.dtypes import DType
-from onnxroof.frontend.types import ValueType
+from onnxroof.frontend.types import Shape, ValueType
 
 __all__ = ["upper_bounds"]
 
@@ -41,9 +41,33 @@ def upper_bounds(
         return (ValueType(first.dtype, (elements,) if axis is None else extents),)
     if node.op_type in ("TopK", "Slice"):
         return tuple(_at_most(kind, extents) for kind in inferred)
+    if node.op_type in _REDUCTIONS and len(types) > 1 and types[1] is not None and len(inferred) == 1:
+        return (ValueType(first.dtype, _reduced(node, extents, types[1], inferred[0].shape)),)
     if node.op_type == "NonMaxSuppression" and len(types) > 1 and types[1] is not None and types[1].is_complete:
         return (_boxes(extents, types[1].shape or (), values),)
     return inferred
+
+
+# Reductions whose axes are an input since opset 13 or 18.
+_REDUCTIONS = frozenset(
+    {"ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean"}
+    | {"ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"}
+)
+
+
+def _reduced(node: onnx.NodeProto, extents: Shape, axes: ValueType, inferred: Shape) -> Shape:
+    """What is left where data name the axes: as if they were the shortest ones."""
+    flags = {a.name: a.i for a in node.attribute}
+    keeps = bool(flags.get("keepdims", 1))
+    if extents is None or axes.shape is None or len(axes.shape) != 1 or axes.shape[0] is None:
+        return inferred
+    count = min(axes.shape[0], len(extents))
+    if count == 0 and not flags.get("noop_with_empty_axes", 0):
+        count = len(extents)
+    gone = set(sorted(range(len(extents)), key=lambda axis: extents[axis] or 0)[:count])
+    if keeps:
+        return tuple(1 if axis in gone else extent for axis, extent in enumerate(extents))
+    return tuple(extent for axis, extent in enumerate(extents) if axis not in gone)
 
 
 def _at_most(kind: ValueType, extents: tuple[int | None, ...]) -> ValueType:

@@ -866,6 +866,16 @@ VISION = [
         reads=4800 + 32 + 16,
         nest=False,
     ),
+    # 2 regions, each at most the whole map of 3 x 20 x 20
+    Case(
+        "MaxRoiPool",
+        [(1, 3, 20, 20), (2, 5)],
+        [(2, 3, 4, 4)],
+        {"pooled_shape": [4, 4]},
+        vector=2 * 1200,
+        reads=4800 + 40,
+        nest=False,
+    ),
     # 2 classes x 5 of 8 boxes x 8; sorting 2 * 8 * 3
     Case(
         "NonMaxSuppression",
