@@ -1,0 +1,151 @@
+"""Forms of older opsets and rare parts of the file format: shapes and counts, derived by hand."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+import onnxroof
+from onnxroof.study.count import counted, model_result
+
+NODE = helper.make_node
+FLOAT = onnx.TensorProto.FLOAT
+
+
+def zeros(name, *shape):
+    return numpy_helper.from_array(np.zeros(shape, np.float32), name)
+
+
+def load(tmp_path, nodes, shape, *, opset, ir=3, weights=(), also_inputs=(), functions=(), edit=None):
+    """Inputs `x` of the shape and `also_inputs`; `y` states neither type nor shape, and there is no value_info."""
+    inputs = [helper.make_tensor_value_info(n, FLOAT, s) for n, s in {"x": shape, **dict(also_inputs)}.items()]
+    graph = helper.make_graph(nodes, "g", inputs, [helper.make_empty_tensor_value_info("y")], list(weights))
+    opsets = [helper.make_opsetid("", opset)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=ir, functions=functions)
+    if edit:
+        edit(model)
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model.SerializeToString())
+    return onnxroof.load(path)
+
+
+def macs(workload):
+    return model_result(counted(workload)).totals.macs
+
+
+@pytest.mark.parametrize(
+    ("op_type", "opset", "attributes", "expected"),
+    [
+        ("Slice", 7, {"axes": [1, 3], "starts": [1, 2], "ends": [3, -1]}, (2, 3 - 1, 8, 9 - 2)),
+        ("Clip", 7, {"min": 0.0, "max": 6.0}, (2, 3, 8, 10)),
+        ("Pad", 7, {"pads": [0, 0, 1, 2, 0, 0, 3, 4]}, (2, 3, 1 + 8 + 3, 2 + 10 + 4)),
+        ("Upsample", 7, {"scales": [1.0, 1.0, 2.0, 3.0]}, (2, 3, 8 * 2, 10 * 3)),
+        ("Dropout", 7, {"ratio": 0.5}, (2, 3, 8, 10)),
+        ("Unsqueeze", 7, {"axes": [0]}, (1, 2, 3, 8, 10)),
+        ("ReduceSum", 7, {"axes": [1], "keepdims": 0}, (2, 8, 10)),
+        ("Softmax", 7, {"axis": 1}, (2, 3, 8, 10)),
+    ],
+)
+def test_what_was_an_attribute(tmp_path, op_type, opset, attributes, expected):
+    workload = load(tmp_path, [NODE(op_type, ["x"], ["y"], **attributes)], [2, 3, 8, 10], opset=opset)
+    assert workload.tensors["y"].shape == expected
+
+
+def test_topk_with_its_count_as_an_attribute(tmp_path):
+    workload = load(tmp_path, [NODE("TopK", ["x"], ["y", "i"], axis=1, k=4)], [2, 10], opset=7)
+    assert [workload.tensors[name].shape for name in ("y", "i")] == [(2, 4), (2, 4)]
+
+
+@pytest.mark.parametrize(("op_type", "opset"), [("Upsample", 9), ("Resize", 10)])
+def test_scales_as_the_second_input(tmp_path, op_type, opset):
+    scales = numpy_helper.from_array(np.array([1, 1, 2, 3], np.float32), "s")
+    workload = load(tmp_path, [NODE(op_type, ["x", "s"], ["y"])], [2, 3, 8, 10], opset=opset, weights=[scales])
+    assert workload.tensors["y"].shape == (2, 3, 8 * 2, 10 * 3)
+
+
+def test_batch_normalization_of_each_element(tmp_path):
+    node = NODE("BatchNormalization", ["x", "a", "a", "a", "a"], ["y"], spatial=0)
+    workload = load(tmp_path, [node], [2, 3, 8, 10], opset=7, weights=[zeros("a", 3, 8, 10)])
+    assert workload.tensors["y"].shape == (2, 3, 8, 10)
+
+
+def test_initializers_that_are_also_inputs_are_weights(tmp_path):
+    node = NODE("Gemm", ["x", "b", "c"], ["y"], transB=1)
+    weights, also = [zeros("b", 5, 6), zeros("c", 5)], {"b": [5, 6], "c": [5]}
+    workload = load(tmp_path, [node], [4, 6], opset=7, weights=weights, also_inputs=also)
+    assert workload.inputs == ("x",)
+    assert macs(workload) == 4 * 6 * 5
+    assert model_result(counted(workload)).parameter_count == 5 * 6 + 5
+
+
+def test_nodes_out_of_order_with_one_name_for_both(tmp_path):
+    nodes = [NODE("Relu", ["t"], ["y"], name="a"), NODE("Neg", ["x"], ["t"], name="a")]
+    workload = load(tmp_path, nodes, [2, 3], opset=7)
+    assert [op.op_type for op in workload.ops] == ["Neg", "Relu"]
+    assert len({op.name for op in workload.ops}) == 2
+    assert workload.tensors["y"].shape == (2, 3)
+
+
+def sparse(*dims):
+    values = numpy_helper.from_array(np.ones(3, np.float32), "w")
+    return helper.make_sparse_tensor(values, numpy_helper.from_array(np.array([1, 5, 9], np.int64), "i"), dims)
+
+
+def test_sparse_initializer_has_the_shape_of_the_dense(tmp_path):
+    product = [NODE("MatMul", ["x", "w"], ["y"])]
+    workload = load(
+        tmp_path, product, [4, 6], opset=13, ir=7, edit=lambda m: m.graph.sparse_initializer.append(sparse(6, 5))
+    )
+    assert workload.tensors["w"].shape == (6, 5)
+    assert macs(workload) == 4 * 6 * 5
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "expected"),
+    [
+        ("value", zeros("", 8, 10), (8, 10)),
+        ("sparse_value", sparse(6, 5), (6, 5)),
+        ("value_float", 1.0, ()),
+        ("value_floats", [1.0] * 7, (7,)),
+        ("value_int", 1, ()),
+        ("value_ints", [1] * 7, (7,)),
+        ("value_string", b"s", ()),
+        ("value_strings", [b"s"] * 3, (3,)),
+    ],
+)
+def test_constant_in_each_of_its_forms(tmp_path, attribute, value, expected):
+    workload = load(tmp_path, [NODE("Constant", [], ["y"], **{attribute: value})], [1], opset=13, ir=7)
+    assert workload.tensors["y"].shape == expected
+
+
+@pytest.mark.parametrize("ir", range(3, onnx.IR_VERSION + 1))
+def test_every_ir_version(tmp_path, ir):
+    workload = load(tmp_path, [NODE("Relu", ["x"], ["y"])], [2, 3], opset=7, ir=ir)
+    assert (workload.ir_version, workload.tensors["y"].shape) == (ir, (2, 3))
+
+
+def test_training_and_quantization_annotations_have_no_part_in_it(tmp_path):
+    def annotate(model):
+        model.training_info.add().algorithm.node.append(NODE("Unheard", ["q"], ["r"]))
+        model.graph.quantization_annotation.add().tensor_name = "x"
+
+    workload = load(tmp_path, [NODE("Relu", ["x"], ["y"])], [2, 3], opset=13, ir=8, edit=annotate)
+    assert [op.op_type for op in workload.ops] == ["Relu"]
+
+
+def test_functions_of_one_name_are_told_apart_by_domain_and_overload(tmp_path):
+    def function(domain, overload, op_type):
+        body = [NODE(op_type, ["a"], ["b"])]
+        made = helper.make_function(domain, "F", ["a"], ["b"], body, [helper.make_opsetid("", 17)])
+        made.overload = overload
+        return made
+
+    def imports(model):
+        model.opset_import.extend(helper.make_opsetid(domain, 1) for domain in ("one", "two"))
+
+    nodes = [NODE("F", [a], [b], domain=d) for a, b, d in [("x", "t", "one"), ("t", "u", "two"), ("u", "y", "one")]]
+    nodes[2].overload = "other"
+    functions = [function("one", "", "Relu"), function("two", "", "Transpose"), function("one", "other", "Neg")]
+    workload = load(tmp_path, nodes, [4, 6], opset=17, ir=10, functions=functions, edit=imports)
+    assert [op.op_type for op in workload.ops] == ["Relu", "Transpose", "Neg"]
+    assert workload.tensors["y"].shape == (6, 4)
