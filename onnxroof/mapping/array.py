@@ -21,7 +21,7 @@ from onnxroof.mapping.orders import Order, loop_orders
 from onnxroof.mapping.tiling import moved_elements, operand_bytes
 from onnxroof.targets.model import Array
 
-__all__ = ["array_traffic", "spatial_utilization", "unrolled_traffic"]
+__all__ = ["array_tiles", "array_traffic", "spatial_utilization", "unrolled_traffic"]
 
 IntArray = npt.NDArray[np.int64]
 
@@ -124,9 +124,9 @@ def _steps(nest: LoopNest, array: Array, to_m: Sequence[int]) -> int:
     )
 
 
-def _unrolled(nest: LoopNest, array: Array) -> tuple[TileTables, list[IntArray]]:
-    """Tables with the tiles that the array can do in a step at the best utilization, and their positions there."""
-    plain = canonical(nest, merge=False).nest
+@lru_cache(maxsize=4096)
+def array_tiles(plain: LoopNest, array: Array) -> IntArray:
+    """(loops, U): iterations of each loop of a canonical nest that one step does, at the best utilization."""
     steps = {to_m: _steps(plain, array, to_m) for to_m in _assignments(plain)}
     fewest = min(steps.values())
     tiles: dict[tuple[int, ...], None] = {}
@@ -136,7 +136,13 @@ def _unrolled(nest: LoopNest, array: Array) -> tuple[TileTables, list[IntArray]]
             for parts in itertools.product(*fills):
                 sizes = {loop: size for part in parts for loop, size in part.items()}
                 tiles[tuple(sizes.get(number, 1) for number in range(len(plain.loops)))] = None
-    columns = np.array(list(tiles), dtype=np.int64).reshape(len(tiles), len(plain.loops)).T
+    return np.array(list(tiles), dtype=np.int64).reshape(len(tiles), len(plain.loops)).T
+
+
+def _unrolled(nest: LoopNest, array: Array) -> tuple[TileTables, list[IntArray]]:
+    """Tables with the tiles that the array can do in a step at the best utilization, and their positions there."""
+    plain = canonical(nest, merge=False).nest
+    columns = array_tiles(plain, array)
     sizes_of = [
         np.unique(np.append(column, (1, loop.extent))) for column, loop in zip(columns, plain.loops, strict=True)
     ]

@@ -23,7 +23,7 @@ from onnxroof.mapping.plan import Plan
 from onnxroof.mapping.storage import Kernel, Storage
 from onnxroof.targets.model import Array, MemoryLevel
 
-__all__ = ["GroupShape", "LevelTraffic", "group_shapes", "level_traffic"]
+__all__ = ["GroupShape", "LevelTraffic", "group_shapes", "level_traffic", "usable_bytes"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -199,22 +199,26 @@ def level_traffic(shape: GroupShape, levels: tuple[MemoryLevel, ...], array: Arr
     curve = shape.curve
     if shape.nest is None or curve is None:
         return LevelTraffic(reads, writes, footprints, (), {})
-    points = [curve.at(_usable_bytes(level)) for level in levels]
+    # Instances that share what they need hold together what one buffer of all their room would, at the best.
+    points = [curve.at(usable_bytes(level) * level.instances) for level in levels]
+    fits = [curve.at(usable_bytes(level)).fits for level in levels]
     tile: Mapping[str, int] = {}
     for outer in range(count - 1):
         # A level that holds no tile passes on what the next one inside asks for.
-        point = next((inner for inner in points[outer + 1 :] if inner.fits), curve.ceiling)
+        point = next((points[inner] for inner in range(outer + 1, count) if fits[inner]), curve.ceiling)
         reads[outer] = point.read_bytes + shape.extra_reads
         writes[outer] = point.write_bytes + shape.extra_writes
         tile = tile or point.tile
     for index in range(1, count):
-        footprints[index] = points[index].footprint_bytes if points[index].fits else 0.0
+        footprints[index] = points[index].footprint_bytes / levels[index].instances if fits[index] else 0.0
     if array is not None and shape.mac_count:
         array_reads, array_writes = array_traffic(shape.nest, array)
         reads[-1], writes[-1] = array_reads + shape.extra_reads, array_writes + shape.extra_writes
-    bypassed = tuple(i for i in range(1, count) if not points[i].fits)
+    bypassed = tuple(i for i in range(1, count) if not fits[i])
     return LevelTraffic(reads, writes, footprints, bypassed, tile)
 
 
-def _usable_bytes(level: MemoryLevel) -> float:
+def usable_bytes(level: MemoryLevel) -> float:
+    """What a live tile may take of one instance."""
     return math.inf if level.capacity is None else level.capacity.value * level.usable
+

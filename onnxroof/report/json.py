@@ -17,7 +17,7 @@ from onnxroof.study.result import Analysis, Failure, ModelResult, NodeResult, To
 
 if TYPE_CHECKING:  # a count must not wait for what stands behind targets
     from onnxroof.mapping.plan import Decision
-    from onnxroof.roofline.result import GroupResult, LevelResult, PlanResult, TargetResult
+    from onnxroof.roofline.result import GroupResult, LevelResult, MappedResult, PlanResult, TargetResult
     from onnxroof.targets.model import Source, Target
 
 __all__ = [
@@ -135,12 +135,14 @@ def plan_document(plan: PlanResult) -> Document:
         "peak_footprint_bytes": _numbers(plan.peak_footprint_bytes),
         "assumed_precision": plan.assumed_precision,
         "expected_latency_s": _number(plan.expected_latency_s),
+        **_mapped(plan.mapped),
     }
 
 
 def group_document(group: GroupResult, target: Target) -> Document:
     """One fusion group on its target."""
     height = ceilings(group, target)
+    mapped = group.mapped
     return {
         "id": group.id,
         "nodes": list(group.nodes),
@@ -165,6 +167,11 @@ def group_document(group: GroupResult, target: Target) -> Document:
         "ceiling_ops_per_s": height.ceiling_ops_per_s if height else None,
         "footprint_bytes": _numbers(group.footprint_bytes),
         "tile": dict(group.tile),
+        **_mapped(mapped),
+        "mapping": [
+            {"level": level.level, "tile": dict(level.tile), "order": list(level.order), "spread": dict(level.spread)}
+            for level in mapped.levels
+        ],
     }
 
 
@@ -175,6 +182,13 @@ def decision_document(decision: Decision) -> Document:
         "action": decision.action,
         "reason": decision.reason,
         "figures": _numbers(decision.figures),
+    }
+
+
+def _mapped(mapped: MappedResult) -> Document:
+    return {
+        "mapped_traffic_bytes": _numbers(mapped.traffic_bytes),
+        "mapped_latency_s": _number(mapped.latency_s),
     }
 
 

@@ -8,27 +8,30 @@ What a target does not know takes no time and is listed; an unknown energy makes
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import overload
 
 from onnxroof.dtypes import DType
 from onnxroof.mapping.array import spatial_utilization
+from onnxroof.mapping.nested import NestedMapping
 from onnxroof.mapping.plan import Decision
 from onnxroof.mapping.planned import PlannedModel, ShapedPlan
 from onnxroof.mapping.traffic import GroupShape, level_traffic
 from onnxroof.roofline.floor import floor
 from onnxroof.roofline.knowledge import Knowledge
+from onnxroof.roofline.mapped import mapped_result
 from onnxroof.roofline.model import energy_ridge_ops_per_byte, overlapped_time_s, ridge_ops_per_byte
 from onnxroof.roofline.rates import DEFAULT_SPECIAL_LANES, Rate, Resolution, resolve
-from onnxroof.roofline.result import GroupResult, LevelResult, PlanResult, TargetResult
+from onnxroof.roofline.result import GroupResult, LevelResult, MappedResult, PlanResult, TargetResult
 from onnxroof.roofline.terms import (
     bandwidth_bytes_per_s,
     level_energy_terms,
     level_time_s,
     mean_energy_j_per_byte,
 )
-from onnxroof.targets.model import Array, Target
+from onnxroof.targets.model import Engine, Target
 
 __all__ = ["evaluate"]
 
@@ -99,6 +102,26 @@ class _Figures:
     special_ops: int | None
     ops: int | None
     bypassed: tuple[str, ...]
+    map: Callable[[], MappedResult]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Compute:
+    """What the work of a group takes.
+
+    Attributes:
+        engines_s: Time by engine.
+        energies_j: Of each part, None where unknown.
+        spatial: Utilization of the array, None without MACs.
+        mac_engine: That runs the MACs, if it has an array.
+        mac_s: Time of the MACs on it.
+    """
+
+    engines_s: dict[str, float]
+    energies_j: list[float | None]
+    spatial: float | None
+    mac_engine: Engine | None
+    mac_s: float
 
 
 @dataclass(slots=True, eq=False)
@@ -108,6 +131,7 @@ class _Evaluation:
     tf32: bool
     knowledge: Knowledge = field(init=False)
     _figures: dict[GroupShape, _Figures] = field(default_factory=dict)
+    _nested: dict[Hashable, NestedMapping] = field(default_factory=dict)
     _rates: dict[tuple[str, str], Resolution] = field(default_factory=dict)
     _substituted: dict[tuple[str, str], Decision] = field(default_factory=dict)
 
@@ -153,6 +177,7 @@ class _Evaluation:
             expected_latency_s=_total([f.expected_s for f in figures], counts) if self.target.efficiency else None,
             groups=_Groups(self.model.op_types, shaped, figures),
             decisions=decisions,
+            map=lru_cache(partial(_mapped_total, figures, counts)),
         )
 
     def _shape(self, shape: GroupShape) -> _Figures:
@@ -162,8 +187,9 @@ class _Evaluation:
 
     def _evaluate(self, shape: GroupShape) -> _Figures:
         levels = self.target.levels
-        engines, energies, spatial, array = self._compute(shape)
-        traffic = level_traffic(shape, levels, array)
+        compute = self._compute(shape)
+        engines, energies, spatial = compute.engines_s, compute.energies_j, compute.spatial
+        traffic = level_traffic(shape, levels, compute.mac_engine.array if compute.mac_engine else None)
         repeat = shape.repeat
         reads, writes = (traffic.read_bytes * repeat).tolist(), (traffic.write_bytes * repeat).tolist()
         terms = {f"compute:{name}": time for name, time in engines.items()}
@@ -207,14 +233,20 @@ class _Evaluation:
             special_ops=shape.special_count * repeat if is_known else None,
             ops=ops * repeat if is_known else None,
             bypassed=tuple(names[i] for i in traffic.bypassed),
+            map=lru_cache(
+                partial(
+                    mapped_result, shape, self.target, traffic, engines, compute.mac_engine, compute.mac_s,
+                    self._nested,
+                )
+            ),
         )
 
-    def _compute(self, shape: GroupShape) -> tuple[dict[str, float], list[float | None], float | None, Array | None]:
-        """Time by engine and energy of each part of the work; utilization and array of the engine with the MACs."""
+    def _compute(self, shape: GroupShape) -> _Compute:
         engines: dict[str, float] = {}
         energies: list[float | None] = []
         spatial: float | None = 1.0 if shape.mac_count else None
-        array: Array | None = None
+        mac_engine: Engine | None = None
+        mac_s = 0.0
         parts: list[tuple[str, str, str, int]] = [("mac", dtype, "", 2 * count) for dtype, count in shape.macs]
         parts += [("vector", dtype, "", count) for dtype, count in shape.vector_ops]
         parts += [("special", dtype, name, count) for (name, dtype), count in shape.special_ops]
@@ -230,11 +262,13 @@ class _Evaluation:
             used = 1.0
             if kind == "mac" and rate.engine.array is not None and shape.nest is not None:
                 used = spatial = spatial_utilization(shape.nest, rate.engine.array)
-                array = rate.engine.array
+                mac_engine = rate.engine
             if rate.ops_per_s:
-                engines[rate.engine.name] = engines.get(rate.engine.name, 0.0) + lanes / (rate.ops_per_s * used)
+                time_s = lanes / (rate.ops_per_s * used)
+                engines[rate.engine.name] = engines.get(rate.engine.name, 0.0) + time_s
+                mac_s += time_s if rate.engine is mac_engine and kind == "mac" else 0.0
             energies.append(None if rate.energy_j_per_op is None else lanes * rate.energy_j_per_op)
-        return engines, energies, spatial, array
+        return _Compute(engines, energies, spatial, mac_engine, mac_s)
 
     def _energy(
         self, parts: list[float | None], reads: Sequence[float], writes: Sequence[float], time_s: float
@@ -351,7 +385,20 @@ class _Groups(Sequence[GroupResult]):
             temporal_utilization=figures.temporal,
             footprint_bytes=figures.footprint_bytes,
             tile=figures.tile,
+            map=figures.map,
         )
+
+
+def _mapped_total(figures: Sequence[_Figures], counts: Sequence[int]) -> MappedResult:
+    found = [figure.map() for figure in figures]
+    names = found[0].traffic_bytes if found else ()
+    return MappedResult(
+        traffic_bytes={name: _total([one.traffic_bytes[name] for one in found], counts) or 0.0 for name in names},
+        # As for the plan itself: a target of which no rate and no bandwidth is known says nothing of time.
+        latency_s=_total([one.latency_s for one in found], counts)
+        if not figures or any(figure.time_terms_s for figure in figures)
+        else None,
+    )
 
 
 def _total(parts: Sequence[float | None], counts: Sequence[int]) -> float | None:

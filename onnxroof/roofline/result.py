@@ -6,13 +6,14 @@ Mappings by level name list the levels outermost first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from onnxroof.mapping.nested import LevelTile
 from onnxroof.mapping.plan import Decision
 from onnxroof.targets.model import Source, Target
 
-__all__ = ["GroupResult", "LevelResult", "PlanResult", "TargetResult"]
+__all__ = ["GroupResult", "LevelResult", "MappedResult", "PlanResult", "TargetResult"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,25 @@ class LevelResult:
     energy_j_per_byte: float | None
     ridge_ops_per_byte: float | None
     energy_ridge_ops_per_byte: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappedResult:
+    """Figures of one mapping whose tiles nest, where others have each level at its own optimum.
+
+    Attributes:
+        traffic_bytes: Bytes that each level exchanges with the level inside it; at least those of the own optima.
+        latency_s: Launch overhead included; None where the work is not known. At least that of the own optima.
+        levels: What each level inside the outermost holds, of a group that has a loop nest.
+    """
+
+    traffic_bytes: Mapping[str, float]
+    latency_s: float | None
+    levels: tuple[LevelTile, ...] = ()
+
+
+def _unmapped() -> MappedResult:
+    return MappedResult(traffic_bytes={}, latency_s=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +85,7 @@ class GroupResult:
         temporal_utilization: Compute time at that utilization / latency.
         footprint_bytes: Live bytes of one instance of each level inside the outermost.
         tile: Loop name to tile size at the outermost boundary, {} where the group has no loop nest.
+        map: Works out one mapping to all levels at once.
     """
 
     id: str
@@ -88,6 +109,12 @@ class GroupResult:
     temporal_utilization: float | None
     footprint_bytes: Mapping[str, float]
     tile: Mapping[str, int]
+    map: Callable[[], MappedResult] = _unmapped
+
+    @property
+    def mapped(self) -> MappedResult:
+        """One mapping to all levels at once, all runs."""
+        return self.map()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +133,7 @@ class PlanResult:
         expected_latency_s: With the target's measured efficiencies, None where it has none.
         groups: In order of execution.
         decisions: Of the mapping and the evaluation.
+        map: Works out the sum of the groups' mappings.
     """
 
     fusion: str
@@ -119,6 +147,12 @@ class PlanResult:
     expected_latency_s: float | None
     groups: Sequence[GroupResult]
     decisions: tuple[Decision, ...]
+    map: Callable[[], MappedResult] = _unmapped
+
+    @property
+    def mapped(self) -> MappedResult:
+        """Sum over groups of one mapping each."""
+        return self.map()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,213 @@
+"""Which tiles are worth trying at a level, and over which loops can a nest be spread over cores?
+
+A level's candidates are the last steps of the nest's reuse curve that fit it, and the best tiles of a coarser grid
+that do: these waste some of the capacity, which a level further in may need. All are positions in one set of tables.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxroof.ir.loopnest import LoopKind, LoopNest
+from onnxroof.mapping.chain import Walks, footprint_bytes
+from onnxroof.mapping.curve import reuse_curve
+from onnxroof.mapping.footprint import TileTables, tile_tables
+from onnxroof.mapping.orders import Order, loop_orders
+from onnxroof.mapping.tiling import operand_bytes, tile_sizes
+
+__all__ = ["Grid", "Room", "grid", "spreads"]
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+GRID_TILES = 8192
+"""Tiles of the grid at most."""
+
+RATIOS = (1.0, 1.1, 1.2, 1.3, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 8.0, 64.0, math.inf)
+"""Between neighbouring sizes of the grid; the first with which there are few enough tiles is taken."""
+
+TIE = 1e-3
+"""What moves less counts for so much where the slowest boundary is as slow."""
+
+STEPS = 8
+"""Steps of the curve that are tried below the last that fits."""
+
+TAPS = 5
+"""A loop over so many taps of a window is cut in every way, but in the grid it is not cut or cut into single taps."""
+
+LONG_TAPS = 16
+"""A loop over so many is not cut or cut into single taps."""
+
+EVEN = 0.95
+"""Ways to spread a nest that keep so much of the best one's cores busy are tried."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid:
+    """Tiles of a nest in tables that hold all sizes that matter; G tiles, O orders.
+
+    Attributes:
+        walks: Tables and orders.
+        index: (D, G) positions of the sizes.
+        footprint_bytes: (G,) of a tile.
+        moved_bytes: (G,) over the boundary outside such a tile, in its best order.
+        passed_bytes: (G,) what all tiles take, nothing kept from one to the next: a level further in that cuts a
+            tile has to be given all of it, whatever it does.
+    """
+
+    walks: Walks
+    index: IntArray
+    footprint_bytes: FloatArray
+    moved_bytes: FloatArray
+    passed_bytes: FloatArray
+
+    def best(self, room: Room, inner_s: float, parts: Sequence[int], count: int) -> IntArray:
+        """(D, C) the most promising tiles that fit, the smallest tile always among them.
+
+        Args:
+            room: For the tile.
+            inner_s: Time a byte takes at the slowest level further in, in units of that at the boundary outside.
+            parts: Over how many cores each loop is spread: a core holds its part of a tile.
+            count: How many.
+        """
+        held = self.footprint_bytes
+        if any(part > 1 for part in parts):
+            held = footprint_bytes(self.walks, self.part(self.index, parts))
+        fits = np.flatnonzero(held <= room.instance_bytes)
+        moved, passed = self.moved_bytes[fits], self.passed_bytes[fits]
+        promise = np.maximum(moved, passed * inner_s) * (1 + TIE) + (moved + passed * inner_s) * TIE
+        if len(fits) > count:
+            fits = fits[np.argpartition(promise, count)[:count]]
+        steps = self._steps(room.all_bytes)
+        steps = steps[:, footprint_bytes(self.walks, self.part(steps, parts)) <= room.instance_bytes]
+        smallest = np.zeros((len(self.index), 1), dtype=np.int64)
+        return np.concatenate((self.index[:, fits], steps, smallest), axis=1)
+
+    def part(self, index: IntArray, parts: Sequence[int]) -> IntArray:
+        """Positions of the least sizes that hold one core's part of tiles."""
+        found = index.copy()
+        for loop, (sizes, part) in enumerate(zip(self.walks.tables.sizes, parts, strict=True)):
+            if part > 1:
+                found[loop] = np.searchsorted(sizes, -(-sizes[index[loop]] // part))
+        return found
+
+    def _steps(self, capacity_bytes: float) -> IntArray:
+        curve = reuse_curve(self.walks.tables.nest)
+        last = int(np.searchsorted(curve.capacity_bytes, capacity_bytes, side="right"))
+        tiles = curve.tiles[max(0, last - STEPS) : last]
+        sizes = self.walks.tables.sizes
+        return np.array([np.searchsorted(sizes[d], tiles[:, d], side="right") - 1 for d in range(len(sizes))])
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Bytes that a tile may take: of one instance of a level, and of all that hold a tile together."""
+
+    instance_bytes: float
+    all_bytes: float
+
+
+@lru_cache(maxsize=1024)
+def grid(nest: LoopNest) -> Grid:
+    """The grid of a canonical nest with at least one loop."""
+    sizes = [_sizes(nest, loop) for loop in range(len(nest.loops))]
+    tables = tile_tables(nest, sizes)
+    orders = loop_orders(tables)
+    walks = Walks(tables, orders)
+    index = np.stack([axis.ravel() for axis in np.meshgrid(*_thinned(nest, sizes), indexing="ij")])
+    rows = list(index)
+    best = np.full(index.shape[1], np.inf)
+    for order in orders:
+        moved = _moved(tables, order, rows)
+        for loop in order.held:
+            moved = np.where(tables.trips[loop][index[loop]] == 1, moved, np.inf)
+        best = np.minimum(best, moved)
+    nothing = (frozenset[int](),) * len(tables.operands)
+    passed = _moved(tables, Order(nothing, (None,) * len(nothing)), rows)
+    return Grid(walks, index, footprint_bytes(walks, index), best, passed)
+
+
+def _moved(tables: TileTables, order: Order, rows: Sequence[IntArray]) -> FloatArray:
+    moved = np.zeros(len(rows[0]))
+    for read, write in operand_bytes(tables, order, rows):
+        moved = moved + read + write
+    return moved
+
+
+def _sizes(nest: LoopNest, number: int) -> IntArray:
+    """Tile sizes of a loop, some of those that the reuse curve chooses from."""
+    loop = nest.loops[number]
+    if loop.kind is LoopKind.SEQUENTIAL:
+        return np.array([1, loop.extent])
+    if not _is_tap(nest, number):
+        return tile_sizes(loop.extent)
+    return np.arange(1, loop.extent + 1) if loop.extent <= TAPS else np.array([1, loop.extent])
+
+
+def _is_tap(nest: LoopNest, number: int) -> bool:
+    """Whether a loop sums over a window of few elements."""
+    loop = nest.loops[number]
+    windows = [axis for a in nest.accesses for axis in a.axes if len(axis.terms) > 1]
+    is_windowed = any(number in {term.loop for term in axis.terms} for axis in windows)
+    return is_windowed and loop.kind is LoopKind.REDUCTION and loop.extent <= LONG_TAPS
+
+
+def _thinned(nest: LoopNest, sizes: Sequence[IntArray]) -> list[IntArray]:
+    """Positions of sizes so far apart, by one ratio, that their product is bounded."""
+    for ratio in RATIOS:
+        choices = []
+        for number, (loop, size) in enumerate(zip(nest.loops, sizes, strict=True)):
+            if _is_tap(nest, number):
+                choices.append(np.unique([0, len(size) - 1]))
+                continue
+            kept = [len(size) - 1]
+            for place in range(len(size) - 2, -1, -1):
+                if place == 0 or size[place] * ratio <= size[kept[-1]]:
+                    kept.append(place)
+            choices.append(np.array([0] if loop.kind is LoopKind.SEQUENTIAL else kept[::-1]))
+        if math.prod(len(choice) for choice in choices) <= GRID_TILES:
+            break
+    return choices
+
+
+@lru_cache(maxsize=4096)
+def spreads(nest: LoopNest, cores: int, count: int = 2) -> tuple[tuple[int, ...], ...]:
+    """Ways to cut loops over cores: for each loop into how many parts. Those that keep the most cores busy.
+
+    One or two loops are cut; sums that are cut are added up on their way out. At most `count` ways, those that cut two
+    loops alike before those that cut one, parallel loops before sums.
+    """
+    if cores == 1:
+        return ((1,) * len(nest.loops),)
+    loops = [n for n, loop in enumerate(nest.loops) if loop.kind is not LoopKind.SEQUENTIAL]
+    halves = sorted({cores // part for part in range(1, math.isqrt(cores) + 1)} | set(range(1, math.isqrt(cores) + 1)))
+    found: dict[tuple[int, ...], tuple[float, int, int]] = {}
+    for first, second in itertools.product(loops, repeat=2):
+        for part in halves if first != second else [cores]:
+            parts = [1] * len(nest.loops)
+            parts[first] = min(part, nest.loops[first].extent)
+            if first != second:
+                parts[second] = min(cores // parts[first], nest.loops[second].extent)
+            sums = sum(parts[n] > 1 for n in nest.reductions)
+            found[tuple(parts)] = (_busy(nest, parts, cores), -sums, min(parts[first], parts[second]))
+    if not found:
+        return ((1,) * len(nest.loops),)
+    most = max(busy for busy, _, _ in found.values())
+    even = [parts for parts, (busy, _, _) in found.items() if busy >= EVEN * most]
+    chosen = sorted(even, key=lambda parts: (found[parts][1], found[parts][2]), reverse=True)
+    return tuple(dict.fromkeys((max(even, key=lambda parts: found[parts]), *chosen)))[:count]
+
+
+def _busy(nest: LoopNest, parts: Sequence[int], cores: int) -> float:
+    """Share of the cores that work, when each takes the largest part."""
+    share = 1 / cores
+    for loop, part in zip(nest.loops, parts, strict=True):
+        share *= loop.extent / -(-loop.extent // part)
+    return share

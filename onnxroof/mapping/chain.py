@@ -1,0 +1,301 @@
+"""What do tiles inside tiles of a loop nest move, over each boundary between them?
+
+A chain is a tile for each level, each contained in the one outside it, the last of a row ragged, and an order of the
+loops that are walked at each level. Over a boundary an operand is fetched once for each iteration of all the loops
+outside its tile, from the outermost level on, except of those inside the innermost one that it depends on. Where a
+level cuts none of its loops, it has the tile of the level outside already, and moves what it moves there.
+
+Many chains are followed at once: R rows, one a chain; D loops, X operands.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxroof.ir.loopnest import LoopKind
+from onnxroof.mapping.footprint import TileTables, Window
+from onnxroof.mapping.orders import Order
+
+__all__ = ["Chains", "Walks", "footprint_bytes"]
+
+BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Walks:
+    """The orders of a nest's loops as arrays, O orders long.
+
+    Attributes:
+        tables: Of the nest, which must have a loop.
+        orders: To choose from at each boundary.
+    """
+
+    tables: TileTables
+    orders: tuple[Order, ...]
+
+    @cached_property
+    def free(self) -> BoolArray:
+        """(X, D, O, 1): whether the iterations of a loop do not fetch an operand again."""
+        operands, loops = range(len(self.tables.operands)), range(len(self.tables.nest.loops))
+        return np.array([[[[d in o.free[x]] for o in self.orders] for d in loops] for x in operands])
+
+    @cached_property
+    def slides(self) -> IntArray:
+        """(X, O): the loop along which only the new part of a window is fetched, -1 for none."""
+        operands = range(len(self.tables.operands))
+        return np.array([[-1 if (at := o.slide[x]) is None else at for o in self.orders] for x in operands])
+
+    @cached_property
+    def extents(self) -> IntArray:
+        """(D, 1) iterations of the loops."""
+        return np.array([[loop.extent] for loop in self.tables.nest.loops])
+
+    @cached_property
+    def windowed(self) -> tuple[int, ...]:
+        """Loops of windows: a ragged tile of one inside a tile of the other would need a table of its own."""
+        return tuple({loop for o in self.tables.operands for w in o.windows for loop in w.loops})
+
+    def sizes(self, index: IntArray) -> IntArray:
+        """(D, R) tile sizes at positions in the tables."""
+        return np.stack([self.tables.sizes[loop][row] for loop, row in enumerate(index)])
+
+    def sequence(self, number: int) -> tuple[int, ...]:
+        """Loops of an order, outermost first: one of the sequences that it stands for."""
+        order, nest = self.orders[number], self.tables.nest
+        operands = [(o.loops, o.sliding, order.free[x], order.slide[x]) for x, o in enumerate(self.tables.operands)]
+        loops = range(len(nest.loops))
+        swept = nest.swept if nest.sweeps > 1 else frozenset()
+        ranks = [2 if nest.loops[n].kind is LoopKind.SEQUENTIAL else 0 if n in swept else 1 for n in loops]
+
+        def fits(placed: Sequence[int], loop: int) -> bool:
+            """Whether `loop` may be the next outside those placed."""
+            for relevant, sliding, free, slide in operands:
+                if relevant.intersection(placed):
+                    continue
+                if loop not in relevant:
+                    if loop not in free:
+                        return False
+                elif free.difference(placed) or slide != (loop if loop in sliding else None):
+                    return False
+            return True
+
+        def extended(placed: tuple[int, ...]) -> tuple[int, ...] | None:
+            left = [n for n in loops if n not in placed and n not in order.held]
+            if not left or all(relevant.intersection(placed) for relevant, *_ in operands):
+                # Those outside in any order: the sums outermost, and what must come one after the other outside them.
+                return (*placed, *sorted(left, key=lambda n: (ranks[n], n not in nest.reductions, n)))
+            rank = min(ranks[n] for n in left)
+            for loop in left:
+                if ranks[loop] == rank and fits(placed, loop):
+                    found = extended((*placed, loop))
+                    if found is not None:
+                        return found
+            return None
+
+        inside_out = extended(()) or ()
+        return (*sorted(order.held), *reversed(inside_out))
+
+    def start(self) -> Chains:
+        """The one chain that has no tile yet: the outermost level holds everything."""
+        distinct = np.array([[operand.distinct] for operand in self.tables.operands])
+        whole = np.array([[len(sizes) - 1] for sizes in self.tables.sizes])
+        ones = np.ones(self.extents.shape)
+        return Chains(
+            self, whole, self.extents, ((self.extents, ones),), ones, distinct, np.ones((len(distinct), 1)),
+            np.zeros(distinct.shape), np.zeros(distinct.shape), np.ones(1, dtype=bool),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chains:
+    """Chains down to some level.
+
+    Attributes:
+        walks: Tables and orders.
+        index: (D, R) positions of the innermost tile's sizes.
+        tile: (D, R) its sizes.
+        runs: Pairs of (D, R) size and number of the tiles along each loop: whole ones and ragged ones.
+        trips: (D, R) number of tiles along each loop, in all.
+        moved: (X, R) elements that come in over the last boundary.
+        sweeps: (X, R) how often they come for the swept loops.
+        read_bytes: (X, R) bytes that come in, partial sums that are read again among them.
+        write_bytes: (X, R) bytes that go out.
+        is_legal: (R,) whether the tile and order of the last boundary can be.
+    """
+
+    walks: Walks
+    index: IntArray
+    tile: IntArray
+    runs: tuple[tuple[IntArray, FloatArray], ...]
+    trips: FloatArray
+    moved: FloatArray
+    sweeps: FloatArray
+    read_bytes: FloatArray
+    write_bytes: FloatArray
+    is_legal: BoolArray
+
+    def take(self, rows: IntArray) -> Chains:
+        """Some of the rows."""
+        return Chains(
+            self.walks, self.index[:, rows], self.tile[:, rows],
+            tuple((size[:, rows], count[:, rows]) for size, count in self.runs), self.trips[:, rows],
+            self.moved[:, rows], self.sweeps[:, rows], self.read_bytes[:, rows], self.write_bytes[:, rows],
+            self.is_legal[rows],
+        )  # fmt: skip
+
+    def inside(self, index: IntArray) -> Inside:
+        """What tiles one level further in can be and move.
+
+        Args:
+            index: (D, R) positions of tile sizes, none larger than those here.
+        """
+        return Inside(self, index)
+
+    def spread(self, index: IntArray) -> Chains:
+        """The chains with each tile spread over cores: to each its own part of `index`, all at once.
+
+        What crossed the last boundary crossed it once, whatever cores take it; from here on each core has its copy.
+        """
+        tile, runs, trips = _cut(self, index)
+        is_legal = self.is_legal.copy()
+        for loop in self.walks.windowed:
+            is_legal &= (self.tile[loop] % tile[loop] == 0) | (self.tile[loop] == self.walks.extents[loop])
+        copies = trips / self.trips
+        moved = self.moved.copy()
+        for number, operand in enumerate(self.walks.tables.operands):
+            for loop in range(len(tile)):
+                if loop not in operand.loops:
+                    moved[number] *= copies[loop]
+            for window in operand.windows:  # neighbours share a border, which each takes
+                place = tuple(index[loop] for loop in window.loops)
+                before = tuple(self.index[loop] for loop in window.loops)
+                moved[number] *= np.maximum(window.total[place] / np.maximum(window.total[before], 1.0), 1.0)
+        return Chains(
+            self.walks, index, tile, runs, trips, moved, self.sweeps, self.read_bytes, self.write_bytes, is_legal
+        )
+
+
+class Inside:
+    """Tiles one level further in than some chains, walked in every order; O orders.
+
+    Attributes:
+        is_legal: (O, R) whether the tiles can be walked in an order, and are tabled.
+        read_bytes: (O, R) bytes that come in.
+        write_bytes: (O, R) bytes that go out.
+    """
+
+    def __init__(self, outside: Chains, index: IntArray) -> None:
+        self._outside, self._index = outside, index
+        self._walks, self._tables = outside.walks, outside.walks.tables
+        self._tile, self._runs, self._trips = _cut(outside, index)
+        nest, loops = self._tables.nest, range(len(index))
+        is_cut = self._trips != outside.trips
+        swept = [loop for loop in nest.swept if nest.sweeps > 1]
+        self._swept = np.where((self._trips[swept] > 1).any(axis=0), float(nest.sweeps), 1.0)
+        shape = (len(self._tables.operands), len(self._walks.orders), index.shape[1])
+        self._moved, self._sweeps = np.empty(shape), np.ones(shape)
+        self._whole: list[FloatArray | float] = []
+        for x, operand in enumerate(self._tables.operands):
+            dense = float(operand.whole * math.prod(nest.loops[loop].extent for loop in operand.dense))
+            windows = [window.total[tuple(index[loop] for loop in window.loops)] for window in operand.windows]
+            self._whole.append(math.prod(windows, start=dense))
+            elements = self._slid(x, dense, windows)
+            for loop in loops:
+                if loop not in operand.loops:
+                    elements = elements * np.where(self._walks.free[x, loop], outside.trips[loop], self._trips[loop])
+            stays = ~is_cut[list(operand.loops)].any(axis=0)
+            self._moved[x] = np.where(stays, outside.moved[x], elements)
+            if operand.loops & nest.swept and not operand.access.is_write:
+                self._sweeps[x] = np.where(stays, outside.sweeps[x], self._swept)
+        self._read, self._write = self._bytes(self._moved, self._sweeps)
+        self.read_bytes, self.write_bytes = self._read.sum(axis=0), self._write.sum(axis=0)
+        is_tabled = outside.is_legal.copy()
+        for loop in self._walks.windowed:
+            whole, part = outside.tile[loop], self._tile[loop]
+            is_tabled &= (whole % part == 0) | (whole == self._walks.extents[loop])
+        self.is_legal = np.repeat(is_tabled[None], shape[1], axis=0)
+        for number, order in enumerate(self._walks.orders):
+            if order.held:
+                self.is_legal[number] &= ~is_cut[list(order.held)].any(axis=0)
+
+    def pick(self, order: IntArray, rows: IntArray) -> Chains:
+        """The chains of some rows, each walked in an order."""
+        return Chains(
+            self._walks, self._index[:, rows], self._tile[:, rows],
+            tuple((size[:, rows], count[:, rows]) for size, count in self._runs), self._trips[:, rows],
+            self._moved[:, order, rows], self._sweeps[:, order, rows], self._read[:, order, rows],
+            self._write[:, order, rows], self.is_legal[order, rows],
+        )  # fmt: skip
+
+    def passed(self) -> tuple[FloatArray, FloatArray]:
+        """(R,) bytes in and out of all tiles when nothing is kept from one to the next.
+
+        A level further in must be given as much if it cuts the tiles in all their loops.
+        """
+        moved = np.empty((len(self._tables.operands), len(self._swept)))
+        for x, operand in enumerate(self._tables.operands):
+            others = [loop for loop in range(len(self._trips)) if loop not in operand.loops]
+            moved[x] = self._whole[x] * self._trips[others].prod(axis=0)
+        read, write = self._bytes(moved, np.broadcast_to(self._swept, moved.shape))
+        return read.sum(axis=0), write.sum(axis=0)
+
+    def _slid(self, x: int, dense: float, totals: list[FloatArray]) -> FloatArray:
+        """(O or 1, R) elements of an operand, of windows that slide only what is new."""
+        elements = np.full((1, 1), dense)
+        for window, total in zip(self._tables.operands[x].windows, totals, strict=True):
+            table = total[None]
+            for loop in window.loops:
+                is_sliding = self._walks.slides[x] == loop
+                if is_sliding.any():
+                    table = np.where(is_sliding[:, None], self._new(window, loop, total), table)
+            elements = elements * table
+        return elements
+
+    def _new(self, window: Window, loop: int, total: FloatArray) -> FloatArray:
+        number = window.loops.index(loop)
+        place = tuple(self._index[n] for n in window.loops)
+        outer, last = self._outside.index[loop], len(self._tables.sizes[loop]) - 1
+        new = window.slides[number][place]
+        # Where sliding along the whole loop fetches each element once, so does sliding along a part of it.
+        is_solid = new == window.total[(*place[:number], np.full_like(outer, last), *place[number + 1 :])]
+        part = np.where(is_solid, window.total[(*place[:number], outer, *place[number + 1 :])], total)
+        return np.where(outer == last, new, np.minimum(part, total))
+
+    def _bytes(self, moved: FloatArray, sweeps: FloatArray) -> tuple[FloatArray, FloatArray]:
+        read, write = np.zeros(moved.shape), np.zeros(moved.shape)
+        for x, operand in enumerate(self._tables.operands):
+            bits = operand.access.bits
+            if operand.access.is_write:
+                read[x] = (moved[x] - operand.distinct) * (max(operand.access.partial_bits, bits) / 8)
+                write[x] = read[x] + operand.distinct * (bits / 8)
+            else:
+                read[x] = moved[x] * sweeps[x] * (bits / 8)
+        return np.ceil(read), np.ceil(write)
+
+
+def _cut(chains: Chains, index: IntArray) -> tuple[IntArray, tuple[tuple[IntArray, FloatArray], ...], FloatArray]:
+    """Sizes, runs and trips of tiles inside the last ones of chains."""
+    tile = chains.walks.sizes(index)
+    whole, trips = np.zeros(tile.shape), np.zeros(tile.shape)
+    ragged: list[tuple[IntArray, FloatArray]] = []
+    for size, count in chains.runs:
+        full, rest = np.divmod(size, tile)
+        full = count * full
+        whole += full
+        trips += full + count * (rest > 0)
+        ragged.append((rest, count))
+    return tile, ((tile, whole), *ragged), trips
+
+
+def footprint_bytes(walks: Walks, index: IntArray) -> FloatArray:
+    """(R,) bytes of one tile of every operand together."""
+    rows: Sequence[IntArray] = list(index)
+    return np.broadcast_to(walks.tables.footprint_bytes(rows), index.shape[1:]).astype(float)

@@ -1,0 +1,357 @@
+"""Which tiles, one inside the other, and which orders run a group on a target in the least time, all levels at once?
+
+Each level at its own optimum is a bound: the tiles of two optima need not nest. Here one mapping is chosen. The levels
+are gone through from the outside in; of the chains so far those are kept whose least possible time is best (what is
+further in counts at its own optimum), and of equal ones those that move least. Not an exhaustive search: a few
+candidates a level and a beam of chains.
+
+Where levels belong to cores, the tile of the outermost of them is spread over all cores at once: each holds its part,
+and what several cores need crosses from the shared level once. Steps of the array lie inside the innermost tile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxroof.ir.loopnest import LoopNest
+from onnxroof.mapping.array import array_tiles, spatial_utilization
+from onnxroof.mapping.canonical import Canonical, canonical
+from onnxroof.mapping.candidates import Grid, Room, grid, spreads
+from onnxroof.mapping.chain import Chains, footprint_bytes
+from onnxroof.mapping.curve import reuse_curve
+from onnxroof.mapping.traffic import usable_bytes
+from onnxroof.targets.model import Array, MemoryLevel, Quantity
+
+__all__ = ["LevelTile", "NestedMapping", "nested_mapping"]
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+@dataclass(frozen=True, slots=True)
+class _Effort:
+    """How wide to search.
+
+    Attributes:
+        outermost: Candidates of the grid for the tile of the outermost level.
+        tiles: Candidates of the grid for each level further in.
+        beam: Chains that are kept from level to level.
+    """
+
+    outermost: int
+    tiles: int
+    beam: int
+
+
+EFFORTS = (_Effort(outermost=8, tiles=4, beam=4), _Effort(outermost=48, tiles=12, beam=24))
+
+NEAR = 1.001
+"""A chain that takes so little more than the bound of the levels' own optima is good enough."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelTile:
+    """What a level holds.
+
+    Attributes:
+        level: Its name.
+        tile: Loop name to tile size of one instance.
+        order: Loops that are walked from tile to tile inside a tile of the level outside, outermost first.
+        spread: Loop name to the number of cores that it is spread over from here inwards.
+    """
+
+    level: str
+    tile: Mapping[str, int]
+    order: tuple[str, ...]
+    spread: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class NestedMapping:
+    """One mapping of a nest; axis L is the levels, outermost first. Bytes are of all instances together.
+
+    Attributes:
+        read_bytes: (L,) from the level towards the inside.
+        write_bytes: (L,) from the inside into the level.
+        footprint_bytes: (L,) live bytes of one instance, 0 at the outermost level and where no tile fits.
+        levels: Those inside the outermost that hold a tile.
+        busy: Share of the cores that work, the largest part being everyone's pace.
+        stretch: Time of the MACs over that with all cores busy and the arrays filled as the whole nest would; at
+            least 1.
+    """
+
+    read_bytes: FloatArray
+    write_bytes: FloatArray
+    footprint_bytes: FloatArray
+    levels: tuple[LevelTile, ...]
+    busy: float
+    stretch: float
+
+
+def nested_mapping(
+    nest: LoopNest,
+    levels: tuple[MemoryLevel, ...],
+    array: Array | None,
+    own_bytes: tuple[FloatArray, FloatArray],
+    compute_s: float,
+) -> NestedMapping:
+    """The best chain found.
+
+    Args:
+        nest: With iterations.
+        levels: Outermost first.
+        array: Of the engine that runs the nest's MACs, None where there is none.
+        own_bytes: (L,) bytes read and written with each level at its own optimum, below which no mapping is.
+        compute_s: Time of the work on all cores.
+    """
+    plain = _plain(nest)
+    held = tuple(i for i in range(1, len(levels)) if reuse_curve(nest).at(usable_bytes(levels[i])).fits)
+    if not plain.nest.loops:
+        tile = {loop.name: 1 for loop in nest.loops}
+        return NestedMapping(
+            read_bytes=own_bytes[0], write_bytes=own_bytes[1],
+            levels=tuple(LevelTile(level=levels[i].name, tile=tile, order=(), spread={}) for i in held),
+            footprint_bytes=np.array([reuse_curve(nest).ceiling.footprint_bytes * (i in held) for i in range(len(levels))]),
+            busy=1.0, stretch=1.0,
+        )  # fmt: skip
+    return _Search(nest, plain, levels, held, array, own_bytes, compute_s).best()
+
+
+_plain = lru_cache(maxsize=4096)(canonical)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Beam:
+    """Chains with what has been chosen for them and what it costs; R rows.
+
+    Attributes:
+        chains: Down to the level that was chosen last.
+        read_bytes, write_bytes: (L, R), own optimum where nothing is chosen yet.
+        trail: For each level chosen, (D, R) positions of its tile, of all cores together at the level that is
+            spread, and (R,) number of the order.
+    """
+
+    chains: Chains
+    read_bytes: FloatArray
+    write_bytes: FloatArray
+    trail: tuple[tuple[IntArray, IntArray], ...]
+
+    def take(self, rows: IntArray) -> _Beam:
+        return _Beam(
+            self.chains.take(rows), self.read_bytes[:, rows], self.write_bytes[:, rows],
+            tuple((index[:, rows], order[rows]) for index, order in self.trail),
+        )  # fmt: skip
+
+
+class _Search:
+    def __init__(
+        self,
+        nest: LoopNest,
+        plain: Canonical,
+        levels: tuple[MemoryLevel, ...],
+        held: tuple[int, ...],
+        array: Array | None,
+        own_bytes: tuple[FloatArray, FloatArray],
+        compute_s: float,
+    ) -> None:
+        self._nest, self._plain, self._levels, self._held, self._array = nest, plain, levels, held, array
+        self._own_bytes, self._compute_s = own_bytes, compute_s
+        self._grid: Grid = grid(plain.nest)
+        self._first_core = next((i for i in held if levels[i].instances > 1), len(levels))
+        self._prices = _prices(levels)
+
+    def best(self) -> NestedMapping:
+        """The best chain of a narrow search, or where that is not at the bound of a wide one."""
+        cores = self._levels[self._first_core].instances if self._first_core < len(self._levels) else 1
+        bound, _ = self._cost(*self._own_bytes, self._compute_s)
+        found = []
+        for effort in EFFORTS:
+            for parts in spreads(self._plain.nest, cores):
+                beam = self._chain(parts, effort)
+                busy, stretch = self._pace(beam, parts, cores)
+                time, weight = self._cost(beam.read_bytes, beam.write_bytes, self._compute_s * stretch)
+                found.append((float(time[0]), float(weight[0]), beam, parts, busy, stretch))
+            if min(found, key=lambda one: one[0])[0] <= bound * NEAR:
+                break
+        _, _, beam, parts, busy, stretch = min(found, key=lambda one: one[:2])
+        return self._mapping(beam, parts, busy, stretch)
+
+    def _chain(self, parts: tuple[int, ...], effort: _Effort) -> _Beam:
+        """The best chain with the nest spread in one way."""
+        count = len(self._levels)
+        read, write = self._own_bytes
+        beam = _Beam(self._grid.walks.start(), read[:, None].copy(), write[:, None].copy(), ())
+        ones = (1,) * len(parts)
+        outer = 0
+        for level in self._held:
+            room = usable_bytes(self._levels[level])
+            is_first = level == self._first_core
+            together = room * (self._levels[level].instances if is_first else 1)
+            inner_s = max(price.read_s for price in self._prices[level:]) / (self._prices[outer].read_s or 1.0)
+            tiles = self._grid.best(
+                Room(room, together), inner_s, parts if is_first else ones, effort.tiles if outer else effort.outermost
+            )
+            beam = self._step(beam, tiles, list(range(outer, level)), effort.beam)
+            if is_first:
+                beam = replace(beam, chains=beam.chains.spread(self._grid.part(beam.chains.index, parts)))
+            outer = level
+        if outer < count - 1:  # what is inside holds no tile: each point takes what it needs
+            tiles = np.zeros((len(parts), 1), dtype=np.int64)
+            beam = self._step(beam, tiles, list(range(outer, count - 1)), effort.beam)
+        beam = self._fed(beam)
+        return replace(beam, trail=beam.trail[: len(self._held)]).take(np.zeros(1, dtype=np.int64))
+
+    def _step(self, beam: _Beam, tiles: IntArray, outers: Sequence[int], keep: int) -> _Beam:
+        """Each chain with each tile inside its last one, in its best order, and of these the best."""
+        rows, columns = len(beam.chains.is_legal), tiles.shape[1]
+        row, column = np.repeat(np.arange(rows), columns), np.tile(np.arange(columns), rows)
+        outside = beam.chains.take(row)
+        inside = outside.inside(np.minimum(tiles[:, column], outside.index))
+        passed = inside.passed()
+        read, write = beam.read_bytes[:, None, row], beam.write_bytes[:, None, row]
+        shape = (len(self._levels), *inside.is_legal.shape)
+        read, write = np.broadcast_to(read, shape).copy(), np.broadcast_to(write, shape).copy()
+        for level in outers:
+            read[level] = inside.read_bytes
+            write[level] = inside.write_bytes
+        for level in range(outers[-1] + 1, len(self._levels) - (self._array is None)):
+            read[level], write[level] = np.maximum(read[level], passed[0]), np.maximum(write[level], passed[1])
+        times, weights = self._cost(read, write, self._compute_s)
+        times = np.where(inside.is_legal, times, np.inf)
+        # The least time, and of equal ones the least weight.
+        order = np.where(times == times.min(axis=0), weights, np.inf).argmin(axis=0)
+        each = np.arange(len(row))
+        time, weight = times[order, each], weights[order, each]
+        chosen = np.lexsort((weight, time))[:keep]
+        chosen = chosen[np.isfinite(time[chosen])]
+        chains = inside.pick(order[chosen], chosen)
+        before = beam.take(row[chosen])
+        for level in outers:
+            before.read_bytes[level] = read[level, order[chosen], chosen]
+            before.write_bytes[level] = write[level, order[chosen], chosen]
+        return replace(before, chains=chains, trail=(*before.trail, (chains.index, order[chosen])))
+
+    def _fed(self, beam: _Beam) -> _Beam:
+        """The chains with what the array takes in its steps, inside the innermost tile."""
+        if self._array is None:
+            return beam
+        steps = array_tiles(self._plain.nest, self._array)
+        sizes = self._grid.walks.tables.sizes
+        # The sizes at hand are the smallest of each number of trips: rounding down keeps the number of steps.
+        tiles = np.array([np.searchsorted(size, row, side="right") - 1 for size, row in zip(sizes, steps, strict=True)])
+        last = len(self._levels) - 1
+        inner = self._step(beam, np.unique(tiles, axis=1), [last], 1)
+        read = np.maximum(inner.read_bytes, self._own_bytes[0][:, None])
+        write = np.maximum(inner.write_bytes, self._own_bytes[1][:, None])
+        return replace(inner, read_bytes=read, write_bytes=write)
+
+    def _cost(self, read_bytes: FloatArray, write_bytes: FloatArray, compute_s: float) -> tuple[FloatArray, FloatArray]:
+        """Time of (L, ...) bytes, launch overhead aside, and what they weigh."""
+        overlapped: FloatArray = np.full(read_bytes.shape[1:], compute_s)
+        serial, weight = np.zeros_like(overlapped), np.zeros_like(overlapped)
+        for price, read, write in zip(self._prices, read_bytes, write_bytes, strict=True):
+            time = price.time_s(read, write)
+            if price.overlaps:
+                overlapped = np.maximum(overlapped, time)
+            else:
+                serial = serial + time
+            weight = weight + (read + write) * price.weight
+        return overlapped + serial, weight
+
+    def _pace(self, beam: _Beam, parts: tuple[int, ...], cores: int) -> tuple[float, float]:
+        """`busy` and `stretch` of a mapping: by what one core has to do of the problem."""
+        nest = self._plain.nest
+        extents = [loop.extent for loop in nest.loops]
+        if cores > 1:
+            chain = self._grid.walks.start()
+            for index, order in beam.trail[: self._held.index(self._first_core) + 1]:
+                chain = chain.inside(index).pick(order, np.zeros(1, dtype=np.int64))
+            # Every tile, the ragged ones too, is cut into as many parts of equal size.
+            extents = [
+                int(sum(count[loop, 0] * -(-size[loop, 0] // part) for size, count in chain.runs))
+                for loop, part in enumerate(parts)
+            ]
+        core = replace(
+            nest, loops=tuple(replace(loop, extent=extent) for loop, extent in zip(nest.loops, extents, strict=True))
+        )
+        busy = nest.points / (core.points * cores)
+        if self._array is None:
+            return busy, 1 / busy
+        fullest = spatial_utilization(self._nest, self._array)
+        return busy, max(1.0, fullest / (spatial_utilization(core, self._array) * busy))
+
+    def _mapping(self, beam: _Beam, parts: tuple[int, ...], busy: float, stretch: float) -> NestedMapping:
+        walks, members = self._grid.walks, self._plain.members
+        loops, names = self._nest.loops, [loop.name for loop in self._nest.loops]
+        footprints = np.zeros(len(self._levels))
+        found = []
+        outside, around = walks.extents, [loop.extent for loop in loops]
+        for level, (index, order) in zip(self._held, beam.trail, strict=True):
+            is_first = level == self._first_core
+            cut = {n for n, size in enumerate(walks.sizes(index)) if size[0] < outside[n, 0]}
+            own = self._grid.part(index, parts) if is_first else index
+            footprints[level] = footprint_bytes(walks, own)[0]
+            outside = walks.sizes(own)
+            sizes = self._plain.original_tiles(outside.T, loops)[0].tolist()
+            spread = {names[members[n][-1]]: part for n, part in enumerate(parts) if part > 1} if is_first else {}
+            # Of loops that are walked as one, those that the tile does not hold whole.
+            walk = tuple(
+                names[m] for n in walks.sequence(int(order[0])) if n in cut for m in members[n] if sizes[m] < around[m]
+            )
+            around = sizes
+            found.append(
+                LevelTile(
+                    level=self._levels[level].name, tile=dict(zip(names, sizes, strict=True)), order=walk,
+                    spread=spread,
+                )
+            )  # fmt: skip
+        return NestedMapping(
+            read_bytes=beam.read_bytes[:, 0], write_bytes=beam.write_bytes[:, 0], footprint_bytes=footprints,
+            levels=tuple(found), busy=busy, stretch=stretch,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Price:
+    """What a byte over a level's port takes, all instances at work.
+
+    Attributes:
+        read_s, write_s: Seconds a byte, 0 where unknown.
+        shares_port: Whether reads and writes take turns.
+        overlaps: Whether it hides behind compute.
+        weight: J a byte, or 1 where some level's energy is not known.
+    """
+
+    read_s: float
+    write_s: float
+    shares_port: bool
+    overlaps: bool
+    weight: float
+
+    def time_s(self, read: FloatArray, write: FloatArray) -> FloatArray:
+        """Time of bytes in both directions."""
+        if self.shares_port:
+            return (read + write) * self.read_s
+        return np.maximum(read * self.read_s, write * self.write_s)
+
+
+def _prices(levels: Sequence[MemoryLevel]) -> tuple[_Price, ...]:
+    energies = [level.read_energy for level in levels]
+    return tuple(
+        _Price(
+            read_s=_inverse(level.read_bandwidth, level.instances),
+            write_s=_inverse(level.write_bandwidth, level.instances),
+            shares_port=level.shares_port,
+            overlaps=level.overlaps,
+            weight=1.0 if energy is None or None in energies else energy.value,
+        )
+        for level, energy in zip(levels, energies, strict=True)
+    )
+
+
+def _inverse(bandwidth: Quantity | None, instances: int) -> float:
+    return 0.0 if bandwidth is None else 1 / (bandwidth.value * instances)
