@@ -75,8 +75,11 @@ class Grid:
             room: For the tile.
             inner_s: Time a byte takes at the slowest level further in, in units of that at the boundary outside.
             parts: Over how many cores each loop is spread: a core holds its part of a tile.
-            count: How many.
+            count: How many of the grid; 0 for the smallest alone.
         """
+        smallest = np.zeros((len(self.index), 1), dtype=np.int64)
+        if not count:
+            return smallest
         held = self.footprint_bytes
         if any(part > 1 for part in parts):
             held = footprint_bytes(self.walks, self.part(self.index, parts))
@@ -87,7 +90,6 @@ class Grid:
             fits = fits[np.argpartition(promise, count)[:count]]
         steps = self._steps(room.all_bytes)
         steps = steps[:, footprint_bytes(self.walks, self.part(steps, parts)) <= room.instance_bytes]
-        smallest = np.zeros((len(self.index), 1), dtype=np.int64)
         return np.concatenate((self.index[:, fits], steps, smallest), axis=1)
 
     def part(self, index: IntArray, parts: Sequence[int]) -> IntArray:

@@ -20,8 +20,8 @@ import numpy.typing as npt
 
 from onnxroof.ir.loopnest import LoopNest
 from onnxroof.mapping.array import array_tiles, spatial_utilization
-from onnxroof.mapping.canonical import Canonical, canonical
 from onnxroof.mapping.candidates import Grid, Room, grid, spreads
+from onnxroof.mapping.canonical import Canonical, canonical
 from onnxroof.mapping.chain import Chains, footprint_bytes
 from onnxroof.mapping.curve import reuse_curve
 from onnxroof.mapping.traffic import usable_bytes
@@ -31,6 +31,7 @@ __all__ = ["LevelTile", "NestedMapping", "nested_mapping"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+
 
 @dataclass(frozen=True, slots=True)
 class _Effort:
@@ -48,6 +49,8 @@ class _Effort:
 
 
 EFFORTS = (_Effort(outermost=8, tiles=4, beam=4), _Effort(outermost=48, tiles=12, beam=24))
+
+_NONE = _Effort(outermost=0, tiles=0, beam=1)
 
 NEAR = 1.001
 """A chain that takes so little more than the bound of the levels' own optima is good enough."""
@@ -108,14 +111,14 @@ def nested_mapping(
         own_bytes: (L,) bytes read and written with each level at its own optimum, below which no mapping is.
         compute_s: Time of the work on all cores.
     """
-    plain = _plain(nest)
-    held = tuple(i for i in range(1, len(levels)) if reuse_curve(nest).at(usable_bytes(levels[i])).fits)
+    plain, curve = _plain(nest), reuse_curve(nest)
+    held = tuple(i for i in range(1, len(levels)) if curve.at(usable_bytes(levels[i])).fits)
     if not plain.nest.loops:
         tile = {loop.name: 1 for loop in nest.loops}
         return NestedMapping(
             read_bytes=own_bytes[0], write_bytes=own_bytes[1],
             levels=tuple(LevelTile(level=levels[i].name, tile=tile, order=(), spread={}) for i in held),
-            footprint_bytes=np.array([reuse_curve(nest).ceiling.footprint_bytes * (i in held) for i in range(len(levels))]),
+            footprint_bytes=np.array([curve.ceiling.footprint_bytes * (i in held) for i in range(len(levels))]),
             busy=1.0, stretch=1.0,
         )  # fmt: skip
     return _Search(nest, plain, levels, held, array, own_bytes, compute_s).best()
@@ -169,7 +172,9 @@ class _Search:
         cores = self._levels[self._first_core].instances if self._first_core < len(self._levels) else 1
         bound, _ = self._cost(*self._own_bytes, self._compute_s)
         found = []
-        for effort in EFFORTS:
+        # Where the smallest tile moves no more than any other does, there is nothing to search for.
+        is_plain = len(reuse_curve(self._nest).capacity_bytes) == 1 and self._array is None
+        for effort in (_NONE,) if is_plain else EFFORTS:
             for parts in spreads(self._plain.nest, cores):
                 beam = self._chain(parts, effort)
                 busy, stretch = self._pace(beam, parts, cores)
@@ -243,8 +248,10 @@ class _Search:
         sizes = self._grid.walks.tables.sizes
         # The sizes at hand are the smallest of each number of trips: rounding down keeps the number of steps.
         tiles = np.array([np.searchsorted(size, row, side="right") - 1 for size, row in zip(sizes, steps, strict=True)])
-        last = len(self._levels) - 1
-        inner = self._step(beam, np.unique(tiles, axis=1), [last], 1)
+        single = tiles.copy()  # where a window's tile does not divide the one outside, one step takes one place
+        single[list(self._grid.walks.windowed)] = 0
+        tiles = np.unique(np.concatenate((tiles, single), axis=1), axis=1)
+        inner = self._step(beam, tiles, [len(self._levels) - 1], 1)
         read = np.maximum(inner.read_bytes, self._own_bytes[0][:, None])
         write = np.maximum(inner.write_bytes, self._own_bytes[1][:, None])
         return replace(inner, read_bytes=read, write_bytes=write)

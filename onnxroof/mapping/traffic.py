@@ -221,4 +221,3 @@ def level_traffic(shape: GroupShape, levels: tuple[MemoryLevel, ...], array: Arr
 def usable_bytes(level: MemoryLevel) -> float:
     """What a live tile may take of one instance."""
     return math.inf if level.capacity is None else level.capacity.value * level.usable
-

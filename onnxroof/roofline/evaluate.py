@@ -235,7 +235,13 @@ class _Evaluation:
             bypassed=tuple(names[i] for i in traffic.bypassed),
             map=lru_cache(
                 partial(
-                    mapped_result, shape, self.target, traffic, engines, compute.mac_engine, compute.mac_s,
+                    mapped_result,
+                    shape,
+                    self.target,
+                    traffic,
+                    engines,
+                    compute.mac_engine,
+                    compute.mac_s,
                     self._nested,
                 )
             ),

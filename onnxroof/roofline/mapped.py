@@ -44,7 +44,8 @@ def mapped_result(
     if nested is not None:
         reads, writes = nested.read_bytes + shape.extra_reads, nested.write_bytes + shape.extra_writes
         busy, stretch = nested.busy, nested.stretch
-    overlapped, serial = [], []
+    overlapped: list[float] = []
+    serial: list[float] = []
     for name, time in engines_s.items():
         macs = mac_s if mac_engine is not None and name == mac_engine.name else 0.0
         overlapped.append((time - macs) / busy + macs * stretch)

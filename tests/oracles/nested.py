@@ -11,9 +11,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from oracles.exhaustive import _Tiles, _rank
+from oracles.exhaustive import _rank, _Tiles
 
-from onnxroof.ir.loopnest import LoopKind, LoopNest
+from onnxroof.ir.loopnest import Access, LoopKind, LoopNest
 
 Span = tuple[tuple[int, int], ...]
 
@@ -60,7 +60,7 @@ def _walk(nest: LoopNest, floors: Sequence[Floor]) -> Iterator[Span]:
 
 
 class _Elements:
-    def __init__(self, access, nest: LoopNest) -> None:
+    def __init__(self, access: Access, nest: LoopNest) -> None:
         self.access, self._nest = access, nest
         self.relevant = sorted({term.loop for axis in access.axes for term in axis.terms})
         self._known: dict[Span, int] = {}

@@ -135,13 +135,20 @@ def test_a_tile_takes_no_more_than_the_usable_part(rest: str) -> None:
     assert total(level_traffic(shape, levels("4 KiB", rest=rest), None))[0] >= total(half)[0]
 
 
-def test_levels_of_each_core_hold_a_tile_each() -> None:
-    # The tiles of a nest are shared out over the instances: what they fetch together is what one would fetch in turn.
+def test_levels_of_each_core_hold_together_what_one_of_their_room_would() -> None:
+    # What several cores need is fetched once, so eight times 4 KiB are at the best one buffer of 32 KiB.
     shape = only(MATMUL)
     several = level_traffic(shape, levels("4 KiB", rest='scope = "core"', cores="8"), None)
-    one = level_traffic(shape, levels("4 KiB"), None)
+    one = level_traffic(shape, levels("32 KiB"), None)
     assert total(several) == total(one)
-    assert several.footprint_bytes.tolist() == one.footprint_bytes.tolist()
+    assert several.footprint_bytes[1] == one.footprint_bytes[1] / 8 <= 4_096
+
+
+def test_a_level_of_which_no_core_holds_a_tile_is_bypassed_however_many_there_are() -> None:
+    # Three elements of four bytes are the smallest tile.
+    shape = only(MATMUL)
+    several = level_traffic(shape, levels("11 B", rest='scope = "core"', cores="8"), None)
+    assert several.bypassed == (1,)
 
 
 def test_an_unknown_capacity_holds_everything() -> None:
