@@ -69,7 +69,7 @@ class Grid:
     passed_bytes: FloatArray
 
     def best(self, room: Room, inner_s: float, parts: Sequence[int], count: int) -> IntArray:
-        """(D, C) the most promising tiles that fit, the smallest tile always among them.
+        """(D, C) the most promising tiles that fit, among them always the smallest, of one point for each core.
 
         Args:
             room: For the tile.
@@ -77,7 +77,8 @@ class Grid:
             parts: Over how many cores each loop is spread: a core holds its part of a tile.
             count: How many of the grid; 0 for the smallest alone.
         """
-        smallest = np.zeros((len(self.index), 1), dtype=np.int64)
+        sizes = self.walks.tables.sizes
+        smallest = np.array([[np.searchsorted(size, part)] for size, part in zip(sizes, parts, strict=True)])
         if not count:
             return smallest
         held = self.footprint_bytes

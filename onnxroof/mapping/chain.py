@@ -235,6 +235,13 @@ class Inside:
             self._write[:, order, rows], self.is_legal[order, rows],
         )  # fmt: skip
 
+    def paced(self, parts: Sequence[int]) -> FloatArray:
+        """(R,) iterations of one core when each tile, the ragged ones too, is cut into so many equal parts."""
+        steps = np.ones(len(self._swept))
+        for loop, part in enumerate(parts):
+            steps *= sum(count[loop] * -(-size[loop] // part) for size, count in self._runs)
+        return steps
+
     def passed(self) -> tuple[FloatArray, FloatArray]:
         """(R,) bytes in and out of all tiles when nothing is kept from one to the next.
 

@@ -134,6 +134,7 @@ class _Beam:
     Attributes:
         chains: Down to the level that was chosen last.
         read_bytes, write_bytes: (L, R), own optimum where nothing is chosen yet.
+        busy: (R,) share of the cores that work, 1 until the nest is spread.
         trail: For each level chosen, (D, R) positions of its tile, of all cores together at the level that is
             spread, and (R,) number of the order.
     """
@@ -141,11 +142,12 @@ class _Beam:
     chains: Chains
     read_bytes: FloatArray
     write_bytes: FloatArray
+    busy: FloatArray
     trail: tuple[tuple[IntArray, IntArray], ...]
 
     def take(self, rows: IntArray) -> _Beam:
         return _Beam(
-            self.chains.take(rows), self.read_bytes[:, rows], self.write_bytes[:, rows],
+            self.chains.take(rows), self.read_bytes[:, rows], self.write_bytes[:, rows], self.busy[rows],
             tuple((index[:, rows], order[rows]) for index, order in self.trail),
         )  # fmt: skip
 
@@ -165,19 +167,19 @@ class _Search:
         self._own_bytes, self._compute_s = own_bytes, compute_s
         self._grid: Grid = grid(plain.nest)
         self._first_core = next((i for i in held if levels[i].instances > 1), len(levels))
+        self._cores = levels[self._first_core].instances if self._first_core < len(levels) else 1
         self._prices = _prices(levels)
 
     def best(self) -> NestedMapping:
         """The best chain of a narrow search, or where that is not at the bound of a wide one."""
-        cores = self._levels[self._first_core].instances if self._first_core < len(self._levels) else 1
         bound, _ = self._cost(*self._own_bytes, self._compute_s)
         found = []
         # Where the smallest tile moves no more than any other does, there is nothing to search for.
         is_plain = len(reuse_curve(self._nest).capacity_bytes) == 1 and self._array is None
         for effort in (_NONE,) if is_plain else EFFORTS:
-            for parts in spreads(self._plain.nest, cores):
+            for parts in spreads(self._plain.nest, self._cores):
                 beam = self._chain(parts, effort)
-                busy, stretch = self._pace(beam, parts, cores)
+                busy, stretch = self._pace(beam, parts)
                 time, weight = self._cost(beam.read_bytes, beam.write_bytes, self._compute_s * stretch)
                 found.append((float(time[0]), float(weight[0]), beam, parts, busy, stretch))
             if min(found, key=lambda one: one[0])[0] <= bound * NEAR:
@@ -189,7 +191,7 @@ class _Search:
         """The best chain with the nest spread in one way."""
         count = len(self._levels)
         read, write = self._own_bytes
-        beam = _Beam(self._grid.walks.start(), read[:, None].copy(), write[:, None].copy(), ())
+        beam = _Beam(self._grid.walks.start(), read[:, None].copy(), write[:, None].copy(), np.ones(1), ())
         ones = (1,) * len(parts)
         outer = 0
         for level in self._held:
@@ -200,7 +202,7 @@ class _Search:
             tiles = self._grid.best(
                 Room(room, together), inner_s, parts if is_first else ones, effort.tiles if outer else effort.outermost
             )
-            beam = self._step(beam, tiles, list(range(outer, level)), effort.beam)
+            beam = self._step(beam, tiles, list(range(outer, level)), effort.beam, parts if is_first else None)
             if is_first:
                 beam = replace(beam, chains=beam.chains.spread(self._grid.part(beam.chains.index, parts)))
             outer = level
@@ -210,8 +212,18 @@ class _Search:
         beam = self._fed(beam)
         return replace(beam, trail=beam.trail[: len(self._held)]).take(np.zeros(1, dtype=np.int64))
 
-    def _step(self, beam: _Beam, tiles: IntArray, outers: Sequence[int], keep: int) -> _Beam:
-        """Each chain with each tile inside its last one, in its best order, and of these the best."""
+    def _step(
+        self, beam: _Beam, tiles: IntArray, outers: Sequence[int], keep: int, parts: Sequence[int] | None = None
+    ) -> _Beam:
+        """Each chain with each tile inside its last one, in its best order, and of these the best.
+
+        Args:
+            beam: The chains.
+            tiles: (D, C) positions.
+            outers: Levels whose bytes the tiles decide.
+            keep: Chains at most.
+            parts: Where the tiles are spread over the cores: into how many parts.
+        """
         rows, columns = len(beam.chains.is_legal), tiles.shape[1]
         row, column = np.repeat(np.arange(rows), columns), np.tile(np.arange(columns), rows)
         outside = beam.chains.take(row)
@@ -225,7 +237,10 @@ class _Search:
             write[level] = inside.write_bytes
         for level in range(outers[-1] + 1, len(self._levels) - (self._array is None)):
             read[level], write[level] = np.maximum(read[level], passed[0]), np.maximum(write[level], passed[1])
-        times, weights = self._cost(read, write, self._compute_s)
+        busy = beam.busy[row]
+        if parts is not None:
+            busy = self._plain.nest.points / (inside.paced(parts) * self._cores)
+        times, weights = self._cost(read, write, self._compute_s / busy)
         times = np.where(inside.is_legal, times, np.inf)
         # The least time, and of equal ones the least weight.
         order = np.where(times == times.min(axis=0), weights, np.inf).argmin(axis=0)
@@ -238,7 +253,7 @@ class _Search:
         for level in outers:
             before.read_bytes[level] = read[level, order[chosen], chosen]
             before.write_bytes[level] = write[level, order[chosen], chosen]
-        return replace(before, chains=chains, trail=(*before.trail, (chains.index, order[chosen])))
+        return replace(before, chains=chains, busy=busy[chosen], trail=(*before.trail, (chains.index, order[chosen])))
 
     def _fed(self, beam: _Beam) -> _Beam:
         """The chains with what the array takes in its steps, inside the innermost tile."""
@@ -256,10 +271,12 @@ class _Search:
         write = np.maximum(inner.write_bytes, self._own_bytes[1][:, None])
         return replace(inner, read_bytes=read, write_bytes=write)
 
-    def _cost(self, read_bytes: FloatArray, write_bytes: FloatArray, compute_s: float) -> tuple[FloatArray, FloatArray]:
+    def _cost(
+        self, read_bytes: FloatArray, write_bytes: FloatArray, compute_s: float | FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
         """Time of (L, ...) bytes, launch overhead aside, and what they weigh."""
-        overlapped: FloatArray = np.full(read_bytes.shape[1:], compute_s)
-        serial, weight = np.zeros_like(overlapped), np.zeros_like(overlapped)
+        overlapped: FloatArray = np.broadcast_to(compute_s, read_bytes.shape[1:])
+        serial, weight = np.zeros(overlapped.shape), np.zeros(overlapped.shape)
         for price, read, write in zip(self._prices, read_bytes, write_bytes, strict=True):
             time = price.time_s(read, write)
             if price.overlaps:
@@ -269,27 +286,17 @@ class _Search:
             weight = weight + (read + write) * price.weight
         return overlapped + serial, weight
 
-    def _pace(self, beam: _Beam, parts: tuple[int, ...], cores: int) -> tuple[float, float]:
-        """`busy` and `stretch` of a mapping: by what one core has to do of the problem."""
-        nest = self._plain.nest
-        extents = [loop.extent for loop in nest.loops]
-        if cores > 1:
-            chain = self._grid.walks.start()
-            for index, order in beam.trail[: self._held.index(self._first_core) + 1]:
-                chain = chain.inside(index).pick(order, np.zeros(1, dtype=np.int64))
-            # Every tile, the ragged ones too, is cut into as many parts of equal size.
-            extents = [
-                int(sum(count[loop, 0] * -(-size[loop, 0] // part) for size, count in chain.runs))
-                for loop, part in enumerate(parts)
-            ]
-        core = replace(
-            nest, loops=tuple(replace(loop, extent=extent) for loop, extent in zip(nest.loops, extents, strict=True))
-        )
-        busy = nest.points / (core.points * cores)
+    def _pace(self, beam: _Beam, parts: tuple[int, ...]) -> tuple[float, float]:
+        """`busy` and `stretch` of the one chain of a beam: by what one core has to do of the problem."""
+        busy = float(beam.busy[0])
         if self._array is None:
             return busy, 1 / busy
-        fullest = spatial_utilization(self._nest, self._array)
-        return busy, max(1.0, fullest / (spatial_utilization(core, self._array) * busy))
+        nest = self._plain.nest
+        loops = tuple(
+            replace(loop, extent=-(-loop.extent // part)) for loop, part in zip(nest.loops, parts, strict=True)
+        )
+        core = spatial_utilization(replace(nest, loops=loops), self._array)
+        return busy, max(1.0, spatial_utilization(self._nest, self._array) / (core * busy))
 
     def _mapping(self, beam: _Beam, parts: tuple[int, ...], busy: float, stretch: float) -> NestedMapping:
         walks, members = self._grid.walks, self._plain.members

@@ -7,7 +7,6 @@ needs and the buffer does not hold comes from the level outside. Elements are bi
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -126,10 +125,3 @@ def _orders(nest: LoopNest, whole: Sequence[int], tile: Sequence[int]) -> list[t
         if [_rank(nest, n) for n in order] == sorted((_rank(nest, n) for n in order), reverse=True)
     ]  # fmt: skip
     return found or [()]
-
-
-def least_time(nest: LoopNest, rooms: tuple[float, float], seconds_per_byte: tuple[float, float]) -> float:
-    """The least time of any pair, the slower boundary setting it."""
-    return min(
-        (max(a * seconds_per_byte[0], b * seconds_per_byte[1]) for a, b in pairs(nest, *rooms)), default=math.inf
-    )

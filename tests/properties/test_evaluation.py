@@ -202,6 +202,24 @@ def test_the_peak_holds_at_least_any_operator_and_at_most_everything(workload: W
             assert peak >= sum(sizes[name] for name in needed)
 
 
+@settings(max_examples=40, deadline=None)
+@given(workloads(with_unknown=True), targets(is_known=False))
+def test_one_nested_mapping_is_no_better_than_each_level_at_its_own_optimum(workload: Workload, target: Target) -> None:
+    capacities = {level.name: level.capacity for level in target.levels}
+    for plan in run(workload, target).plans:
+        assert (plan.mapped.latency_s is None) == (plan.latency_s is None)
+        for group in plan.groups:
+            mapped = group.mapped
+            assert (mapped.latency_s or 0) * SLACK >= (group.latency_s or 0)
+            for name, moved in group.traffic_bytes.items():
+                assert mapped.traffic_bytes[name] * SLACK >= moved
+            tiles = [held.tile for held in mapped.levels]
+            assert all(inner[loop] <= outer[loop] for outer, inner in itertools.pairwise(tiles) for loop in outer)
+            assert {held.level for held in mapped.levels} <= capacities.keys()
+        for name, moved in plan.mapped.traffic_bytes.items():
+            assert moved == pytest.approx(math.fsum(group.mapped.traffic_bytes[name] for group in plan.groups))
+
+
 # -- time, energy, floor ------------------------------------------------------------------------------------------
 
 

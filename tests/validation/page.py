@@ -74,8 +74,8 @@ buffer to each operand. The chip compresses zeros of the feature maps, so it may
 ## TPU v1, six applications
 
 Jouppi et al., ISCA 2017. The roof is min(peak, bandwidth x 2 x MACs for a byte of weights) of our target file. Where
-the array is not filled, a byte of weights and a cycle are worth less: `filled` is the useful share, and the roof with it
-explains LSTM1 and a part of CNN1.
+the array is not filled, a byte of weights and a cycle are worth less: `filled` is the useful share, and the roof with
+it explains LSTM1 and a part of CNN1.
 
 {
         table(

@@ -10,7 +10,7 @@ def gemms():
     return a100()
 
 
-# -- Eyeriss: DRAM bytes of AlexNet's convolutions in 108 KiB ----------------------------------------------------------
+# -- Eyeriss: DRAM bytes of AlexNet's convolutions in 108 KiB -------------------------------------------------
 
 
 @pytest.mark.parametrize("row", eyeriss(), ids=lambda row: row.layer)
@@ -28,7 +28,7 @@ def test_eyeriss_ours_is_not_far_below_its_mapper():
     assert all(row.ours_bytes / row.mapper_bytes >= 0.7 for row in eyeriss())
 
 
-# -- TPU v1 -------------------------------------------------------------------------------------------------------------
+# -- TPU v1 ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("app", ["MLP0", "MLP1", "LSTM0", "LSTM1"])
@@ -54,7 +54,7 @@ def test_tpu_four_of_six_are_near_their_roof_and_an_array_that_is_not_filled_exp
     assert rows["CNN1"].measured < 0.35 * rows["CNN1"].filled_roof
 
 
-# -- A100 ---------------------------------------------------------------------------------------------------------------
+# -- A100 -----------------------------------------------------------------------------------------------------
 
 
 def test_a100_no_measurement_is_faster_than_the_bounds(gemms):
@@ -66,7 +66,7 @@ def test_a100_no_measurement_is_faster_than_the_bounds(gemms):
 def test_a100_large_products_run_near_the_bound(gemms):
     # From a millisecond on, what we leave out (clock, last wave) is less than a quarter.
     large = [row for row in gemms if row.measured_ms > 1]
-    assert len(large) == 11
+    assert len(large) == 10
     assert all(row.measured_ms / row.mapped_ms < 1.25 for row in large)
 
 

@@ -1,0 +1,59 @@
+"""Time and traffic of one nested mapping of a group, through the whole model."""
+
+import pytest
+from oracles.tiny import engine, level, on_target, target
+
+PRODUCT = "g (float[64, 64] x) => (float[64, 64] y) <float[64, 64] w> { y = MatMul(x, w) }"
+BIASED = """g (float[64, 64] x) => (float[64, 64] y) <float[64, 64] w, float[64] b> {
+    p = MatMul(x, w)
+    y = Add(p, b)
+}"""
+MATRIX = engine("matrix", "mac", {"FLOAT": "1 TFLOP/s"})
+VECTOR = engine("vector", "vector", {"FLOAT": "1 TFLOP/s"})
+DRAM = level("dram", "1 GB", "10 GB/s")
+
+
+def of(text, *parts, **chip):
+    return on_target(text, target(*parts, **chip)).plan("epilogue")
+
+
+def test_one_level_on_the_chip_has_the_mapping_of_its_own_optimum() -> None:
+    plan = of(PRODUCT, MATRIX, DRAM, level("sram", "8 KiB", "100 GB/s"))
+    (group,) = plan.groups
+    assert group.mapped.traffic_bytes["dram"] == group.traffic_bytes["dram"]
+    assert group.mapped.latency_s == pytest.approx(group.latency_s)
+    (sram,) = group.mapped.levels
+    assert sram.level == "sram"
+    assert max(sram.tile.values()) <= 64
+    assert sram.order
+    assert plan.mapped.latency_s == pytest.approx(plan.latency_s)
+
+
+def test_side_inputs_come_on_top() -> None:
+    # 64 biases of 4 bytes, whatever the tiles of the product.
+    alone = of(PRODUCT, MATRIX, VECTOR, DRAM, level("sram", "8 KiB", "100 GB/s"))
+    biased = of(BIASED, MATRIX, VECTOR, DRAM, level("sram", "8 KiB", "100 GB/s"))
+    assert len(biased.groups) == 1
+    extra = biased.mapped.traffic_bytes["dram"] - alone.mapped.traffic_bytes["dram"]
+    assert extra == 64 * 4
+
+
+def test_cores_that_idle_stretch_the_work() -> None:
+    # 64 x 64 x 64 over 7 cores: the fullest does at least 10 of 64 rows, 70 / 64 of an even share.
+    plan = of(PRODUCT, MATRIX, DRAM, level("local", "64 KiB", "100 TB/s", rest='scope = "core"'), cores="7")
+    (group,) = plan.groups
+    work_s = 2 * 64**3 / 1e12
+    assert group.time_terms_s["compute:matrix"] == pytest.approx(work_s)
+    (local,) = group.mapped.levels
+    assert list(local.spread.values()) == [7]
+    assert group.mapped.latency_s == pytest.approx(max(work_s * 70 / 64, 49152 / 10e9))
+
+
+def test_launches_and_unknown_work_are_as_for_the_bound() -> None:
+    plan = of(PRODUCT, MATRIX, DRAM, launch_overhead="5 us")
+    (group,) = plan.groups
+    assert group.mapped.latency_s == pytest.approx(group.latency_s)
+    assert group.mapped.levels == ()
+    unknown = of("g (float[8] x) => (float[8] y) { y = my.domain.Foo(x) }", MATRIX, DRAM)
+    assert unknown.groups[0].mapped.latency_s is None
+    assert unknown.mapped.latency_s is None
