@@ -23,7 +23,9 @@ MOST_KINDS = 300  # a target; the slowest are kept, so that a page of eight targ
 
 
 def page_data(analysis: Analysis) -> Document:
-    """The contract's document without nodes and decisions; of the best plans one group of each kind, slowest first.
+    """The contract's document without nodes, mappings and decisions; of the best plans one group of each kind.
+
+    The slowest kinds come first. A mapping of all levels is searched for the JSON alone: a page must not wait for it.
 
     Two keys are the page's own: a group's `alike`, how many groups its figures stand for, and a plan's `groups_total`.
     """
@@ -45,9 +47,9 @@ def _target(result: TargetResult) -> Document:
 
 
 def _plan(plan: PlanResult, target: Target, *, is_best: bool) -> Document:
-    document = plan_document(plan)
+    document = plan_document(plan, with_mapping=False)
     document["groups_total"] = len(plan.groups)
     if is_best:
         kinds = slowest_kinds(plan.groups)[:MOST_KINDS]
-        document["groups"] = [{**group_document(kind.first, target), "alike": kind.groups} for kind in kinds]
+        document["groups"] = [{**group_document(kind.first, target, with_mapping=False), "alike": kind.groups} for kind in kinds]
     return document

@@ -123,7 +123,7 @@ def target_document(result: TargetResult, plans: list[Json]) -> Document:
     }
 
 
-def plan_document(plan: PlanResult) -> Document:
+def plan_document(plan: PlanResult, *, with_mapping: bool = True) -> Document:
     """The figures of a plan, without its groups and decisions."""
     return {
         "fusion": plan.fusion,
@@ -135,14 +135,13 @@ def plan_document(plan: PlanResult) -> Document:
         "peak_footprint_bytes": _numbers(plan.peak_footprint_bytes),
         "assumed_precision": plan.assumed_precision,
         "expected_latency_s": _number(plan.expected_latency_s),
-        **_mapped(plan.mapped),
+        **(_mapped(plan.mapped) if with_mapping else {}),
     }
 
 
-def group_document(group: GroupResult, target: Target) -> Document:
+def group_document(group: GroupResult, target: Target, *, with_mapping: bool = True) -> Document:
     """One fusion group on its target."""
     height = ceilings(group, target)
-    mapped = group.mapped
     return {
         "id": group.id,
         "nodes": list(group.nodes),
@@ -167,11 +166,7 @@ def group_document(group: GroupResult, target: Target) -> Document:
         "ceiling_ops_per_s": height.ceiling_ops_per_s if height else None,
         "footprint_bytes": _numbers(group.footprint_bytes),
         "tile": dict(group.tile),
-        **_mapped(mapped),
-        "mapping": [
-            {"level": level.level, "tile": dict(level.tile), "order": list(level.order), "spread": dict(level.spread)}
-            for level in mapped.levels
-        ],
+        **(_mapping(group.mapped) if with_mapping else {}),
     }
 
 
@@ -190,6 +185,14 @@ def _mapped(mapped: MappedResult) -> Document:
         "mapped_traffic_bytes": _numbers(mapped.traffic_bytes),
         "mapped_latency_s": _number(mapped.latency_s),
     }
+
+
+def _mapping(mapped: MappedResult) -> Document:
+    levels: list[Json] = [
+        {"level": level.level, "tile": dict(level.tile), "order": list(level.order), "spread": dict(level.spread)}
+        for level in mapped.levels
+    ]
+    return {**_mapped(mapped), "mapping": levels}
 
 
 def _whole_model(model: ModelResult, *, has_targets: bool) -> Document:

@@ -35,11 +35,13 @@ LEVEL = {
 }  # fmt: skip
 PLAN = {
     "fusion", "latency_s", "energy_j", "ops_per_s", "ops_per_j", "traffic_bytes", "peak_footprint_bytes",
+    "mapped_traffic_bytes", "mapped_latency_s",
     "assumed_precision", "groups", "decisions",
 }  # fmt: skip
 GROUP = {
     "id", "nodes", "repeat", "latency_s", "energy_j", "traffic_bytes", "intensity_ops_per_byte", "time_bound",
-    "energy_bound", "spatial_utilization", "temporal_utilization", "footprint_bytes", "tile",
+    "energy_bound", "spatial_utilization", "temporal_utilization", "footprint_bytes", "tile", "mapped_traffic_bytes",
+    "mapped_latency_s", "mapping",
 }  # fmt: skip
 DECISION = {"subject", "action", "reason", "figures"}
 

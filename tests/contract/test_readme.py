@@ -106,7 +106,9 @@ def test_the_example_of_a_target_loads_and_serves(tmp_path):
     assert result.best.latency_s >= result.floor_latency_s
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "DECISIONS.md", "CHANGELOG.md", "docs/model.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "DECISIONS.md", "CHANGELOG.md", "docs/model.md", "docs/validation.md"]
+)
 def test_links_and_named_paths_exist(page):
     path = ROOT / page
     content = path.read_text(encoding="utf-8")
