@@ -69,7 +69,7 @@ class Grid:
     passed_bytes: FloatArray
 
     def best(self, room: Room, inner_s: float, parts: Sequence[int], count: int) -> IntArray:
-        """(D, C) the most promising tiles that fit, among them always the smallest, of one point for each core.
+        """(D, C) the most promising tiles that fit, and the smallest.
 
         Args:
             room: For the tile.
@@ -77,8 +77,7 @@ class Grid:
             parts: Over how many cores each loop is spread: a core holds its part of a tile.
             count: How many of the grid; 0 for the smallest alone.
         """
-        sizes = self.walks.tables.sizes
-        smallest = np.array([[np.searchsorted(size, part)] for size, part in zip(sizes, parts, strict=True)])
+        smallest = self._smallest(parts)
         if not count:
             return smallest
         held = self.footprint_bytes
@@ -100,6 +99,15 @@ class Grid:
             if part > 1:
                 found[loop] = np.searchsorted(sizes, -(-sizes[index[loop]] // part))
         return found
+
+    def _smallest(self, parts: Sequence[int]) -> IntArray:
+        """(D, 2) the tile that takes least room, and one of which each core's part is that."""
+        tile = reuse_curve(self.walks.tables.nest).tiles[0]
+        found = []
+        for size, one, part in zip(self.walks.tables.sizes, tile.tolist(), parts, strict=True):
+            single = np.searchsorted(size, one, side="right") - 1
+            found.append([single, np.searchsorted(size, min(int(size[single]) * part, int(size[-1])))])
+        return np.array(found)
 
     def _steps(self, capacity_bytes: float) -> IntArray:
         curve = reuse_curve(self.walks.tables.nest)

@@ -60,8 +60,19 @@ class Walks:
 
     @cached_property
     def windowed(self) -> tuple[int, ...]:
-        """Loops of windows: a ragged tile of one inside a tile of the other would need a table of its own."""
+        """Loops of windows."""
         return tuple({loop for o in self.tables.operands for w in o.windows for loop in w.loops})
+
+    def is_tabled(self, outer: IntArray, inner: IntArray) -> BoolArray:
+        """(R,) whether the tables hold what tiles at positions `inner` fetch inside those at `outer`.
+
+        A ragged tile of one loop of a window inside a tile of the other would need a table of its own.
+        """
+        found = np.ones(outer.shape[1], dtype=bool)
+        for loop in self.windowed:
+            whole, part = self.tables.sizes[loop][outer[loop]], self.tables.sizes[loop][inner[loop]]
+            found &= (whole % part == 0) | (whole == self.extents[loop])
+        return found
 
     def sizes(self, index: IntArray) -> IntArray:
         """(D, R) tile sizes at positions in the tables."""
@@ -163,11 +174,9 @@ class Chains:
         """The chains with each tile spread over cores: to each its own part of `index`, all at once.
 
         What crossed the last boundary crossed it once, whatever cores take it; from here on each core has its copy.
+        The parts must be tabled inside the tiles.
         """
         tile, runs, trips = _cut(self, index)
-        is_legal = self.is_legal.copy()
-        for loop in self.walks.windowed:
-            is_legal &= (self.tile[loop] % tile[loop] == 0) | (self.tile[loop] == self.walks.extents[loop])
         copies = trips / self.trips
         moved = self.moved.copy()
         for number, operand in enumerate(self.walks.tables.operands):
@@ -179,7 +188,7 @@ class Chains:
                 before = tuple(self.index[loop] for loop in window.loops)
                 moved[number] *= np.maximum(window.total[place] / np.maximum(window.total[before], 1.0), 1.0)
         return Chains(
-            self.walks, index, tile, runs, trips, moved, self.sweeps, self.read_bytes, self.write_bytes, is_legal
+            self.walks, index, tile, runs, trips, moved, self.sweeps, self.read_bytes, self.write_bytes, self.is_legal
         )
 
 
@@ -217,10 +226,7 @@ class Inside:
                 self._sweeps[x] = np.where(stays, outside.sweeps[x], self._swept)
         self._read, self._write = self._bytes(self._moved, self._sweeps)
         self.read_bytes, self.write_bytes = self._read.sum(axis=0), self._write.sum(axis=0)
-        is_tabled = outside.is_legal.copy()
-        for loop in self._walks.windowed:
-            whole, part = outside.tile[loop], self._tile[loop]
-            is_tabled &= (whole % part == 0) | (whole == self._walks.extents[loop])
+        is_tabled = outside.is_legal & self._walks.is_tabled(outside.index, index)
         self.is_legal = np.repeat(is_tabled[None], shape[1], axis=0)
         for number, order in enumerate(self._walks.orders):
             if order.held:

@@ -11,6 +11,7 @@ and what several cores need crosses from the shared level once. Steps of the arr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -51,6 +52,9 @@ class _Effort:
 EFFORTS = (_Effort(outermost=8, tiles=4, beam=4), _Effort(outermost=48, tiles=12, beam=24))
 
 _NONE = _Effort(outermost=0, tiles=0, beam=1)
+
+_LAST = replace(_NONE)
+"""Where every chain ends at a level without room for it: the smallest tile everywhere, not spread; it always fits."""
 
 NEAR = 1.001
 """A chain that takes so little more than the bound of the levels' own optima is good enough."""
@@ -176,19 +180,22 @@ class _Search:
         found = []
         # Where the smallest tile moves no more than any other does, there is nothing to search for.
         is_plain = len(reuse_curve(self._nest).capacity_bytes) == 1 and self._array is None
-        for effort in (_NONE,) if is_plain else EFFORTS:
-            for parts in spreads(self._plain.nest, self._cores):
+        ones = (1,) * len(self._plain.nest.loops)
+        for effort in (_NONE, _LAST) if is_plain else (*EFFORTS, _LAST):
+            for parts in (ones,) if effort is _LAST else spreads(self._plain.nest, self._cores):
                 beam = self._chain(parts, effort)
+                if beam is None:
+                    continue
                 busy, stretch = self._pace(beam, parts)
                 time, weight = self._cost(beam.read_bytes, beam.write_bytes, self._compute_s * stretch)
                 found.append((float(time[0]), float(weight[0]), beam, parts, busy, stretch))
-            if min(found, key=lambda one: one[0])[0] <= bound * NEAR:
+            if found and (effort is EFFORTS[-1] or min(one[0] for one in found) <= bound * NEAR):
                 break
         _, _, beam, parts, busy, stretch = min(found, key=lambda one: one[:2])
         return self._mapping(beam, parts, busy, stretch)
 
-    def _chain(self, parts: tuple[int, ...], effort: _Effort) -> _Beam:
-        """The best chain with the nest spread in one way."""
+    def _chain(self, parts: tuple[int, ...], effort: _Effort) -> _Beam | None:
+        """The best chain with the nest spread in one way; None where no chain of the beam goes on."""
         count = len(self._levels)
         read, write = self._own_bytes
         beam = _Beam(self._grid.walks.start(), read[:, None].copy(), write[:, None].copy(), np.ones(1), ())
@@ -202,18 +209,43 @@ class _Search:
             tiles = self._grid.best(
                 Room(room, together), inner_s, parts if is_first else ones, effort.tiles if outer else effort.outermost
             )
-            beam = self._step(beam, tiles, list(range(outer, level)), effort.beam, parts if is_first else None)
+            beam = self._step(beam, tiles, list(range(outer, level)), effort.beam, room, parts if is_first else None)
+            if not len(beam.busy):
+                return None
             if is_first:
                 beam = replace(beam, chains=beam.chains.spread(self._grid.part(beam.chains.index, parts)))
             outer = level
         if outer < count - 1:  # what is inside holds no tile: each point takes what it needs
             tiles = np.zeros((len(parts), 1), dtype=np.int64)
             beam = self._step(beam, tiles, list(range(outer, count - 1)), effort.beam)
-        beam = self._fed(beam)
-        return replace(beam, trail=beam.trail[: len(self._held)]).take(np.zeros(1, dtype=np.int64))
+        beam = self._bounded(self._fed(beam).take(np.zeros(1, dtype=np.int64)))
+        return replace(beam, trail=beam.trail[: len(self._held)])
+
+    def _bounded(self, beam: _Beam) -> _Beam:
+        """The beam with no level better than at its own optimum.
+
+        None is, but that the optimum is of total bytes, where two ports make another split faster; that the curves of
+        huge nests are thinned; and that the array's own bytes are those of its fullest unrolling.
+        """
+        read, write = beam.read_bytes.copy(), beam.write_bytes.copy()
+        for level, price in enumerate(self._prices):
+            own_read, own_write = self._own_bytes[0][level], self._own_bytes[1][level]
+            if not price.shares_port:
+                read[level], write[level] = np.maximum(read[level], own_read), np.maximum(write[level], own_write)
+                continue
+            is_less = read[level] + write[level] < own_read + own_write
+            read[level] = np.where(is_less, own_read, read[level])
+            write[level] = np.where(is_less, own_write, write[level])
+        return replace(beam, read_bytes=read, write_bytes=write)
 
     def _step(
-        self, beam: _Beam, tiles: IntArray, outers: Sequence[int], keep: int, parts: Sequence[int] | None = None
+        self,
+        beam: _Beam,
+        tiles: IntArray,
+        outers: Sequence[int],
+        keep: int,
+        room_bytes: float = math.inf,
+        parts: Sequence[int] | None = None,
     ) -> _Beam:
         """Each chain with each tile inside its last one, in its best order, and of these the best.
 
@@ -222,12 +254,15 @@ class _Search:
             tiles: (D, C) positions.
             outers: Levels whose bytes the tiles decide.
             keep: Chains at most.
+            room_bytes: Of one instance. A tile that fits by itself may not when it is cut to lie in another: where a
+                sum is cut, it holds partial sums, which may be wider.
             parts: Where the tiles are spread over the cores: into how many parts.
         """
         rows, columns = len(beam.chains.is_legal), tiles.shape[1]
         row, column = np.repeat(np.arange(rows), columns), np.tile(np.arange(columns), rows)
         outside = beam.chains.take(row)
-        inside = outside.inside(np.minimum(tiles[:, column], outside.index))
+        index = np.minimum(tiles[:, column], outside.index)
+        inside = outside.inside(index)
         passed = inside.passed()
         read, write = beam.read_bytes[:, None, row], beam.write_bytes[:, None, row]
         shape = (len(self._levels), *inside.is_legal.shape)
@@ -237,11 +272,15 @@ class _Search:
             write[level] = inside.write_bytes
         for level in range(outers[-1] + 1, len(self._levels) - (self._array is None)):
             read[level], write[level] = np.maximum(read[level], passed[0]), np.maximum(write[level], passed[1])
-        busy = beam.busy[row]
+        busy, is_legal, own = beam.busy[row], inside.is_legal, index
         if parts is not None:
             busy = self._plain.nest.points / (inside.paced(parts) * self._cores)
+            own = self._grid.part(index, parts)
+            is_legal = is_legal & self._grid.walks.is_tabled(index, own)
+        if any(operand.widens for operand in self._grid.walks.tables.operands):
+            is_legal = is_legal & (footprint_bytes(self._grid.walks, own) <= room_bytes)
         times, weights = self._cost(read, write, self._compute_s / busy)
-        times = np.where(inside.is_legal, times, np.inf)
+        times = np.where(is_legal, times, np.inf)
         # The least time, and of equal ones the least weight.
         order = np.where(times == times.min(axis=0), weights, np.inf).argmin(axis=0)
         each = np.arange(len(row))
@@ -266,10 +305,7 @@ class _Search:
         single = tiles.copy()  # where a window's tile does not divide the one outside, one step takes one place
         single[list(self._grid.walks.windowed)] = 0
         tiles = np.unique(np.concatenate((tiles, single), axis=1), axis=1)
-        inner = self._step(beam, tiles, [len(self._levels) - 1], 1)
-        read = np.maximum(inner.read_bytes, self._own_bytes[0][:, None])
-        write = np.maximum(inner.write_bytes, self._own_bytes[1][:, None])
-        return replace(inner, read_bytes=read, write_bytes=write)
+        return self._step(beam, tiles, [len(self._levels) - 1], 1)
 
     def _cost(
         self, read_bytes: FloatArray, write_bytes: FloatArray, compute_s: float | FloatArray

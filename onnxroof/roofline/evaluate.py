@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from typing import overload
 
 from onnxroof.dtypes import DType
@@ -77,6 +77,19 @@ def evaluate(
         best_plan=_best(plans, objective),
         plans=plans,
     )
+
+
+@dataclass(slots=True, eq=False)
+class _Once:
+    """Works something out when it is first called, and keeps it."""
+
+    work: Callable[[], MappedResult]
+    found: MappedResult | None = None
+
+    def __call__(self) -> MappedResult:
+        if self.found is None:
+            self.found = self.work()
+        return self.found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,7 +190,7 @@ class _Evaluation:
             expected_latency_s=_total([f.expected_s for f in figures], counts) if self.target.efficiency else None,
             groups=_Groups(self.model.op_types, shaped, figures),
             decisions=decisions,
-            map=lru_cache(partial(_mapped_total, figures, counts)),
+            map=_Once(partial(_mapped_total, figures, counts)),
         )
 
     def _shape(self, shape: GroupShape) -> _Figures:
@@ -233,7 +246,7 @@ class _Evaluation:
             special_ops=shape.special_count * repeat if is_known else None,
             ops=ops * repeat if is_known else None,
             bypassed=tuple(names[i] for i in traffic.bypassed),
-            map=lru_cache(
+            map=_Once(
                 partial(
                     mapped_result,
                     shape,

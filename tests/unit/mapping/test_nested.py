@@ -170,3 +170,17 @@ def test_one_point_has_one_mapping() -> None:
     assert total(found).tolist() == own.tolist()
     assert found.levels[0].tile == {"m": 1, "n": 1, "k": 1}
     assert found.footprint_bytes.tolist() == [0, 3]
+
+
+def test_a_level_that_holds_a_tile_only_while_no_sum_is_cut_ends_no_search() -> None:
+    # Sums of 4 bytes, results of 1. With k = 2 whole 2 + 2 + 1 bytes are enough for a point; with k cut it takes
+    # 1 + 1 + 4. So where the level outside cuts k, nothing fits.
+    nest = product(8, 8, 2, partial_bits=32)
+    for cores in (1, 4):
+        found, own = mapped(
+            nest, level("dram", None, 1.0), level("l2", 40, 2.0), level("l1", 5, 4.0, instances=cores), compute_s=1.0
+        )
+        assert [held.level for held in found.levels] == ["l2", "l1"]
+        assert (total(found) >= own).all()
+        assert (found.footprint_bytes[1:] <= [40, 5]).all()
+        assert all(held.tile["k"] == 2 for held in found.levels)
