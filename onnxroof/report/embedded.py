@@ -51,5 +51,7 @@ def _plan(plan: PlanResult, target: Target, *, is_best: bool) -> Document:
     document["groups_total"] = len(plan.groups)
     if is_best:
         kinds = slowest_kinds(plan.groups)[:MOST_KINDS]
-        document["groups"] = [{**group_document(kind.first, target, with_mapping=False), "alike": kind.groups} for kind in kinds]
+        document["groups"] = [
+            {**group_document(kind.first, target, with_mapping=False), "alike": kind.groups} for kind in kinds
+        ]
     return document
