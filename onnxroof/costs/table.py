@@ -14,6 +14,7 @@ import numpy.typing as npt
 from onnxroof.costs.context import CostContext, MissingShapeError, merged
 from onnxroof.costs.cost import Coverage, OpCost, Transfer, Work
 from onnxroof.costs.registry import Registry, Treatment, standard_registry
+from onnxroof.dtypes import DType, packed_bytes
 from onnxroof.ir.op import Op, OpKind
 from onnxroof.ir.tensor import Tensor, TensorKind
 from onnxroof.ir.workload import Workload
@@ -110,11 +111,29 @@ def op_cost(op: Op, tensors: Mapping[str, Tensor], registry: Registry, *, copies
         cost = rule.formula(CostContext(op, tensors, copies_cache))
     except MissingShapeError as error:
         return _bytes_alone(op, tensors, rule.kind, None, coverage=Coverage.UNKNOWN, reason=str(error))
-    if not op.parameters and not op.dequantized_elements:
+    if cost.kind is OpKind.VIEW or not (op.parameters or op.conversion_ops):
         return cost
-    scales = (Transfer(name, tensors[name].bytes) for name in op.parameters if tensors[name].is_shaped)
-    work = None if cost.work is None else cost.work + Work(vector_ops=op.dequantized_elements)
-    return dataclasses.replace(cost, reads=merged((*cost.reads, *scales)), work=work)
+    scales = (_scale(tensors[name], cost, op, tensors) for name in op.parameters if tensors[name].is_shaped)
+    work = None if cost.work is None else cost.work + Work(vector_ops=op.conversion_ops)
+    is_arithmetic = cost.kind is OpKind.MOVE and op.conversion_ops > 0
+    return dataclasses.replace(
+        cost,
+        kind=OpKind.COMPUTE if is_arithmetic else cost.kind,
+        compute_type=DType[op.compute_type] if is_arithmetic else cost.compute_type,
+        reads=merged((*cost.reads, *scales)),
+        work=work,
+    )
+
+
+def _scale(scale: Tensor, cost: OpCost, op: Op, tensors: Mapping[str, Tensor]) -> Transfer:
+    """A scale or zero point, whole; of a table of which rows are gathered, the part that belongs to those rows."""
+    if op.op_type != "Gather" or op.attributes.integer("axis") != 0:
+        return Transfer(scale.name, scale.bytes)
+    table = tensors[op.inputs[0]]
+    if not table.elements or scale.dims[:1] != table.dims[:1]:
+        return Transfer(scale.name, scale.bytes)
+    gathered = next(transfer.bytes for transfer in cost.reads if transfer.tensor == table.name)
+    return Transfer(scale.name, packed_bytes(-(-scale.elements * gathered // table.bytes), scale.dtype))
 
 
 def _bytes_alone(
@@ -165,7 +184,7 @@ class _Signatures:
             tuple(map(self._tensor, names)),
             repeated,
             op.compute_type,
-            op.dequantized_elements,
+            op.conversion_ops,
             _frozen(op.attributes.values),
         )
 

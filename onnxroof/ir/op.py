@@ -78,7 +78,7 @@ class Op:
         parameters: Names of further tensors that it reads because it took over a quantize or dequantize:
             their scales and zero points.
         compute_type: Name of the type it computes in, where that is not the type of its first input.
-        dequantized_elements: Weight elements that it must dequantize on the fly (weight-only quantization).
+        conversion_ops: Vector operations by which it dequantizes an operand or requantizes its result on the fly.
     """
 
     name: str
@@ -93,7 +93,7 @@ class Op:
     disposition: OpKind | None = None
     parameters: tuple[str, ...] = ()
     compute_type: str = ""
-    dequantized_elements: int = 0
+    conversion_ops: int = 0
 
     @property
     def key(self) -> tuple[str, str]:

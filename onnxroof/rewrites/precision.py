@@ -28,7 +28,7 @@ def _converted_op(op: Op, dtype: DType) -> Op:
     if not op.compute_type:
         return op
     compute_type = dtype.name if _is_data(DType[op.compute_type]) else op.compute_type
-    return dataclasses.replace(op, compute_type=compute_type, parameters=(), dequantized_elements=0)
+    return dataclasses.replace(op, compute_type=compute_type, parameters=(), conversion_ops=0)
 
 
 def _is_data(dtype: DType) -> bool:

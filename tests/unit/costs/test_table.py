@@ -75,11 +75,11 @@ def test_unlike_operators_do_not_share_a_cost(first, second):
         assert (found.work, found.reads, found.nest) == (alone.work, alone.reads, alone.nest)
 
 
-def test_parameters_and_dequantized_elements_are_added_to_any_operator():
+def test_parameters_and_conversion_ops_are_added_to_any_operator():
     scale = make_op("Relu", [T((3,), name="scale", kind=WEIGHT)], [None])[1]
     plain, tensors = make_op("Relu", [T((6,), DType.INT8)], [T((6,), DType.INT8)], name="a")
     scaled, more = make_op(
-        "Relu", [T((6,), DType.INT8)], [T((6,), DType.INT8)], name="b", parameters=("scale",), dequantized_elements=6
+        "Relu", [T((6,), DType.INT8)], [T((6,), DType.INT8)], name="b", parameters=("scale",), conversion_ops=6
     )
     table = cost_table(workload((plain, tensors), (scaled, {**more, **scale})))
     assert table.read_bytes.tolist() == [6.0, 6.0 + 12.0]

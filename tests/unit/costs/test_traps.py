@@ -326,7 +326,7 @@ def test_23_packed_weights_and_their_scales(width, block):
         [(1, width)],
         compute_type="FLOAT",
         parameters=("scale",),
-        dequantized_elements=width * width,
+        conversion_ops=width * width,
     )
     scales = T((width // block, width), kind=WEIGHT, name="scale")
     tensors.update(make_op("Relu", [scales], [None])[1])

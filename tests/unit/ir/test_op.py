@@ -26,6 +26,6 @@ def test_bytes_that_are_no_text_are_no_crash():
 def test_an_operator_is_frozen_and_found_by_domain_and_type():
     op = Op(name="n", op_type="Relu", domain="", version=17, inputs=("x",), outputs=("y",), attributes=Attributes())
     assert op.key == ("", "Relu")
-    assert (op.repeat, op.disposition, op.parameters, op.dequantized_elements) == (1, None, (), 0)
+    assert (op.repeat, op.disposition, op.parameters, op.conversion_ops) == (1, None, (), 0)
     with pytest.raises(AttributeError):
         op.name = "other"

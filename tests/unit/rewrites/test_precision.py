@@ -46,10 +46,10 @@ def test_a_quantized_operator_computes_in_the_new_type_and_dequantizes_nothing(t
     )
     before = absorb_quantization(loaded(tmp_path, text))
     (matmul,) = (op for op in before.ops if op.op_type == "MatMul")
-    assert (matmul.compute_type, matmul.dequantized_elements, matmul.parameters) == ("FLOAT", 8, ("s",))
+    assert (matmul.compute_type, matmul.conversion_ops, matmul.parameters) == ("FLOAT", 8, ("s",))
     after = converted(before, DType.FLOAT16)
     (matmul,) = (op for op in after.ops if op.op_type == "MatMul")
-    assert (matmul.compute_type, matmul.dequantized_elements, matmul.parameters) == ("FLOAT16", 0, ())
+    assert (matmul.compute_type, matmul.conversion_ops, matmul.parameters) == ("FLOAT16", 0, ())
     weight = after.tensors[matmul.inputs[1]]
     assert (weight.dtype, weight.kind) == (DType.FLOAT16, TensorKind.WEIGHT)
 

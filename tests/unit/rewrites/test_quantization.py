@@ -165,7 +165,7 @@ def test_trap_23_a_weight_of_four_bits_is_read_packed_and_computed_on_floats(ope
     matmul = one(workload, "MatMul")
     assert matmul.compute_type == "FLOAT"
     assert matmul.inputs == ("x", "wq")
-    assert matmul.dequantized_elements == 1024 * 1024
+    assert matmul.conversion_ops == 1024 * 1024
     # 1024*1024 / 2 weights + 32*1024*4 scales + 4,096 in + 4,096 out; zero points 32*1024 / 2
     assert touched_bytes(workload, matmul) == 663_552 + zero_point_bytes
 
@@ -177,7 +177,7 @@ def test_the_weight_may_be_the_first_factor(tmp_path):
     }"""
     workload = with_weights(tmp_path, text, "wq")
     assert one(workload, "MatMul").inputs == ("wq", "x")
-    assert one(workload, "MatMul").dequantized_elements == 32
+    assert one(workload, "MatMul").conversion_ops == 32
 
 
 @pytest.mark.parametrize(
@@ -225,10 +225,23 @@ def test_constants_behind_a_dequantized_constant_are_folded(tmp_path):
     assert workload.tensors["doubled"].kind is TensorKind.WEIGHT
 
 
-def test_an_embedding_table_that_nobody_takes_over_is_folded(tmp_path):
+def test_a_gather_takes_stored_rows_of_an_embedding_table_and_dequantizes_them(tmp_path):
     text = """g (int64[3] ids, int8[50, 8] wq) => (float[a, b] y) <float s = {0.1}> {
         w = DequantizeLinear(wq, s)
         y = Gather(w, ids)
+    }"""
+    workload = with_weights(tmp_path, text, "wq")
+    assert [op.disposition for op in workload.ops] == [OpKind.ABSORBED, None]
+    gather = one(workload, "Gather")
+    # 3 rows of 8 are multiplied by the scale
+    assert (gather.inputs, gather.parameters, gather.conversion_ops) == (("wq", "ids"), ("s",), 24)
+    assert gather.compute_type == "FLOAT"
+
+
+def test_a_dequantized_constant_that_nobody_takes_over_is_folded(tmp_path):
+    text = """g (float[50, 8] x, int8[50, 8] wq) => (float[a, b] y) <float s = {0.1}> {
+        w = DequantizeLinear(wq, s)
+        y = Add(x, w)
     }"""
     workload = with_weights(tmp_path, text, "wq")
     assert [op.disposition for op in workload.ops] == [OpKind.CONSTANT, None]
