@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onnxroof.ir.workload import Workload
+from onnxroof.ir.workload import AS_IS, Workload
 from onnxroof.study.analyze import run_study
 from onnxroof.study.load import load
 from onnxroof.study.result import Analysis as Study
@@ -61,6 +61,7 @@ def analyze(
     objective: str = "latency",
     tf32: bool = True,
     copies_cache: bool = False,
+    precision: str = AS_IS,
 ) -> Analysis:
     """Evaluates models on targets.
 
@@ -72,6 +73,7 @@ def analyze(
         objective: latency | energy | edp.
         tf32: Whether FLOAT contractions may use TF32.
         copies_cache: Whether an appended key/value cache is copied whole.
+        precision: Policy by which models are re-read as if exported in other types: "int8", "w4a16kv8" ...
 
     Raises:
         OnnxroofError: An input is bad; with several models, a bad one is a `Failure` in its place instead.
@@ -84,6 +86,7 @@ def analyze(
         objective=objective,
         tf32=tf32,
         copies_cache=copies_cache,
+        precision=precision,
     )
     if len(study.models) == 1 and isinstance(failure := study.models[0], Failure):
         raise failure.error

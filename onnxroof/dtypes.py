@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
 
-__all__ = ["DType", "Kind", "packed_bytes"]
+__all__ = ["BlockScale", "DType", "Kind", "packed_bytes"]
 
 
 class Kind(enum.Enum):
@@ -87,6 +88,18 @@ class DType(enum.Enum):
 
 
 _BY_NUMBER = {dtype.number: dtype for dtype in DType}
+
+
+@dataclass(frozen=True, slots=True)
+class BlockScale:
+    """A scale of `bits` bits that is stored for every `elements` elements of a tensor."""
+
+    elements: int
+    bits: int
+
+    def bytes(self, elements: int) -> int:
+        """Bytes of the scales of so many elements, the last block begun counted as one."""
+        return (-(-elements // self.elements) * self.bits + 7) // 8
 
 
 def packed_bytes(elements: int, dtype: DType) -> int:

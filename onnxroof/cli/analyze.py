@@ -11,6 +11,7 @@ from onnxroof.cli.common import (
     model_arguments,
     output_options,
     parse_dims,
+    precision_option,
     progress_bar,
 )
 
@@ -31,6 +32,7 @@ __all__ = ["analyze"]
     help="What the best plan is least in.",
 )  # fmt: skip
 @click.option("--no-tf32", "tf32", flag_value=False, default=True, help="FLOAT contractions may not use TF32.")
+@precision_option
 @click.option("--kv-copy", is_flag=True, help="Appended key/value caches are copied whole, not in place.")
 @click.option("--template", metavar="DIR", help="Folder with templates that replace those of the HTML report.")
 @output_options
@@ -44,6 +46,7 @@ def analyze(
     fusion: str | None,
     objective: str,
     tf32: bool,
+    precision: str,
     kv_copy: bool,
     template: str | None,
     format_: str,
@@ -64,6 +67,7 @@ def analyze(
             objective=objective,
             tf32=tf32,
             copies_cache=kv_copy,
+            precision=precision,
             command=command_line(),
             progress=progress,
         )

@@ -25,6 +25,7 @@ __all__ = [
     "model_arguments",
     "output_options",
     "parse_dims",
+    "precision_option",
     "progress_bar",
 ]
 
@@ -49,6 +50,16 @@ def model_arguments(function: Command) -> Command:
     ):
         function = decorator(function)
     return function
+
+
+def precision_option(function: Command) -> Command:
+    """--precision."""
+    return click.option(
+        "--precision", metavar="POLICY", default="as-is", show_default=True,
+        help="Read models as if exported in other types: fp32, fp16, bf16, int16 or int8 for the whole model; fp8, "
+        "int4, int2, mxfp8, mxfp6, mxfp4 or nvfp4 for contractions and caches, the rest in fp16; or for weights (w), "
+        "activations (a) and key/value caches (kv) apart: w4a16, w8a8, w4a16kv8, wmxfp4abf16.",
+    )(function)  # fmt: skip
 
 
 def output_options(function: Command) -> Command:

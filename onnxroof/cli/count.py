@@ -11,6 +11,7 @@ from onnxroof.cli.common import (
     model_arguments,
     output_options,
     parse_dims,
+    precision_option,
 )
 
 __all__ = ["count"]
@@ -18,6 +19,7 @@ __all__ = ["count"]
 
 @click.command()
 @model_arguments
+@precision_option
 @click.option("--kv-copy", is_flag=True, help="Appended key/value caches are copied whole, not in place.")
 @output_options
 @click.pass_context
@@ -26,6 +28,7 @@ def count(
     models: tuple[str, ...],
     dims: tuple[str, ...],
     strict: bool,
+    precision: str,
     kv_copy: bool,
     format_: str,
     outputs: tuple[str, ...],
@@ -35,5 +38,5 @@ def count(
     check_outputs(outputs)
     from onnxroof.study.analyze import run_study
 
-    analysis = run_study(models, None, dims=values, copies_cache=kv_copy, command=command_line())
+    analysis = run_study(models, None, dims=values, copies_cache=kv_copy, precision=precision, command=command_line())
     context.exit(finish(analysis, format_, outputs, strict=strict))

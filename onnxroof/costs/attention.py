@@ -15,7 +15,6 @@ from onnxroof.costs.elementwise import steps
 from onnxroof.costs.nests import make_nest, pointwise, read_at, whole_reads, write_at
 from onnxroof.costs.normalization import softmax_work
 from onnxroof.costs.registry import cost
-from onnxroof.dtypes import packed_bytes
 from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis, whole_axis
 
 __all__ = ["Cache", "Heads", "attention", "cached", "past_tokens", "recurrence", "rotary", "score_work"]
@@ -101,14 +100,14 @@ def cached(
             tensor = ctx.input(cache.past)
             length = tensor.dims[-2]
             width = tensor.elements // (rows * length) if rows * length else 0
-            reads += (Transfer(tensor.name, packed_bytes(rows * min(past, length) * width, tensor.dtype)),)
+            reads += (Transfer(tensor.name, tensor.bytes_of(rows * min(past, length) * width)),)
         if not has_present:
             continue
         result = ctx.output(cache.present)
         if has_past and not ctx.copies_cache:
             length = result.dims[-2]
             width = result.elements // (rows * length) if rows * length else 0
-            writes += (Transfer(result.name, packed_bytes(rows * new * width, result.dtype)),)
+            writes += (Transfer(result.name, result.bytes_of(rows * new * width)),)
             shared += ((result.name, ctx.op.inputs[cache.past]),)
         else:
             writes += (Transfer(result.name, result.bytes),)

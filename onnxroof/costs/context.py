@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from onnxroof.costs.cost import OpCost, Transfer, Work
-from onnxroof.dtypes import DType, packed_bytes
+from onnxroof.dtypes import DType
 from onnxroof.ir.loopnest import LoopNest
 from onnxroof.ir.op import Attributes, Op, OpKind
 from onnxroof.ir.tensor import Tensor, TensorKind
@@ -91,7 +91,7 @@ class CostContext:
     def read_some(self, index: int, elements: int) -> tuple[Transfer, ...]:
         """`elements` elements of one input."""
         tensor = self.input(index)
-        return (Transfer(tensor.name, packed_bytes(min(elements, tensor.elements), tensor.dtype)),)
+        return (Transfer(tensor.name, tensor.bytes_of(min(elements, tensor.elements))),)
 
     def write_all(self) -> tuple[Transfer, ...]:
         """Every output once, whole."""
@@ -104,7 +104,7 @@ class CostContext:
     def write_some(self, index: int, elements: int) -> tuple[Transfer, ...]:
         """`elements` elements of one output."""
         tensor = self.output(index)
-        return (Transfer(tensor.name, packed_bytes(min(elements, tensor.elements), tensor.dtype)),)
+        return (Transfer(tensor.name, tensor.bytes_of(min(elements, tensor.elements))),)
 
     def compute(
         self,

@@ -12,7 +12,6 @@ from onnxroof.costs.matmul import REQUANTIZE
 from onnxroof.costs.nests import make_nest, read_at, whole_reads, write_at
 from onnxroof.costs.registry import cost
 from onnxroof.costs.windows import Window, spatial_names, windows_of
-from onnxroof.dtypes import packed_bytes
 from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis
 from onnxroof.ir.op import Attributes
 
@@ -152,7 +151,7 @@ def convolution(ctx: CostContext, operands: Operands) -> Convolution:
     return Convolution(
         Work(macs=math.prod(result) * math.prod(weights[1:])),
         touched,
-        (Transfer(image.name, packed_bytes(touched, image.dtype)),),
+        (Transfer(image.name, image.bytes_of(touched)),),
         _nest(ctx, operands, windows),
     )
 

@@ -11,7 +11,6 @@ from onnxroof.costs.context import CostContext, MissingShapeError
 from onnxroof.costs.cost import OpCost, Transfer, Work
 from onnxroof.costs.nests import make_nest, read_at, write_at
 from onnxroof.costs.registry import cost
-from onnxroof.dtypes import packed_bytes
 from onnxroof.ir.loopnest import AxisMap, Loop, LoopKind, LoopNest, dense_axis, whole_axis
 
 __all__ = ["einsum", "parse_equation"]
@@ -29,7 +28,7 @@ def einsum(ctx: CostContext) -> OpCost:
     shapes = [tensor.dims for tensor in ctx.inputs]
     operands, result, sizes = parse_equation(ctx.attributes.text("equation"), shapes)
     reads = tuple(
-        Transfer(tensor.name, packed_bytes(_distinct(labels, tensor.dims), tensor.dtype))
+        Transfer(tensor.name, tensor.bytes_of(_distinct(labels, tensor.dims)))
         for labels, tensor in zip(operands, ctx.inputs, strict=True)
     )
     nest = _nest(ctx, operands, result, sizes) if len(operands) <= 2 else None

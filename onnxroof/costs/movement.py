@@ -42,7 +42,9 @@ def concat(ctx: CostContext) -> OpCost:
         return ctx.move(ctx.read_all())
     new = ctx.input(1 - cache)
     past, present = ctx.op.inputs[cache], ctx.op.outputs[0]
-    moved = ctx.move(ctx.read(1 - cache), (Transfer(present, new.bytes),), in_place=((present, past),))
+    moved = ctx.move(
+        ctx.read(1 - cache), (Transfer(present, ctx.output(0).bytes_of(new.elements)),), in_place=((present, past),)
+    )
     return dataclasses.replace(moved, appends_to=past)
 
 

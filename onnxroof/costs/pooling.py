@@ -11,7 +11,6 @@ from onnxroof.costs.matmul import REQUANTIZE
 from onnxroof.costs.nests import broadcast_axes, make_nest, read_at, whole_reads, write_at
 from onnxroof.costs.registry import cost
 from onnxroof.costs.windows import Window, spatial_names, windows_of
-from onnxroof.dtypes import packed_bytes
 from onnxroof.ir.loopnest import AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis
 
 __all__ = ["global_pool", "lp_work", "pooled"]
@@ -107,7 +106,7 @@ def pooled(
     touched = outer * math.prod(window.touched for window in windows)
     return ctx.compute(
         work or _work(ctx, result.elements * math.prod(taps), result.elements),
-        reads=(Transfer(image.name, packed_bytes(touched, image.dtype)), *ctx.read(*small)),
+        reads=(Transfer(image.name, image.bytes_of(touched)), *ctx.read(*small)),
         nest=_window_nest(ctx, windows, small, is_channels_last=is_channels_last),
     )
 

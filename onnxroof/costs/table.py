@@ -195,7 +195,7 @@ class _Signatures:
             contents = None if tensor.value is None else (tensor.value.shape, tensor.value.tobytes())
             # The name itself decides where a shape is missing: the reason tells it.
             hidden = None if tensor.is_shaped else name
-            key = (tensor.dtype, tensor.shape, tensor.kind, tensor.is_output, contents, hidden)
+            key = (tensor.dtype, tensor.scale, tensor.shape, tensor.kind, tensor.is_output, contents, hidden)
             number = self._numbers.setdefault(key, len(self._numbers))
             self._of_tensor[name] = number
         return number

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from onnxroof.dtypes import DType, packed_bytes
+from onnxroof.dtypes import BlockScale, DType, packed_bytes
 
 __all__ = ["Tensor", "TensorKind"]
 
@@ -35,6 +35,7 @@ class Tensor:
         value: The elements where they are small and known (shape arithmetic, scalars), else None.
         origin: Of a folded constant that holds a weight's elements in another order (a transposed or reshaped
             initializer): the name of that weight. Such tensors share storage and count once as parameters.
+        scale: Of a block format: the scales that are stored with the elements, else None.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Tensor:
     is_output: bool = False
     value: npt.NDArray[np.generic] | None = None
     origin: str = ""
+    scale: BlockScale | None = None
 
     @property
     def is_shaped(self) -> bool:
@@ -64,5 +66,9 @@ class Tensor:
 
     @property
     def bytes(self) -> int:
-        """Storage bytes of a shaped tensor, packed."""
-        return packed_bytes(self.elements, self.dtype)
+        """Storage bytes of a shaped tensor, packed, the scales of its blocks included."""
+        return self.bytes_of(self.elements)
+
+    def bytes_of(self, elements: int) -> int:
+        """Storage bytes of so many of its elements, lying side by side."""
+        return packed_bytes(elements, self.dtype) + (self.scale.bytes(elements) if self.scale else 0)

@@ -14,7 +14,10 @@ from onnxroof.ir.tensor import Tensor
 if TYPE_CHECKING:
     import networkx as nx
 
-__all__ = ["DimBinding", "Workload"]
+__all__ = ["AS_IS", "DimBinding", "Workload"]
+
+AS_IS = "as-is"
+"""The precision of a model that is taken in the types of its file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,7 @@ class Workload:
         inputs: Names of the model's inputs that are not initializers.
         outputs: Names of the model's outputs.
         notes: What the reader of a report should know of the lowering (trip counts assumed, branches chosen ...).
+        precision: The policy under which it was re-read as if exported in other types; `AS_IS` for none.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Workload:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     notes: tuple[str, ...] = field(default=())
+    precision: str = AS_IS
 
     @cached_property
     def graph(self) -> nx.DiGraph:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from onnxroof.ir.workload import AS_IS
 from onnxroof.report.numbers import count, percent, quantity
 from onnxroof.report.plans import is_rankable
 from onnxroof.report.words import bound_words, comma_list, counted, fusion_words, number_word, share_words, shown
@@ -25,7 +26,8 @@ class Answer:
     """What a reader wants to know first.
 
     Attributes:
-        assumption: How the first sentence starts where a precision is assumed, "Taken as INT8 ..., ", else "".
+        assumption: How the first sentence starts where a precision is asked for or assumed, "Taken as INT8 ..., ", else
+            "".
         headline: The rest of the first sentence: on which target, the least time and the floor.
         findings: Sentences on what binds there, the least energy, and the lowest floor.
         caveats: Sentences on what the figures leave out or assume.
@@ -55,7 +57,7 @@ class Cluster:
 def answer(model: ModelResult, objective: str) -> Answer:
     """The answer for one model: among its targets the one that is least in the objective leads."""
     if not model.targets:
-        return Answer(assumption="", headline=_work_sentence(model), caveats=_missing(model))
+        return Answer(assumption=_assumption(model), headline=_work_sentence(model), caveats=_missing(model))
     assumption, first = _assumption(model), winner(model.targets, objective)
     if first is None:
         missing = model.nodes_total - model.nodes_costed
@@ -159,10 +161,11 @@ def _housing(results: Sequence[TargetResult]) -> list[TargetResult]:
 def _assumption(model: ModelResult) -> str:
     """The start of the first sentence; which targets are meant is said by a sentence of its own."""
     types = comma_list(map(shown, assumed_precisions(model)), conjunction="or")
-    if not types:
-        return ""
     where = "where a target lacks the model’s types" if len(model.targets) > 1 else "for want of the model’s own types"
-    return f"Taken as {types} {where}, "
+    parts = [f"read as if exported in {shown(model.precision)}"] if model.precision != AS_IS else []
+    parts += [f"taken as {types} {where}"] if types else []
+    words = " and ".join(parts)
+    return f"{words[0].upper()}{words[1:]}, " if words else ""
 
 
 def _precision_sentence(model: ModelResult) -> tuple[str, ...]:
@@ -255,10 +258,11 @@ def _unknown_sentence(first: TargetResult) -> tuple[str, ...]:
 
 def _work_sentence(model: ModelResult) -> str:
     totals, name = model.totals, shown(model.name)
+    is_later = model.precision != AS_IS  # in its sentence
     weights = f"{count(model.parameter_count)} parameters ({quantity(model.parameter_bytes, 'B')})"
     if totals.macs is None:
-        return f"The operations of {name} are not all known; it has {weights}."
-    return f"One run of {name} takes {count(totals.macs, 'MAC')} and has {weights}."
+        return f"{'the' if is_later else 'The'} operations of {name} are not all known; it has {weights}."
+    return f"{'one' if is_later else 'One'} run of {name} takes {count(totals.macs, 'MAC')} and has {weights}."
 
 
 def _missing(model: ModelResult) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ CONVENTIONS = MappingProxyType(
         "traffic": "traffic of a level = bytes that it exchanges with the level inside it, summed over instances",
         "intensity": "operational intensity at a level = ops / traffic of that level",
         "units": "SI base units: s, J, B, ops/s, ops/J; kB = 1000 B",
+        "precision": "as-is: the types of the file; any other policy re-reads the model as if it had been exported so: "
+        "bytes, scales of blocks and compute types follow, and the notes say what takes which type",
         "state": "cold: inputs, outputs and weights start or end in the outermost level, each needed weight crosses "
         "at least once; steady: weights that fit on chip stay there between runs",
         "time": "time of a group = the longest of its compute times (operations / (peak x spatial utilization), kinds "
@@ -43,6 +45,7 @@ CONVENTION_TITLES = MappingProxyType(
         "traffic": "Traffic",
         "intensity": "Operational intensity",
         "units": "Units",
+        "precision": "Precision",
         "state": "State",
         "time": "Time",
         "energy": "Energy",

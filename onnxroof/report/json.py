@@ -95,6 +95,7 @@ def model_document(model: ModelResult) -> Document:
         "peak_activation_bytes": model.peak_activation_bytes,
         "totals": _counts(model.totals),
         "notes": list(model.notes),
+        "precision": model.precision,
     }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from onnxroof.ir.workload import AS_IS
 from onnxroof.report.answer import answer, assumed_precisions, coverage_words, winner
 from onnxroof.report.numbers import count, quantity
 from onnxroof.report.terminal import Content, Heading, Name, paragraph, styled, table
@@ -109,6 +110,8 @@ def _first_line(model: ModelResult) -> str:
     if model.dims:
         dims = ", ".join(f"{shown(dim.name)}={dim.value} ({dim.source})" for dim in model.dims)
         parts.append(f"dims {dims}")
+    if model.precision != AS_IS:
+        parts.append(f"as if exported in {shown(model.precision)}")
     parts += [f"as if {shown(dtype)} on {comma_list(names, 3)}" for dtype, names in assumed_precisions(model).items()]
     return " · ".join(parts)
 

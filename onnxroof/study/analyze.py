@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxroof.errors import Diagnostic, OnnxroofError, TargetError, UsageError
-from onnxroof.ir.workload import Workload
+from onnxroof.ir.workload import AS_IS, Workload
+from onnxroof.rewrites.policy import parse_policy
 from onnxroof.study.count import counted, model_result
 from onnxroof.study.load import check_dims, load
+from onnxroof.study.precision import as_exported
 from onnxroof.study.result import Analysis, Failure, ModelResult
 
 if TYPE_CHECKING:  # counting has no target: what evaluates one is imported when there is one
@@ -32,6 +34,7 @@ def run_study(
     objective: str = "latency",
     tf32: bool = True,
     copies_cache: bool = False,
+    precision: str = AS_IS,
     command: str = "",
     progress: Progress | None = None,
 ) -> Analysis:
@@ -45,6 +48,7 @@ def run_study(
         objective: latency | energy | edp.
         tf32: Whether FLOAT contractions may use TF32.
         copies_cache: Whether an appended key/value cache is copied whole.
+        precision: Policy by which the models are re-read, `AS_IS` for none.
         command: The command line, for the report.
         progress: Told of each step.
 
@@ -53,8 +57,8 @@ def run_study(
 
     Raises:
         TargetError: A target is not known or its file has faults (all of them at once).
-        UsageError: A policy or objective does not exist, no dimension can have a value that was given, no model has
-            that dimension, or a workload was loaded with another value of it.
+        UsageError: A fusion or precision policy or an objective does not exist, no dimension can have a value that was
+            given, no model has that dimension, or a workload was loaded with another value of it.
     """
     if objective not in OBJECTIVES:
         raise UsageError.at(
@@ -64,6 +68,7 @@ def run_study(
         from onnxroof.mapping.policies import check
 
         check(fusion)
+    policy = parse_policy(precision)
     given = dims or {}
     check_dims(given)
     _check_loaded(given, [source for source in models if isinstance(source, Workload)])
@@ -81,7 +86,7 @@ def run_study(
             entries.append(Failure(name=name, error=error))
             done += 1 + len(chosen or ())
             continue
-        count = counted(workload, copies_cache=copies_cache)
+        count = counted(as_exported(workload, policy), copies_cache=copies_cache)
         done += 1
         results = []
         if chosen:

@@ -56,6 +56,7 @@ def model_result(count: Counted, targets: tuple[TargetResult, ...] = ()) -> Mode
         opsets=workload.opsets,
         dims=workload.dims,
         notes=workload.notes,
+        precision=workload.precision,
         nodes_total=len(workload.ops),
         nodes_costed=len(workload.ops) - len(unresolved),
         nodes_shaped=shaped,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from onnxroof.errors import OnnxroofError
 from onnxroof.ir.op import OpKind
-from onnxroof.ir.workload import DimBinding
+from onnxroof.ir.workload import AS_IS, DimBinding
 
 if TYPE_CHECKING:  # a count has no targets
     from onnxroof.roofline.result import TargetResult
@@ -75,6 +75,7 @@ class ModelResult:
         name: File name.
         dims: Named dimensions with value and source.
         notes: Assumptions of the lowering in words (trip counts, branches ...).
+        precision: Policy by which it was re-read as if exported in other formats, `AS_IS` for none.
         nodes_total, nodes_costed, nodes_shaped: Coverage counts.
         unresolved: Nodes whose cost is not known.
         not_modelled: Nodes that are not modelled for a stated reason (these count as known).
@@ -102,6 +103,7 @@ class ModelResult:
     totals: Totals
     nodes: tuple[NodeResult, ...]
     targets: tuple[TargetResult, ...] = field(default=())
+    precision: str = AS_IS
 
     @property
     def coverage(self) -> float:

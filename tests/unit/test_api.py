@@ -87,3 +87,14 @@ def test_a_data_frame_is_made_of_the_rows_of_the_csv(monkeypatch):
     assert analysis.to_dataframe() == "frame"
     nodes = json.loads(analysis.to_json())["models"][0]["nodes"]
     assert [row["node"] for row in taken["rows"]] == [node["name"] for node in nodes]
+
+
+def test_a_model_is_read_as_if_exported_in_another_precision():
+    targets = ["ethos-u85-1024"]
+    (whole,) = onnxroof.analyze(MODEL, targets, precision="int8").models
+    (plain,) = onnxroof.analyze(MODEL, targets).models
+    # an integer-only chip runs the model in the type that was asked for, not in its widest
+    assert plain.targets[0].best.assumed_precision == "INT16"
+    assert (whole.precision, whole.targets[0].best.assumed_precision) == ("int8", None)
+    assert whole.targets[0].best.latency_s < plain.targets[0].best.latency_s
+    assert whole.totals.macs == plain.totals.macs

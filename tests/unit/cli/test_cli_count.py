@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from oracles.tiny import saved
 
 from onnxroof.cli.count import count
+from onnxroof.errors import UsageError
 
 MATMUL = "g (float[N,64] x) => (float[N,32] y) <float[64,32] w> { m = MatMul(x, w) y = Relu(m) }"
 
@@ -57,3 +58,22 @@ def test_a_count_needs_no_target_options(model: str) -> None:
     result = CliRunner().invoke(count, [model, "-t", "hailo-8"])
     assert result.exit_code == 2
     assert "No such option" in result.stderr
+
+
+def test_a_precision_is_on_the_first_line_and_in_the_json(model: str) -> None:
+    result = CliRunner().invoke(count, [model, "-d", "N=8", "--precision", "w8a16"])
+    assert result.stdout.splitlines()[0].endswith("as if exported in w8a16")
+    assert "weights of contractions INT8" in result.stdout
+    result = CliRunner().invoke(count, [model, "-d", "N=8", "--precision", "w8a16", "--format", "json"])
+    (entry,) = json.loads(result.stdout)["models"]
+    assert entry["precision"] == "w8a16"
+    # 64 * 32 weights of a byte
+    assert entry["totals"]["weight_bytes"] == 2_048
+    plain = json.loads(CliRunner().invoke(count, [model, "--format", "json"]).stdout)
+    assert plain["models"][0]["precision"] == "as-is"
+
+
+def test_a_precision_that_does_not_exist_is_refused_with_those_that_do(model: str) -> None:
+    with pytest.raises(UsageError, match="no such policy") as caught:
+        CliRunner().invoke(count, [model, "--precision", "w5"], catch_exceptions=False)
+    assert "w4a16" in caught.value.diagnostics[0].hint

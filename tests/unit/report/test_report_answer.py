@@ -157,3 +157,17 @@ def test_a_lower_floor_elsewhere_is_said():
     low = replace(timed(npu_result(3), 2.0, 1.0), floor_latency_s=0.1)
     assert "The lowest floor is 100 ms, on Example NPU, 16 GB." in answer(with_targets(quick, low), "latency").findings
     assert "lowest floor" not in said(answer(with_targets(quick, low), "energy"))
+
+
+def test_a_precision_that_was_asked_for_begins_the_first_sentence():
+    recast = replace(model(), precision="w4a16")
+    both = answer(recast, "latency").sentences[0]
+    assert both.startswith("Read as if exported in w4a16 and taken as FLOAT where a target lacks the model’s types, ")
+    alone = answer(replace(recast, targets=(npu_result(3),)), "latency").sentences[0]
+    assert alone.startswith("Read as if exported in w4a16, vision<b>.onnx takes at least ")
+    counted = replace(recast, targets=(), totals=replace(recast.totals, macs=4_089_184_256))
+    assert (
+        answer(counted, "latency")
+        .sentences[0]
+        .startswith("Read as if exported in w4a16, one run of vision<b>.onnx takes 4.09 GMAC ")
+    )
