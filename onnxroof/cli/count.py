@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from onnxroof.cli.common import (
@@ -13,6 +15,7 @@ from onnxroof.cli.common import (
     parse_dims,
     precision_option,
 )
+from onnxroof.errors import Diagnostic, UsageError
 
 __all__ = ["count"]
 
@@ -20,6 +23,9 @@ __all__ = ["count"]
 @click.command()
 @model_arguments
 @precision_option
+@click.option(
+    "--formula", is_flag=True, help="Also give MACs and bytes as polynomials in the dimensions: text or JSON."
+)
 @click.option("--kv-copy", is_flag=True, help="Appended key/value caches are copied whole, not in place.")
 @output_options
 @click.pass_context
@@ -28,6 +34,7 @@ def count(
     models: tuple[str, ...],
     dims: tuple[str, ...],
     strict: bool,
+    formula: bool,
     precision: str,
     kv_copy: bool,
     format_: str,
@@ -36,7 +43,20 @@ def count(
     """Count the operations and bytes of models, node by node."""
     values = parse_dims(dims)
     check_outputs(outputs)
+    if formula:
+        _check_formats(format_, outputs)
     from onnxroof.study.analyze import run_study
 
-    analysis = run_study(models, None, dims=values, copies_cache=kv_copy, precision=precision, command=command_line())
+    analysis = run_study(
+        models, None, dims=values, copies_cache=kv_copy, precision=precision, formula=formula, command=command_line()
+    )
     context.exit(finish(analysis, format_, outputs, strict=strict))
+
+
+def _check_formats(format_: str, outputs: tuple[str, ...]) -> None:
+    """Formulas are no table and no page: raises `UsageError` with all places where they would be lost."""
+    faults = [f"-o {output}" for output in outputs if Path(output).suffix != ".json"]
+    faults += [f"--format {format_}"] if format_ not in ("text", "json") else []
+    if faults:
+        message = "formulas are given as text or JSON alone"
+        raise UsageError(*(Diagnostic(where=where, message=message, hint="leave out --formula") for where in faults))

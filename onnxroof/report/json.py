@@ -18,6 +18,7 @@ from onnxroof.study.result import Analysis, Failure, ModelResult, NodeResult, To
 if TYPE_CHECKING:  # a count must not wait for what stands behind targets
     from onnxroof.mapping.plan import Decision
     from onnxroof.roofline.result import GroupResult, LevelResult, MappedResult, PlanResult, TargetResult
+    from onnxroof.study.formula import Formula, Formulas
     from onnxroof.targets.model import Source, Target
 
 __all__ = [
@@ -40,7 +41,7 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 Document: TypeAlias = dict[str, Json]
 
 # Lists whose entries are written on one line each: they are many, and a line a record is what `grep` and `diff` like.
-_RECORDS = frozenset({"nodes", "groups", "decisions", "levels", "sources", "unresolved", "not_modelled"})
+_RECORDS = frozenset({"nodes", "groups", "decisions", "levels", "sources", "unresolved", "not_modelled", "terms"})
 
 _encode = json.JSONEncoder(allow_nan=False).encode
 
@@ -198,6 +199,8 @@ def _mapping(mapped: MappedResult) -> Document:
 
 def _whole_model(model: ModelResult, *, has_targets: bool) -> Document:
     document = model_document(model)
+    if model.formulas is not None:
+        document["formulas"] = _formulas(model.formulas)
     document["nodes"] = [_node(node) for node in model.nodes]
     if has_targets:
         document["targets"] = [
@@ -229,6 +232,36 @@ def _node(node: NodeResult) -> Document:
         **_counts(node),
         "compute_type": node.compute_type,
         "outputs": outputs,
+    }
+
+
+def _formulas(formulas: Formulas) -> Document:
+    """As JSON: coefficients are texts, since they may be fractions or larger than a double counts exactly."""
+    return {
+        "dims": [{"name": name, "tied": list(tied)} for name, tied in formulas.tied.items()],
+        "without_effect": list(formulas.idle),
+        "fixed": list(formulas.fixed),
+        "bindings": formulas.bindings,
+        **{quantity: _formula(formula) for quantity, formula in formulas.formulas.items()},
+    }
+
+
+def _formula(formula: Formula | None) -> Document | None:
+    if formula is None:
+        return None
+    polynomial = formula.polynomial
+    return {
+        "text": str(polynomial),
+        "terms": [
+            {
+                "coefficient": str(factor),
+                "powers": {name: power for name, power in zip(polynomial.names, powers, strict=True) if power},
+            }
+            for powers, factor in polynomial.terms.items()
+        ],
+        "range": {
+            name: {"least": span.least, "most": span.most, "step": span.step} for name, span in formula.spans.items()
+        },
     }
 
 

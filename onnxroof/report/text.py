@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from onnxroof.ir.workload import AS_IS
 from onnxroof.report.answer import answer, assumed_precisions, coverage_words, winner
+from onnxroof.report.formula_lines import formula_lines
 from onnxroof.report.numbers import count, quantity
 from onnxroof.report.terminal import Content, Heading, Name, paragraph, styled, table
 from onnxroof.report.words import comma_list, common_stem, shown, without_stem
@@ -81,6 +82,9 @@ def _add_model(page: _Page, model: ModelResult, analysis: Analysis) -> None:
     for line in _assumptions(model):
         page.add(line, "yellow")
     page.say(_totals_line(model))
+    if model.formulas is not None:
+        for line in formula_lines(model.formulas):
+            page.add(line)
     if not analysis.has_targets:
         _add_nodes(page, model.nodes)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ def run_study(
     tf32: bool = True,
     copies_cache: bool = False,
     precision: str = AS_IS,
+    formula: bool = False,
     command: str = "",
     progress: Progress | None = None,
 ) -> Analysis:
@@ -49,6 +51,7 @@ def run_study(
         tf32: Whether FLOAT contractions may use TF32.
         copies_cache: Whether an appended key/value cache is copied whole.
         precision: Policy by which the models are re-read, `AS_IS` for none.
+        formula: Whether the counts of models that are loaded here are also wanted as polynomials in their dimensions.
         command: The command line, for the report.
         progress: Told of each step.
 
@@ -98,7 +101,15 @@ def run_study(
                     progress(f"{name} on {target.id}", done, steps)
                 results.append(study.result(target))
                 done += 1
-        entries.append(model_result(count, tuple(results)))
+        entry = model_result(count, tuple(results))
+        if formula and not isinstance(source, Workload):
+            from onnxroof.study.formula import formulas
+
+            def loaded(values: Mapping[str, int], path: str | Path = source) -> Workload:
+                return as_exported(load(path, dims=values), policy)
+
+            entry = replace(entry, formulas=formulas(workload, given, loaded, copies_cache=copies_cache))
+        entries.append(entry)
     _check_names(given, entries)
     return Analysis(
         models=tuple(entries), objective=objective, fusion=fusion, has_targets=chosen is not None, command=command

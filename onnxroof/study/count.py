@@ -17,7 +17,7 @@ from onnxroof.study.result import ModelResult, NodeResult, OutputInfo, Totals, U
 if TYPE_CHECKING:
     from onnxroof.roofline.result import TargetResult
 
-__all__ = ["Counted", "counted", "model_result"]
+__all__ = ["Counted", "counted", "model_result", "totals"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +69,12 @@ def model_result(count: Counted, targets: tuple[TargetResult, ...] = ()) -> Mode
         nodes=tuple(nodes),
         targets=targets,
     )
+
+
+def totals(workload: Workload, *, copies_cache: bool = False) -> Totals:
+    """The sums alone."""
+    costs = cost_table(workload, copies_cache=copies_cache)
+    return _totals([_node(op, costs, index, workload) for index, op in enumerate(workload.ops)])
 
 
 def _node(op: Op, costs: CostTable, index: int, workload: Workload) -> NodeResult:

@@ -12,6 +12,7 @@ from onnxroof.ir.workload import AS_IS, DimBinding
 
 if TYPE_CHECKING:  # a count has no targets
     from onnxroof.roofline.result import TargetResult
+    from onnxroof.study.formula import Formulas
 
 __all__ = ["Analysis", "Failure", "ModelResult", "NodeResult", "OutputInfo", "Totals", "Unresolved"]
 
@@ -84,6 +85,7 @@ class ModelResult:
         totals: Sums.
         nodes: In topological order.
         targets: In the order asked for.
+        formulas: Counts as polynomials in the dimensions, where they were asked for.
     """
 
     name: str
@@ -104,6 +106,7 @@ class ModelResult:
     nodes: tuple[NodeResult, ...]
     targets: tuple[TargetResult, ...] = field(default=())
     precision: str = AS_IS
+    formulas: Formulas | None = None
 
     @property
     def coverage(self) -> float:

@@ -77,3 +77,29 @@ def test_a_precision_that_does_not_exist_is_refused_with_those_that_do(model: st
     with pytest.raises(UsageError, match="no such policy") as caught:
         CliRunner().invoke(count, [model, "--precision", "w5"], catch_exceptions=False)
     assert "w4a16" in caught.value.diagnostics[0].hint
+
+
+def test_formulas_as_text_and_as_json(model: str) -> None:
+    lines = CliRunner().invoke(count, [model, "--formula"]).stdout.splitlines()
+    # 64 * 32 MACs, 64 floats in and twice 32 of 4 bytes out and in again; 64 * 32 weights
+    assert "  MACs = 2048*N" in lines
+    assert "  bytes read = 384*N + 8192" in lines
+    result = CliRunner().invoke(count, [model, "--formula", "--format", "json"])
+    (entry,) = json.loads(result.stdout)["models"]
+    found = entry["formulas"]
+    assert found["dims"] == [{"name": "N", "tied": []}]
+    assert found["read_bytes"]["text"] == "384*N + 8192"
+    assert found["read_bytes"]["terms"] == [
+        {"coefficient": "384", "powers": {"N": 1}},
+        {"coefficient": "8192", "powers": {}},
+    ]
+    assert found["read_bytes"]["range"] == {"N": {"least": 1, "most": 202, "step": 1}}
+    plain = json.loads(CliRunner().invoke(count, [model, "--format", "json"]).stdout)
+    assert "formulas" not in plain["models"][0]
+
+
+def test_formulas_are_refused_where_they_would_be_lost(model: str, tmp_path: Path) -> None:
+    arguments = [model, "--formula", "--format", "csv", "-o", str(tmp_path / "x.html"), "-o", str(tmp_path / "x.json")]
+    with pytest.raises(UsageError, match="text or JSON") as caught:
+        CliRunner().invoke(count, arguments, catch_exceptions=False)
+    assert [fault.where for fault in caught.value.diagnostics] == [f"-o {tmp_path / 'x.html'}", "--format csv"]
