@@ -13,6 +13,7 @@ import click
 
 from onnxroof import __version__
 from onnxroof.cli.analyze import analyze
+from onnxroof.cli.annotate import annotate
 from onnxroof.cli.common import error_lines
 from onnxroof.cli.count import count
 from onnxroof.cli.explain import explain
@@ -46,7 +47,7 @@ def cli() -> None:
 
 _INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 
-for command in (analyze, count, targets, ops, explain, strip):
+for command in (analyze, annotate, count, targets, ops, explain, strip):
     cli.add_command(command)
 
 

@@ -88,6 +88,7 @@ class Lowering:
         notes: What the reader of a report should know, each once.
         sizes: Trip counts and extents that depend on data, by the name of their dimension, with their sources.
         outputs: Workload names of the model's outputs, once the walk has ended.
+        position: Of the node of the model's own graph at which the walk is.
     """
 
     path: str
@@ -103,6 +104,7 @@ class Lowering:
     notes: dict[str, None] = field(default_factory=dict)
     sizes: dict[str, tuple[int, str]] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
+    position: int = -1
     _taken_names: dict[str, None] = field(default_factory=dict)
     _claimed: dict[str, None] = field(default_factory=dict)
 
@@ -204,6 +206,8 @@ class Lowering:
                 self.path, f"the graph has a cycle: {names}", "no node may depend on its own output", code="M203"
             )
         for index in order:
+            if not scope.path:
+                self.position = index
             self.node(nodes[index], index, scope)
 
     def node(self, node: onnx.NodeProto, index: int, scope: Scope) -> None:
@@ -270,7 +274,7 @@ class Lowering:
             Op(
                 name=name, op_type=node.op_type, domain=node.domain, version=scope.opsets.get(node.domain, 1),
                 inputs=tuple(inputs), outputs=tuple(outputs), attributes=Attributes(), scope=scope.path,
-                repeat=scope.repeat, disposition=OpKind.VIEW,
+                repeat=scope.repeat, disposition=OpKind.VIEW, position=self.position,
             )
         )  # fmt: skip
 
@@ -426,6 +430,7 @@ class Lowering:
             Op(
                 name=name, op_type=node.op_type, domain=node.domain, version=version, inputs=inputs, outputs=outputs,
                 attributes=attributes_of(node, version), scope=scope.path, repeat=scope.repeat, disposition=disposition,
+                position=self.position,
             )
         )  # fmt: skip
 

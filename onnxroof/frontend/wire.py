@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import mmap
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from onnxroof.errors import Diagnostic, ModelError
 
-__all__ = ["MAX_DEPTH", "PAYLOAD_LIMIT_BYTES", "STRIPPED_LOCATION", "without_payloads"]
+__all__ = ["MAX_DEPTH", "PAYLOAD_LIMIT_BYTES", "STRIPPED_LOCATION", "Piece", "with_metadata", "without_payloads"]
+
+Piece: TypeAlias = "bytes | tuple[int, int]"
+"""Bytes, or the part of the buffer from one position to another."""
 
 PAYLOAD_LIMIT_BYTES = 1024
 """Payloads above this are left out: shapes, axes and scalars are far below, weights far above."""
@@ -45,6 +49,7 @@ _SUBGRAPH_TAGS = re.compile(rb"[\x32\x5a]")
 
 # Fields that may go: training information, which does not run, and the stack traces of exporters.
 _NODE_METADATA = 9
+_MODEL_METADATA = 14
 _DISPENSABLE: Mapping[str, frozenset[int]] = {"model": frozenset({20}), "node": frozenset({6, _NODE_METADATA})}
 
 # Payload fields of a TensorProto with the wire types they may have: all at once, or element by element.
@@ -61,7 +66,11 @@ _PAYLOADS: Mapping[int, tuple[int, ...]] = {
 # The fields to look at in each kind of message.
 _WATCHED: Mapping[str, frozenset[int]] = {
     kind: frozenset(children) | _DISPENSABLE.get(kind, frozenset()) for kind, children in _CHILDREN.items()
-} | {"tensor": frozenset(_PAYLOADS), "metadata entry": frozenset({1})}
+} | {
+    "tensor": frozenset(_PAYLOADS),
+    "metadata entry": frozenset({1}),
+    "annotated model": frozenset({7, _MODEL_METADATA}),
+}
 
 # What a file begins with that holds a ModelProto: the tag of one of its fields 1 to 8, 14, 20, 25, 26.
 _FIRST_BYTES = (
@@ -135,6 +144,41 @@ def without_payloads(
     return b"".join([walk.copy(0, len(buffer))] if pieces is None else pieces)
 
 
+def with_metadata(
+    buffer: bytes | mmap.mmap,
+    where: str,
+    model: Mapping[str, str],
+    nodes: Mapping[int, Mapping[str, str]],
+    *,
+    replaced: bytes,
+) -> Iterator[Piece]:
+    """The model with further metadata at itself and at the nodes of its graph; all else as it stands, byte by byte.
+
+    Args:
+        buffer: A serialized `ModelProto`.
+        where: What to call it in errors.
+        model: Entries for the model.
+        nodes: Entries by the position of the node.
+        replaced: Entries whose key begins so go first.
+
+    Raises:
+        ModelError: As in `without_payloads`.
+    """
+    walk = _Walk(buffer, where, keep_stack_traces=True, limit_bytes=0)
+    try:
+        yield from walk.annotated(model, nodes, replaced)
+    except IndexError:
+        raise walk.truncated("the file ends in the middle of a field") from None
+
+
+def _entry(number: int, key: str, value: str) -> bytes:
+    return _field(number, _field(1, key.encode()) + _field(2, value.encode()))
+
+
+def _size(pieces: Iterable[Piece]) -> int:
+    return sum(len(piece) if isinstance(piece, bytes) else piece[1] - piece[0] for piece in pieces)
+
+
 @dataclass(slots=True)
 class _Walk:
     """One walk over one buffer, with what it has copied and dropped so far."""
@@ -175,6 +219,50 @@ class _Walk:
         if copied == start:
             return None
         return [*pieces, self.copy(copied, end)]
+
+    def annotated(
+        self, model: Mapping[str, str], nodes: Mapping[int, Mapping[str, str]], replaced: bytes
+    ) -> Iterator[Piece]:
+        """The model in pieces, with metadata at itself and its nodes."""
+        copied = position = 0
+        for begin, number, wire, content, behind in self._fields("annotated model", 0, len(self.buffer)):
+            if number == _MODEL_METADATA and not self._has_key(content, behind, replaced):
+                continue
+            yield (copied, begin)
+            copied = behind
+            if number == _MODEL_METADATA:
+                continue
+            if wire != _BYTES:
+                raise self.fault(f"the graph at byte {begin} has wire type {wire} instead of {_BYTES}")
+            pieces: list[Piece] = []
+            done = content
+            for first, kind, form, inside, last in self._fields("graph", content, behind):
+                if kind != 1 or form != _BYTES:
+                    continue
+                pieces += ((done, first), *self._node(inside, last, nodes.get(position, {}), replaced))
+                done = last
+                position += 1
+            pieces.append((done, behind))
+            yield _varint(number << 3 | _BYTES) + _varint(_size(pieces))
+            yield from pieces
+        yield (copied, len(self.buffer))
+        yield b"".join(_entry(_MODEL_METADATA, key, value) for key, value in model.items())
+
+    def _node(self, start: int, end: int, entries: Mapping[str, str], replaced: bytes) -> tuple[Piece, ...]:
+        """A node of a graph with its tag and length, and with metadata."""
+        pieces: list[Piece] = []
+        copied = start
+        for begin, number, _, content, behind in self._fields("node", start, end):
+            if number == _NODE_METADATA and self._has_key(content, behind, replaced):
+                pieces.append((copied, begin))
+                copied = behind
+        pieces.append((copied, end))
+        pieces.append(b"".join(_entry(_NODE_METADATA, key, value) for key, value in entries.items()))
+        return (_varint(1 << 3 | _BYTES) + _varint(_size(pieces)), *pieces)
+
+    def _has_key(self, content: int, behind: int, prefix: bytes) -> bool:
+        keys = self._fields("metadata entry", content, behind)
+        return any(self.buffer[key:until].startswith(prefix) for _, _, _, key, until in keys)
 
     def _tensor(self, start: int, end: int) -> list[bytes] | None:
         spans: list[tuple[int, int]] = []

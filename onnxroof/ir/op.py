@@ -79,6 +79,7 @@ class Op:
             their scales and zero points.
         compute_type: Name of the type it computes in, where that is not the type of its first input.
         conversion_ops: Vector operations by which it dequantizes an operand or requantizes its result on the fly.
+        position: Of the node in the model's own graph that it is, or that calls, repeats or chooses it.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Op:
     parameters: tuple[str, ...] = ()
     compute_type: str = ""
     conversion_ops: int = 0
+    position: int = -1
 
     @property
     def key(self) -> tuple[str, str]:

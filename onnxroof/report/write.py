@@ -11,7 +11,7 @@ from onnxroof.errors import Diagnostic, UsageError
 if TYPE_CHECKING:
     from onnxroof.study.result import Analysis
 
-__all__ = ["FORMATS", "format_of", "render", "write"]
+__all__ = ["FORMATS", "format_of", "render", "write", "write_text"]
 
 FORMATS = ("text", "json", "csv", "md", "html")
 
@@ -74,7 +74,15 @@ def write(analysis: Analysis, path: Path, *, templates: Path | None = None, gene
         UsageError: No format has the suffix, or the folder cannot be written to.
     """
     format = format_of(path)
-    text = render(analysis, format, templates=templates, generated=generated)
+    write_text(path, render(analysis, format, templates=templates, generated=generated))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text. A file that was there stays whole if anything fails.
+
+    Raises:
+        UsageError: The folder cannot be written to.
+    """
     try:
         _replace(path, text)
     except OSError as error:

@@ -105,6 +105,7 @@ def _node(op: Op, costs: CostTable, index: int, workload: Workload) -> NodeResul
             for name in op.outputs
             if name
         ),
+        position=op.position,
     )
 
 

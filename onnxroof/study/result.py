@@ -28,7 +28,7 @@ class OutputInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeResult:
-    """Counts of one node for one trip; None is unknown."""
+    """Counts of one node for one trip; None is unknown. `position` is that of `onnxroof.ir.op.Op`."""
 
     name: str
     op_type: str
@@ -44,6 +44,7 @@ class NodeResult:
     write_bytes: int | None
     compute_type: str
     outputs: tuple[OutputInfo, ...]
+    position: int = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
