@@ -56,7 +56,7 @@ def annotate_model(
     """
     if output.exists() and path.exists() and output.samefile(path):
         raise UsageError.at(str(output), "the copy would overwrite the model", "name another file")
-    external = next(_external(read_model(path).graph), "")
+    external = next((name for name in _external(read_model(path).graph) if (path.parent / name).exists()), "")
     if external and output.resolve().parent != path.resolve().parent:
         raise UsageError.at(
             str(output), f"the weights of the model are in `{external}` beside it, where the copy would not find them",

@@ -221,7 +221,11 @@ class _Rewrite:
         if op.op_type not in _PASSES and not _is_nearest_resize(op):
             return True
         source = self.dequantized.get(op.inputs[0])
-        return source is not None and all(self._has_scale(self.ops[place], source) for place in behind)
+        if source is None:
+            return False
+        if self.ops[behind[0]].op_type != "QuantizeLinear":  # an activation function between applies the scales
+            return self.tensors[self.ops[behind[-1]].outputs[0]].dtype is self.tensors[source.name].dtype
+        return all(self._has_scale(self.ops[place], source) for place in behind)
 
     def _has_scale(self, quantize: Op, source: _Stored) -> bool:
         """Whether a quantize undoes a dequantize. What is not known to be equal is taken as different."""
@@ -310,7 +314,7 @@ class _Rewrite:
 
     def _joined(self, op: Op, sources: list[_Stored], behind: list[int]) -> Op:
         """A Concat or Where on integers: nothing to compute where all have one scale, else each element requantized."""
-        quantize = self.ops[behind[0]]
+        quantize = self.ops[behind[-1]]
         result = self.tensors[op.outputs[0]]
         if all(self._has_scale(quantize, source) for source in sources):
             return dataclasses.replace(op, parameters=())

@@ -98,6 +98,10 @@ def test_weights_beside_the_model_are_found_by_a_copy_beside_it_alone(tmp_path):
     with pytest.raises(UsageError, match=r"m\.data"):
         annotate_model(path, elsewhere, {}, NODES, prefix="onnxroof.")
     assert not list(elsewhere.parent.iterdir())
+    # a model whose weights are not there has none to lose
+    (tmp_path / "m.data").unlink()
+    annotate_model(path, elsewhere, {}, NODES, prefix="onnxroof.")
+    assert len(onnx.load(elsewhere, load_external_data=False).graph.node[0].metadata_props) == 2
 
 
 def test_the_model_itself_is_not_overwritten(tmp_path):

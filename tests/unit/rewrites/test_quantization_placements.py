@@ -347,3 +347,51 @@ def test_dynamic_quantization_by_pairs_computes_on_integers(tmp_path):
     assert running(nodes) == ["q", "y"]
     # 80 + 96 bytes of operands; scale and zero point of the activation; 6 scales; 30 floats out
     assert figures(nodes["y"]) == ("UINT8", 80 + 96 + 5 + 24, 96 + 24, 120)
+
+
+@pytest.mark.parametrize("clips", [False, True])
+def test_fake_quantized_weights_by_channel_are_stored_as_they_are_quantized(clips, tmp_path):
+    # as training exports them: floats with a pair behind them, and a Clip between for narrow ranges
+    graph = Graph()
+    graph.input("xq", "int8", [1, 16, 8, 8])
+    graph.add("DequantizeLinear", ["xq", graph.scalar("sx", "float", 0.1)], "x")
+    scale = graph.weight("sw", "float", [32])
+    quantized = graph.add("QuantizeLinear", [graph.weight("wf", "float", [32, 16, 3, 3]), scale], "wq", axis=0)
+    if clips:
+        bounds = [graph.scalar("low", "uint8", 1), graph.scalar("high", "uint8", 254)]
+        quantized = graph.add("Clip", [quantized, *bounds], "narrow")
+    graph.add("DequantizeLinear", [quantized, scale], "w", axis=0)
+    graph.output(graph.add("Conv", ["x", "w"], "y", pads=[1, 1, 1, 1]), "float", 4)
+    nodes = graph.counted(tmp_path)
+    assert running(nodes) == ["y"]
+    # the file holds 32 * 16 * 9 floats, the accelerator bytes; 32 scales and that of the image
+    assert nodes["y"].weight_bytes == 4_608 + 4 * 33
+    assert nodes["y"].compute_type == "INT8"
+
+
+def test_a_clip_of_integers_between_a_pair_is_a_kernel_of_integers(tmp_path):
+    graph = Graph()
+    both(graph, "int8", "int8")
+    graph.add("QuantizeLinear", ["y", "sx", "zx"], "q")
+    graph.add("Clip", ["q", graph.scalar("low", "int8", -127)], "narrow")
+    graph.add("DequantizeLinear", ["narrow", "sx", "zx"], "d")
+    graph.add("Relu", ["d"], "r")
+    graph.output(graph.add("QuantizeLinear", ["r", "sx", "zx"], "yq"), "int8", 4)
+    nodes = graph.counted(tmp_path)
+    assert running(nodes) == ["y", "narrow", "r"]
+    # 4*32*8*8 elements of a byte in, and the bound; one comparison each
+    assert figures(nodes["narrow"]) == ("INT8", 8_192 + 1, 1, 8_192)
+    assert nodes["narrow"].vector_ops == 8_192
+
+
+def test_an_activation_function_behind_a_pool_applies_the_scales(tmp_path):
+    graph = Graph()
+    graph.input("q", "int8", [2, 4, 8, 8])
+    graph.add("DequantizeLinear", ["q", graph.scalar("a", "float", 0.1)], "x")
+    graph.add("MaxPool", ["x"], "p", kernel_shape=[2, 2], strides=[2, 2])
+    graph.add("Relu", ["p"], "r")
+    graph.output(graph.add("QuantizeLinear", ["r", graph.scalar("b", "float", 0.2)], "y"), "int8", 4)
+    nodes = graph.counted(tmp_path)
+    assert running(nodes) == ["p", "r"]
+    assert (nodes["p"].read_bytes, nodes["p"].write_bytes) == (512, 128)
+    assert figures(nodes["r"]) == ("INT8", 128 + 4, 4, 128)
