@@ -232,6 +232,8 @@ class _Rewrite:
         parameters = tuple(name for name in quantize.inputs[1:] if name)
         if source.axis is not None or len(parameters) != len(source.parameters):
             return False
+        if self.tensors[quantize.outputs[0]].dtype is not self.tensors[source.name].dtype:
+            return False
         return all(self._is_same(a, b) for a, b in zip(parameters, source.parameters, strict=True))
 
     def _is_same(self, one: str, other: str) -> bool:

@@ -196,7 +196,8 @@ def between(graph, op_type, *, same=True, value=0.1, inputs=1, others=(), dtype=
         graph.input(f"q{i}", dtype, [2, 4, 8, 8])
         names.append(graph.add("DequantizeLinear", [f"q{i}", graph.scalar(f"s{i}", "float", value)], f"x{i}"))
     graph.add(op_type, [*names, *others], "h", **attributes)
-    graph.output(graph.add("QuantizeLinear", ["h", graph.scalar("sy", "float", value if same else 0.7)], "y"), dtype, 4)
+    scale = graph.scalar("sy", "float", value if same else 0.7)
+    graph.output(graph.add("QuantizeLinear", ["h", scale], "y", output_dtype=TYPES[dtype][0]), dtype, 4)
 
 
 PASSING = {
@@ -223,6 +224,14 @@ def test_what_passes_elements_on_needs_one_scale_on_both_sides(op_type, tmp_path
     assert (nodes["h"].read_bytes, nodes["h"].write_bytes) == (4 * read, 4 * written)
 
 
+def test_an_equal_scale_in_another_type_is_another_scale(tmp_path):
+    graph = Graph()
+    between(graph, "MaxPool", kernel_shape=[2, 2])
+    graph.nodes[-1].attribute[0].i = TensorProto.UINT8
+    graph.outputs[0].type.tensor_type.elem_type = TensorProto.UINT8
+    assert running(graph.counted(tmp_path)) == ["x0", "h", "y"]
+
+
 def test_a_view_between_equal_scales_moves_nothing_and_between_others_requantizes(tmp_path):
     graph = Graph()
     between(graph, "Flatten", axis=2)
@@ -238,7 +247,7 @@ def test_a_dequantize_and_a_quantize_of_another_scale_with_nothing_between_stay_
     graph = Graph()
     graph.input("q", "int8", [4, 8])
     graph.add("DequantizeLinear", ["q", graph.scalar("a", "float", 0.1)], "x")
-    graph.output(graph.add("QuantizeLinear", ["x", graph.scalar("b", "float", 0.2)], "y"), "int8", 2)
+    graph.output(graph.add("QuantizeLinear", ["x", graph.scalar("b", "float", 0.2)], "y"), "uint8", 2)
     nodes = graph.counted(tmp_path)
     assert running(nodes) == ["x", "y"]
     # 32 elements: 1 mul; DIV, round and saturate
@@ -390,7 +399,8 @@ def test_an_activation_function_behind_a_pool_applies_the_scales(tmp_path):
     graph.add("DequantizeLinear", ["q", graph.scalar("a", "float", 0.1)], "x")
     graph.add("MaxPool", ["x"], "p", kernel_shape=[2, 2], strides=[2, 2])
     graph.add("Relu", ["p"], "r")
-    graph.output(graph.add("QuantizeLinear", ["r", graph.scalar("b", "float", 0.2)], "y"), "int8", 4)
+    scale = graph.scalar("b", "float", 0.2)
+    graph.output(graph.add("QuantizeLinear", ["r", scale], "y", output_dtype=TensorProto.INT8), "int8", 4)
     nodes = graph.counted(tmp_path)
     assert running(nodes) == ["p", "r"]
     assert (nodes["p"].read_bytes, nodes["p"].write_bytes) == (512, 128)
