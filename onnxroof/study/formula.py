@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from onnxroof.errors import ModelError
 from onnxroof.ir.workload import Workload
@@ -22,11 +23,12 @@ __all__ = ["QUANTITIES", "Formula", "Formulas", "Span", "formulas"]
 
 QUANTITIES = ("macs", "read_bytes", "weight_bytes", "write_bytes")
 
-# Strides of convolutions and pools multiply up to these: powers of two in nearly all models, so they come first.
-_STEPS = (1, 2, 4, 8, 16, 32, 64, 3, 6, 12, 24, 7, 14, 28, 56)
+# Steps of which all that are looked for are divisors: strides of convolutions and pools multiply up to them.
+_WHOLE_STEPS = (64, 168)
 _MOST_DEGREE = 4
 _CONFIRMED = 2  # differences beyond the degree that must vanish
 _APART = (19, 7)  # steps at which a degree is confirmed: what keeps its value between two steps shows itself
+_BETWEEN = (1, 3, 19)  # smaller steps at which the polynomial of a whole step is tried
 _FAR = (7, 19, 61, 200)  # steps of all dimensions together at which the formulas are held against counts
 _LEAST = 2  # extents of 1 and 0 are special to many rules (a transposition of them is a view)
 
@@ -167,7 +169,7 @@ class _Search:
                 continue
             # Values that no other dimension has tell which of them follow.
             values = [max(_first(dim.value, 1), *(chosen.values() or [0])) + 1]
-            values += [_first(dim.value, step) + step for step in _STEPS]
+            values += [_first(dim.value, step) + step for step in (1, 2, 4, 8, 16, 32, *_WHOLE_STEPS)]
             bindings = ({**chosen, dim.name: value} for value in values if value not in chosen.values())
             moved = next(filter(None, map(self._loaded, bindings)), None)
             if moved is None:
@@ -196,38 +198,53 @@ class _Search:
         """How each count goes along one dimension, under the smallest step that does; () where nothing is known."""
         found: list[_Axis | None] = [None] * len(QUANTITIES)
         is_known = False
-        for step in _STEPS:
-            start = _first(self._default(name), step)
-            degrees = self._degrees({**starts, name: start}, name, step)
-            if degrees is None:
-                continue
-            is_known = True
-            found = [
-                axis if axis or degree is None else _Axis(start, step, degree)
-                for axis, degree in zip(found, degrees, strict=True)
-            ]
+        for step in (1, *_WHOLE_STEPS):
+            point = {**starts, name: _first(self._default(name), step)}
+            rows = self._rows(point, name, step)
+            is_known = is_known or bool(rows)
+            for count, axis in enumerate(found):
+                values = [row[count] for row in rows]
+                if rows and axis is None and (degree := self._degree(values, count, point, name, step)) is not None:
+                    found[count] = self._smallest(values[: degree + 1], count, point, name, step)
             if None not in found:
                 break
         return tuple(found) if is_known else ()
 
-    def _degrees(self, point: Mapping[str, int], name: str, step: int) -> list[int | None] | None:
-        """The degree of each count along one dimension, None for one that has none; None if there is no count."""
+    def _rows(self, point: Mapping[str, int], name: str, step: int) -> list[Counts]:
+        """Counts at the first steps, as many as tell the degree of each; [] where one is not there."""
         rows: list[Counts] = []
-        degrees: list[int | None] = [None]
-        while None in degrees and len(rows) <= _MOST_DEGREE + _CONFIRMED:
+        while len(rows) <= _MOST_DEGREE + _CONFIRMED:
             row = self._at({**point, name: point[name] + len(rows) * step})
             if row is None:
-                return None
+                return []
             rows.append(row)
-            degrees = [_degree(values) for values in zip(*rows, strict=True)]
+            if all(_degree_of(values) is not None for values in zip(*rows, strict=True)):
+                break
+        return rows
+
+    def _degree(
+        self, values: Sequence[int | None], count: int, point: Mapping[str, int], name: str, step: int
+    ) -> int | None:
+        """The degree of a count along one dimension; None where it is no polynomial there."""
+        degree = _degree_of(values)
+        if degree is None:
+            return None
         for k in _APART:
             row = self._at({**point, name: point[name] + k * step})
             if row is not None:
-                return [
-                    degree if degree is not None and _continued(values[: degree + 1], k) == value else None
-                    for degree, values, value in zip(degrees, zip(*rows, strict=True), row, strict=True)
-                ]
+                return degree if _continued(values[: degree + 1], Fraction(k)) == row[count] else None
         return None
+
+    def _smallest(
+        self, values: Sequence[int | None], count: int, point: Mapping[str, int], name: str, whole: int
+    ) -> _Axis:
+        """The smallest step at which the polynomial of a whole step holds too."""
+        for step in (divisor for divisor in range(2, whole) if whole % divisor == 0):
+            rows = (self._at({**point, name: point[name] + k * step}) for k in _BETWEEN)
+            wanted = (_continued(values, Fraction(k * step, whole)) for k in _BETWEEN)
+            if all(row is not None and row[count] == value for row, value in zip(rows, wanted, strict=True)):
+                return _Axis(point[name], step, len(values) - 1)
+        return _Axis(point[name], whole, len(values) - 1)
 
     # -- polynomials ----------------------------------------------------------------------------------------
 
@@ -277,7 +294,7 @@ def _low(axis: _Axis, default: int) -> Iterator[int]:
             yield lowest + k * axis.step
 
 
-def _degree(values: Sequence[int | None]) -> int | None:
+def _degree_of(values: Sequence[int | None]) -> int | None:
     """The degree of the polynomial through values at equal distances; None where two more do not confirm it."""
     row: list[int] = [value for value in values if value is not None]
     if len(row) < len(values):
@@ -289,12 +306,12 @@ def _degree(values: Sequence[int | None]) -> int | None:
     return None
 
 
-def _continued(values: Sequence[int | None], k: int) -> int:
+def _continued(values: Sequence[int | None], k: Fraction) -> Fraction:
     """The value at step k of the polynomial through the values at steps 0, 1, 2 ..."""
     row = [value or 0 for value in values]
-    total, choose = 0, 1
+    total, choose = Fraction(0), Fraction(1)
     for order in range(len(values)):
         total += row[0] * choose
-        choose = choose * (k - order) // (order + 1)
+        choose *= (k - order) / (order + 1)
         row = [b - a for a, b in itertools.pairwise(row)]
     return total
