@@ -21,7 +21,7 @@ COUNTS = {"macs", "vector_ops", "special_ops", "read_bytes", "weight_bytes", "wr
 ROOT = {"schema_version", "tool", "conventions", "models"}
 MODEL = {
     "name", "producer", "ir_version", "opsets", "dims", "coverage", "parameters", "peak_activation_bytes", "totals",
-    "nodes",
+    "nodes", "precision",
 }  # fmt: skip
 NODE = COUNTS | {"name", "op_type", "domain", "scope", "kind", "repeat", "compute_type", "outputs"}
 KINDS = {"compute", "move", "view", "constant", "absorbed", "host", "unknown"}
