@@ -13,7 +13,10 @@ FACTORS: Mapping[tuple[str, str], tuple[int, ...]] = {
     **{("", name): (0, 1, 2) for name in ("RNN", "GRU", "LSTM")},
     **{
         ("com.microsoft", name): (0, 1)
-        for name in ("FusedConv", "FusedGemm", "FusedMatMul", "TransposeMatMul", "NhwcConv", "Attention")
+        for name in (
+            *("FusedConv", "FusedGemm", "FusedMatMul", "FusedMatMulActivation", "TransposeMatMul", "GemmFastGelu"),
+            *("NhwcConv", "NhwcFusedConv", "Attention"),
+        )
     },
     ("com.microsoft.nchwc", "Conv"): (0, 1),
 }
@@ -39,6 +42,8 @@ def is_summed_over(op: Op, position: int, axis: int, rank: int) -> bool:
         return axis != 0  # batch of the image, output channels of the weight
     if op.op_type == "ConvTranspose":
         return axis != position
+    if op.attributes.integer("transBatchA") or op.attributes.integer("transBatchB"):
+        return True
     if op.op_type in ("MatMul", "Gemm", "FusedGemm", "FusedMatMul"):
         is_transposed = bool(op.attributes.integer("transB" if position else "transA"))
         return axis == (rank - 1 if rank == 1 or bool(position) is is_transposed else rank - 2)
