@@ -79,13 +79,21 @@ def annotate(
 def _check(suffix: str, output: Path, target: str | None, value: str | None) -> None:
     faults = []
     if suffix not in (".onnx", ".json"):
-        faults.append(Diagnostic(where=f"-o {output}", message="no such format", hint="end the name in .onnx or .json"))
+        faults.append(
+            Diagnostic(
+                where=f"-o {output}", message="no such format", hint="end the name in .onnx or .json", code="U202"
+            )
+        )
     if value and suffix == ".onnx":
         faults.append(
-            Diagnostic(where=f"--value {value}", message="an .onnx file holds every figure", hint="leave it out")
+            Diagnostic(
+                where=f"--value {value}", message="an .onnx file holds every figure", hint="leave it out", code="U201"
+            )
         )
     if value in _OF_A_TARGET and not target:
-        faults.append(Diagnostic(where=f"--value {value}", message="this needs a target", hint="name one with -t"))
+        faults.append(
+            Diagnostic(where=f"--value {value}", message="this needs a target", hint="name one with -t", code="U201")
+        )
     if faults:
         raise UsageError(*faults)
 

@@ -97,8 +97,8 @@ PARAGRAPHS: Mapping[str, str] = {
         "dimensions to `onnxroof.load`, or load the model again."
     ),
     "U201": (
-        "An option asks for something that does not exist: a fusion policy, an objective, a format, a domain. The "
-        "hint lists what there is."
+        "An option asks for something that does not exist (a fusion or precision policy, an objective, a format, a "
+        "domain), or that does not go with another option. The hint lists what there is, or what to leave out."
     ),
     "U202": (
         "A file cannot be written: its folder is absent or protected, the disk is full, its suffix stands for no "

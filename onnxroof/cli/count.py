@@ -59,4 +59,6 @@ def _check_formats(format_: str, outputs: tuple[str, ...]) -> None:
     faults += [f"--format {format_}"] if format_ not in ("text", "json") else []
     if faults:
         message = "formulas are given as text or JSON alone"
-        raise UsageError(*(Diagnostic(where=where, message=message, hint="leave out --formula") for where in faults))
+        raise UsageError(
+            *(Diagnostic(where=where, message=message, hint="leave out --formula", code="U201") for where in faults)
+        )

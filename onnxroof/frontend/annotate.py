@@ -55,12 +55,12 @@ def annotate_model(
         UsageError: The copy would overwrite the model, would lose its weights, or cannot be written.
     """
     if output.exists() and path.exists() and output.samefile(path):
-        raise UsageError.at(str(output), "the copy would overwrite the model", "name another file")
+        raise UsageError.at(str(output), "the copy would overwrite the model", "name another file", code="U202")
     external = next((name for name in _external(read_model(path).graph) if (path.parent / name).exists()), "")
     if external and output.resolve().parent != path.resolve().parent:
         raise UsageError.at(
             str(output), f"the weights of the model are in `{external}` beside it, where the copy would not find them",
-            f"write it into {path.resolve().parent}",
+            f"write it into {path.resolve().parent}", code="U202",
         )  # fmt: skip
     whole = output.resolve()
     temporary = whole.with_name(f".{whole.name}.{os.getpid()}.part")
@@ -77,7 +77,7 @@ def annotate_model(
                     _copy(source, target, *piece)
         temporary.replace(whole)
     except OSError as error:
-        raise UsageError.at(str(output), f"cannot be written: {error.strerror or error}") from error
+        raise UsageError.at(str(output), f"cannot be written: {error.strerror or error}", code="U202") from error
     finally:
         temporary.unlink(missing_ok=True)
 

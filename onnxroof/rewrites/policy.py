@@ -112,7 +112,7 @@ def parse_policy(text: str) -> Policy | None:
     if match is None or not word:
         raise UsageError.at(
             f"--precision {text}", "no such policy",
-            f"{GRAMMAR}. Formats of a part: {', '.join((*_BITS, *_WHOLE, *_NARROW))}",
+            f"{GRAMMAR}. Formats of a part: {', '.join((*_BITS, *_WHOLE, *_NARROW))}", code="U201",
         )  # fmt: skip
     activations = _FORMATS[match["a"]] if match["a"] else Format(half)
     rest = half

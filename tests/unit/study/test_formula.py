@@ -211,7 +211,7 @@ def test_a_binding_that_contradicts_the_model_is_passed_over(tmp_path):
 
     def only_even(dims):
         if dims.get("height", 0) % 2:
-            raise ModelError.at("height", "odd")
+            raise ModelError.at("height", "odd", code="M301")
         return load(path, dims=dims)
 
     found = formulas(load(path), {}, only_even)
