@@ -23,6 +23,7 @@ from onnxroof.frontend.agreement import ContradictionError
 from onnxroof.frontend.contrib_shapes import contrib_note, contrib_types
 from onnxroof.frontend.ml_shapes import ml_types
 from onnxroof.frontend.sequences import sequence_length, sequence_types
+from onnxroof.frontend.standard_shapes import standard_types
 from onnxroof.frontend.types import UNKNOWN_TYPE, ValueType, most_value_elements, type_of_proto, type_to_proto
 from onnxroof.frontend.upper_bounds import upper_bounds
 
@@ -115,6 +116,7 @@ class Inference:
         inferred = bounded = self._types(node, schema, opsets, types, values)
         if any(not t.is_complete for t in inferred):
             inferred = _of_length(ml_types(node, types, inferred), count, UNKNOWN_TYPE)
+            inferred = _of_length(standard_types(node, types, values, inferred), count, UNKNOWN_TYPE)
             bounded = _of_length(upper_bounds(node, types, values, inferred), count, UNKNOWN_TYPE)
         inferred = sequence_types(node, types, values, inferred)
         bounded = sequence_types(node, types, values, bounded)
@@ -137,6 +139,7 @@ class Inference:
         values: Sequence[Value | None],
     ) -> tuple[ValueType, ...]:
         probe = _probe(node, types)
+        _state_defaults(probe, schema)
         known = {f"i{i}": type_to_proto(t) for i, t in enumerate(types) if t is not None}
         data = {f"i{i}": numpy_helper.from_array(v, f"i{i}") for i, v in enumerate(values) if v is not None}
         imports = [helper.make_opsetid(domain, version) for domain, version in opsets.items()]
@@ -260,6 +263,20 @@ def _probe(node: onnx.NodeProto, types: Sequence[ValueType | None]) -> onnx.Node
     probe.output.extend(f"o{i}" if name else "" for i, name in enumerate(node.output))
     probe.attribute.extend(node.attribute)
     return probe
+
+
+def _state_defaults(probe: onnx.NodeProto, schema: defs.OpSchema) -> None:
+    """Gives the node the attributes that it leaves to their defaults.
+
+    onnx's inference has defaults of its own, and not always those of the schema: without `onesided` it takes a
+    transform of STFT for a two-sided one.
+    """
+    stated = {attribute.name for attribute in probe.attribute}
+    probe.attribute.extend(
+        attribute.default_value
+        for name, attribute in schema.attributes.items()
+        if name not in stated and attribute.default_value.type
+    )
 
 
 def _schema(op_type: str, domain: str, version: int) -> defs.OpSchema | None:

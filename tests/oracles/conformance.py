@@ -3,7 +3,9 @@
 A case is a model with inputs and the outputs that the standard expects. Of each is asked: does it load; have its
 outputs the types and shapes that are expected (a size that depends on data may be larger); does an operator that makes
 an output write as many bytes as that output has; is every node known, or not modelled for a stated reason? The
-inputs' values are not shown to the frontend, as no user would show them.
+inputs' values are not shown to the frontend, as no user would show them, and it reads the shapes that the model
+declares of its outputs. `undeclared` turns that round, so that nothing but inference can tell a shape: declared ones
+are taken away, and what a model of a user has as constants (sizes, axes, scales) is constant.
 
 Run as a script it prints the figures of every collection and each failure by name:
 
@@ -18,7 +20,7 @@ import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +35,7 @@ from onnxroof.ir.workload import Workload
 from onnxroof.study.count import counted
 from onnxroof.study.load import load
 
-__all__ = ["COLLECTIONS", "Case", "cases", "faults"]
+__all__ = ["COLLECTIONS", "Case", "cases", "faults", "undeclared"]
 
 DATA = Path(onnx.__file__).parent / "backend/test/data"
 COLLECTIONS = ("node", "pytorch-converted", "pytorch-operator", "simple")
@@ -47,11 +49,13 @@ class Case:
         name: Unique in its collection.
         model: The serialized model.
         outputs: For each output its values, a list of them for a sequence, None where an optional is empty.
+        inputs: For each input the same; empty where they were not read.
     """
 
     name: str
     model: bytes
     outputs: tuple[object, ...]
+    inputs: tuple[object, ...] = ()
 
 
 def cases(collection: str) -> Iterator[Case]:
@@ -76,8 +80,30 @@ def _node_cases() -> Iterator[Case]:
         warnings.simplefilter("ignore")  # the references divide by zero on purpose
         found = collect_testcases("")
     for case in sorted(found, key=lambda case: str(case.name)):
-        outputs = case.data_sets[0][1] if case.data_sets else ()
-        yield Case(case.name, case.model.SerializeToString(), tuple(outputs))
+        inputs, outputs = case.data_sets[0] if case.data_sets else ((), ())
+        yield Case(case.name, case.model.SerializeToString(), tuple(outputs), tuple(inputs))
+
+
+def undeclared(case: Case) -> Case:
+    """The case without declared shapes of outputs, and with its small operands as initializers.
+
+    Small are numbers of at most 16 elements: all operands behind the first, and of the first a list of integers.
+    """
+    model = onnx.ModelProto.FromString(case.model)
+    graph = model.graph
+    for output in graph.output:
+        if output.type.WhichOneof("value") == "tensor_type":
+            output.type.tensor_type.ClearField("shape")
+    for place, (name, value) in enumerate(zip([i.name for i in graph.input], case.inputs, strict=False)):
+        if not isinstance(value, (np.ndarray, np.generic)) or value.size > 16 or value.dtype.kind not in "iufb":
+            continue
+        if place or (value.ndim <= 1 and value.dtype.kind == "i"):
+            graph.initializer.append(numpy_helper.from_array(np.asarray(value), name))
+    constants = {tensor.name for tensor in graph.initializer}
+    open_inputs = [value for value in graph.input if value.name not in constants]
+    del graph.input[:]
+    graph.input.extend(open_inputs)
+    return replace(case, model=model.SerializeToString())
 
 
 def _read(path: Path, kind: onnx.TypeProto) -> object:
@@ -109,13 +135,12 @@ def _shape_faults(case: Case, workload: Workload) -> Iterator[str]:
     graph = onnx.ModelProto.FromString(case.model).graph
     is_bound = any("depends on data" in note or "depend on data" in note for note in workload.notes)
     for name, value, stated in zip(workload.outputs, case.outputs, graph.output, strict=False):
-        if not isinstance(value, (np.ndarray, np.generic)) or stated.type.WhichOneof("value") != "tensor_type":
-            continue
+        if stated.type.WhichOneof("value") != "tensor_type":
+            continue  # sequences and optionals are no tensors of the workload
         tensor = workload.tensors[name]
-        wanted = DType.from_number(stated.type.tensor_type.elem_type)
+        wanted, shape = _type_of(value)
         if tensor.dtype is not wanted:
             yield f"`{stated.name}`: expected {wanted.name}, found {tensor.dtype.name}"
-        shape = np.asarray(value).shape
         if tensor.shape != shape:
             is_above = (
                 is_bound
@@ -125,6 +150,14 @@ def _shape_faults(case: Case, workload: Workload) -> Iterator[str]:
             )
             if not is_above:
                 yield f"`{stated.name}`: expected {list(shape)}, found {tensor.shape and list(tensor.shape)}"
+
+
+def _type_of(value: object) -> tuple[DType, tuple[int, ...]]:
+    """Type and shape of an expected tensor; those of a type that numpy lacks come serialized."""
+    if isinstance(value, onnx.TensorProto):
+        return DType.from_number(value.data_type), tuple(value.dims)
+    array = np.asarray(value)
+    return DType.from_number(onnx.helper.np_dtype_to_tensor_dtype(array.dtype)), array.shape
 
 
 def _byte_faults(workload: Workload, costs: Sequence[OpCost]) -> Iterator[str]:

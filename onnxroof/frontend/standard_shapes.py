@@ -1,0 +1,41 @@
+"""Output types of the standard's own operators where onnx's inference of one node stops.
+
+Shapes follow the operators' documentation (docs/Operators.md of the onnx repository).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy.typing as npt
+import onnx
+
+from onnxroof.dtypes import DType
+from onnxroof.frontend.types import ValueType
+
+__all__ = ["standard_types"]
+
+# Defined by function bodies alone, which onnx's inference does not see through: "the same shape as X".
+_LIKE_FIRST = frozenset({"GroupNormalization", "MeanVarianceNormalization"})
+
+
+def standard_types(
+    node: onnx.NodeProto,
+    types: Sequence[ValueType | None],
+    values: Sequence[npt.NDArray[Any] | None],
+    inferred: tuple[ValueType, ...],
+) -> tuple[ValueType, ...]:
+    """Inferred types with what the documentation says beyond them; the same for all other operators."""
+    first = types[0] if types else None
+    if node.op_type == "OptionalHasElement" and not node.domain:
+        return (ValueType(DType.BOOL, ()),)
+    if node.domain or first is None or not first.is_complete:
+        return inferred
+    if node.op_type in _LIKE_FIRST:
+        return (first,)
+    if node.op_type == "MaxUnpool" and len(values) > 2:
+        stated = values[2]
+        if stated is not None and stated.ndim == 1 and stated.size == len(first.shape or ()):
+            return (ValueType(first.dtype, tuple(int(extent) for extent in stated)),)
+    return inferred
