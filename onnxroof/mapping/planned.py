@@ -15,9 +15,13 @@ from onnxroof.ir.workload import Workload
 from onnxroof.mapping.plan import Group, Plan
 from onnxroof.mapping.policies import plan
 from onnxroof.mapping.storage import Kernel, Storage, parameter_roots, peak_activation_bytes
+from onnxroof.mapping.timeline import Timeline, timeline
 from onnxroof.mapping.traffic import GroupShape, group_shapes
 
-__all__ = ["Border", "PlannedModel", "ShapedPlan", "planned"]
+__all__ = ["CLOCK", "Border", "PlannedModel", "ShapedPlan", "planned"]
+
+CLOCK = "epilogue"
+"""The policy whose groups are the steps in which what stays on chip is counted, for the plans of all policies."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +37,11 @@ class ShapedPlan:
     plan: Plan
     shapes: tuple[GroupShape, ...]
     index: tuple[int, ...]
+
+    @property
+    def each(self) -> tuple[Plan, tuple[GroupShape, ...]]:
+        """The plan with the shape of each of its groups."""
+        return self.plan, tuple(self.shapes[number] for number in self.index)
 
     @cached_property
     def counts(self) -> tuple[int, ...]:
@@ -72,6 +81,7 @@ class PlannedModel:
         work: Known work by compute type, all of it.
         parameter_bytes: Distinct weights that a kernel reads as data, at their full size.
         peak_activation_bytes: None where a shape is not known.
+        timeline: What could stay on chip from operator to operator.
     """
 
     workload: Workload
@@ -83,6 +93,7 @@ class PlannedModel:
     work: Mapping[str, Work]
     parameter_bytes: int
     peak_activation_bytes: int | None
+    timeline: Timeline
 
 
 def planned(
@@ -98,23 +109,26 @@ def planned(
         idle: Operators that have nothing left to do since the workload was converted (a cast to the type that its
             input now has): each is listed in the group that makes its input, at no cost.
     """
-    plans = []
     shared: dict[Hashable, GroupShape] = {}
-    for policy in policies:
+
+    def shaped(policy: str) -> ShapedPlan:
         chosen = plan(policy, store)
-        shapes, index = group_shapes(store, chosen, shared)
-        plans.append(_with_idle(ShapedPlan(chosen, shapes, index), workload, store, idle))
+        return ShapedPlan(chosen, *group_shapes(store, chosen, shared))
+
+    found = {policy: shaped(policy) for policy in dict.fromkeys((*policies, CLOCK))}
+    plans = tuple(_with_idle(found[policy], workload, store, idle) for policy in policies)
     weights = [workload.tensors[name] for name in parameter_roots(workload, store)]
     return PlannedModel(
         workload=workload,
         costs=costs,
         store=store,
         op_types={op.name: op.op_type for op in workload.ops},
-        plans=tuple(plans),
+        plans=plans,
         border=_border(workload, store),
         work=_work(store.kernels),
         parameter_bytes=sum(tensor.bytes for tensor in weights if tensor.is_shaped),
         peak_activation_bytes=peak_activation_bytes(workload, store),
+        timeline=timeline(workload, store, found[CLOCK].each, [each.each for each in plans]),
     )
 
 

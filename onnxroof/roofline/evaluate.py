@@ -10,15 +10,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import overload
 
 from onnxroof.dtypes import DType
 from onnxroof.mapping.array import spatial_utilization
 from onnxroof.mapping.nested import NestedMapping
-from onnxroof.mapping.plan import Decision
+from onnxroof.mapping.placed import Crossing, Placed, placed
+from onnxroof.mapping.plan import Decision, Plan
 from onnxroof.mapping.planned import PlannedModel, ShapedPlan
-from onnxroof.mapping.traffic import GroupShape, level_traffic
+from onnxroof.mapping.residency import Residency, residency
+from onnxroof.mapping.traffic import GroupShape, LevelTraffic, level_traffic
 from onnxroof.roofline.floor import floor
 from onnxroof.roofline.knowledge import Knowledge
 from onnxroof.roofline.mapped import mapped_result
@@ -43,6 +45,7 @@ def evaluate(
     objective: str = "latency",
     assumed_precision: str | None = None,
     tf32: bool = True,
+    state: str = "cold",
 ) -> TargetResult:
     """Holds a model against a target.
 
@@ -52,8 +55,9 @@ def evaluate(
         objective: latency | energy | edp, by which the best plan is named.
         assumed_precision: Type that the model was converted to for this target, None for none.
         tf32: Whether FLOAT contractions may use TF32.
+        state: cold | steady: whether weights that fit on chip stay there from run to run.
     """
-    evaluation = _Evaluation(model, target, tf32)
+    evaluation = _Evaluation(model, target, tf32, residency(model.timeline, target.levels, state=state))
     plans = tuple(evaluation.plan(shaped, assumed_precision) for shaped in model.plans)
     least = floor(model.border, target, tf32=tf32)
     rate = evaluation.dominant_rate()
@@ -100,6 +104,7 @@ class _Figures:
     energy_j: float | None
     expected_s: float | None
     traffic_bytes: Mapping[str, float]
+    saved_bytes: Mapping[str, float]
     intensity: Mapping[str, float | None]
     compulsory_intensity: float | None
     time_bound: str
@@ -137,14 +142,17 @@ class _Compute:
     mac_s: float
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class _Evaluation:
     model: PlannedModel
     target: Target
     tf32: bool
+    residency: Residency
     knowledge: Knowledge = field(init=False)
-    _figures: dict[GroupShape, _Figures] = field(default_factory=dict)
     _nested: dict[Hashable, NestedMapping] = field(default_factory=dict)
+    _figures: dict[tuple[GroupShape, Crossing | None], _Figures] = field(default_factory=dict)
+    _crossings: dict[object, Crossing] = field(default_factory=dict)
+    _alone: dict[GroupShape, LevelTraffic] = field(default_factory=dict)
     _rates: dict[tuple[str, str], Resolution] = field(default_factory=dict)
     _substituted: dict[tuple[str, str], Decision] = field(default_factory=dict)
 
@@ -164,8 +172,9 @@ class _Evaluation:
 
     def plan(self, shaped: ShapedPlan, assumed_precision: str | None) -> PlanResult:
         """One plan, summed over its groups: each distinct shape times the groups that have it."""
-        figures = [self._shape(shape) for shape in shaped.shapes]
-        counts = shaped.counts
+        groups = placed(self.model.timeline.uses[shaped.plan.fusion], self.residency, self._crossings)
+        figures = [self._kind(shape, crossing) for shape, crossing in groups.kinds]
+        counts = groups.counts
         latency_s = _total([f.latency_s for f in figures], counts)
         if figures and not any(f.time_terms_s for f in figures):
             latency_s = None  # a target of which no rate and no bandwidth is known says nothing of time
@@ -174,7 +183,7 @@ class _Evaluation:
         names = [level.name for level in self.target.levels]
         decisions = (
             *self._conversions(assumed_precision), *self._substituted.values(), *_bypasses(figures, counts),
-            *shaped.plan.decisions,
+            *shaped.plan.decisions, *self._residents,
         )  # fmt: skip
         return PlanResult(
             fusion=shaped.plan.fusion,
@@ -183,27 +192,44 @@ class _Evaluation:
             ops_per_s=ops / latency_s if ops is not None and latency_s else None,
             ops_per_j=ops / energy_j if ops is not None and energy_j else None,
             traffic_bytes={name: _total([f.traffic_bytes[name] for f in figures], counts) or 0.0 for name in names},
-            peak_footprint_bytes={
-                name: max((f.footprint_bytes[name] for f in figures), default=0.0) for name in names[1:]
+            resident_bytes={
+                name: max(taken, default=0.0) / level.instances
+                for name, level, taken in zip(
+                    names[1:], self.target.levels[1:], self.residency.resident_bytes[1:], strict=True
+                )
             },
+            resident_saved_bytes={
+                name: math.fsum(f.saved_bytes[name] * n for f, n in zip(figures, counts, strict=True)) for name in names
+            },
+            peak_footprint_bytes=_peaks(names[1:], groups, figures),
             assumed_precision=assumed_precision,
             expected_latency_s=_total([f.expected_s for f in figures], counts) if self.target.efficiency else None,
-            groups=_Groups(self.model.op_types, shaped, figures),
+            groups=_Groups(self.model.op_types, shaped.plan, groups, figures),
             decisions=decisions,
             map=_Once(partial(_mapped_total, figures, counts)),
         )
 
-    def _shape(self, shape: GroupShape) -> _Figures:
-        if shape not in self._figures:
-            self._figures[shape] = self._evaluate(shape)
-        return self._figures[shape]
+    @cached_property
+    def _residents(self) -> tuple[Decision, ...]:
+        return self.residency.decisions(self.target.levels)
 
-    def _evaluate(self, shape: GroupShape) -> _Figures:
+    def _kind(self, shape: GroupShape, crossing: Crossing | None) -> _Figures:
+        kind = (shape, crossing)
+        if kind not in self._figures:
+            self._figures[kind] = self._evaluate(shape, crossing)
+        return self._figures[kind]
+
+    def _evaluate(self, shape: GroupShape, crossing: Crossing | None) -> _Figures:
         levels = self.target.levels
         compute = self._compute(shape)
         engines, energies, spatial = compute.engines_s, compute.energies_j, compute.spatial
-        traffic = level_traffic(shape, levels, compute.mac_engine.array if compute.mac_engine else None)
+        if shape not in self._alone:
+            array = compute.mac_engine.array if compute.mac_engine else None
+            self._alone[shape] = level_traffic(shape, levels, array)
+        alone = self._alone[shape]
+        traffic = alone if crossing is None else crossing.applied(shape, alone)
         repeat = shape.repeat
+        saved = (alone.read_bytes + alone.write_bytes - traffic.read_bytes - traffic.write_bytes) * repeat
         reads, writes = (traffic.read_bytes * repeat).tolist(), (traffic.write_bytes * repeat).tolist()
         terms = {f"compute:{name}": time for name, time in engines.items()}
         serial: dict[str, float] = {}
@@ -222,17 +248,19 @@ class _Evaluation:
         totals = [read + written for read, written in zip(reads, writes, strict=True)]
         names = [level.name for level in levels]
         compute_s = max(engines.values(), default=0.0)
-        compulsory = shape.compulsory_reads + shape.compulsory_writes
+        alone_bytes = shape.compulsory_reads + shape.compulsory_writes
+        least = repeat * (alone_bytes if crossing is None else crossing.least_bytes)
         return _Figures(
             latency_s=time_s if is_known else None,
             energy_j=math.fsum(energy_terms.values()) if energy_terms is not None and is_known else None,
             expected_s=self._expected(terms, serial, launch_s) if is_known else None,
             traffic_bytes=dict(zip(names, totals, strict=True)),
+            saved_bytes=dict(zip(names, saved.tolist(), strict=True)),
             intensity={
                 name: ops * repeat / total if is_known and total > 0 else None
                 for name, total in zip(names, totals, strict=True)
             },
-            compulsory_intensity=ops / compulsory if is_known and compulsory > 0 else None,
+            compulsory_intensity=ops * repeat / least if is_known and least > 0 else None,
             time_bound=_largest(everything) if is_known else "",
             energy_bound=_largest(energy_terms) if energy_terms is not None and is_known else "",
             time_terms_s=everything,
@@ -251,7 +279,7 @@ class _Evaluation:
                     mapped_result,
                     shape,
                     self.target,
-                    traffic,
+                    alone,
                     engines,
                     compute.mac_engine,
                     compute.mac_s,
@@ -358,10 +386,10 @@ def _bypasses(figures: Sequence[_Figures], counts: Sequence[int]) -> Iterator[De
 class _Groups(Sequence[GroupResult]):
     """Groups of a plan, each made when it is looked at: most studies look at a few of many thousands."""
 
-    def __init__(self, types: Mapping[str, str], shaped: ShapedPlan, figures: Sequence[_Figures]) -> None:
+    def __init__(self, types: Mapping[str, str], plan: Plan, groups: Placed, figures: Sequence[_Figures]) -> None:
         self._types = types
-        self._groups = shaped.plan.groups
-        self._index = shaped.index
+        self._groups = plan.groups
+        self._placed = groups
         self._figures = figures
 
     def __len__(self) -> int:
@@ -381,7 +409,8 @@ class _Groups(Sequence[GroupResult]):
         return self._result(index)
 
     def _result(self, index: int) -> GroupResult:
-        group, figures = self._groups[index], self._figures[self._index[index]]
+        group, figures = self._groups[index], self._figures[self._placed.index[index]]
+        resident = self._placed.resident_bytes[index][1:]
         return GroupResult(
             id=group.id,
             nodes=group.ops,
@@ -402,7 +431,9 @@ class _Groups(Sequence[GroupResult]):
             energy_terms_j=figures.energy_terms_j,
             spatial_utilization=figures.spatial,
             temporal_utilization=figures.temporal,
-            footprint_bytes=figures.footprint_bytes,
+            footprint_bytes={
+                name: own + more for (name, own), more in zip(figures.footprint_bytes.items(), resident, strict=True)
+            },
             tile=figures.tile,
             map=figures.map,
         )
@@ -418,6 +449,15 @@ def _mapped_total(figures: Sequence[_Figures], counts: Sequence[int]) -> MappedR
         if not figures or any(figure.time_terms_s for figure in figures)
         else None,
     )
+
+
+def _peaks(names: Sequence[str], groups: Placed, figures: Sequence[_Figures]) -> dict[str, float]:
+    """Largest footprint at each level, what stays there among it."""
+    found = dict.fromkeys(names, 0.0)
+    for kind, resident in dict.fromkeys(zip(groups.index, groups.resident_bytes, strict=True)):
+        for (name, own), more in zip(figures[kind].footprint_bytes.items(), resident[1:], strict=True):
+            found[name] = max(found[name], own + more)
+    return found
 
 
 def _total(parts: Sequence[float | None], counts: Sequence[int]) -> float | None:

@@ -75,15 +75,15 @@ class GroupResult:
         energy_j: None where an energy is unknown.
         traffic_bytes: Bytes that each level exchanges with the level inside it.
         intensity_ops_per_byte: ops / traffic by level; None without traffic or with unknown work.
-        compulsory_intensity_ops_per_byte: ops / bytes that must enter and leave the group once: what no capacity can
-            raise the intensity above. None without bytes or with unknown work.
+        compulsory_intensity_ops_per_byte: ops / bytes that must enter and leave the group once, less what stays on
+            chip before and after it: what no tile can raise the intensity above. None without bytes or with unknown work.
         time_bound: `compute:ENGINE`, `memory:LEVEL` or `launch`; "" where nothing of it is known.
         energy_bound: `compute`, `memory:LEVEL` or `static`; "" where energy is unknown.
         time_terms_s: Every term of the maximum by the same words, e.g. {"compute:matrix": ..., "memory:dram": ...}.
         energy_terms_j: Every term of the sum by the same words, {} where energy is unknown.
         spatial_utilization: Useful part of the array, 1 where no array is given.
         temporal_utilization: Compute time at that utilization / latency.
-        footprint_bytes: Live bytes of one instance of each level inside the outermost.
+        footprint_bytes: Live bytes of one instance of each level inside the outermost: tiles and what stays there.
         tile: Loop name to tile size at the outermost boundary, {} where the group has no loop nest.
         map: Works out one mapping to all levels at once.
     """
@@ -128,7 +128,9 @@ class PlanResult:
         ops_per_s: Whole-model ops / latency.
         ops_per_j: Whole-model ops / energy.
         traffic_bytes: By level, sum over groups.
-        peak_footprint_bytes: By level, largest of the groups.
+        peak_footprint_bytes: By level, largest of the groups, what stays there while a group runs among it.
+        resident_bytes: By level inside the outermost, the most that stays there between groups, of one instance.
+        resident_saved_bytes: By level, traffic that is saved by what stays further inside.
         assumed_precision: Type that the model was converted to because the target lacks its own, or None.
         expected_latency_s: With the target's measured efficiencies, None where it has none.
         groups: In order of execution.
@@ -143,6 +145,8 @@ class PlanResult:
     ops_per_j: float | None
     traffic_bytes: Mapping[str, float]
     peak_footprint_bytes: Mapping[str, float]
+    resident_bytes: Mapping[str, float]
+    resident_saved_bytes: Mapping[str, float]
     assumed_precision: str | None
     expected_latency_s: float | None
     groups: Sequence[GroupResult]

@@ -1,0 +1,134 @@
+"""Which tensors are the operands of a fusion group, and what does it move of the others when some need not cross?
+
+A tensor that stays in the level inside a boundary does not cross it. The tiles are then chosen anew: of those that fit,
+the one that moves fewest bytes of the tensors that do cross.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+import numpy as np
+
+from onnxroof.mapping.storage import Storage
+from onnxroof.mapping.traffic import GroupShape
+
+__all__ = ["NO_OPERANDS", "GroupOperands", "Operands", "Skipped", "Steps", "group_operands", "steps"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operands:
+    """The tensors that enter and leave a group, without their names: equal groups have equal ones.
+
+    Attributes:
+        reads: (bytes, positions of the operands of the anchor's nest that are this tensor) by tensor.
+        writes: The same of what leaves.
+    """
+
+    reads: tuple[tuple[int, tuple[int, ...]], ...]
+    writes: tuple[tuple[int, tuple[int, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupOperands:
+    """`Operands` with the names of the tensors, in the same order."""
+
+    operands: Operands
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+
+def group_operands(store: Storage, members: tuple[int, ...]) -> GroupOperands:
+    """The operands of a group of kernels; the first member is its anchor."""
+    inside = frozenset(members)
+    kernels = [store.kernels[m] for m in members]
+    made = {name for kernel in kernels for name in kernel.op.outputs if name}
+    reads: dict[str, int] = {}
+    writes: dict[str, int] = {}
+    for kernel in kernels:
+        for transfer in kernel.cost.reads:
+            name = store.root(transfer.tensor)
+            if name not in made:
+                reads[name] = max(reads.get(name, 0), transfer.bytes)
+        for transfer in kernel.cost.writes:
+            if store.leaves(transfer.tensor, inside):
+                writes[transfer.tensor] = transfer.bytes
+    positions: dict[tuple[str, bool], list[int]] = {}
+    anchor = kernels[0]
+    if anchor.cost.nest is not None:
+        names = (*anchor.op.inputs, *anchor.op.parameters)
+        for number, access in enumerate(anchor.cost.nest.accesses):
+            listed = anchor.op.outputs if access.is_write else names
+            if access.tensor < len(listed):
+                positions.setdefault((store.root(listed[access.tensor]), access.is_write), []).append(number)
+    return GroupOperands(
+        Operands(
+            tuple((count, tuple(positions.get((name, False), ()))) for name, count in reads.items()),
+            tuple((count, tuple(positions.get((name, True), ()))) for name, count in writes.items()),
+        ),
+        tuple(reads),
+        tuple(writes),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """What of a group's operands does not cross a boundary.
+
+    Attributes:
+        reads: Positions in `Operands.reads` of tensors that are there already.
+        once: Those of them that cross once in all trips of the group, to be there from then on.
+        writes: Positions in `Operands.writes` of what nobody outside the boundary wants.
+    """
+
+    reads: tuple[int, ...] = ()
+    once: tuple[int, ...] = ()
+    writes: tuple[int, ...] = ()
+
+
+NO_OPERANDS = Operands((), ())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Steps:
+    """A reuse curve of what crosses, by ascending capacity; bytes of one trip.
+
+    Attributes:
+        capacity_bytes: What the tile takes of the level, tiles of tensors that do not cross among them.
+        read_bytes, write_bytes: What it moves.
+        total_bytes: The sum of the two, which falls from step to step.
+        numbers: Number of the tile's step in the curve of the nest, empty where there is none.
+    """
+
+    capacity_bytes: list[float]
+    read_bytes: list[float]
+    write_bytes: list[float]
+    total_bytes: list[float]
+    numbers: list[int]
+
+    def at(self, capacity_bytes: float) -> int:
+        """The last step that fits, -1 for none."""
+        return bisect_right(self.capacity_bytes, capacity_bytes) - 1
+
+
+def steps(shape: GroupShape, operands: Operands, skipped: Skipped) -> Steps:
+    """What a group moves of the tensors that cross, over the capacity inside the boundary."""
+    reads = float(shape.compulsory_reads - sum(operands.reads[n][0] for n in skipped.reads))
+    reads += sum(operands.reads[n][0] for n in skipped.once) / shape.repeat
+    writes = float(shape.compulsory_writes - sum(operands.writes[n][0] for n in skipped.writes))
+    curve = shape.curve
+    if curve is None:
+        return Steps([0.0], [reads], [writes], [reads + writes], [])
+    # What the tiles move beyond each element once (the last step): operands that come in again, and partial sums.
+    again_read = curve.access_read_bytes - curve.access_read_bytes[-1]
+    again_write = curve.access_write_bytes - curve.access_write_bytes[-1]
+    for slot in skipped.reads:
+        again_read[:, list(operands.reads[slot][1])] = 0.0
+    read, write = again_read.sum(axis=1) + reads, again_write.sum(axis=1) + writes
+    total = read + write
+    kept = np.flatnonzero(np.concatenate(([True], total[1:] < np.minimum.accumulate(total)[:-1])))
+    return Steps(
+        curve.capacity_bytes[kept].tolist(), read[kept].tolist(), write[kept].tolist(), total[kept].tolist(),
+        kept.tolist(),
+    )  # fmt: skip

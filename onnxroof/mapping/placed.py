@@ -1,0 +1,117 @@
+"""The groups of a plan with what stays on chip around them: what does each move, and what does it take?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from onnxroof.mapping.operands import Steps
+from onnxroof.mapping.residency import Residency
+from onnxroof.mapping.timeline import Use
+from onnxroof.mapping.traffic import GroupShape, LevelTraffic
+
+__all__ = ["Crossing", "Placed", "placed"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crossing:
+    """What a group moves across each boundary but the innermost, one trip.
+
+    Attributes:
+        moved: (bytes read, bytes written) by boundary, outermost first.
+        footprint_bytes: By level, of the tiles of one instance.
+        tile: Number of the tile's step in the reuse curve at the outermost boundary, -1 where there is none.
+        least_bytes: What must cross the outermost boundary whatever the tile.
+    """
+
+    moved: tuple[tuple[float, float], ...]
+    footprint_bytes: tuple[float, ...]
+    tile: int
+    least_bytes: float
+
+    def applied(self, shape: GroupShape, alone: LevelTraffic) -> LevelTraffic:
+        """The traffic of a group with what stays around it, from its traffic `alone`."""
+        reads, writes = alone.read_bytes.copy(), alone.write_bytes.copy()
+        for boundary, (read, written) in enumerate(self.moved):
+            reads[boundary], writes[boundary] = read, written
+        tile: Mapping[str, int] = {}
+        if shape.curve is not None and self.tile >= 0:
+            tile = dict(zip(shape.curve.loops, shape.curve.tiles[self.tile].tolist(), strict=True))
+        return LevelTraffic(reads, writes, np.array(self.footprint_bytes), alone.bypassed, tile)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Placed:
+    """A plan's groups on a target.
+
+    Attributes:
+        kinds: Distinct (shape, crossing); the crossing is None where nothing that stays is anywhere near.
+        index: For each group its kind.
+        resident_bytes: For each group, by level, what stays there while it runs, of one instance.
+    """
+
+    kinds: tuple[tuple[GroupShape, Crossing | None], ...]
+    index: tuple[int, ...]
+    resident_bytes: tuple[tuple[float, ...], ...]
+
+    @cached_property
+    def counts(self) -> tuple[int, ...]:
+        """For each kind, how many groups are of it."""
+        found = Counter(self.index)
+        return tuple(found[number] for number in range(len(self.kinds)))
+
+
+def placed(uses: Sequence[Use], choice: Residency, shared: dict[object, Crossing]) -> Placed:
+    """The groups of a plan, given what stays where.
+
+    Args:
+        uses: The groups.
+        choice: What stays.
+        shared: Crossings that further plans on the target share, {} for the first.
+    """
+    boundaries = len(choice.kept) - 1
+    inside = [choice.inside(boundary) for boundary in range(boundaries)]
+    distinct: dict[tuple[GroupShape, Crossing | None], int] = {}
+    index = []
+    residents = []
+    pairs = zip(choice.resident_bytes, choice.instances, strict=True)
+    taken = list(zip(*([resident / instances for resident in one] for one, instances in pairs), strict=True))
+    left = [
+        list(zip(tiles, own, strict=True))
+        for tiles, own in zip(choice.tile_bytes, choice.left_bytes[1:], strict=True)
+    ]
+    for use in uses:
+        step = use.step
+        crossing = None
+        if any(taken[step]):
+            parts = []
+            key: list[object] = []
+            for boundary in range(boundaries):
+                curve = use.curve(inside[boundary])
+                room, own = left[boundary][step]
+                place = curve.at(room)
+                parts.append((curve, place, own >= room))
+                key += (id(curve), place, own >= room)
+            crossing = shared.get(tuple(key))
+            if crossing is None:
+                crossing = shared[tuple(key)] = _crossing(parts, choice.instances)
+        index.append(distinct.setdefault((use.shape, crossing), len(distinct)))
+        residents.append(taken[step])
+    return Placed(kinds=tuple(distinct), index=tuple(index), resident_bytes=tuple(residents))
+
+
+def _crossing(parts: Sequence[tuple[Steps, int, bool]], instances: Sequence[int]) -> Crossing:
+    moved = []
+    footprints = [0.0]
+    tile = -1
+    for (curve, step, is_own), count in zip(parts, instances[1:], strict=True):
+        place = max(step, 0)
+        moved.append((curve.read_bytes[place], curve.write_bytes[place]))
+        footprints.append(curve.capacity_bytes[step] / count if is_own and step >= 0 and curve.numbers else 0.0)
+        if tile < 0 and curve.numbers:
+            tile = curve.numbers[place]
+    return Crossing(tuple(moved), tuple(footprints), tile, parts[0][0].total_bytes[-1] if parts else 0.0)

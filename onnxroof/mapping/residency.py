@@ -1,0 +1,303 @@
+"""Which tensors stay in which on-chip level of a target between operators?
+
+From the innermost level outwards, each level keeps what saves most bytes at the boundary outside it: the least traffic
+over all choices, found by walking the steps of the clock with the sets of tensors that are there as states. A set may
+never exceed the capacity, and what it takes is taken from the tiles of the groups that run meanwhile: their traffic is
+looked up at the capacity that is left. With up to `MOST_STATES` sets at a time the choice is the best there is;
+beyond that only those with the least traffic so far are followed. Weights that stay from run to run are added
+behind the activations: those that save most for their size, as many as lower the traffic.
+
+What stays in a level of several instances is spread over them evenly. A level of unknown capacity keeps everything.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+from onnxroof.mapping.operands import Steps
+from onnxroof.mapping.plan import Decision
+from onnxroof.mapping.timeline import WRITTEN, Candidate, Timeline, Use
+from onnxroof.targets.model import MemoryLevel
+
+__all__ = ["MOST_STATES", "STATES", "Residency", "residency"]
+
+STATES = ("cold", "steady")
+
+MOST_STATES = 64
+"""So many sets of kept tensors are followed at a time: all of them where no more than six tensors compete at once."""
+
+_MOST_PREFIXES = 12
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Residency:
+    """What stays where on one target.
+
+    Attributes:
+        kept: By level, outermost (which is outside of it all) first: the tensors that stay there and in no level
+            further inside, with the kernel that brings each in (or `NOBODY`, `WRITTEN`).
+        resident_bytes: By level and step, bytes that they take of all instances together.
+        room_bytes: By level, what tensors and tiles together may take of all instances.
+        instances: By level.
+        candidates: What could have stayed.
+    """
+
+    kept: tuple[Mapping[str, int], ...]
+    resident_bytes: tuple[Sequence[float], ...]
+    room_bytes: tuple[float, ...]
+    instances: tuple[int, ...]
+    candidates: tuple[Candidate, ...]
+
+    def inside(self, boundary: int) -> Mapping[str, int]:
+        """What stays inside the boundary between a level and the next one, so that it does not cross it."""
+        return {name: payer for kept in self.kept[boundary + 1 :] for name, payer in kept.items()}
+
+    @cached_property
+    def left_bytes(self) -> tuple[Sequence[float], ...]:
+        """By level and step, what is left to tiles in the level."""
+        pairs = zip(self.room_bytes, self.resident_bytes, strict=True)
+        return tuple([room - resident for resident in taken] for room, taken in pairs)
+
+    @cached_property
+    def tile_bytes(self) -> tuple[Sequence[float], ...]:
+        """By boundary and step, what is left to tiles inside it: in the level that has most of it left."""
+        found = list(itertools.accumulate(reversed(self.left_bytes[1:]), lambda one, other: list(map(max, one, other))))
+        return tuple(reversed(found))
+
+    def decisions(self, levels: Sequence[MemoryLevel]) -> tuple[Decision, ...]:
+        """One for each tensor that could stay: where it does, or why it does not."""
+        place = {name: number for number, kept in enumerate(self.kept) for name in kept}
+        found = []
+        for candidate in self.candidates:
+            figures = {"bytes": float(candidate.bytes), "saved_bytes": float(candidate.saved_bytes)}
+            number = place.get(candidate.root)
+            if number is not None:
+                reason = f"{'the weight' if candidate.is_weight else 'it'} stays in {levels[number].name} until its last use"
+                found.append(Decision(subject=candidate.subject, action="kept", reason=reason, figures=figures))
+                continue
+            figures["would_save_bytes"] = figures.pop("saved_bytes")
+            found.append(
+                Decision(
+                    subject=candidate.subject, action="evicted", reason=self._refusal(candidate, levels), figures=figures
+                )
+            )  # fmt: skip
+        return tuple(found)
+
+    def _refusal(self, candidate: Candidate, levels: Sequence[MemoryLevel]) -> str:
+        word = "weight" if candidate.is_weight else "activation"
+        keepers = [number for number in range(1, len(levels)) if word in levels[number].keeps]
+        if not keepers:
+            return f"no on-chip level keeps {word}s between operators"
+        best = max(keepers, key=lambda number: self.room_bytes[number])
+        room = self.room_bytes[best]
+        name = levels[best].name
+        if candidate.bytes > room:
+            return f"it takes {candidate.bytes} B, {name} has {room:.0f} B"
+        taken = max(self.resident_bytes[best][candidate.first : candidate.last + 1])
+        return (
+            f"it takes {candidate.bytes} B of the {room - taken:.0f} B that other tensors leave in {name}: "
+            "the tiles of the groups that run meanwhile save more with them"
+        )
+
+
+def residency(clock: Timeline, levels: Sequence[MemoryLevel], *, state: str = "cold") -> Residency:
+    """The choice for a target.
+
+    Args:
+        clock: Of the model.
+        levels: Of the target, outermost first.
+        state: cold: everything comes from the outermost level in each run; steady: weights may stay from run to run.
+    """
+    is_steady = state == "steady"
+    passing = [candidate for candidate in clock.cold if not (is_steady and candidate.is_weight)]
+    weights = clock.steady if is_steady else ()
+    rooms = tuple(usable_bytes(level) * level.instances for level in levels)
+    kept: list[dict[str, int]] = [{} for _ in levels]
+    taken = [[0.0] * len(clock.steps) for _ in levels]
+    inner = [0.0] * len(clock.steps)  # the most room that a level further inside leaves to tiles
+    held: dict[str, int] = {}
+    for number in range(len(levels) - 1, 0, -1):
+        level = levels[number]
+        choice = _Level(clock, rooms[number], held, inner)
+        items = [
+            candidate
+            for candidate in passing
+            if ("weight" if candidate.is_weight else "activation") in level.keeps and candidate.root not in held
+        ]
+        chosen = choice.passing(items)
+        taken[number] = choice.taken(chosen)
+        if "weight" in level.keeps:
+            lasting = choice.lasting([w for w in weights if w.root not in held], chosen, taken[number])
+            room = math.fsum(w.bytes for w in lasting)
+            taken[number] = [resident + room for resident in taken[number]]
+            chosen = [*chosen, *lasting]
+        kept[number] = _paid(chosen)
+        held |= kept[number]
+        inner = [max(most, rooms[number] - resident) for most, resident in zip(inner, taken[number], strict=True)]
+    return Residency(
+        kept=tuple(kept), resident_bytes=tuple(taken), room_bytes=rooms,
+        instances=tuple(level.instances for level in levels), candidates=(*passing, *weights),
+    )  # fmt: skip
+
+
+def _paid(chosen: Iterable[Candidate]) -> dict[str, int]:
+    return {c.root: WRITTEN if c.is_written else c.payer for c in chosen}
+
+
+# Bytes moved so far, bytes resident, and what was chosen as a linked list of numbers.
+_Chosen: TypeAlias = "tuple[int, _Chosen] | None"
+_State: TypeAlias = tuple[float, float, _Chosen]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Level:
+    """One level of a target: `held` stays further inside, where tiles have `inner` bytes by step."""
+
+    clock: Timeline
+    room: float
+    held: Mapping[str, int]
+    inner: Sequence[float]
+
+    def curve(self, use: Use, kept: Mapping[str, int]) -> Steps:
+        """What a step moves across the boundary outside this level when tensors stay in it."""
+        return use.curve({**self.held, **kept} if kept else self.held)
+
+    def moved(self, use: Use, curve: Steps, resident: float) -> float:
+        """Bytes of all trips of a step, with so much of the level taken."""
+        step = curve.at(max(self.room - resident, self.inner[use.step]))
+        return curve.total_bytes[max(step, 0)] * use.shape.repeat
+
+    def taken(self, chosen: Sequence[Candidate]) -> list[float]:
+        """Bytes that tensors take, by step."""
+        changes = [0.0] * (len(self.clock.steps) + 1)
+        sizes = {c.root: float(c.bytes) for c in chosen}
+        for c in chosen:
+            changes[c.first] += sizes[c.root]
+            changes[c.last + 1] -= sizes[c.root]
+        found = list(itertools.accumulate(changes[:-1]))
+        for step, pairs in self.clock.overlaps.items():
+            found[step] -= math.fsum(sizes[y] for x, y in pairs if x in sizes and y in sizes)
+        return found
+
+    def passing(self, items: Sequence[Candidate]) -> list[Candidate]:
+        """The tensors to keep over a part of the run."""
+        items = [item for item in items if float(item.bytes) <= self.room]
+        if not items:
+            return []
+        everything = self.taken(items)
+        # Where all fit beside the tile that moves nothing twice, there is nothing to choose.
+        crowded = [0]
+        for needed, resident in zip(self.clock.needed_bytes, everything, strict=True):
+            crowded.append(crowded[-1] + (needed + resident > self.room))
+        free = [crowded[item.last + 1] == crowded[item.first] for item in items]
+        if all(free):
+            return list(items)
+        return self._walked(items, free, crowded)
+
+    def _walked(self, items: Sequence[Candidate], free: Sequence[bool], crowded: Sequence[int]) -> list[Candidate]:
+        """The best choice by walking the steps with the sets of what is there; `free` items are in all sets."""
+        sizes = [float(item.bytes) for item in items]
+        numbers = {item.root: number for number, item in enumerate(items)}
+        begins: dict[int, list[int]] = {}
+        ends: dict[int, int] = {}
+        for number, item in enumerate(items):
+            begins.setdefault(item.first, []).append(number)
+            ends[item.last] = ends.get(item.last, 0) | 1 << number
+        states: dict[int, _State] = {0: (0.0, 0.0, None)}
+        for step, use in enumerate(self.clock.steps):
+            for number in begins.get(step, ()):
+                bit = 1 << number
+                added = {
+                    mask | bit: (moved, resident + sizes[number], (number, chosen))
+                    for mask, (moved, resident, chosen) in states.items()
+                }
+                states = added if free[number] else {**states, **added}
+            if crowded[step + 1] > crowded[step] or len(states) > 1:
+                states = self._after(use, states, items, numbers, sizes)
+            gone = ends.get(step, 0)
+            if gone:
+                states = _merged(states, gone, sizes)
+        best = min(states.values(), key=lambda state: state[0])[2]
+        chosen = []
+        while best is not None:
+            chosen.append(items[best[0]])
+            best = best[1]
+        return chosen[::-1]
+
+    def _after(
+        self,
+        use: Use,
+        states: Mapping[int, _State],
+        items: Sequence[Candidate],
+        numbers: Mapping[str, int],
+        sizes: Sequence[float],
+    ) -> dict[int, _State]:
+        """The sets that fit, with what the step moves."""
+        tensors = use.tensors
+        names = () if tensors is None else (*tensors.reads, *tensors.writes)
+        local = [numbers[name] for name in dict.fromkeys(names) if name in numbers]
+        relevant = sum(1 << number for number in local)
+        pairs = [
+            (1 << numbers[result] | 1 << numbers[operand], sizes[numbers[operand]])
+            for result, operand in self.clock.overlaps.get(use.step, ())
+            if result in numbers and operand in numbers
+        ]
+        curves: dict[int, Steps] = {}
+        found = {}
+        for mask, (moved, resident, chosen) in states.items():
+            room = resident - sum(size for both, size in pairs if mask & both == both)
+            if room > self.room:
+                continue
+            here = mask & relevant
+            if here not in curves:
+                curves[here] = self.curve(use, _paid(items[n] for n in local if here >> n & 1))
+            found[mask] = (moved + self.moved(use, curves[here], room), resident, chosen)
+        if len(found) > MOST_STATES:
+            leading = sorted(found, key=lambda mask: found[mask][0])[:MOST_STATES]
+            found = {mask: found[mask] for mask in leading}
+        return found
+
+    def lasting(
+        self, weights: Sequence[Candidate], chosen: Sequence[Candidate], taken: Sequence[float]
+    ) -> list[Candidate]:
+        """The weights to keep from run to run beside what else stays: a prefix by what they save for their size."""
+        most = self.room - max(taken, default=0.0)
+        ranked = sorted(weights, key=lambda w: (-w.saved_bytes / w.bytes, w.bytes))
+        sums = list(itertools.accumulate(float(w.bytes) for w in ranked))
+        count = sum(total <= most for total in sums)
+        if not count:
+            return []
+        kept = _paid(chosen)
+
+        def moved(count: int) -> float:
+            names = {**kept, **_paid(ranked[:count])}
+            room = sums[count - 1] if count else 0.0
+            return math.fsum(
+                self.moved(use, self.curve(use, names), taken[use.step] + room)
+                for use in self.clock.steps
+            )
+
+        tried = sorted({round(count * part / _MOST_PREFIXES) for part in range(_MOST_PREFIXES + 1)}, reverse=True)
+        return ranked[: min(tried, key=moved)]
+
+
+def _merged(
+    states: Mapping[int, _State], gone: int, sizes: Sequence[float]
+) -> dict[int, _State]:
+    """The sets without tensors that nobody needs any more; of equal ones the one that moved least."""
+    found: dict[int, _State] = {}
+    for mask, (moved, resident, chosen) in states.items():
+        rest = mask & ~gone
+        lost = mask & gone
+        while lost:
+            bit = lost & -lost
+            resident -= sizes[bit.bit_length() - 1]
+            lost ^= bit
+        if rest not in found or moved < found[rest][0]:
+            found[rest] = (moved, resident, chosen)
+    return found
