@@ -62,6 +62,7 @@ def analyze(
     tf32: bool = True,
     copies_cache: bool = False,
     precision: str = AS_IS,
+    state: str = "cold",
 ) -> Analysis:
     """Evaluates models on targets.
 
@@ -74,6 +75,7 @@ def analyze(
         tf32: Whether FLOAT contractions may use TF32.
         copies_cache: Whether an appended key/value cache is copied whole.
         precision: Policy by which models are re-read as if exported in other types: "int8", "w4a16kv8" ...
+        state: cold, or steady: weights that fit on chip stay there over repeated runs.
 
     Raises:
         OnnxroofError: An input is bad; with several models, a bad one is a `Failure` in its place instead.
@@ -87,6 +89,7 @@ def analyze(
         tf32=tf32,
         copies_cache=copies_cache,
         precision=precision,
+        state=state,
     )
     if len(study.models) == 1 and isinstance(failure := study.models[0], Failure):
         raise failure.error
@@ -94,6 +97,7 @@ def analyze(
         models=study.models,
         objective=study.objective,
         fusion=study.fusion,
+        state=study.state,
         has_targets=study.has_targets,
         command=study.command,
     )

@@ -31,6 +31,10 @@ __all__ = ["analyze"]
     "--objective", type=click.Choice(["latency", "energy", "edp"]), default="latency", show_default=True,
     help="What the best plan is least in.",
 )  # fmt: skip
+@click.option(
+    "--state", type=click.Choice(["cold", "steady"]), default="cold", show_default=True,
+    help="cold: weights come from the outermost memory in each run. steady: those that fit on chip stay there.",
+)  # fmt: skip
 @click.option("--no-tf32", "tf32", flag_value=False, default=True, help="FLOAT contractions may not use TF32.")
 @precision_option
 @click.option("--kv-copy", is_flag=True, help="Appended key/value caches are copied whole, not in place.")
@@ -45,6 +49,7 @@ def analyze(
     targets: tuple[str, ...],
     fusion: str | None,
     objective: str,
+    state: str,
     tf32: bool,
     precision: str,
     kv_copy: bool,
@@ -65,6 +70,7 @@ def analyze(
             dims=values,
             fusion=fusion,
             objective=objective,
+            state=state,
             tf32=tf32,
             copies_cache=kv_copy,
             precision=precision,

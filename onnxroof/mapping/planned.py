@@ -77,6 +77,7 @@ class PlannedModel:
         store: Its kernels and views.
         op_types: Types of all its operators by name.
         plans: One a policy.
+        alone: Each operator alone, whether or not it is among the plans.
         border: Compulsory figures of the whole model.
         work: Known work by compute type, all of it.
         parameter_bytes: Distinct weights that a kernel reads as data, at their full size.
@@ -89,6 +90,7 @@ class PlannedModel:
     store: Storage
     op_types: Mapping[str, str]
     plans: tuple[ShapedPlan, ...]
+    alone: ShapedPlan
     border: Border
     work: Mapping[str, Work]
     parameter_bytes: int
@@ -115,7 +117,7 @@ def planned(
         chosen = plan(policy, store)
         return ShapedPlan(chosen, *group_shapes(store, chosen, shared))
 
-    found = {policy: shaped(policy) for policy in dict.fromkeys((*policies, CLOCK))}
+    found = {policy: shaped(policy) for policy in dict.fromkeys((*policies, CLOCK, "none"))}
     plans = tuple(_with_idle(found[policy], workload, store, idle) for policy in policies)
     weights = [workload.tensors[name] for name in parameter_roots(workload, store)]
     return PlannedModel(
@@ -124,6 +126,7 @@ def planned(
         store=store,
         op_types={op.name: op.op_type for op in workload.ops},
         plans=plans,
+        alone=found["none"],
         border=_border(workload, store),
         work=_work(store.kernels),
         parameter_bytes=sum(tensor.bytes for tensor in weights if tensor.is_shaped),

@@ -22,11 +22,10 @@ from typing import TypeAlias
 from onnxroof.mapping.operands import Steps
 from onnxroof.mapping.plan import Decision
 from onnxroof.mapping.timeline import WRITTEN, Candidate, Timeline, Use
+from onnxroof.mapping.traffic import usable_bytes
 from onnxroof.targets.model import MemoryLevel
 
-__all__ = ["MOST_STATES", "STATES", "Residency", "residency"]
-
-STATES = ("cold", "steady")
+__all__ = ["MOST_STATES", "Residency", "residency"]
 
 MOST_STATES = 64
 """So many sets of kept tensors are followed at a time: all of them where no more than six tensors compete at once."""
@@ -70,29 +69,25 @@ class Residency:
         return tuple(reversed(found))
 
     def decisions(self, levels: Sequence[MemoryLevel]) -> tuple[Decision, ...]:
-        """One for each tensor that could stay: where it does, or why it does not."""
+        """One for each tensor that could stay: where it does, or why it does not; none for what no level keeps."""
         place = {name: number for number, kept in enumerate(self.kept) for name in kept}
         found = []
         for candidate in self.candidates:
+            keepers = [number for number in range(1, len(levels)) if _word(candidate) in levels[number].keeps]
+            if not keepers:
+                continue
             figures = {"bytes": float(candidate.bytes), "saved_bytes": float(candidate.saved_bytes)}
             number = place.get(candidate.root)
             if number is not None:
-                reason = f"{'the weight' if candidate.is_weight else 'it'} stays in {levels[number].name} until its last use"
+                reason = f"the {_word(candidate)} stays in {levels[number].name} until its last use"
                 found.append(Decision(subject=candidate.subject, action="kept", reason=reason, figures=figures))
                 continue
             figures["would_save_bytes"] = figures.pop("saved_bytes")
-            found.append(
-                Decision(
-                    subject=candidate.subject, action="evicted", reason=self._refusal(candidate, levels), figures=figures
-                )
-            )  # fmt: skip
+            reason = self._refusal(candidate, levels, keepers)
+            found.append(Decision(subject=candidate.subject, action="evicted", reason=reason, figures=figures))
         return tuple(found)
 
-    def _refusal(self, candidate: Candidate, levels: Sequence[MemoryLevel]) -> str:
-        word = "weight" if candidate.is_weight else "activation"
-        keepers = [number for number in range(1, len(levels)) if word in levels[number].keeps]
-        if not keepers:
-            return f"no on-chip level keeps {word}s between operators"
+    def _refusal(self, candidate: Candidate, levels: Sequence[MemoryLevel], keepers: Sequence[int]) -> str:
         best = max(keepers, key=lambda number: self.room_bytes[number])
         room = self.room_bytes[best]
         name = levels[best].name
@@ -127,7 +122,7 @@ def residency(clock: Timeline, levels: Sequence[MemoryLevel], *, state: str = "c
         items = [
             candidate
             for candidate in passing
-            if ("weight" if candidate.is_weight else "activation") in level.keeps and candidate.root not in held
+            if _word(candidate) in level.keeps and candidate.root not in held
         ]
         chosen = choice.passing(items)
         taken[number] = choice.taken(chosen)
@@ -147,6 +142,11 @@ def residency(clock: Timeline, levels: Sequence[MemoryLevel], *, state: str = "c
 
 def _paid(chosen: Iterable[Candidate]) -> dict[str, int]:
     return {c.root: WRITTEN if c.is_written else c.payer for c in chosen}
+
+
+def _word(candidate: Candidate) -> str:
+    """What `keeps` of a level calls it."""
+    return "weight" if candidate.is_weight else "activation"
 
 
 # Bytes moved so far, bytes resident, and what was chosen as a linked list of numbers.

@@ -16,6 +16,7 @@ from onnxroof.report.conventions import CONVENTIONS
 from onnxroof.study.result import Analysis, Failure, ModelResult, NodeResult, Totals, Unresolved
 
 if TYPE_CHECKING:  # a count must not wait for what stands behind targets
+    from onnxroof.mapping.placement import Placement
     from onnxroof.mapping.plan import Decision
     from onnxroof.roofline.result import GroupResult, LevelResult, MappedResult, PlanResult, TargetResult
     from onnxroof.study.formula import Formula, Formulas
@@ -30,6 +31,7 @@ __all__ = [
     "failure_document",
     "group_document",
     "model_document",
+    "placement_document",
     "plan_document",
     "target_document",
     "to_json",
@@ -63,6 +65,7 @@ def envelope(analysis: Analysis, models: list[Json]) -> Document:
         "conventions": dict(CONVENTIONS),
         "objective": analysis.objective,
         "fusion": analysis.fusion,
+        "state": analysis.state,
         "models": models,
     }
 
@@ -135,6 +138,8 @@ def plan_document(plan: PlanResult, *, with_mapping: bool = True) -> Document:
         "ops_per_j": _number(plan.ops_per_j),
         "traffic_bytes": _numbers(plan.traffic_bytes),
         "peak_footprint_bytes": _numbers(plan.peak_footprint_bytes),
+        "resident_bytes": _numbers(plan.resident_bytes),
+        "resident_saved_bytes": _numbers(plan.resident_saved_bytes),
         "assumed_precision": plan.assumed_precision,
         "expected_latency_s": _number(plan.expected_latency_s),
         **(_mapped(plan.mapped) if with_mapping else {}),
@@ -203,6 +208,8 @@ def _whole_model(model: ModelResult, *, has_targets: bool) -> Document:
         document["formulas"] = _formulas(model.formulas)
     document["nodes"] = [_node(node) for node in model.nodes]
     if has_targets:
+        if model.placement is not None:
+            document |= placement_document(model.placement)
         document["targets"] = [
             target_document(result, [_whole_plan(plan, result.target) for plan in result.plans])
             for result in model.targets
@@ -215,6 +222,31 @@ def _whole_plan(plan: PlanResult, target: Target) -> Document:
     document["groups"] = [group_document(group, target) for group in plan.groups]
     document["decisions"] = [decision_document(decision) for decision in plan.decisions]
     return document
+
+
+def placement_document(placement: Placement) -> Document:
+    """What a model wants of on-chip memory: bytes over capacity, and peaks of what is alive."""
+    order, curve = placement.schedule, placement.curve
+    nodes: list[Json] = [
+        {"name": name, "capacity_bytes": list(part.capacity_bytes), "bytes": list(part.bytes)}
+        for name, part in placement.nodes
+    ]
+    return {
+        "reuse_curve": {
+            "capacity_bytes": list(curve.capacity_bytes),
+            "bytes": list(curve.bytes),
+            "compulsory_bytes": placement.compulsory_bytes,
+            "nodes": nodes,
+        },
+        "live_activations": None
+        if order is None
+        else {
+            "separate_bytes": order.separate_bytes,
+            "in_place_bytes": order.in_place_bytes,
+            "least_bytes": order.least_bytes,
+            "order": list(placement.order),
+        },
+    }
 
 
 def _node(node: NodeResult) -> Document:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from onnxroof import __version__
 from onnxroof.report.answer import Answer, answer
+from onnxroof.report.capacity_view import capacity_figure_of, capacity_table, live_facts
 from onnxroof.report.cells import name_cell, number_cell, text_column, word_cell
 from onnxroof.report.comparison import comparison, overview, tradeoff
 from onnxroof.report.conventions import CONVENTION_TITLES, CONVENTIONS, EXTENSIONS, PROVENANCE
@@ -49,6 +50,7 @@ def _model_view(model: ModelResult, index: int, objective: str) -> ModelView:
     anchor = f"m{index}"
     targets = [(f"{anchor}t{place}", place, result) for place, result in enumerate(model.targets) if result.plans]
     missing = model.nodes_total - model.nodes_costed
+    placement = model.placement
     return ModelView(
         anchor=anchor,
         index=index,
@@ -75,6 +77,9 @@ def _model_view(model: ModelResult, index: int, objective: str) -> ModelView:
         totals=_totals(model),
         comparison=comparison([(link, result) for link, _, result in targets]) if targets else None,
         tradeoff=tradeoff([(link, result) for link, _, result in targets], shown(model.name)),
+        capacity=capacity_figure_of(placement, model.targets, model.name) if placement else None,
+        capacities=capacity_table(placement, model.targets) if placement else None,
+        live=live_facts(placement) if placement else (),
         targets=tuple(target_view(result, link, place) for link, place, result in targets),
         op_types=_op_types_table(model.nodes),
         nodes=_nodes_table(model.nodes),

@@ -148,6 +148,9 @@ class ModelView:
     totals: tuple[Fact, ...]
     comparison: Table | None
     tradeoff: Figure | None
+    capacity: Figure | None
+    capacities: Table | None
+    live: tuple[Fact, ...]
     targets: tuple[TargetView, ...]
     op_types: Table
     nodes: Table

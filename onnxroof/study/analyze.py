@@ -18,9 +18,10 @@ from onnxroof.study.result import Analysis, Failure, ModelResult
 if TYPE_CHECKING:  # counting has no target: what evaluates one is imported when there is one
     from onnxroof.targets.model import Target
 
-__all__ = ["OBJECTIVES", "Progress", "run_study"]
+__all__ = ["OBJECTIVES", "STATES", "Progress", "run_study"]
 
 OBJECTIVES = ("latency", "energy", "edp")
+STATES = ("cold", "steady")
 
 # Called with what is being worked on, how many steps are done, and how many there are.
 Progress = Callable[[str, int, int], None]
@@ -37,6 +38,7 @@ def run_study(
     copies_cache: bool = False,
     precision: str = AS_IS,
     formula: bool = False,
+    state: str = "cold",
     command: str = "",
     progress: Progress | None = None,
 ) -> Analysis:
@@ -52,6 +54,7 @@ def run_study(
         copies_cache: Whether an appended key/value cache is copied whole.
         precision: Policy by which the models are re-read, `AS_IS` for none.
         formula: Whether the counts of models that are loaded here are also wanted as polynomials in their dimensions.
+        state: cold: all comes from the outermost level in each run; steady: weights that fit on chip stay there.
         command: The command line, for the report.
         progress: Told of each step.
 
@@ -67,6 +70,8 @@ def run_study(
         raise UsageError.at(
             f"--objective {objective}", "no such objective", f"choose one of {', '.join(OBJECTIVES)}", code="U201"
         )
+    if state not in STATES:
+        raise UsageError.at(f"--state {state}", "no such state", f"choose one of {', '.join(STATES)}", code="U203")
     if fusion is not None:
         from onnxroof.mapping.policies import check
 
@@ -92,16 +97,18 @@ def run_study(
         count = counted(as_exported(workload, policy), copies_cache=copies_cache)
         done += 1
         results = []
+        placement = None
         if chosen:
             from onnxroof.study.on_targets import OnTargets  # a count needs none of what stands behind it
 
-            study = OnTargets(count, fusion, objective, tf32=tf32, copies_cache=copies_cache)
+            study = OnTargets(count, fusion, objective, tf32=tf32, copies_cache=copies_cache, state=state)
             for target in chosen:
                 if progress:
                     progress(f"{name} on {target.id}", done, steps)
                 results.append(study.result(target))
                 done += 1
-        entry = model_result(count, tuple(results))
+            placement = study.placement()
+        entry = model_result(count, tuple(results), placement)
         if formula and not isinstance(source, Workload):
             from onnxroof.study.formula import formulas
 
@@ -112,7 +119,12 @@ def run_study(
         entries.append(entry)
     _check_names(given, entries)
     return Analysis(
-        models=tuple(entries), objective=objective, fusion=fusion, has_targets=chosen is not None, command=command
+        models=tuple(entries),
+        objective=objective,
+        fusion=fusion,
+        state=state,
+        has_targets=chosen is not None,
+        command=command,
     )
 
 

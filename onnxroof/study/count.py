@@ -15,6 +15,7 @@ from onnxroof.mapping.storage import Storage, parameter_roots, peak_activation_b
 from onnxroof.study.result import ModelResult, NodeResult, OutputInfo, Totals, Unresolved
 
 if TYPE_CHECKING:
+    from onnxroof.mapping.placement import Placement
     from onnxroof.roofline.result import TargetResult
 
 __all__ = ["Counted", "counted", "model_result", "totals"]
@@ -35,7 +36,9 @@ def counted(workload: Workload, *, copies_cache: bool = False) -> Counted:
     return Counted(workload, costs, storage(workload, costs))
 
 
-def model_result(count: Counted, targets: tuple[TargetResult, ...] = ()) -> ModelResult:
+def model_result(
+    count: Counted, targets: tuple[TargetResult, ...] = (), placement: Placement | None = None
+) -> ModelResult:
     """The result of one model, with those of its targets if there are any."""
     workload, costs = count.workload, count.costs
     parameters = [t for t in map(workload.tensors.__getitem__, parameter_roots(workload, count.store)) if t.is_shaped]
@@ -68,6 +71,7 @@ def model_result(count: Counted, targets: tuple[TargetResult, ...] = ()) -> Mode
         totals=_totals(nodes),
         nodes=tuple(nodes),
         targets=targets,
+        placement=placement,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from onnxroof.dtypes import DType
+from onnxroof.mapping.placement import Placement, placement
 from onnxroof.mapping.planned import PlannedModel, planned
 from onnxroof.mapping.policies import POLICIES
 from onnxroof.rewrites.precision import converted
@@ -20,10 +21,13 @@ __all__ = ["OnTargets"]
 class OnTargets:
     """One model with its plans, and with those of the precisions that some target forces on it."""
 
-    def __init__(self, count: Counted, fusion: str | None, objective: str, *, tf32: bool, copies_cache: bool) -> None:
+    def __init__(
+        self, count: Counted, fusion: str | None, objective: str, *, tf32: bool, copies_cache: bool, state: str
+    ) -> None:
         self._policies = tuple(POLICIES) if fusion is None else (fusion,)
         self._objective = objective
         self._tf32 = tf32
+        self._state = state
         self._copies_cache = copies_cache
         self._variants: dict[DType, PlannedModel] = {}
         self._base = self._planned(count)
@@ -43,7 +47,12 @@ class OnTargets:
             objective=self._objective,
             assumed_precision=None if forced is None else forced.name,
             tf32=self._tf32,
+            state=self._state,
         )
+
+    def placement(self) -> Placement:
+        """What the model wants of on-chip memory, as it is."""
+        return placement(self._base)
 
     def _planned(self, count: Counted, idle: Sequence[str] = ()) -> PlannedModel:
         return planned(count.workload, count.costs, count.store, self._policies, idle=idle)

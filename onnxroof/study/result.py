@@ -11,6 +11,7 @@ from onnxroof.ir.op import OpKind
 from onnxroof.ir.workload import AS_IS, DimBinding
 
 if TYPE_CHECKING:  # a count has no targets
+    from onnxroof.mapping.placement import Placement
     from onnxroof.roofline.result import TargetResult
     from onnxroof.study.formula import Formulas
 
@@ -87,6 +88,7 @@ class ModelResult:
         nodes: In topological order.
         targets: In the order asked for.
         formulas: Counts as polynomials in the dimensions, where they were asked for.
+        placement: What the model wants of on-chip memory; None without targets.
     """
 
     name: str
@@ -108,6 +110,7 @@ class ModelResult:
     targets: tuple[TargetResult, ...] = field(default=())
     precision: str = AS_IS
     formulas: Formulas | None = None
+    placement: Placement | None = None
 
     @property
     def coverage(self) -> float:
@@ -131,6 +134,7 @@ class Analysis:
         models: One entry a model, in the order given.
         objective: latency | energy | edp.
         fusion: The policy asked for, None for all that exist.
+        state: cold | steady: whether weights may stay on chip from run to run.
         has_targets: Whether targets were asked for; `count` has none and its JSON has no `targets` key.
         command: The command line that reproduces it, or "".
     """
@@ -138,5 +142,6 @@ class Analysis:
     models: tuple[ModelResult | Failure, ...]
     objective: str = "latency"
     fusion: str | None = None
+    state: str = "cold"
     has_targets: bool = True
     command: str = ""

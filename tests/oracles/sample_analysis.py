@@ -182,6 +182,8 @@ def _plan(fusion: str, groups: tuple[GroupResult, ...], assumed: str | None = No
         ops_per_j=ops / energy if energy else None,
         traffic_bytes={level: sum(g.traffic_bytes[level] for g in groups) for level in levels},
         peak_footprint_bytes={"sram": 1_000_000.0} if "sram" in levels else {"ram": 200_000.0},
+        resident_bytes={"sram": 400_000.0} if "sram" in levels else {"ram": 0.0},
+        resident_saved_bytes=dict.fromkeys(levels, 0.0),
         assumed_precision=assumed,
         expected_latency_s=latency * 1.2 if latency and fusion == "epilogue" else None,
         groups=groups,
