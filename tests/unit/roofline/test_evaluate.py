@@ -19,6 +19,7 @@ MATRIX = engine("matrix", "mac", {"FLOAT": "1 TFLOP/s, 1 pJ/FLOP"})
 VECTOR = engine("vector", "vector special", {"FLOAT": "100 GFLOP/s, 2 pJ/FLOP"})
 DRAM = level("dram", "1 GB", "10 GB/s", "100 pJ/B")
 SRAM = level("sram", "64 KiB", "100 GB/s", "1 pJ/B")
+PASSING = level("sram", "64 KiB", "100 GB/s", "1 pJ/B", rest="keeps = []")  # nothing stays from group to group
 
 
 def linear(where: Target, **options: object) -> TargetResult:
@@ -230,7 +231,7 @@ def test_a_level_that_holds_no_tile_is_bypassed_and_named() -> None:
 def test_c15_an_unknown_operator_makes_its_group_and_plan_unknown_and_no_other() -> None:
     text = """g (float[64,64] x) => (float[64,64] y) <float[64,64] w, float[64,64] m, float[64,64] q>
         { m = MatMul(x, w) q = my.domain.Foo(m) y = Relu(q) }"""
-    result = on_target(text, target(MATRIX, VECTOR, DRAM, SRAM))
+    result = on_target(text, target(MATRIX, VECTOR, DRAM, PASSING))
     for plan in result.plans:
         matmul, foo, relu = plan.groups
         assert (plan.latency_s, plan.energy_j, plan.ops_per_s, plan.ops_per_j) == (None,) * 4
@@ -355,7 +356,7 @@ def test_repeated_groups_multiply_all_but_intensity_and_footprint() -> None:
             y = Loop (trips, go, x) <body = b (int64 i, bool c, float[64,64] h) => (bool c2, float[64,64] h2) {
                 c2 = Identity(c) h2 = MatMul(h, w) }>
         }"""
-    where = target(MATRIX, VECTOR, DRAM, SRAM, launch_overhead="1 us")
+    where = target(MATRIX, VECTOR, DRAM, PASSING, launch_overhead="1 us")
     (group,) = on_target(text, where).plan("epilogue").groups
     assert (group.repeat, group.macs, group.ops) == (5, 5 * 262_144, 5 * 524_288)
     assert group.traffic_bytes == {"dram": 5 * 49_152, "sram": 5 * 49_152}  # weights again in each trip
