@@ -15,9 +15,9 @@ from onnxroof.roofline.result import TargetResult
 __all__ = ["capacity_figure_of", "capacity_table", "live_facts"]
 
 CAPTION = (
-    "Each operator alone, with the best tile for the capacity; nothing is fused and nothing stays on chip between operators, so "
-    "every operator reads and writes its tensors outside at least once. The dashed line is what is left if all else stays on chip. "
-    "Plans lie between the two."
+    "Each operator alone, with the best tile for the capacity; nothing is fused and nothing stays on chip between "
+    "operators, so every operator reads and writes its tensors outside at least once. The dashed line is what is left "
+    "if all else stays on chip. Plans of a cold run lie between the two."
 )
 _MOST_NAMES = 4
 

@@ -20,6 +20,7 @@ VECTOR = engine("vector", "vector special", {"FLOAT": "100 GFLOP/s, 2 pJ/FLOP"})
 DRAM = level("dram", "1 GB", "10 GB/s", "100 pJ/B")
 SRAM = level("sram", "64 KiB", "100 GB/s", "1 pJ/B")
 PASSING = level("sram", "64 KiB", "100 GB/s", "1 pJ/B", rest="keeps = []")  # nothing stays from group to group
+STEPPING = level("sram", "64 KiB", "100 GB/s", "1 pJ/B", rest='keeps = ["weight"]')  # no activation does
 
 
 def linear(where: Target, **options: object) -> TargetResult:
@@ -231,7 +232,7 @@ def test_a_level_that_holds_no_tile_is_bypassed_and_named() -> None:
 def test_c15_an_unknown_operator_makes_its_group_and_plan_unknown_and_no_other() -> None:
     text = """g (float[64,64] x) => (float[64,64] y) <float[64,64] w, float[64,64] m, float[64,64] q>
         { m = MatMul(x, w) q = my.domain.Foo(m) y = Relu(q) }"""
-    result = on_target(text, target(MATRIX, VECTOR, DRAM, PASSING))
+    result = on_target(text, target(MATRIX, VECTOR, DRAM, STEPPING))
     for plan in result.plans:
         matmul, foo, relu = plan.groups
         assert (plan.latency_s, plan.energy_j, plan.ops_per_s, plan.ops_per_j) == (None,) * 4
