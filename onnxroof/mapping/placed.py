@@ -81,8 +81,7 @@ def placed(uses: Sequence[Use], choice: Residency, shared: dict[object, Crossing
     pairs = zip(choice.resident_bytes, choice.instances, strict=True)
     taken = list(zip(*([resident / instances for resident in one] for one, instances in pairs), strict=True))
     left = [
-        list(zip(tiles, own, strict=True))
-        for tiles, own in zip(choice.tile_bytes, choice.left_bytes[1:], strict=True)
+        list(zip(tiles, own, strict=True)) for tiles, own in zip(choice.tile_bytes, choice.left_bytes[1:], strict=True)
     ]
     for use in uses:
         step = use.step

@@ -119,11 +119,7 @@ def residency(clock: Timeline, levels: Sequence[MemoryLevel], *, state: str = "c
     for number in range(len(levels) - 1, 0, -1):
         level = levels[number]
         choice = _Level(clock, rooms[number], held, inner)
-        items = [
-            candidate
-            for candidate in passing
-            if _word(candidate) in level.keeps and candidate.root not in held
-        ]
+        items = [candidate for candidate in passing if _word(candidate) in level.keeps and candidate.root not in held]
         chosen = choice.passing(items)
         taken[number] = choice.taken(chosen)
         if "weight" in level.keeps:
@@ -278,17 +274,14 @@ class _Level:
             names = {**kept, **_paid(ranked[:count])}
             room = sums[count - 1] if count else 0.0
             return math.fsum(
-                self.moved(use, self.curve(use, names), taken[use.step] + room)
-                for use in self.clock.steps
+                self.moved(use, self.curve(use, names), taken[use.step] + room) for use in self.clock.steps
             )
 
         tried = sorted({round(count * part / _MOST_PREFIXES) for part in range(_MOST_PREFIXES + 1)}, reverse=True)
         return ranked[: min(tried, key=moved)]
 
 
-def _merged(
-    states: Mapping[int, _State], gone: int, sizes: Sequence[float]
-) -> dict[int, _State]:
+def _merged(states: Mapping[int, _State], gone: int, sizes: Sequence[float]) -> dict[int, _State]:
     """The sets without tensors that nobody needs any more; of equal ones the one that moved least."""
     found: dict[int, _State] = {}
     for mask, (moved, resident, chosen) in states.items():

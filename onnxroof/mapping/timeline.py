@@ -199,6 +199,8 @@ def _candidates(
         repeat = ops[0].repeat
         if any(op.repeat != repeat or (repeat != 1 and op.scope != ops[0].scope) for op in ops):
             continue
+        if maker is None and repeat != 1 and not _is_captured(store, root, readers):
+            continue
         used = [step_of[reader] for reader in readers]
         read = sum({step: max(counts[r] for r in readers if step_of[r] == step) for step in used}.values()) * repeat
         if maker is not None:
@@ -225,6 +227,12 @@ def _candidates(
         subject = f"{root} -> {ops[-1].name}"
         cold.append(_candidate(root, size, span, read - once, subject, is_weight=is_weight, payer=payer))
     return tuple(cold), tuple(steady)
+
+
+def _is_captured(store: Storage, root: str, readers: Sequence[int]) -> bool:
+    """Whether the body of a loop reads a tensor by its own name: else it is where a value begins that trips change."""
+    read = (transfer.tensor for reader in readers for transfer in store.kernels[reader].cost.reads)
+    return all(name == root for name in read if store.root(name) == root)
 
 
 def _candidate(
