@@ -108,7 +108,7 @@ def _summed(curves: Sequence[tuple[FloatArray, FloatArray]], counts: Sequence[in
 
 
 def _thinned(capacity: FloatArray, moved: FloatArray, most: int) -> StepCurve:
-    """At most so many steps: the first, the last, and those that follow each other at about equal falls of log bytes."""
+    """At most so many steps: the first, the last, and others at about equal falls of the logarithm of bytes."""
     if len(capacity) > most:
         level = np.log(np.maximum(moved, 1.0))
         span = level[0] - level[-1]

@@ -208,7 +208,7 @@ class _Level:
         for step, use in enumerate(self.clock.steps):
             for number in begins.get(step, ()):
                 bit = 1 << number
-                added = {
+                added: dict[int, _State] = {
                     mask | bit: (moved, resident + sizes[number], (number, chosen))
                     for mask, (moved, resident, chosen) in states.items()
                 }
@@ -284,8 +284,8 @@ class _Level:
 def _merged(states: Mapping[int, _State], gone: int, sizes: Sequence[float]) -> dict[int, _State]:
     """The sets without tensors that nobody needs any more; of equal ones the one that moved least."""
     found: dict[int, _State] = {}
-    for mask, (moved, resident, chosen) in states.items():
-        rest = mask & ~gone
+    for mask, (moved, before, chosen) in states.items():
+        rest, resident = mask & ~gone, before
         lost = mask & gone
         while lost:
             bit = lost & -lost

@@ -82,7 +82,8 @@ def _listed(problem: Buffers, rule: _Rule) -> tuple[int, ...]:
     live = sum(problem.sizes[tensor] for tensor in problem.given)
     order: list[int] = []
     while ready:
-        chosen, key, after = -1, (0,), 0
+        key: tuple[int, ...] = ()
+        chosen, after = -1, 0
         for kernel in list(ready)[-_MOST_READY:]:
             step, rest = _step(problem, kernel, left)
             found = rule(live + step, live + rest, ready[kernel], kernel)

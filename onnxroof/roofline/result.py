@@ -76,7 +76,8 @@ class GroupResult:
         traffic_bytes: Bytes that each level exchanges with the level inside it.
         intensity_ops_per_byte: ops / traffic by level; None without traffic or with unknown work.
         compulsory_intensity_ops_per_byte: ops / bytes that must enter and leave the group once, less what stays on
-            chip before and after it: what no tile can raise the intensity above. None without bytes or with unknown work.
+            chip before and after it: what no tile can raise the intensity above. None without bytes or with unknown
+            work.
         time_bound: `compute:ENGINE`, `memory:LEVEL` or `launch`; "" where nothing of it is known.
         energy_bound: `compute`, `memory:LEVEL` or `static`; "" where energy is unknown.
         time_terms_s: Every term of the maximum by the same words, e.g. {"compute:matrix": ..., "memory:dram": ...}.

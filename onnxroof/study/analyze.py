@@ -71,7 +71,7 @@ def run_study(
             f"--objective {objective}", "no such objective", f"choose one of {', '.join(OBJECTIVES)}", code="U201"
         )
     if state not in STATES:
-        raise UsageError.at(f"--state {state}", "no such state", f"choose one of {', '.join(STATES)}", code="U203")
+        raise UsageError.at(f"--state {state}", "no such state", f"choose one of {', '.join(STATES)}", code="U201")
     if fusion is not None:
         from onnxroof.mapping.policies import check
 

@@ -1,7 +1,7 @@
 """Replays a tiled loop nest address by address: in a scratchpad with explicit transfers, and in an LRU cache.
 
-Knows what a nest is and nothing of the formulas under test. The scratchpad holds one tile of each operand. When the next
-tile begins, what it lacks is loaded: all of it, or only the new part where the tile moved on by one along one loop.
+Knows what a nest is and nothing of the formulas under test. The scratchpad holds one tile of each operand. When the
+next tile begins, what it lacks is loaded: all of it, or only the new part where the tile moved by one along one loop.
 Every access of every point of the tile must then hit. A result that is needed again leaves as a partial sum and is
 loaded again. The cache is fully associative with lines of one element; written elements leave when they are evicted.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from oracles.networks import resnet18
+from oracles.published import resnet18
 from oracles.tiny import workload
 
 from onnxroof.costs.table import cost_table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oracles.networks import resnet18
+from oracles.published import resnet18
 from oracles.tiny import engine, level, on_target, target, workload
 
 from onnxroof.dtypes import DType
