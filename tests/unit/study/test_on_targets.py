@@ -38,7 +38,7 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_plans_are_made_once_for_each_precision(planned: list[str]) -> None:
-    model = OnTargets(counted(workload(MATMUL)), None, "latency", tf32=True, copies_cache=False)
+    model = OnTargets(counted(workload(MATMUL)), None, "latency", tf32=True, copies_cache=False, state="cold")
     names = ["FLOAT", "INT8", "FLOAT", "BFLOAT16", "INT8", "BFLOAT16"]
     results = [model.result(chip(name)) for name in names]
     assert [result.best.assumed_precision for result in results] == [None, "INT8", None, "BFLOAT16", "INT8", "BFLOAT16"]
@@ -48,7 +48,7 @@ def test_plans_are_made_once_for_each_precision(planned: list[str]) -> None:
 
 
 def test_one_policy_makes_one_plan(planned: list[str]) -> None:
-    model = OnTargets(counted(workload(MATMUL)), "none", "latency", tf32=True, copies_cache=False)
+    model = OnTargets(counted(workload(MATMUL)), "none", "latency", tf32=True, copies_cache=False, state="cold")
     assert [plan.fusion for plan in model.result(chip("INT8")).plans] == ["none"]
     assert planned == ["none"] * 2  # as it stands, and converted
 
