@@ -58,12 +58,13 @@ def bandwidth_bytes_per_s(level: MemoryLevel) -> float | None:
     """Bandwidth of one instance in both directions: of the shared port, or of its two ports together.
 
     No traffic goes faster than that, so no point lies above a roof that is drawn with it. Of two ports of which one is
-    unknown, it is that of the other.
+    unknown, the sum is unknown: traffic through the unknown one takes no time and would lie above the other's roof.
     """
     if level.shares_port:
         return None if level.read_bandwidth is None else level.read_bandwidth.value
-    known = [q.value for q in (level.read_bandwidth, level.write_bandwidth) if q is not None]
-    return sum(known) if known else None
+    if level.read_bandwidth is None or level.write_bandwidth is None:
+        return None
+    return level.read_bandwidth.value + level.write_bandwidth.value
 
 
 def mean_energy_j_per_byte(level: MemoryLevel) -> float | None:
