@@ -8,25 +8,25 @@ What a target does not know takes no time and is listed; an unknown energy makes
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import overload
 
 from onnxroof.dtypes import DType
 from onnxroof.mapping.array import spatial_utilization
 from onnxroof.mapping.nested import NestedMapping
-from onnxroof.mapping.placed import Crossing, Placed, placed
-from onnxroof.mapping.plan import Decision, Plan
+from onnxroof.mapping.placed import Crossing, placed
+from onnxroof.mapping.plan import Decision
 from onnxroof.mapping.planned import PlannedModel, ShapedPlan
 from onnxroof.mapping.residency import Residency, residency
 from onnxroof.mapping.traffic import GroupShape, LevelTraffic, level_traffic
 from onnxroof.roofline.floor import floor
+from onnxroof.roofline.groups import Figures, Groups, Once, mapped_total, peaks, total
 from onnxroof.roofline.knowledge import Knowledge
 from onnxroof.roofline.mapped import mapped_result
 from onnxroof.roofline.model import energy_ridge_ops_per_byte, overlapped_time_s, ridge_ops_per_byte
 from onnxroof.roofline.rates import DEFAULT_SPECIAL_LANES, Rate, Resolution, resolve
-from onnxroof.roofline.result import GroupResult, LevelResult, MappedResult, PlanResult, TargetResult
+from onnxroof.roofline.result import LevelResult, PlanResult, TargetResult
 from onnxroof.roofline.terms import (
     bandwidth_bytes_per_s,
     level_energy_terms,
@@ -83,46 +83,6 @@ def evaluate(
     )
 
 
-@dataclass(slots=True, eq=False)
-class _Once:
-    """Works something out when it is first called, and keeps it."""
-
-    work: Callable[[], MappedResult]
-    found: MappedResult | None = None
-
-    def __call__(self) -> MappedResult:
-        if self.found is None:
-            self.found = self.work()
-        return self.found
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Figures:
-    """What all groups of one shape share; all trips."""
-
-    latency_s: float | None
-    energy_j: float | None
-    expected_s: float | None
-    traffic_bytes: Mapping[str, float]
-    saved_bytes: Mapping[str, float]
-    intensity: Mapping[str, float | None]
-    compulsory_intensity: float | None
-    time_bound: str
-    energy_bound: str
-    time_terms_s: Mapping[str, float]
-    energy_terms_j: Mapping[str, float]
-    spatial: float | None
-    temporal: float | None
-    footprint_bytes: Mapping[str, float]
-    tile: Mapping[str, int]
-    macs: int | None
-    vector_ops: int | None
-    special_ops: int | None
-    ops: int | None
-    bypassed: tuple[str, ...]
-    map: Callable[[], MappedResult]
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Compute:
     """What the work of a group takes.
@@ -150,7 +110,7 @@ class _Evaluation:
     residency: Residency
     knowledge: Knowledge = field(init=False)
     _nested: dict[Hashable, NestedMapping] = field(default_factory=dict)
-    _figures: dict[tuple[GroupShape, Crossing | None], _Figures] = field(default_factory=dict)
+    _figures: dict[tuple[GroupShape, Crossing | None], Figures] = field(default_factory=dict)
     _crossings: dict[object, Crossing] = field(default_factory=dict)
     _alone: dict[GroupShape, LevelTraffic] = field(default_factory=dict)
     _rates: dict[tuple[str, str], Resolution] = field(default_factory=dict)
@@ -175,11 +135,11 @@ class _Evaluation:
         groups = placed(self.model.timeline.uses[shaped.plan.fusion], self.residency, self._crossings)
         figures = [self._kind(shape, crossing) for shape, crossing in groups.kinds]
         counts = groups.counts
-        latency_s = _total([f.latency_s for f in figures], counts)
+        latency_s = total([f.latency_s for f in figures], counts)
         if figures and not any(f.time_terms_s for f in figures):
             latency_s = None  # a target of which no rate and no bandwidth is known says nothing of time
-        energy_j = _total([f.energy_j for f in figures], counts)
-        ops = _total([f.ops for f in figures], counts)
+        energy_j = total([f.energy_j for f in figures], counts)
+        ops = total([f.ops for f in figures], counts)
         names = [level.name for level in self.target.levels]
         decisions = (
             *self._conversions(assumed_precision), *self._substituted.values(), *_bypasses(figures, counts),
@@ -191,7 +151,7 @@ class _Evaluation:
             energy_j=energy_j,
             ops_per_s=ops / latency_s if ops is not None and latency_s else None,
             ops_per_j=ops / energy_j if ops is not None and energy_j else None,
-            traffic_bytes={name: _total([f.traffic_bytes[name] for f in figures], counts) or 0.0 for name in names},
+            traffic_bytes={name: total([f.traffic_bytes[name] for f in figures], counts) or 0.0 for name in names},
             resident_bytes={
                 name: max(taken, default=0.0) / level.instances
                 for name, level, taken in zip(
@@ -201,25 +161,25 @@ class _Evaluation:
             resident_saved_bytes={
                 name: math.fsum(f.saved_bytes[name] * n for f, n in zip(figures, counts, strict=True)) for name in names
             },
-            peak_footprint_bytes=_peaks(names[1:], groups, figures),
+            peak_footprint_bytes=peaks(names[1:], groups, figures),
             assumed_precision=assumed_precision,
-            expected_latency_s=_total([f.expected_s for f in figures], counts) if self.target.efficiency else None,
-            groups=_Groups(self.model.op_types, shaped.plan, groups, figures),
+            expected_latency_s=total([f.expected_s for f in figures], counts) if self.target.efficiency else None,
+            groups=Groups(self.model.op_types, shaped.plan, groups, figures),
             decisions=decisions,
-            map=_Once(partial(_mapped_total, figures, counts)),
+            map=Once(partial(mapped_total, figures, counts)),
         )
 
     @cached_property
     def _residents(self) -> tuple[Decision, ...]:
         return self.residency.decisions(self.target.levels)
 
-    def _kind(self, shape: GroupShape, crossing: Crossing | None) -> _Figures:
+    def _kind(self, shape: GroupShape, crossing: Crossing | None) -> Figures:
         kind = (shape, crossing)
         if kind not in self._figures:
             self._figures[kind] = self._evaluate(shape, crossing)
         return self._figures[kind]
 
-    def _evaluate(self, shape: GroupShape, crossing: Crossing | None) -> _Figures:
+    def _evaluate(self, shape: GroupShape, crossing: Crossing | None) -> Figures:
         levels = self.target.levels
         compute = self._compute(shape)
         engines, energies, spatial = compute.engines_s, compute.energies_j, compute.spatial
@@ -250,7 +210,7 @@ class _Evaluation:
         compute_s = max(engines.values(), default=0.0)
         alone_bytes = shape.compulsory_reads + shape.compulsory_writes
         least = repeat * (alone_bytes if crossing is None else crossing.least_bytes)
-        return _Figures(
+        return Figures(
             latency_s=time_s if is_known else None,
             energy_j=math.fsum(energy_terms.values()) if energy_terms is not None and is_known else None,
             expected_s=self._expected(terms, serial, launch_s) if is_known else None,
@@ -274,7 +234,7 @@ class _Evaluation:
             special_ops=shape.special_count * repeat if is_known else None,
             ops=ops * repeat if is_known else None,
             bypassed=tuple(names[i] for i in traffic.bypassed),
-            map=_Once(
+            map=Once(
                 partial(
                     mapped_result,
                     shape,
@@ -368,7 +328,7 @@ class _Evaluation:
             )
 
 
-def _bypasses(figures: Sequence[_Figures], counts: Sequence[int]) -> Iterator[Decision]:
+def _bypasses(figures: Sequence[Figures], counts: Sequence[int]) -> Iterator[Decision]:
     """A decision for each level that holds no tile of some group."""
     groups: dict[str, int] = {}
     for figure, count in zip(figures, counts, strict=True):
@@ -381,89 +341,6 @@ def _bypasses(figures: Sequence[_Figures], counts: Sequence[int]) -> Iterator[De
             reason=f"no tile of {count} of {sum(counts)} groups fits: what is outside delivers to what is inside",
             figures={"groups": float(count)},
         )
-
-
-class _Groups(Sequence[GroupResult]):
-    """Groups of a plan, each made when it is looked at: most studies look at a few of many thousands."""
-
-    def __init__(self, types: Mapping[str, str], plan: Plan, groups: Placed, figures: Sequence[_Figures]) -> None:
-        self._types = types
-        self._groups = plan.groups
-        self._placed = groups
-        self._figures = figures
-
-    def __len__(self) -> int:
-        return len(self._groups)
-
-    @overload
-    def __getitem__(self, index: int) -> GroupResult: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[GroupResult]: ...
-
-    def __getitem__(self, index: int | slice) -> GroupResult | Sequence[GroupResult]:
-        if isinstance(index, slice):
-            return [self._result(i) for i in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(index)
-        return self._result(index)
-
-    def _result(self, index: int) -> GroupResult:
-        group, figures = self._groups[index], self._figures[self._placed.index[index]]
-        resident = self._placed.resident_bytes[index][1:]
-        return GroupResult(
-            id=group.id,
-            nodes=group.ops,
-            op_types=tuple(self._types[name] for name in group.ops),
-            repeat=group.repeat,
-            macs=figures.macs,
-            vector_ops=figures.vector_ops,
-            special_ops=figures.special_ops,
-            ops=figures.ops,
-            latency_s=figures.latency_s,
-            energy_j=figures.energy_j,
-            traffic_bytes=figures.traffic_bytes,
-            intensity_ops_per_byte=figures.intensity,
-            compulsory_intensity_ops_per_byte=figures.compulsory_intensity,
-            time_bound=figures.time_bound,
-            energy_bound=figures.energy_bound,
-            time_terms_s=figures.time_terms_s,
-            energy_terms_j=figures.energy_terms_j,
-            spatial_utilization=figures.spatial,
-            temporal_utilization=figures.temporal,
-            footprint_bytes={
-                name: own + more for (name, own), more in zip(figures.footprint_bytes.items(), resident, strict=True)
-            },
-            tile=figures.tile,
-            map=figures.map,
-        )
-
-
-def _mapped_total(figures: Sequence[_Figures], counts: Sequence[int]) -> MappedResult:
-    found = [figure.map() for figure in figures]
-    names = found[0].traffic_bytes if found else ()
-    return MappedResult(
-        traffic_bytes={name: _total([one.traffic_bytes[name] for one in found], counts) or 0.0 for name in names},
-        # As for the plan itself: a target of which no rate and no bandwidth is known says nothing of time.
-        latency_s=_total([one.latency_s for one in found], counts)
-        if not figures or any(figure.time_terms_s for figure in figures)
-        else None,
-    )
-
-
-def _peaks(names: Sequence[str], groups: Placed, figures: Sequence[_Figures]) -> dict[str, float]:
-    """Largest footprint at each level, what stays there among it."""
-    found = dict.fromkeys(names, 0.0)
-    for kind, resident in dict.fromkeys(zip(groups.index, groups.resident_bytes, strict=True)):
-        for (name, own), more in zip(figures[kind].footprint_bytes.items(), resident[1:], strict=True):
-            found[name] = max(found[name], own + more)
-    return found
-
-
-def _total(parts: Sequence[float | None], counts: Sequence[int]) -> float | None:
-    """The sum of parts that occur so often; None as soon as one is unknown."""
-    known = [part * count for part, count in zip(parts, counts, strict=True) if part is not None]
-    return math.fsum(known) if len(known) == len(parts) else None
 
 
 def _largest(terms: Mapping[str, float]) -> str:

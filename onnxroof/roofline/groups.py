@@ -1,0 +1,139 @@
+"""The groups of an evaluated plan: figures once for each kind of group, results made when they are looked at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+from onnxroof.mapping.placed import Placed
+from onnxroof.mapping.plan import Plan
+from onnxroof.roofline.result import GroupResult, MappedResult
+
+__all__ = ["Figures", "Groups", "Once", "mapped_total", "peaks", "total"]
+
+
+@dataclass(slots=True, eq=False)
+class Once:
+    """Works something out when it is first called, and keeps it."""
+
+    work: Callable[[], MappedResult]
+    found: MappedResult | None = None
+
+    def __call__(self) -> MappedResult:
+        """What was worked out."""
+        if self.found is None:
+            self.found = self.work()
+        return self.found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Figures:
+    """What all groups of one shape share; all trips."""
+
+    latency_s: float | None
+    energy_j: float | None
+    expected_s: float | None
+    traffic_bytes: Mapping[str, float]
+    saved_bytes: Mapping[str, float]
+    intensity: Mapping[str, float | None]
+    compulsory_intensity: float | None
+    time_bound: str
+    energy_bound: str
+    time_terms_s: Mapping[str, float]
+    energy_terms_j: Mapping[str, float]
+    spatial: float | None
+    temporal: float | None
+    footprint_bytes: Mapping[str, float]
+    tile: Mapping[str, int]
+    macs: int | None
+    vector_ops: int | None
+    special_ops: int | None
+    ops: int | None
+    bypassed: tuple[str, ...]
+    map: Callable[[], MappedResult]
+
+
+class Groups(Sequence[GroupResult]):
+    """Groups of a plan, each made when it is looked at: most studies look at a few of many thousands."""
+
+    def __init__(self, types: Mapping[str, str], plan: Plan, groups: Placed, figures: Sequence[Figures]) -> None:
+        self._types = types
+        self._groups = plan.groups
+        self._placed = groups
+        self._figures = figures
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    @overload
+    def __getitem__(self, index: int) -> GroupResult: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[GroupResult]: ...
+
+    def __getitem__(self, index: int | slice) -> GroupResult | Sequence[GroupResult]:
+        if isinstance(index, slice):
+            return [self._result(i) for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        return self._result(index)
+
+    def _result(self, index: int) -> GroupResult:
+        group, figures = self._groups[index], self._figures[self._placed.index[index]]
+        resident = self._placed.resident_bytes[index][1:]
+        return GroupResult(
+            id=group.id,
+            nodes=group.ops,
+            op_types=tuple(self._types[name] for name in group.ops),
+            repeat=group.repeat,
+            macs=figures.macs,
+            vector_ops=figures.vector_ops,
+            special_ops=figures.special_ops,
+            ops=figures.ops,
+            latency_s=figures.latency_s,
+            energy_j=figures.energy_j,
+            traffic_bytes=figures.traffic_bytes,
+            intensity_ops_per_byte=figures.intensity,
+            compulsory_intensity_ops_per_byte=figures.compulsory_intensity,
+            time_bound=figures.time_bound,
+            energy_bound=figures.energy_bound,
+            time_terms_s=figures.time_terms_s,
+            energy_terms_j=figures.energy_terms_j,
+            spatial_utilization=figures.spatial,
+            temporal_utilization=figures.temporal,
+            footprint_bytes={
+                name: own + more for (name, own), more in zip(figures.footprint_bytes.items(), resident, strict=True)
+            },
+            tile=figures.tile,
+            map=figures.map,
+        )
+
+
+def mapped_total(figures: Sequence[Figures], counts: Sequence[int]) -> MappedResult:
+    """The nested mappings of a plan's groups together."""
+    found = [figure.map() for figure in figures]
+    names = found[0].traffic_bytes if found else ()
+    return MappedResult(
+        traffic_bytes={name: total([one.traffic_bytes[name] for one in found], counts) or 0.0 for name in names},
+        # As for the plan itself: a target of which no rate and no bandwidth is known says nothing of time.
+        latency_s=total([one.latency_s for one in found], counts)
+        if not figures or any(figure.time_terms_s for figure in figures)
+        else None,
+    )
+
+
+def peaks(names: Sequence[str], groups: Placed, figures: Sequence[Figures]) -> dict[str, float]:
+    """Largest footprint at each level, what stays there among it."""
+    found = dict.fromkeys(names, 0.0)
+    for kind, resident in dict.fromkeys(zip(groups.index, groups.resident_bytes, strict=True)):
+        for (name, own), more in zip(figures[kind].footprint_bytes.items(), resident[1:], strict=True):
+            found[name] = max(found[name], own + more)
+    return found
+
+
+def total(parts: Sequence[float | None], counts: Sequence[int]) -> float | None:
+    """The sum of parts that occur so often; None as soon as one is unknown."""
+    known = [part * count for part, count in zip(parts, counts, strict=True) if part is not None]
+    return math.fsum(known) if len(known) == len(parts) else None
