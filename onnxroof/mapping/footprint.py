@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -178,8 +178,8 @@ def _window(axis: AxisMap, nest: LoopNest, sizes: Sequence[IntArray]) -> Window:
 _Tables = tuple[FloatArray, FloatArray, tuple[FloatArray, ...], tuple[tuple[bool, ...], ...]]
 
 
-LISTED_TILES = 4096
-"""Up to so many tiles, the elements of a window with gaps are listed one by one."""
+MARKS = 1 << 22
+"""Up to so many marks (tiles times elements of the dimension) the elements of a window with gaps are marked."""
 
 
 @lru_cache(maxsize=1024)
@@ -187,24 +187,22 @@ def _window_tables(
     terms: tuple[tuple[int, int], ...], offset: int, extent: int, sizes: tuple[tuple[int, ...], ...]
 ) -> _Tables:
     """`total`, `peak`, `slides` and `varies` of a `Window`; `terms` are (loop extent, stride)."""
-    tiles = math.prod(
-        sum(-(-count // size) for size in choice) for (count, _), choice in zip(terms, sizes, strict=True)
-    )
     has_gap, solid, pieces = _gaps(terms, sizes)
-    if has_gap.any() and tiles <= LISTED_TILES:
-        total, peak, slides = _listed(terms, offset, extent, sizes)
-    else:
-        total, peak = _hulls(terms, offset, extent, [np.array(size, dtype=np.int64) for size in sizes])
-        peak = np.minimum(peak, peak[solid] * pieces)
-        total = np.minimum(total, total[solid])
-        if has_gap.flat[-1]:
-            total.flat[-1] = _distinct(terms, offset, extent)
-        peak = np.minimum(peak, total.flat[-1])
-        # A tile with gaps is taken to fetch all of itself at each step.
-        slides = tuple(
-            np.where(has_gap | np.take(has_gap, [-1], axis=n), total, np.minimum(total, np.take(total, [-1], axis=n)))
-            for n in range(len(terms))
-        )
+    total, peak = _hulls(terms, offset, extent, [np.array(size, dtype=np.int64) for size in sizes])
+    peak = np.minimum(peak, peak[solid] * pieces)
+    total = np.minimum(total, total[solid])
+    if has_gap.flat[-1]:
+        total.flat[-1] = _distinct(terms, offset, extent)
+    peak = np.minimum(peak, total.flat[-1])
+    # A tile with gaps is taken to fetch all of itself at each step.
+    slides = tuple(
+        np.where(has_gap | np.take(has_gap, [-1], axis=n), total, np.minimum(total, np.take(total, [-1], axis=n)))
+        for n in range(len(terms))
+    )
+    marks = extent * math.prod(sum(-(-n // size) for size in of) for (n, _), of in zip(terms, sizes, strict=True))
+    if marks <= MARKS:
+        picked = zip(*(part.tolist() for part in np.nonzero(_has_any_gap(terms, sizes))), strict=True)
+        _listed(terms, offset, extent, sizes, picked, (total, peak, slides))
     varies = tuple(tuple(bool(np.ptp(table, axis=n).any()) for n in range(len(terms))) for table in (total, *slides))
     return total, peak, slides, varies
 
@@ -230,38 +228,47 @@ def _gaps(
     return has_gap, tuple(solid), pieces
 
 
+def _has_any_gap(terms: Sequence[tuple[int, int]], sizes: Sequence[Sequence[int]]) -> npt.NDArray[np.bool_]:
+    """Whether some tile falls apart, the last ones of each loop, which may be smaller, among them."""
+    has_gap = np.zeros(tuple(len(choice) for choice in sizes), dtype=bool)
+    reach = np.zeros(has_gap.shape, dtype=np.int64)
+    for number in sorted(range(len(terms)), key=lambda n: terms[n][1]):
+        count, stride = terms[number]
+        along = [-1 if n == number else 1 for n in range(len(terms))]
+        size = np.array(sizes[number], dtype=np.int64).reshape(along)
+        has_gap |= (size > 1) & (stride > reach + 1)
+        reach += stride * ((count - 1) % size)
+    return has_gap
+
+
 def _listed(
-    terms: Sequence[tuple[int, int]], offset: int, extent: int, sizes: Sequence[Sequence[int]]
-) -> tuple[FloatArray, FloatArray, tuple[FloatArray, ...]]:
-    """`total`, `peak` and `slides` from the elements of each tile, as bits of an integer."""
-    shape = tuple(len(choice) for choice in sizes)
-    total, peak, *slides = (np.zeros(shape) for _ in range(len(terms) + 2))
-    inside = (1 << extent) - 1
-    for picked in np.ndindex(shape):
-        touched: dict[tuple[int, ...], int] = {}
-        steps = [sizes[number][choice] for number, choice in enumerate(picked)]
-        for tile in itertools.product(
-            *(range(-(-count // step)) for (count, _), step in zip(terms, steps, strict=True))
-        ):
-            mask = 1
-            for (count, stride), step, at in zip(terms, steps, tile, strict=True):
-                mask = _spread(mask, stride, range(at * step, min((at + 1) * step, count)))
-            mask = (mask << offset if offset >= 0 else mask >> -offset) & inside
-            touched[tile] = mask
-            total[picked] += mask.bit_count()
-            peak[picked] = np.maximum(peak[picked], mask.bit_count())
-            for number, slide in enumerate(slides):
-                before = touched.get((*tile[:number], tile[number] - 1, *tile[number + 1 :]), 0)
-                slide[picked] += (mask & ~before).bit_count()
-    return total, peak, tuple(slides)
-
-
-def _spread(mask: int, stride: int, counters: range) -> int:
-    """The union of `mask` moved by `stride` times each counter."""
-    result = 0
-    for counter in counters:
-        result |= mask << stride * counter
-    return result
+    terms: Sequence[tuple[int, int]],
+    offset: int,
+    extent: int,
+    sizes: Sequence[Sequence[int]],
+    picked: Iterable[tuple[int, ...]],
+    tables: tuple[FloatArray, FloatArray, tuple[FloatArray, ...]],
+) -> None:
+    """Fills in `total`, `peak` and `slides` for the sizes `picked`, by marking the elements of each tile."""
+    total, peak, slides = tables
+    picked = list(picked)
+    if not picked:
+        return
+    counters = [np.arange(count) for count, _ in terms]
+    index = np.asarray(offset)
+    for counter, (_, stride) in zip(counters, terms, strict=True):
+        index = np.add.outer(index, stride * counter)
+    is_inside = (index >= 0) & (index < extent)
+    points, elements = np.nonzero(is_inside), index[is_inside]
+    for pick in picked:
+        steps = [sizes[number][choice] for number, choice in enumerate(pick)]
+        touched = np.zeros((*(-(-count // step) for (count, _), step in zip(terms, steps, strict=True)), extent), bool)
+        touched[(*(point // step for point, step in zip(points, steps, strict=True)), elements)] = True
+        of_tiles = touched.sum(axis=-1)
+        total[pick], peak[pick] = of_tiles.sum(), of_tiles.max()
+        for number, slide in enumerate(slides):
+            inner = np.moveaxis(touched, number, 0)
+            slide[pick] = total[pick] - (inner[1:] & inner[:-1]).sum()
 
 
 def _distinct(terms: Sequence[tuple[int, int]], offset: int, extent: int) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from onnxroof.ir.loopnest import LoopKind, LoopNest
-from onnxroof.mapping.footprint import TileTables
+from onnxroof.mapping.footprint import OperandTable, TileTables
 
 __all__ = ["Order", "loop_orders"]
 
@@ -33,6 +33,10 @@ class Order:
     slide: tuple[int | None, ...]
     held: frozenset[int] = frozenset()
     is_swept: bool = False
+
+    def reads_again(self, operand: OperandTable, nest: LoopNest) -> bool:
+        """Whether each sweep reads an operand anew."""
+        return self.is_swept and not operand.access.is_write and bool(operand.loops & nest.swept)
 
     def is_as_good_as(self, other: Order) -> bool:
         """Whether no tile can move fewer bytes in `other` than in this order."""

@@ -12,6 +12,7 @@ enumeration of a convolution at some 10,000 points for each order.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxroof.ir.loopnest import LoopKind, LoopNest
-from onnxroof.mapping.footprint import Indices, OperandTable, TileTables, tile_tables
+from onnxroof.mapping.factors import OrderFactors, order_factors
+from onnxroof.mapping.footprint import Indices, TileTables, tile_tables
 from onnxroof.mapping.orders import Order, loop_orders
 
 __all__ = ["Front", "moved_elements", "operand_bytes", "pareto_front", "tile_sizes"]
@@ -28,13 +30,14 @@ __all__ = ["Front", "moved_elements", "operand_bytes", "pareto_front", "tile_siz
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-POINTS_PER_ORDER = 1 << 20
-"""Above this the tile sizes of the longest loops are thinned geometrically, 1 and the extent always kept. Convolutions
-of batch 256 and matrix products of any size stay below. Measured on such convolutions with a quarter of the points
-that all sizes would take: 2 % more bytes in the mean over the steps, 12 % at the worst step."""
+TILES = 1 << 18
+"""So many tiles of an order are all evaluated; of more, first boxes of tiles are bounded."""
 
-FEW = 6
-"""Fewer tile sizes than this are not thinned."""
+BOXES = 1 << 14
+"""The search then begins with at most so many boxes."""
+
+BATCH = 1 << 17
+"""So many boxes are looked at together: bounds what memory it takes."""
 
 MOST_SIZES = 1024
 """A loop of more than a million iterations has more trip counts than this up to its root; they are then sampled at
@@ -98,7 +101,7 @@ def operand_bytes(tables: TileTables, order: Order, index: Indices) -> list[tupl
             again = (moved - operand.distinct) * (max(operand.access.partial_bits, bits) / 8)
             result.append((again, again + operand.distinct * (bits / 8)))
             continue
-        sweeps = tables.nest.sweeps if order.is_swept and operand.loops & tables.nest.swept else 1
+        sweeps = tables.nest.sweeps if order.reads_again(operand, tables.nest) else 1
         result.append((moved * (sweeps * bits / 8), np.zeros(())))
     return result
 
@@ -107,20 +110,65 @@ def pareto_front(nest: LoopNest) -> Front:
     """The front of a canonical nest. The last step moves the compulsory bytes, the first is the smallest tile."""
     tables = tile_tables(nest, [_sizes(nest, number) for number in range(len(nest.loops))])
     orders = loop_orders(tables)
+    blocks = _blocks(tables)
+    loops = [loop for block in blocks for loop in block]
     filter_ = _Filter()
-    found: list[tuple[int, FloatArray, list[IntArray]]] = []
-    for number, order in enumerate(orders):
-        choices = _thinned([_choices(tables, order, loop) for loop in range(len(nest.loops))])
-        index = _mesh(choices)
-        shape = tuple(len(choice) for choice in choices)
-        footprint = np.broadcast_to(tables.footprint_bytes(index), shape).ravel()
-        moved = np.zeros(())
-        for read, write in operand_bytes(tables, order, index):
-            moved = moved + read + write
-        kept = filter_.keep(footprint, np.broadcast_to(moved, shape).ravel())
-        picked = np.unravel_index(kept, (1, *shape))[1:]  # a nest may have no loops
-        found.append((number, footprint[kept], [choice[i] for choice, i in zip(choices, picked, strict=True)]))
-    return _front(tables, orders, found)
+    found = [(factors, _search(factors, filter_)) for factors in order_factors(tables, orders, blocks)]
+    kept = []
+    for factors, parts in found:
+        place = np.concatenate([part.place[:, filter_.promising(part.footprint, part.moved)] for part in parts], axis=1)
+        picks = np.concatenate([block.picks[:, row] for block, row in zip(factors.blocks, place, strict=True)])
+        kept.append([picks[loops.index(loop)] for loop in range(len(loops))])
+    return _front(tables, orders, kept)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """Tiles that may be on the front: what they need and move, and their place in each block."""
+
+    footprint: FloatArray
+    moved: FloatArray
+    place: IntArray
+
+
+def _blocks(tables: TileTables) -> list[tuple[int, ...]]:
+    """Loops whose counters meet in an index belong together."""
+    blocks = [{loop} for loop in range(len(tables.nest.loops))]
+    for operand in tables.operands:
+        for window in operand.windows:
+            met = [block for block in blocks if block & set(window.loops)]
+            blocks = [block for block in blocks if block not in met] + [set().union(*met)]
+    return [tuple(sorted(block)) for block in blocks] or [()]
+
+
+def _search(factors: OrderFactors, filter_: _Filter) -> list[_Found]:
+    """The tiles of one order that may be on the front: branch and bound over boxes of tiles, from coarse to fine."""
+    level = 0
+    if math.prod(factors.counts(0)) > TILES:
+        level = next(n for n in itertools.count(1) if math.prod(factors.counts(n)) <= BOXES)
+    mesh = factors.mesh(level)
+    footprint, moved = factors.least(level, mesh)
+    if level == 0:
+        filter_.add(footprint, moved)
+    kept = filter_.promising(footprint, moved)
+    place = np.array(np.unravel_index(kept, factors.counts(level)))
+    stack = [(level, place, footprint[kept], moved[kept])]
+    found: list[_Found] = []
+    while stack:
+        level, place, footprint, moved = stack.pop()
+        if level == 0:
+            found.append(_Found(footprint, moved, place))
+            continue
+        filter_.add(*factors.least(0, list(factors.middles(level, place))))
+        finer = factors.halves(level, place[:, filter_.promising(footprint, moved)])
+        for begin in range(0, finer.shape[1], BATCH):
+            part = finer[:, begin : begin + BATCH]
+            footprint, moved = factors.least(level - 1, list(part))
+            if level == 1:
+                filter_.add(footprint, moved)
+            kept = filter_.promising(footprint, moved)
+            stack.append((level - 1, part[:, kept], footprint[kept], moved[kept]))
+    return found
 
 
 class _Filter:
@@ -133,40 +181,47 @@ class _Filter:
 
     def __init__(self) -> None:
         self._least = np.full(64 * 64, np.inf)
+        self._bound = self._least
 
-    def keep(self, footprint: FloatArray, moved: FloatArray) -> IntArray:
-        """Positions of the points that move less than every point seen in a lower class."""
+    def add(self, footprint: FloatArray, moved: FloatArray) -> None:
+        """Takes notice of tiles."""
+        np.minimum.at(self._least, self._classes(footprint), moved)
+        self._bound = np.concatenate(([np.inf], np.minimum.accumulate(self._least)[:-1]))
+
+    def promising(self, footprint: FloatArray, moved: FloatArray) -> IntArray:
+        """Positions of the points that move less than every tile that was seen in a lower class."""
+        return np.flatnonzero(moved < self._bound[self._classes(footprint)])
+
+    def _classes(self, footprint: FloatArray) -> IntArray:
         lowest = np.float64(2.0**-3).view(np.int64) >> self.SHIFT
-        bucket = np.clip((footprint.view(np.int64) >> self.SHIFT) - lowest, 0, len(self._least) - 1)
-        np.minimum.at(self._least, bucket, moved)
-        bound = np.concatenate(([np.inf], np.minimum.accumulate(self._least)[:-1]))
-        return np.flatnonzero(moved < bound[bucket])
+        classes: IntArray = np.clip((footprint.view(np.int64) >> self.SHIFT) - lowest, 0, len(self._least) - 1)
+        return classes
 
 
-def _front(
-    tables: TileTables, orders: Sequence[Order], found: Sequence[tuple[int, FloatArray, list[IntArray]]]
-) -> Front:
-    """The exact front of the points that are left, in whole bytes."""
+def _front(tables: TileTables, orders: Sequence[Order], found: Sequence[list[IntArray]]) -> Front:
+    """The exact front of the tiles that are left of each order, in whole bytes."""
     loops, operands = len(tables.nest.loops), len(tables.operands)
-    points = sum(len(footprint) for _, footprint, _ in found)
-    capacity = np.concatenate([footprint for _, footprint, _ in found])
-    read, write = np.zeros((points, operands)), np.zeros((points, operands))
-    tiles = np.ones((points, loops), dtype=np.int64)
-    begin = 0
-    for number, footprint, index in found:
-        rows = slice(begin, begin + len(footprint))
-        begin += len(footprint)
-        for operand, moved in enumerate(operand_bytes(tables, orders[number], index)):
+    capacity, reads, writes, tiles = [], [], [], []
+    for order, index in zip(orders, found, strict=True):
+        footprint = np.atleast_1d(tables.footprint_bytes(index))
+        read, write = np.zeros((len(footprint), operands)), np.zeros((len(footprint), operands))
+        for operand, moved in enumerate(operand_bytes(tables, order, index)):
             # Elements narrower than a byte are packed.
-            read[rows, operand], write[rows, operand] = np.ceil(moved[0]), np.ceil(moved[1])
+            read[:, operand], write[:, operand] = np.ceil(moved[0]), np.ceil(moved[1])
+        tile = np.ones((len(footprint), loops), dtype=np.int64)
         for loop in range(loops):
-            tiles[rows, loop] = tables.sizes[loop][index[loop]]
+            tile[:, loop] = tables.sizes[loop][index[loop]]
+        capacity.append(footprint)
+        reads.append(read)
+        writes.append(write)
+        tiles.append(tile)
+    footprints, read, write = np.concatenate(capacity), np.concatenate(reads), np.concatenate(writes)
     total = read.sum(axis=1) + write.sum(axis=1)
-    by_size = np.lexsort((total, capacity))
+    by_size = np.lexsort((total, footprints))
     least = np.minimum.accumulate(total[by_size])
     is_step = np.concatenate(([True], total[by_size][1:] < least[:-1]))
     steps = by_size[is_step]
-    return Front(capacity[steps], read[steps], write[steps], tiles[steps])
+    return Front(footprints[steps], read[steps], write[steps], np.concatenate(tiles)[steps])
 
 
 def _sizes(nest: LoopNest, number: int) -> IntArray:
@@ -182,45 +237,3 @@ def _sizes(nest: LoopNest, number: int) -> IntArray:
     if is_tap and loop.extent in TAPS:
         return np.unique([1, loop.extent, *(min(n * stride, loop.extent) for stride in strides for n in (1, 2))])
     return np.arange(1, loop.extent + 1) if strides and loop.extent <= SHORT else tile_sizes(loop.extent)
-
-
-def _choices(tables: TileTables, order: Order, loop: int) -> IntArray:
-    """Positions of the sizes of a loop that can be best in this order."""
-    last = len(tables.sizes[loop]) - 1
-    if loop in order.held:
-        return np.array([last])
-    if tables.nest.loops[loop].kind is LoopKind.SEQUENTIAL:
-        return np.array([0])
-    if any(_depends(operand, number, order, loop) for number, operand in enumerate(tables.operands)):
-        return np.arange(last + 1)
-    # The traffic is the same for all sizes: the smallest, or the whole loop where that narrows partial sums.
-    narrows = any(operand.widens and loop in operand.unfinished for operand in tables.operands)
-    return np.array([0, last]) if narrows else np.array([0])
-
-
-def _depends(operand: OperandTable, number: int, order: Order, loop: int) -> bool:
-    if loop not in operand.loops:
-        return loop not in order.free[number]
-    return any(window.depends(loop, order.slide[number]) for window in operand.windows)
-
-
-def _thinned(choices: list[IntArray]) -> list[IntArray]:
-    """The choices with those of the longest loops spaced geometrically until their product is bounded."""
-    choices = list(choices)
-    while math.prod(len(choice) for choice in choices) > POINTS_PER_ORDER:
-        longest = max(range(len(choices)), key=lambda loop: len(choices[loop]))
-        choice = choices[longest]
-        if len(choice) <= FEW:
-            break
-        # Sizes are one by one at the low end and extent/n at the high end: dense at both ends, sparse in the middle.
-        half = np.geomspace(1, (len(choice) + 1) // 2, len(choice) // 3).astype(np.int64) - 1
-        choices[longest] = np.unique(choice[np.concatenate((half, len(choice) - 1 - half))])
-    return choices
-
-
-def _mesh(choices: Sequence[IntArray]) -> list[IntArray]:
-    """The choices as arrays that broadcast to their product."""
-    return [
-        choice.reshape([-1 if axis == loop else 1 for axis in range(len(choices))])
-        for loop, choice in enumerate(choices)
-    ]

@@ -8,7 +8,6 @@ import pytest
 from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis, whole_axis
 from onnxroof.mapping.curve import reuse_curve
 from onnxroof.mapping.footprint import compulsory_bytes
-from onnxroof.mapping.tiling import tile_sizes
 
 REDUCTION = LoopKind.REDUCTION
 
@@ -347,11 +346,3 @@ def test_a_pointwise_convolution_is_a_matrix_product() -> None:
     np.testing.assert_array_equal(
         reuse_curve(conv(24, 32, 6, 1, image=6)).total_bytes, reuse_curve(matmul(24, 36, 32)).total_bytes
     )
-
-
-@pytest.mark.parametrize("extent", [1, 2, 3, 4, 12, 97, 512, 1000])
-def test_tile_sizes_are_the_smallest_of_each_trip_count(extent: int) -> None:
-    smallest: dict[int, int] = {}
-    for size in range(extent, 0, -1):
-        smallest[-(-extent // size)] = size
-    assert tile_sizes(extent).tolist() == sorted(smallest.values())

@@ -55,10 +55,10 @@ def tiles(extent: int, size: int) -> list[range]:
 
 @settings(derandomize=True, deadline=None, max_examples=60, database=None)
 @given(shapes())
-@pytest.mark.parametrize("listed", [0, footprint.LISTED_TILES])
-def test_tables_of_a_window(listed: int, shape: Shape) -> None:
+@pytest.mark.parametrize("marked", [0, footprint.MARKS])
+def test_tables_of_a_window(marked: int, shape: Shape) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(footprint, "LISTED_TILES", listed)
+        patch.setattr(footprint, "MARKS", marked)
         footprint._window_tables.cache_clear()
         found, sizes = shape.tables()
         footprint._window_tables.cache_clear()
@@ -75,7 +75,7 @@ def test_tables_of_a_window(listed: int, shape: Shape) -> None:
             len(indices := shape.indices(o, f)) == max(indices) - min(indices) + 1
             for o, f in itertools.product(outer, inner)
         )
-        if listed or is_solid:
+        if marked or is_solid:
             assert found.total[i, j] == sum(counts)
             assert found.peak[i, j] == max(counts)
             assert found.slides[0][i, j] == slid
@@ -86,7 +86,7 @@ def test_tables_of_a_window(listed: int, shape: Shape) -> None:
     assert found.total[-1, -1] == len(shape.touched(range(shape.outputs), range(shape.taps)))
 
 
-def test_long_windows_are_not_listed() -> None:
+def test_long_windows_are_not_marked() -> None:
     # A second of audio: 16000 samples, 3 taps 512 apart with padding on the left; every sample is touched.
     found, _ = Shape(16000, 3, 1, 512, 16000, 1024).tables()
     assert found.total[-1, -1] == 16000

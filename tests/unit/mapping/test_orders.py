@@ -1,11 +1,9 @@
-"""Loop orders: which are told apart, and what the enumeration of tiles makes of too many."""
+"""Loop orders: which are told apart."""
 
 import numpy as np
-import pytest
 
 from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis
-from onnxroof.mapping import tiling
-from onnxroof.mapping.footprint import compulsory_bytes, tile_tables
+from onnxroof.mapping.footprint import tile_tables
 from onnxroof.mapping.orders import Order, loop_orders
 
 REDUCTION = LoopKind.REDUCTION
@@ -63,20 +61,3 @@ def test_weights_stay_over_a_sequential_loop_only_if_they_are_held() -> None:
     for order in orders_of(matmul(4, 5, 6, LoopKind.SEQUENTIAL)):
         if 0 in order.free[1]:
             assert order.held == {1, 2}
-
-
-@pytest.mark.parametrize("limit", [1 << 4, 1 << 6])
-def test_thinned_tiles_keep_both_ends(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    nest = conv_1d(96, 80, 120, 5)
-    full = tiling.pareto_front(nest)
-    monkeypatch.setattr(tiling, "POINTS_PER_ORDER", limit)
-    thin = tiling.pareto_front(nest)
-    for front in (full, thin):
-        total = front.read_bytes.sum(axis=1) + front.write_bytes.sum(axis=1)
-        assert total[-1] == sum(compulsory_bytes(nest))
-        assert np.all(np.diff(total) < 0)
-    assert thin.capacity_bytes[0] == full.capacity_bytes[0]
-    assert thin.capacity_bytes[-1] >= full.capacity_bytes[-1]
-    assert len(thin.capacity_bytes) < len(full.capacity_bytes)
-    at_thin = np.searchsorted(full.capacity_bytes, thin.capacity_bytes, side="right") - 1
-    assert np.all(thin.read_bytes.sum(axis=1) + thin.write_bytes.sum(axis=1) >= full.read_bytes.sum(axis=1)[at_thin])

@@ -1,0 +1,222 @@
+"""Footprint and traffic of a tile as products of factors, one factor for each block of loops.
+
+A block is a loop, or loops whose counters meet in the index of some operand. In a given order of the loops outside the
+tile the elements that an operand's tile holds, and those that it fetches, are products over the blocks. So tiles are
+evaluated by looking up factors, and the product of the least factors bounds a whole box of tiles from below.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxroof.ir.loopnest import LoopKind
+from onnxroof.mapping.footprint import TileTables
+from onnxroof.mapping.orders import Order
+
+__all__ = ["Block", "OrderFactors", "order_factors"]
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Tiles of some loops that can be best in an order, A operands, N candidates.
+
+    Attributes:
+        picks: (loops, N) positions of their sizes.
+        held: (A, N) factors of the elements that a tile holds.
+        moved: (A, N) factors of the elements that come in.
+        is_partial: (A, N) whether a tile then holds partial sums that are wider than results.
+    """
+
+    picks: IntArray
+    held: FloatArray
+    moved: FloatArray
+    is_partial: BoolArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Runs:
+    """The least factors of runs of candidates by operand; None where all are 1, or no sum is partial."""
+
+    held: tuple[FloatArray | None, ...]
+    moved: tuple[FloatArray | None, ...]
+    is_partial: tuple[BoolArray | None, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class OrderFactors:
+    """All that can be best in one order. A box of tiles spans runs of 2**level candidates of each block.
+
+    Attributes:
+        blocks: Whose candidates combine freely.
+        held: By operand the bytes that an element of the blocks' product takes in the buffer.
+        moved: By operand the bytes that one moves.
+        wider: By operand how much wider a partial sum is.
+        constant: Bytes that move besides.
+    """
+
+    blocks: tuple[Block, ...]
+    held: tuple[float, ...]
+    moved: tuple[float, ...]
+    wider: tuple[float, ...]
+    constant: float
+    _levels: dict[int, list[_Runs]] = field(default_factory=dict)
+
+    def counts(self, level: int) -> list[int]:
+        """Runs of each block."""
+        return [-(-block.held.shape[1] // (1 << level)) for block in self.blocks]
+
+    def least(self, level: int, place: Sequence[IntArray]) -> tuple[FloatArray, FloatArray]:
+        """Bytes that any tile of a box holds and moves at least; at level 0 what the tile holds and moves.
+
+        Args:
+            level: Of the boxes.
+            place: By block which run they span; the arrays broadcast against each other.
+        """
+        if level not in self._levels:
+            self._levels[level] = [_runs(block, 1 << level) for block in self.blocks]
+        held, moved = np.zeros(()), np.asarray(self.constant)
+        for number, (weight, cost, wider) in enumerate(zip(self.held, self.moved, self.wider, strict=True)):
+            elements, fetched, is_partial = np.asarray(weight), np.asarray(cost), np.asarray(False)
+            for index, runs in zip(place, self._levels[level], strict=True):
+                if (factor := runs.held[number]) is not None:
+                    elements = elements * factor[index]
+                if (factor := runs.moved[number]) is not None:
+                    fetched = fetched * factor[index]
+                if (flag := runs.is_partial[number]) is not None:
+                    is_partial = is_partial | flag[index]
+            held = held + (elements if wider == 1 else elements * np.where(is_partial, wider, 1.0))
+            moved = moved + fetched
+        shape = np.broadcast_shapes(*(index.shape for index in place))
+        return np.broadcast_to(held, shape).ravel(), np.broadcast_to(moved, shape).ravel()
+
+    def mesh(self, level: int) -> list[IntArray]:
+        """All boxes of a level, as arrays that broadcast to them."""
+        counts = self.counts(level)
+        return [
+            np.arange(count).reshape([-1 if axis == block else 1 for axis in range(len(counts))])
+            for block, count in enumerate(counts)
+        ]
+
+    def halves(self, level: int, place: IntArray) -> IntArray:
+        """The boxes of the next finer level of which those at `place`, (blocks, X), consist."""
+        counts = self.counts(level - 1)
+        splits = [min(count, 2) for count in counts]
+        offsets = np.indices(splits).reshape(len(splits), math.prod(splits))
+        finer: IntArray = (2 * place[:, :, None] + offsets[:, None, :]).reshape(len(splits), -1)
+        exists = np.ones(finer.shape[1], dtype=bool)
+        for row, count in zip(finer, counts, strict=True):
+            exists &= row < count
+        return finer[:, exists]
+
+    def middles(self, level: int, place: IntArray) -> IntArray:
+        """A tile of each box."""
+        last = np.array(self.counts(0))[:, None] - 1
+        tiles: IntArray = np.minimum((place << level) + ((1 << level) >> 1), last)
+        return tiles
+
+
+def order_factors(tables: TileTables, orders: Sequence[Order], blocks: Sequence[tuple[int, ...]]) -> list[OrderFactors]:
+    """The candidates of each order, by block of loops."""
+    held, wider = [], []
+    full, constant = [], 0.0
+    for operand in tables.operands:
+        bits, partial = operand.access.bits / 8, max(operand.access.partial_bits, operand.access.bits) / 8
+        elements = operand.whole * math.prod(float(tables.nest.loops[loop].extent) for loop in operand.dense)
+        # An output moves a partial sum out and in for each element that comes in but the first time, and its results.
+        full.append(elements * (2 * partial if operand.access.is_write else bits))
+        constant += operand.distinct * (bits - 2 * partial) if operand.access.is_write else 0.0
+        held.append(operand.whole * bits)
+        wider.append(partial / bits if operand.widens else 1.0)
+    known: dict[Hashable, Block] = {}
+    found = []
+    for order in orders:
+        moved = tuple(
+            bytes_ * tables.nest.sweeps if order.reads_again(operand, tables.nest) else bytes_
+            for operand, bytes_ in zip(tables.operands, full, strict=True)
+        )
+        chosen = []
+        for block in blocks:
+            # All that a block's factors depend on: orders differ in little.
+            inside = frozenset(block)
+            slides = tuple(loop if loop in inside else None for loop in order.slide)
+            key = (block, inside & order.held, tuple(free & inside for free in order.free), slides)
+            if key not in known:
+                known[key] = _block(tables, order, block)
+            chosen.append(known[key])
+        found.append(OrderFactors(tuple(chosen), tuple(held), moved, tuple(wider), constant))
+    return found
+
+
+def _block(tables: TileTables, order: Order, block: tuple[int, ...]) -> Block:
+    lows, highs = zip(*(_range(tables, order, loop) for loop in block), strict=True) if block else ((), ())
+    # The longest loop runs fastest, so that neighbours differ little.
+    shape = [high - low for low, high in zip(lows, highs, strict=True)]
+    by_length = sorted(range(len(block)), key=lambda place: shape[place])
+    grid = np.indices([shape[place] for place in by_length]).reshape(len(block), math.prod(shape))
+    picks = np.empty_like(grid)
+    for row, place in zip(grid, by_length, strict=True):
+        picks[place] = row + lows[place]
+    found = _factors(tables, order, block, picks)
+    if picks.shape[1] == 1:
+        return found
+    # A candidate that holds as much as the one before it and moves as much cannot be better.
+    is_better = (
+        (found.held[:, 1:] < found.held[:, :-1])
+        | (found.moved[:, 1:] < found.moved[:, :-1])
+        | (found.is_partial[:, 1:] < found.is_partial[:, :-1])
+    ).any(axis=0)
+    if len(block) > 1:
+        is_better |= grid[-1, 1:] == 0  # another row
+    kept = np.concatenate(([True], is_better))
+    return Block(picks[:, kept], found.held[:, kept], found.moved[:, kept], found.is_partial[:, kept])
+
+
+def _range(tables: TileTables, order: Order, loop: int) -> tuple[int, int]:
+    last = len(tables.sizes[loop])
+    if loop in order.held:
+        return last - 1, last
+    return 0, 1 if tables.nest.loops[loop].kind is LoopKind.SEQUENTIAL else last
+
+
+def _factors(tables: TileTables, order: Order, block: tuple[int, ...], picks: IntArray) -> Block:
+    place = dict(zip(block, picks, strict=True))
+    shape = (len(tables.operands), picks.shape[1])
+    held, moved, is_partial = np.ones(shape), np.ones(shape), np.zeros(shape, dtype=bool)
+    for number, operand in enumerate(tables.operands):
+        for loop in block:
+            if loop in operand.dense:
+                held[number] *= tables.sizes[loop][place[loop]]
+            if loop not in operand.loops and loop not in order.free[number]:
+                moved[number] *= tables.trips[loop][place[loop]]
+            if operand.widens and loop in operand.unfinished - operand.loops:
+                is_partial[number] |= tables.trips[loop][place[loop]] > 1
+        for window in operand.windows:
+            if window.loops[0] in place:
+                index = tuple(place[loop] for loop in window.loops)
+                held[number] *= window.peak[index]
+                moved[number] *= window.fetched(order.slide[number])[index]
+                if operand.widens:
+                    is_partial[number] |= window.total[index] > window.total.flat[-1]
+    return Block(picks, held, moved, is_partial)
+
+
+def _runs(block: Block, size: int) -> _Runs:
+    held, moved, is_partial = block.held, block.moved, block.is_partial
+    if size > 1:
+        begins = np.arange(0, held.shape[1], size)
+        held, moved = np.minimum.reduceat(held, begins, axis=1), np.minimum.reduceat(moved, begins, axis=1)
+        is_partial = np.logical_and.reduceat(is_partial, begins, axis=1)
+    return _Runs(
+        tuple(row if np.any(row != 1) else None for row in held),
+        tuple(row if np.any(row != 1) else None for row in moved),
+        tuple(row if np.any(row) else None for row in is_partial),
+    )

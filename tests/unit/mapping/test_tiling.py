@@ -1,0 +1,66 @@
+"""The search for the front: boxes of tiles that are bounded lose none of what evaluating every tile finds."""
+
+import numpy as np
+import pytest
+
+from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis
+from onnxroof.mapping import tiling
+from onnxroof.mapping.canonical import canonical
+
+REDUCTION = LoopKind.REDUCTION
+
+
+def conv(batch: int, filters: int, channels: int, size: int, taps: int, *, stride: int, pad: int) -> LoopNest:
+    """A convolution with results of one byte and sums of four."""
+    image = stride * (size - 1) + taps - 2 * pad
+    loops = (
+        Loop("b", batch), Loop("k", filters), Loop("c", channels, REDUCTION), Loop("oy", size), Loop("ox", size),
+        Loop("fy", taps, REDUCTION), Loop("fx", taps, REDUCTION),
+    )  # fmt: skip
+    b, k, c, oy, ox, fy, fx = (dense_axis(number, loop.extent) for number, loop in enumerate(loops))
+    row, column = AxisMap((Term(3, stride), Term(5)), image, -pad), AxisMap((Term(4, stride), Term(6)), image, -pad)
+    accesses = (
+        Access(0, False, (b, c, row, column), 8),
+        Access(1, False, (k, c, fy, fx), 4),
+        Access(0, True, (b, k, oy, ox), 8, 32),
+    )
+    return LoopNest(loops, accesses)
+
+
+def softmax(rows: int, columns: int) -> LoopNest:
+    """Rows that are read twice, with a scale by column."""
+    axes = (dense_axis(0, rows), dense_axis(1, columns))
+    accesses = (Access(0, False, axes, 16), Access(1, False, axes[1:], 16), Access(0, True, axes, 16))
+    return LoopNest((Loop("n", rows), Loop("d", columns)), accesses, sweeps=2, swept=frozenset({1}))
+
+
+@pytest.mark.parametrize(
+    "nest",
+    [
+        conv(6, 20, 12, 14, 3, stride=1, pad=1),
+        conv(3, 16, 9, 13, 3, stride=2, pad=0),
+        conv(2, 24, 3, 20, 5, stride=2, pad=2),
+        softmax(40, 90),
+    ],
+    ids=["conv", "strided", "padded", "softmax"],
+)
+def test_bounded_boxes_lose_no_step(nest: LoopNest, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = canonical(nest).nest
+    monkeypatch.setattr(tiling, "TILES", 1 << 62)
+    full = tiling.pareto_front(plain)
+    for boxes, batch in ((4, 1 << 17), (64, 50), (512, 1000)):
+        monkeypatch.setattr(tiling, "TILES", boxes)
+        monkeypatch.setattr(tiling, "BOXES", boxes)
+        monkeypatch.setattr(tiling, "BATCH", batch)
+        found = tiling.pareto_front(plain)
+        np.testing.assert_array_equal(found.capacity_bytes, full.capacity_bytes)
+        np.testing.assert_array_equal(found.read_bytes.sum(axis=1), full.read_bytes.sum(axis=1))
+        np.testing.assert_array_equal(found.write_bytes.sum(axis=1), full.write_bytes.sum(axis=1))
+
+
+@pytest.mark.parametrize("extent", [1, 2, 3, 4, 12, 97, 512, 1000])
+def test_tile_sizes_are_the_smallest_of_each_trip_count(extent: int) -> None:
+    smallest: dict[int, int] = {}
+    for size in range(extent, 0, -1):
+        smallest[-(-extent // size)] = size
+    assert tiling.tile_sizes(extent).tolist() == sorted(smallest.values())
