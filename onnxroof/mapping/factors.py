@@ -25,7 +25,7 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Block:
     """Tiles of some loops that can be best in an order, A operands, N candidates.
 
@@ -40,6 +40,13 @@ class Block:
     held: FloatArray
     moved: FloatArray
     is_partial: BoolArray
+    _levels: dict[int, _Runs] = field(default_factory=dict)
+
+    def least(self, level: int) -> _Runs:
+        """The least factors of runs of 2**level candidates."""
+        if level not in self._levels:
+            self._levels[level] = _runs(self, 1 << level)
+        return self._levels[level]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +75,6 @@ class OrderFactors:
     moved: tuple[float, ...]
     wider: tuple[float, ...]
     constant: float
-    _levels: dict[int, list[_Runs]] = field(default_factory=dict)
 
     def counts(self, level: int) -> list[int]:
         """Runs of each block."""
@@ -81,12 +87,11 @@ class OrderFactors:
             level: Of the boxes.
             place: By block which run they span; the arrays broadcast against each other.
         """
-        if level not in self._levels:
-            self._levels[level] = [_runs(block, 1 << level) for block in self.blocks]
+        blocks = [(index, block.least(level)) for index, block in zip(place, self.blocks, strict=True)]
         held, moved = np.zeros(()), np.asarray(self.constant)
         for number, (weight, cost, wider) in enumerate(zip(self.held, self.moved, self.wider, strict=True)):
             elements, fetched, is_partial = np.asarray(weight), np.asarray(cost), np.asarray(False)
-            for index, runs in zip(place, self._levels[level], strict=True):
+            for index, runs in blocks:
                 if (factor := runs.held[number]) is not None:
                     elements = elements * factor[index]
                 if (factor := runs.moved[number]) is not None:
@@ -157,25 +162,28 @@ def order_factors(tables: TileTables, orders: Sequence[Order], blocks: Sequence[
 
 
 def _block(tables: TileTables, order: Order, block: tuple[int, ...]) -> Block:
-    lows, highs = zip(*(_range(tables, order, loop) for loop in block), strict=True) if block else ((), ())
-    # The longest loop runs fastest, so that neighbours differ little.
-    shape = [high - low for low, high in zip(lows, highs, strict=True)]
-    by_length = sorted(range(len(block)), key=lambda place: shape[place])
-    grid = np.indices([shape[place] for place in by_length]).reshape(len(block), math.prod(shape))
-    picks = np.empty_like(grid)
-    for row, place in zip(grid, by_length, strict=True):
-        picks[place] = row + lows[place]
+    ranges = [_range(tables, order, loop) for loop in block]
+    if len(block) == 1:
+        picks = np.arange(*ranges[0])[None]
+        is_first = np.zeros(picks.shape[1] - 1, dtype=bool)
+    else:
+        # The longest loop runs fastest, so that neighbours differ little.
+        by_length = sorted(range(len(block)), key=lambda place: ranges[place][1] - ranges[place][0])
+        shape = [ranges[place][1] - ranges[place][0] for place in by_length]
+        grid = np.indices(shape).reshape(len(block), math.prod(shape))
+        picks = np.empty_like(grid)
+        for row, place in zip(grid, by_length, strict=True):
+            picks[place] = row + ranges[place][0]
+        is_first = grid[-1, 1:] == 0 if block else np.zeros(0, dtype=bool)
     found = _factors(tables, order, block, picks)
     if picks.shape[1] == 1:
         return found
     # A candidate that holds as much as the one before it and moves as much cannot be better.
-    is_better = (
+    is_better = is_first | (
         (found.held[:, 1:] < found.held[:, :-1])
         | (found.moved[:, 1:] < found.moved[:, :-1])
         | (found.is_partial[:, 1:] < found.is_partial[:, :-1])
     ).any(axis=0)
-    if len(block) > 1:
-        is_better |= grid[-1, 1:] == 0  # another row
     kept = np.concatenate(([True], is_better))
     return Block(picks[:, kept], found.held[:, kept], found.moved[:, kept], found.is_partial[:, kept])
 
@@ -216,7 +224,7 @@ def _runs(block: Block, size: int) -> _Runs:
         held, moved = np.minimum.reduceat(held, begins, axis=1), np.minimum.reduceat(moved, begins, axis=1)
         is_partial = np.logical_and.reduceat(is_partial, begins, axis=1)
     return _Runs(
-        tuple(row if np.any(row != 1) else None for row in held),
-        tuple(row if np.any(row != 1) else None for row in moved),
-        tuple(row if np.any(row) else None for row in is_partial),
+        tuple(row if is_used else None for row, is_used in zip(held, (held != 1).any(axis=1).tolist(), strict=True)),
+        tuple(row if is_used else None for row, is_used in zip(moved, (moved != 1).any(axis=1).tolist(), strict=True)),
+        tuple(row if row.any() else None for row in is_partial) if is_partial.any() else (None,) * len(held),
     )

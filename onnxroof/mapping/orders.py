@@ -8,14 +8,15 @@ lie inside of all that are relevant to it. So of an order only this matters: for
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from onnxroof.ir.loopnest import LoopKind, LoopNest
+from onnxroof.ir.loopnest import AxisMap, LoopKind, LoopNest, Term
 from onnxroof.mapping.footprint import OperandTable, TileTables
 
-__all__ = ["Order", "loop_orders"]
+__all__ = ["Order", "loop_orders", "without_mirrored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,15 @@ class Order:
     slide: tuple[int | None, ...]
     held: frozenset[int] = frozenset()
     is_swept: bool = False
+
+    def swapped(self, place: Sequence[int]) -> Order:
+        """The order with loop n in the place of loop `place[n]`."""
+        return Order(
+            tuple(frozenset(place[loop] for loop in loops) for loops in self.free),
+            tuple(None if loop is None else place[loop] for loop in self.slide),
+            frozenset(place[loop] for loop in self.held),
+            self.is_swept,
+        )
 
     def reads_again(self, operand: OperandTable, nest: LoopNest) -> bool:
         """Whether each sweep reads an operand anew."""
@@ -62,6 +72,44 @@ def loop_orders(tables: TileTables) -> tuple[Order, ...]:
         tuple(_rank(nest, number) for number in range(len(nest.loops))),
         nest.swept if nest.sweeps > 1 else frozenset(),
     )
+
+
+def without_mirrored(nest: LoopNest, orders: Iterable[Order]) -> tuple[Order, ...]:
+    """One of orders that differ only in which of two like dimensions is which: rows and columns of a square.
+
+    Enough where every tile is tried, since the other tile is tried too.
+    """
+    swaps = _swaps(nest)
+    kept: list[Order] = []
+    for order in orders:
+        if not any(order.swapped(swap) in kept for swap in swaps):
+            kept.append(order)
+    return tuple(kept)
+
+
+def _swaps(nest: LoopNest) -> list[tuple[int, ...]]:
+    """Pairs of dimensions whose loops can change places, as permutations of all loops: rows and columns of an image."""
+    axes = list({tuple(t.loop for t in axis.terms): axis for a in nest.accesses for axis in a.axes if axis.terms})
+    whole = [Counter(access.axes) for access in nest.accesses]
+    found = []
+    for first, second in itertools.combinations([loops for loops in axes if len(loops) > 1], 2):
+        if len(first) != len(second) or set(first) & set(second):
+            continue
+        place = list(range(len(nest.loops)))
+        for one, other in zip(first, second, strict=True):
+            place[one], place[other] = other, one
+        alike = all(
+            (nest.loops[loop].extent, nest.loops[loop].kind, loop in nest.swept)
+            == (nest.loops[to].extent, nest.loops[to].kind, to in nest.swept)
+            for loop, to in enumerate(place)
+        )
+        if alike and whole == [Counter(_moved(axis, place) for axis in access.axes) for access in nest.accesses]:
+            found.append(tuple(place))
+    return found
+
+
+def _moved(axis: AxisMap, place: Sequence[int]) -> AxisMap:
+    return AxisMap(tuple(Term(place[term.loop], term.stride) for term in axis.terms), axis.extent, axis.offset)
 
 
 def _rank(nest: LoopNest, number: int) -> int:

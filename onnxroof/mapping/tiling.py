@@ -16,21 +16,22 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from onnxroof.ir.loopnest import LoopKind, LoopNest
+from onnxroof.ir.loopnest import AxisMap, LoopKind, LoopNest
 from onnxroof.mapping.factors import OrderFactors, order_factors
 from onnxroof.mapping.footprint import Indices, TileTables, tile_tables
-from onnxroof.mapping.orders import Order, loop_orders
+from onnxroof.mapping.orders import Order, loop_orders, without_mirrored
 
 __all__ = ["Front", "moved_elements", "operand_bytes", "pareto_front", "tile_sizes"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-TILES = 1 << 18
+TILES = 1 << 20
 """So many tiles of an order are all evaluated; of more, first boxes of tiles are bounded."""
 
 BOXES = 1 << 14
@@ -39,18 +40,22 @@ BOXES = 1 << 14
 BATCH = 1 << 17
 """So many boxes are looked at together: bounds what memory it takes."""
 
+RAGGED = 256
+"""In a longer one what a last tile with gaps saves is too little to look for."""
+
+PADDING = 8
+"""A good part is more than one in so many."""
+
 MOST_SIZES = 1024
 """A loop of more than a million iterations has more trip counts than this up to its root; they are then sampled at
 equal ratios, at most 2 % apart for any extent that a file can state."""
 
 SHORT = 8
-"""A loop of a sliding window with at most so many iterations is cut in every way: with gaps between the taps, or in
-the padding, a tile that is not the smallest of its trip count can touch less. Longer ones lose little: 28 outputs with
-taps 4 apart need 0.2 % more bytes in the mean over the steps, 4 % at the worst step."""
+"""A loop of a sliding window with at most so many iterations is cut in every way."""
 
-TAPS = range(6, 17)
-"""But a reduction loop of a sliding window with so many iterations is cut into single taps, into as many as the
-window steps by or twice that, or not at all."""
+PADDED = 64
+"""So is one with at most so many where a good part of what the windows reach is padding: a tile that lies in it touches
+less, whatever its size."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +75,7 @@ class Front:
     tiles: IntArray
 
 
+@lru_cache(maxsize=4096)
 def tile_sizes(extent: int) -> IntArray:
     """The smallest tile size of each trip count, ascending from 1 to `extent`; of a huge extent a sample of them."""
     root = math.isqrt(extent) + 1
@@ -78,7 +84,9 @@ def tile_sizes(extent: int) -> IntArray:
     else:
         small = np.arange(1, root + 1, dtype=np.int64)
     trips = np.concatenate((small, -(-extent // small)))
-    return np.unique(-(-extent // trips))
+    sizes = np.unique(-(-extent // trips))
+    sizes.setflags(write=False)
+    return sizes
 
 
 def moved_elements(tables: TileTables, order: Order, number: int, index: Indices) -> FloatArray:
@@ -109,7 +117,7 @@ def operand_bytes(tables: TileTables, order: Order, index: Indices) -> list[tupl
 def pareto_front(nest: LoopNest) -> Front:
     """The front of a canonical nest. The last step moves the compulsory bytes, the first is the smallest tile."""
     tables = tile_tables(nest, [_sizes(nest, number) for number in range(len(nest.loops))])
-    orders = loop_orders(tables)
+    orders = without_mirrored(nest, loop_orders(tables))
     blocks = _blocks(tables)
     loops = [loop for block in blocks for loop in block]
     filter_ = _Filter()
@@ -148,9 +156,7 @@ def _search(factors: OrderFactors, filter_: _Filter) -> list[_Found]:
         level = next(n for n in itertools.count(1) if math.prod(factors.counts(n)) <= BOXES)
     mesh = factors.mesh(level)
     footprint, moved = factors.least(level, mesh)
-    if level == 0:
-        filter_.add(footprint, moved)
-    kept = filter_.promising(footprint, moved)
+    kept = filter_.promising(footprint, moved, is_seen=level == 0)
     place = np.array(np.unravel_index(kept, factors.counts(level)))
     stack = [(level, place, footprint[kept], moved[kept])]
     found: list[_Found] = []
@@ -159,14 +165,12 @@ def _search(factors: OrderFactors, filter_: _Filter) -> list[_Found]:
         if level == 0:
             found.append(_Found(footprint, moved, place))
             continue
-        filter_.add(*factors.least(0, list(factors.middles(level, place))))
+        filter_.promising(*factors.least(0, list(factors.middles(level, place))), is_seen=True)
         finer = factors.halves(level, place[:, filter_.promising(footprint, moved)])
         for begin in range(0, finer.shape[1], BATCH):
             part = finer[:, begin : begin + BATCH]
             footprint, moved = factors.least(level - 1, list(part))
-            if level == 1:
-                filter_.add(footprint, moved)
-            kept = filter_.promising(footprint, moved)
+            kept = filter_.promising(footprint, moved, is_seen=level == 1)
             stack.append((level - 1, part[:, kept], footprint[kept], moved[kept]))
     return found
 
@@ -183,19 +187,15 @@ class _Filter:
         self._least = np.full(64 * 64, np.inf)
         self._bound = self._least
 
-    def add(self, footprint: FloatArray, moved: FloatArray) -> None:
-        """Takes notice of tiles."""
-        np.minimum.at(self._least, self._classes(footprint), moved)
-        self._bound = np.concatenate(([np.inf], np.minimum.accumulate(self._least)[:-1]))
-
-    def promising(self, footprint: FloatArray, moved: FloatArray) -> IntArray:
-        """Positions of the points that move less than every tile that was seen in a lower class."""
-        return np.flatnonzero(moved < self._bound[self._classes(footprint)])
-
-    def _classes(self, footprint: FloatArray) -> IntArray:
+    def promising(self, footprint: FloatArray, moved: FloatArray, *, is_seen: bool = False) -> IntArray:
+        """Positions of what moves less than every tile that was seen in a lower class; `is_seen`: these are tiles."""
         lowest = np.float64(2.0**-3).view(np.int64) >> self.SHIFT
-        classes: IntArray = np.clip((footprint.view(np.int64) >> self.SHIFT) - lowest, 0, len(self._least) - 1)
-        return classes
+        classes = (footprint.view(np.int64) >> self.SHIFT) - lowest
+        np.minimum(np.maximum(classes, 0, out=classes), len(self._least) - 1, out=classes)
+        if is_seen:
+            np.minimum.at(self._least, classes, moved)
+            self._bound = np.concatenate(([np.inf], np.minimum.accumulate(self._least)[:-1]))
+        return np.flatnonzero(moved < self._bound[classes])
 
 
 def _front(tables: TileTables, orders: Sequence[Order], found: Sequence[list[IntArray]]) -> Front:
@@ -229,11 +229,27 @@ def _sizes(nest: LoopNest, number: int) -> IntArray:
     loop = nest.loops[number]
     if loop.kind is LoopKind.SEQUENTIAL:
         return np.array([1, loop.extent])
-    windows = [axis for a in nest.accesses for axis in a.axes if len(axis.terms) > 1]
-    strides = {
-        t.stride for axis in windows if number in {t.loop for t in axis.terms} for t in axis.terms if t.loop != number
-    }
-    is_tap = bool(strides) and loop.kind is LoopKind.REDUCTION
-    if is_tap and loop.extent in TAPS:
-        return np.unique([1, loop.extent, *(min(n * stride, loop.extent) for stride in strides for n in (1, 2))])
-    return np.arange(1, loop.extent + 1) if strides and loop.extent <= SHORT else tile_sizes(loop.extent)
+    sizes = tile_sizes(loop.extent)
+    for axis in {axis for access in nest.accesses for axis in access.axes if len(axis.terms) > 1}:
+        own = [term.stride for term in axis.terms if term.loop == number]
+        if own:
+            sizes = np.union1d(sizes, _window_sizes(nest, axis, number, own[0]))
+    return sizes
+
+
+def _window_sizes(nest: LoopNest, axis: AxisMap, number: int, own: int) -> IntArray:
+    """Further tile sizes of a loop of a sliding window.
+
+    Tiles of `size` counters touch consecutive elements from as many on as another counter steps over. Smaller ones have
+    gaps and touch less, which a last tile can do where the others do not.
+    """
+    extent = nest.loops[number].extent
+    reach = 1 + sum(term.stride * (nest.loops[term.loop].extent - 1) for term in axis.terms)
+    solid = max(term.stride // math.gcd(term.stride, own) for term in axis.terms if term.loop != number)
+    few = np.array([n for n in (solid, 2 * solid) if n < extent], dtype=np.int64)
+    if extent > RAGGED:
+        return few
+    sizes = np.arange(1, extent + 1)
+    if extent <= SHORT or (extent <= PADDED and PADDING * (reach - axis.extent) > reach):
+        return sizes
+    return np.concatenate((few, sizes[(extent - 1) % sizes + 1 < solid]))
