@@ -175,7 +175,7 @@ def _engine(engine: Engine) -> dict[str, object]:
     return {
         "name": engine.name,
         "runs": sorted(engine.runs),
-        "array": {"m": array.m, "n": array.n, "k": array.k} if array else None,
+        "array": {"m": array.m, "n": array.n, "k": array.k, "stationary": array.stationary or None} if array else None,
         "sparsity": {"pattern": sparsity.pattern, "operand": sparsity.operand, "speedup": sparsity.speedup}
         if sparsity
         else None,
@@ -206,6 +206,8 @@ def _level(level: MemoryLevel, target: Target) -> dict[str, object]:
         "overlap": level.overlaps,
         "usable": level.usable,
         "keeps": sorted(level.keeps),
+        "holds": sorted(level.holds),
+        "access_width": _quantity(level.access_width),
         "ridges": [
             {
                 "engine": engine.name,

@@ -15,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxroof.ir.loopnest import LoopKind, LoopNest
+from onnxroof.mapping.boundary import accesses_of
 from onnxroof.mapping.canonical import canonical
 from onnxroof.mapping.footprint import TileTables, tile_tables
 from onnxroof.mapping.orders import Order, loop_orders
 from onnxroof.mapping.tiling import moved_elements, operand_bytes
 from onnxroof.targets.model import Array
 
-__all__ = ["array_tiles", "array_traffic", "spatial_utilization", "unrolled_traffic"]
+__all__ = ["array_operand_traffic", "array_tiles", "array_traffic", "spatial_utilization", "unrolled_traffic"]
 
 IntArray = npt.NDArray[np.int64]
 
@@ -48,11 +49,18 @@ def array_traffic(nest: LoopNest, array: Array) -> tuple[float, float]:
     steps are in the best order: the operand that is irrelevant to the innermost loops stays in the array, and sums
     that stay leave once.
     """
+    moves = array_operand_traffic(nest, array)
+    return sum(read for read, _ in moves), sum(write for _, write in moves)
+
+
+@lru_cache(maxsize=4096)
+def array_operand_traffic(nest: LoopNest, array: Array) -> tuple[tuple[float, float], ...]:
+    """As `array_traffic`, by access."""
     if nest.points == 0:
-        return 0.0, 0.0
+        return ((0.0, 0.0),) * len(nest.accesses)
     tables, index = _unrolled(nest, array)
-    best = (math.inf, 0.0)
-    for order in loop_orders(tables):
+    best: tuple[float, tuple[tuple[float, float], ...]] = (math.inf, ())
+    for order in _stationary(tables, loop_orders(tables), array.stationary):
         moved = operand_bytes(tables, order, index)
         read = np.broadcast_to(sum((r for r, _ in moved), np.zeros(())), index[0].shape)
         write = np.broadcast_to(sum((w for _, w in moved), np.zeros(())), index[0].shape)
@@ -61,8 +69,34 @@ def array_traffic(nest: LoopNest, array: Array) -> tuple[float, float]:
             is_legal = is_legal & (tables.trips[loop][index[loop]] == 1)
         if is_legal.any():
             least = int(np.argmin(np.where(is_legal, read + write, np.inf)))
-            best = min(best, (float(read[least]), float(write[least])), key=sum)
-    return best
+            shape = index[0].shape
+            picked = tuple(
+                (float(np.broadcast_to(r, shape)[least]), float(np.broadcast_to(w, shape)[least])) for r, w in moved
+            )
+            best = min(best, (float(read[least] + write[least]), picked), key=lambda found: found[0])
+    return best[1]
+
+
+def _stationary(tables: TileTables, orders: Sequence[Order], stationary: str) -> list[Order]:
+    """The orders in which an operand stays: it is not fetched again for any loop that it does not depend on.
+
+    A row of weights stays while the window slides along the last dimension of the input.
+    """
+    if not stationary:
+        return list(orders)
+    everything = frozenset(range(len(tables.nest.loops)))
+    if stationary == "row":
+        rows = [window.loops for operand in tables.operands for window in operand.windows if len(window.loops) > 1]
+        along = {loop for row in rows[-1:] for loop in row if tables.nest.loops[loop].kind is LoopKind.PARALLEL}
+        return [order for order in orders if along & set(order.slide)] or list(orders)
+    staying = accesses_of(tables.nest, (stationary,))
+    # Small operands beside the main one (a bias) do not decide: the one with the most elements does.
+    main = max(staying, key=lambda number: tables.operands[number].distinct, default=None)
+    if main is None:
+        return list(orders)
+    free = everything - tables.operands[main].loops
+    held = [order for order in orders if free <= order.free[main] | order.held]
+    return held or list(orders)
 
 
 def unrolled_traffic(nest: LoopNest, unrolling: Sequence[int], stays: int | None = None) -> tuple[float, float]:

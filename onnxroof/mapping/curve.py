@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxroof.ir.loopnest import LoopNest
+from onnxroof.mapping.boundary import Boundary
 from onnxroof.mapping.canonical import canonical
 from onnxroof.mapping.tiling import Front, pareto_front
 
@@ -123,11 +124,15 @@ class Curve:
 
 
 @lru_cache(maxsize=4096)
-def reuse_curve(nest: LoopNest) -> Curve:
+def reuse_curve(nest: LoopNest, boundary: Boundary | None = None) -> Curve:
     """The least bytes into and out of a buffer as a function of its capacity, one tile of each operand held.
 
     Every tile size that matters and every order of the loops outside the tile is tried, with whole tiles fetched or
     windows that slide; see `onnxroof.mapping.tiling`. Equal structure shares the work whatever its loops are called.
+
+    Args:
+        nest: Any.
+        boundary: Which operands the buffer holds and which of them count; all, where it is left out.
     """
     names = tuple(loop.name for loop in nest.loops)
     if nest.points == 0:
@@ -135,7 +140,7 @@ def reuse_curve(nest: LoopNest) -> Curve:
         zeros = np.zeros(1)
         return _curve(names, Front(zeros, nothing, nothing, np.zeros((1, len(names)), dtype=np.int64)))
     plain = canonical(nest)
-    front = _shared_front(plain.nest)
+    front = _shared_front(plain.nest, boundary)
     tiles = plain.original_tiles(front.tiles, nest.loops)
     return _curve(names, Front(front.capacity_bytes, front.read_bytes, front.write_bytes, tiles))
 

@@ -8,17 +8,18 @@ evaluated by looking up factors, and the product of the least factors bounds a w
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from onnxroof.ir.loopnest import LoopKind
-from onnxroof.mapping.footprint import TileTables
+from onnxroof.mapping.boundary import Boundary
+from onnxroof.mapping.footprint import OperandTable, TileTables
 from onnxroof.mapping.orders import Order
 
-__all__ = ["Block", "OrderFactors", "order_factors"]
+__all__ = ["Block", "OrderFactors", "order_factors", "transfer_loops"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -34,12 +35,16 @@ class Block:
         held: (A, N) factors of the elements that a tile holds.
         moved: (A, N) factors of the elements that come in.
         is_partial: (A, N) whether a tile then holds partial sums that are wider than results.
+        tiles: (A, N) factors of the transfers that bring each tile once, and
+        again: (A, N) of how often it comes; both 1 where transfers are not counted.
     """
 
     picks: IntArray
     held: FloatArray
     moved: FloatArray
     is_partial: BoolArray
+    tiles: FloatArray
+    again: FloatArray
     _levels: dict[int, _Runs] = field(default_factory=dict)
 
     def least(self, level: int) -> _Runs:
@@ -56,6 +61,8 @@ class _Runs:
     held: tuple[FloatArray | None, ...]
     moved: tuple[FloatArray | None, ...]
     is_partial: tuple[BoolArray | None, ...]
+    tiles: tuple[FloatArray | None, ...]
+    again: tuple[FloatArray | None, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,14 +74,22 @@ class OrderFactors:
         held: By operand the bytes that an element of the blocks' product takes in the buffer.
         moved: By operand the bytes that one moves.
         wider: By operand how much wider a partial sum is.
-        constant: Bytes that move besides.
+        constant: By operand the bytes that move besides.
+        results: By operand the bytes of what is written in the end.
+        counted: Operands whose bytes count.
+        sweeps: By operand how often it is read over and over, 0 for outputs.
+        access_bytes: Least bytes of a transfer, 0 for any.
     """
 
     blocks: tuple[Block, ...]
     held: tuple[float, ...]
     moved: tuple[float, ...]
     wider: tuple[float, ...]
-    constant: float
+    constant: tuple[float, ...]
+    results: tuple[float, ...]
+    counted: frozenset[int]
+    sweeps: tuple[int, ...]
+    access_bytes: float
 
     def counts(self, level: int) -> list[int]:
         """Runs of each block."""
@@ -88,18 +103,29 @@ class OrderFactors:
             place: By block which run they span; the arrays broadcast against each other.
         """
         blocks = [(index, block.least(level)) for index, block in zip(place, self.blocks, strict=True)]
-        held, moved = np.zeros(()), np.asarray(self.constant)
+        held, moved = np.zeros(()), np.zeros(())
         for number, (weight, cost, wider) in enumerate(zip(self.held, self.moved, self.wider, strict=True)):
-            elements, fetched, is_partial = np.asarray(weight), np.asarray(cost), np.asarray(False)
-            for index, runs in blocks:
-                if (factor := runs.held[number]) is not None:
-                    elements = elements * factor[index]
-                if (factor := runs.moved[number]) is not None:
-                    fetched = fetched * factor[index]
-                if (flag := runs.is_partial[number]) is not None:
-                    is_partial = is_partial | flag[index]
-            held = held + (elements if wider == 1 else elements * np.where(is_partial, wider, 1.0))
-            moved = moved + fetched
+            if weight:
+                elements = _product(weight, [(runs.held[number], index) for index, runs in blocks])
+                if wider != 1:
+                    is_partial = np.asarray(False)
+                    for index, runs in blocks:
+                        if (flag := runs.is_partial[number]) is not None:
+                            is_partial = is_partial | flag[index]
+                    elements = elements * np.where(is_partial, wider, 1.0)
+                held = held + elements
+            if number in self.counted:
+                fetched = _product(cost, [(runs.moved[number], index) for index, runs in blocks])
+                fetched = fetched + self.constant[number]
+                if self.access_bytes:
+                    once = _product(self.access_bytes, [(runs.tiles[number], index) for index, runs in blocks])
+                    again = _product(1.0, [(runs.again[number], index) for index, runs in blocks])
+                    if self.sweeps[number]:
+                        fetched = np.maximum(fetched, once * again * self.sweeps[number])
+                    else:
+                        read = np.maximum((fetched - self.results[number]) / 2, once * (again - 1))
+                        fetched = read + np.maximum((fetched + self.results[number]) / 2, once * again)
+                moved = moved + fetched
         shape = np.broadcast_shapes(*(index.shape for index in place))
         return np.broadcast_to(held, shape).ravel(), np.broadcast_to(moved, shape).ravel()
 
@@ -129,24 +155,34 @@ class OrderFactors:
         return tiles
 
 
-def order_factors(tables: TileTables, orders: Sequence[Order], blocks: Sequence[tuple[int, ...]]) -> list[OrderFactors]:
+def _product(value: float, factors: Iterable[tuple[FloatArray | None, IntArray]]) -> FloatArray:
+    product = np.asarray(value)
+    for factor, index in factors:
+        if factor is not None:
+            product = product * factor[index]
+    return product
+
+
+def order_factors(
+    tables: TileTables, orders: Sequence[Order], blocks: Sequence[tuple[int, ...]], boundary: Boundary
+) -> list[OrderFactors]:
     """The candidates of each order, by block of loops."""
-    held, wider = [], []
-    full, constant = [], 0.0
-    for operand in tables.operands:
-        bits, partial = operand.access.bits / 8, max(operand.access.partial_bits, operand.access.bits) / 8
+    held, wider, full, constant, results = [], [], [], [], []
+    for number, operand in enumerate(tables.operands):
+        access = operand.access
+        bits, partial = access.bits / 8, max(access.partial_bits, access.bits) / 8
         elements = operand.whole * math.prod(float(tables.nest.loops[loop].extent) for loop in operand.dense)
         # An output moves a partial sum out and in for each element that comes in but the first time, and its results.
-        full.append(elements * (2 * partial if operand.access.is_write else bits))
-        constant += operand.distinct * (bits - 2 * partial) if operand.access.is_write else 0.0
-        held.append(operand.whole * bits)
+        full.append(elements * (2 * partial if access.is_write else bits))
+        constant.append(operand.distinct * (bits - 2 * partial) if access.is_write else 0.0)
+        results.append(operand.distinct * bits if access.is_write else 0.0)
+        held.append(operand.whole * bits if number in boundary.held else 0.0)
         wider.append(partial / bits if operand.widens else 1.0)
     known: dict[Hashable, Block] = {}
     found = []
     for order in orders:
-        moved = tuple(
-            bytes_ * tables.nest.sweeps if order.reads_again(operand, tables.nest) else bytes_
-            for operand, bytes_ in zip(tables.operands, full, strict=True)
+        sweeps = tuple(
+            0 if operand.access.is_write else order.sweeps_of(operand, tables.nest) for operand in tables.operands
         )
         chosen = []
         for block in blocks:
@@ -155,13 +191,20 @@ def order_factors(tables: TileTables, orders: Sequence[Order], blocks: Sequence[
             slides = tuple(loop if loop in inside else None for loop in order.slide)
             key = (block, inside & order.held, tuple(free & inside for free in order.free), slides)
             if key not in known:
-                known[key] = _block(tables, order, block)
+                known[key] = _block(tables, order, block, counts_transfers=boundary.access_bytes > 0)
             chosen.append(known[key])
-        found.append(OrderFactors(tuple(chosen), tuple(held), moved, tuple(wider), constant))
+        moved = tuple(cost * (times or 1) for cost, times in zip(full, sweeps, strict=True))
+        found.append(
+            OrderFactors(
+                tuple(chosen), tuple(held), moved, tuple(wider), tuple(constant),
+                tuple(results), boundary.counted, sweeps,
+                boundary.access_bytes,
+            )
+        )  # fmt: skip
     return found
 
 
-def _block(tables: TileTables, order: Order, block: tuple[int, ...]) -> Block:
+def _block(tables: TileTables, order: Order, block: tuple[int, ...], *, counts_transfers: bool) -> Block:
     ranges = [_range(tables, order, loop) for loop in block]
     if len(block) == 1:
         picks = np.arange(*ranges[0])[None]
@@ -175,7 +218,7 @@ def _block(tables: TileTables, order: Order, block: tuple[int, ...]) -> Block:
         for row, place in zip(grid, by_length, strict=True):
             picks[place] = row + ranges[place][0]
         is_first = grid[-1, 1:] == 0 if block else np.zeros(0, dtype=bool)
-    found = _factors(tables, order, block, picks)
+    found = _factors(tables, order, block, picks, counts_transfers=counts_transfers)
     if picks.shape[1] == 1:
         return found
     # A candidate that holds as much as the one before it and moves as much cannot be better.
@@ -183,9 +226,18 @@ def _block(tables: TileTables, order: Order, block: tuple[int, ...]) -> Block:
         (found.held[:, 1:] < found.held[:, :-1])
         | (found.moved[:, 1:] < found.moved[:, :-1])
         | (found.is_partial[:, 1:] < found.is_partial[:, :-1])
+        | (found.tiles[:, 1:] < found.tiles[:, :-1])
+        | (found.again[:, 1:] < found.again[:, :-1])
     ).any(axis=0)
     kept = np.concatenate(([True], is_better))
-    return Block(picks[:, kept], found.held[:, kept], found.moved[:, kept], found.is_partial[:, kept])
+    return Block(
+        picks[:, kept],
+        found.held[:, kept],
+        found.moved[:, kept],
+        found.is_partial[:, kept],
+        found.tiles[:, kept],
+        found.again[:, kept],
+    )
 
 
 def _range(tables: TileTables, order: Order, loop: int) -> tuple[int, int]:
@@ -195,10 +247,13 @@ def _range(tables: TileTables, order: Order, loop: int) -> tuple[int, int]:
     return 0, 1 if tables.nest.loops[loop].kind is LoopKind.SEQUENTIAL else last
 
 
-def _factors(tables: TileTables, order: Order, block: tuple[int, ...], picks: IntArray) -> Block:
+def _factors(
+    tables: TileTables, order: Order, block: tuple[int, ...], picks: IntArray, *, counts_transfers: bool
+) -> Block:
     place = dict(zip(block, picks, strict=True))
     shape = (len(tables.operands), picks.shape[1])
     held, moved, is_partial = np.ones(shape), np.ones(shape), np.zeros(shape, dtype=bool)
+    tiles, again = np.ones(shape), np.ones(shape)
     for number, operand in enumerate(tables.operands):
         for loop in block:
             if loop in operand.dense:
@@ -214,17 +269,35 @@ def _factors(tables: TileTables, order: Order, block: tuple[int, ...], picks: In
                 moved[number] *= window.fetched(order.slide[number])[index]
                 if operand.widens:
                     is_partial[number] |= window.total[index] > window.total.flat[-1]
-    return Block(picks, held, moved, is_partial)
+        if counts_transfers:
+            fetching = transfer_loops(operand, order.slide[number])
+            for loop in block:
+                trips = tables.trips[loop][place[loop]]
+                tiles[number] *= trips if loop in fetching else 1.0
+                again[number] *= trips if loop not in operand.loops | order.free[number] else 1.0
+    return Block(picks, held, moved, is_partial, tiles, again)
+
+
+def transfer_loops(operand: OperandTable, slide: int | None) -> frozenset[int]:
+    """Loops whose every iteration brings new elements of an operand for certain: no padding, no window that slides."""
+    loops = set(operand.dense)
+    for window in operand.windows:
+        # Tiles of one element each touch as many elements as there are of them, unless some are padding.
+        if slide not in window.loops and window.touches_always:
+            loops.update(window.loops)
+    return frozenset(loops)
 
 
 def _runs(block: Block, size: int) -> _Runs:
-    held, moved, is_partial = block.held, block.moved, block.is_partial
+    columns = [block.held, block.moved, block.tiles, block.again]
+    is_partial = block.is_partial
     if size > 1:
-        begins = np.arange(0, held.shape[1], size)
-        held, moved = np.minimum.reduceat(held, begins, axis=1), np.minimum.reduceat(moved, begins, axis=1)
+        begins = np.arange(0, is_partial.shape[1], size)
+        columns = [np.minimum.reduceat(column, begins, axis=1) for column in columns]
         is_partial = np.logical_and.reduceat(is_partial, begins, axis=1)
-    return _Runs(
-        tuple(row if is_used else None for row, is_used in zip(held, (held != 1).any(axis=1).tolist(), strict=True)),
-        tuple(row if is_used else None for row, is_used in zip(moved, (moved != 1).any(axis=1).tolist(), strict=True)),
-        tuple(row if row.any() else None for row in is_partial) if is_partial.any() else (None,) * len(held),
+    held, moved, tiles, again = (
+        tuple(row if used else None for row, used in zip(column, (column != 1).any(axis=1).tolist(), strict=True))
+        for column in columns
     )
+    flags = tuple(row if row.any() else None for row in is_partial) if is_partial.any() else (None,) * len(held)
+    return _Runs(held, moved, flags, tiles, again)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -36,6 +36,7 @@ class Window:
 
     Attributes:
         loops: Numbers of the loops.
+        points: Combinations of their counters.
         total: Sum over all tiles of the elements that a tile touches.
         peak: Most elements that one tile touches.
         slides: By position in `loops`: as `total`, where each step along that loop fetches only what the step
@@ -44,10 +45,16 @@ class Window:
     """
 
     loops: tuple[int, ...]
+    points: int
     total: FloatArray
     peak: FloatArray
     slides: tuple[FloatArray, ...]
     varies: tuple[tuple[bool, ...], ...]
+
+    @property
+    def touches_always(self) -> bool:
+        """Whether every combination of the counters is inside the operand: none is padding."""
+        return self.points == self.total.flat[0]
 
     def fetched(self, slide: int | None) -> FloatArray:
         """`total`, or the table for sliding along loop number `slide` if this dimension depends on it."""
@@ -98,10 +105,12 @@ class TileTables:
     trips: tuple[FloatArray, ...]
     operands: tuple[OperandTable, ...]
 
-    def footprint_bytes(self, index: Indices) -> FloatArray:
-        """Bytes of one tile of every operand together, for each tile of `index`."""
+    def footprint_bytes(self, index: Indices, held: Collection[int] | None = None) -> FloatArray:
+        """Bytes of one tile of every operand together, or of those `held`, for each tile of `index`."""
         total = np.zeros(())
-        for operand in self.operands:
+        for number, operand in enumerate(self.operands):
+            if held is not None and number not in held:
+                continue
             elements = np.asarray(float(operand.whole))
             for loop in operand.dense:
                 elements = elements * self.sizes[loop][index[loop]]
@@ -172,7 +181,7 @@ def _window(axis: AxisMap, nest: LoopNest, sizes: Sequence[IntArray]) -> Window:
     total, peak, slides, varies = _window_tables(
         terms, axis.offset, axis.extent, tuple(tuple(sizes[loop].tolist()) for loop in loops)
     )
-    return Window(loops, total, peak, slides, varies)
+    return Window(loops, math.prod(count for count, _ in terms), total, peak, slides, varies)
 
 
 _Tables = tuple[FloatArray, FloatArray, tuple[FloatArray, ...], tuple[tuple[bool, ...], ...]]

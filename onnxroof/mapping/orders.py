@@ -44,9 +44,9 @@ class Order:
             self.is_swept,
         )
 
-    def reads_again(self, operand: OperandTable, nest: LoopNest) -> bool:
-        """Whether each sweep reads an operand anew."""
-        return self.is_swept and not operand.access.is_write and bool(operand.loops & nest.swept)
+    def sweeps_of(self, operand: OperandTable, nest: LoopNest) -> int:
+        """How often an operand that is read is walked over and over."""
+        return nest.sweeps if self.is_swept and operand.loops & nest.swept else 1
 
     def is_as_good_as(self, other: Order) -> bool:
         """Whether no tile can move fewer bytes in `other` than in this order."""

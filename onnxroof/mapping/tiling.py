@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxroof.ir.loopnest import AxisMap, LoopKind, LoopNest
-from onnxroof.mapping.factors import OrderFactors, order_factors
+from onnxroof.mapping.boundary import Boundary, whole_boundary
+from onnxroof.mapping.factors import OrderFactors, order_factors, transfer_loops
 from onnxroof.mapping.footprint import Indices, TileTables, tile_tables
 from onnxroof.mapping.orders import Order, loop_orders, without_mirrored
 
@@ -109,25 +110,30 @@ def operand_bytes(tables: TileTables, order: Order, index: Indices) -> list[tupl
             again = (moved - operand.distinct) * (max(operand.access.partial_bits, bits) / 8)
             result.append((again, again + operand.distinct * (bits / 8)))
             continue
-        sweeps = tables.nest.sweeps if order.reads_again(operand, tables.nest) else 1
-        result.append((moved * (sweeps * bits / 8), np.zeros(())))
+        result.append((moved * (order.sweeps_of(operand, tables.nest) * bits / 8), np.zeros(())))
     return result
 
 
-def pareto_front(nest: LoopNest) -> Front:
-    """The front of a canonical nest. The last step moves the compulsory bytes, the first is the smallest tile."""
+def pareto_front(nest: LoopNest, boundary: Boundary | None = None) -> Front:
+    """The front of a canonical nest. The last step moves the compulsory bytes, the first is the smallest tile.
+
+    Args:
+        nest: In canonical form.
+        boundary: Which operands are held and counted, None for all at any width.
+    """
+    boundary = boundary or whole_boundary(nest)
     tables = tile_tables(nest, [_sizes(nest, number) for number in range(len(nest.loops))])
     orders = without_mirrored(nest, loop_orders(tables))
     blocks = _blocks(tables)
     loops = [loop for block in blocks for loop in block]
     filter_ = _Filter()
-    found = [(factors, _search(factors, filter_)) for factors in order_factors(tables, orders, blocks)]
+    found = [(factors, _search(factors, filter_)) for factors in order_factors(tables, orders, blocks, boundary)]
     kept = []
     for factors, parts in found:
         place = np.concatenate([part.place[:, filter_.promising(part.footprint, part.moved)] for part in parts], axis=1)
         picks = np.concatenate([block.picks[:, row] for block, row in zip(factors.blocks, place, strict=True)])
         kept.append([picks[loops.index(loop)] for loop in range(len(loops))])
-    return _front(tables, orders, kept)
+    return _front(tables, orders, kept, boundary)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,14 +204,18 @@ class _Filter:
         return np.flatnonzero(moved < self._bound[classes])
 
 
-def _front(tables: TileTables, orders: Sequence[Order], found: Sequence[list[IntArray]]) -> Front:
+def _front(tables: TileTables, orders: Sequence[Order], found: Sequence[list[IntArray]], boundary: Boundary) -> Front:
     """The exact front of the tiles that are left of each order, in whole bytes."""
     loops, operands = len(tables.nest.loops), len(tables.operands)
     capacity, reads, writes, tiles = [], [], [], []
     for order, index in zip(orders, found, strict=True):
-        footprint = np.atleast_1d(tables.footprint_bytes(index))
+        footprint = np.broadcast_to(tables.footprint_bytes(index, boundary.held), index[0].shape if index else (1,))
         read, write = np.zeros((len(footprint), operands)), np.zeros((len(footprint), operands))
-        for operand, moved in enumerate(operand_bytes(tables, order, index)):
+        moves = operand_bytes(tables, order, index)
+        if boundary.access_bytes:
+            moves = _whole_accesses(tables, order, index, moves, boundary.access_bytes)
+        for operand in boundary.counted:
+            moved = moves[operand]
             # Elements narrower than a byte are packed.
             read[:, operand], write[:, operand] = np.ceil(moved[0]), np.ceil(moved[1])
         tile = np.ones((len(footprint), loops), dtype=np.int64)
@@ -222,6 +232,31 @@ def _front(tables: TileTables, orders: Sequence[Order], found: Sequence[list[Int
     is_step = np.concatenate(([True], total[by_size][1:] < least[:-1]))
     steps = by_size[is_step]
     return Front(footprints[steps], read[steps], write[steps], np.concatenate(tiles)[steps])
+
+
+def _whole_accesses(
+    tables: TileTables,
+    order: Order,
+    index: Indices,
+    moves: Sequence[tuple[FloatArray, FloatArray]],
+    access_bytes: float,
+) -> list[tuple[FloatArray, FloatArray]]:
+    """Bytes read and written by operand, at least one access for each transfer of a tile."""
+    result = []
+    for number, (operand, (read, write)) in enumerate(zip(tables.operands, moves, strict=True)):
+        once, again = np.asarray(access_bytes), np.ones(())
+        fetching = transfer_loops(operand, order.slide[number])
+        for loop, trips in enumerate(tables.trips):
+            if loop in fetching:
+                once = once * trips[index[loop]]
+            elif loop not in operand.loops | order.free[number]:
+                again = again * trips[index[loop]]
+        if operand.access.is_write:
+            result.append((np.maximum(read, once * (again - 1)), np.maximum(write, once * again)))
+        else:
+            times = again * order.sweeps_of(operand, tables.nest)
+            result.append((np.maximum(read, once * times), np.zeros(())))
+    return result
 
 
 def _sizes(nest: LoopNest, number: int) -> IntArray:

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxroof.ir.loopnest import LoopNest
-from onnxroof.mapping.array import array_traffic
+from onnxroof.mapping.array import array_operand_traffic
+from onnxroof.mapping.boundary import Boundary, accesses_of
 from onnxroof.mapping.curve import Curve, reuse_curve
 from onnxroof.mapping.footprint import compulsory_bytes
 from onnxroof.mapping.plan import Plan
@@ -185,7 +186,8 @@ def level_traffic(shape: GroupShape, levels: tuple[MemoryLevel, ...], array: Arr
 
     The innermost level feeds the engine: by the reuse of the engine's array where one is given, else each element
     once. A level of unknown capacity holds everything. A level too small for any tile is bypassed: what its outer
-    neighbour delivers passes through it.
+    neighbour delivers passes through it. So are the operands that a level does not hold: they cross from the next level
+    outside that holds them to the next one inside, and take no room here.
 
     Args:
         shape: Of the group.
@@ -199,23 +201,56 @@ def level_traffic(shape: GroupShape, levels: tuple[MemoryLevel, ...], array: Arr
     curve = shape.curve
     if shape.nest is None or curve is None:
         return LevelTraffic(reads, writes, footprints, (), {})
+    held = [frozenset(range(len(shape.nest.accesses)))]
+    held += [accesses_of(shape.nest, level.holds) for level in levels[1:]]
+    fed = _fed(shape.nest, array if shape.mac_count else None)
     # Instances that share what they need hold together what one buffer of all their room would, at the best.
-    points = [curve.at(usable_bytes(level) * level.instances) for level in levels]
-    fits = [curve.at(usable_bytes(level)).fits for level in levels]
+    room = [usable_bytes(level) * level.instances for level in levels]
+    fits = [
+        not own or _curve(shape, own, own, None).at(usable_bytes(level)).fits
+        for own, level in zip(held, levels, strict=True)
+    ]
     tile: Mapping[str, int] = {}
-    for outer in range(count - 1):
-        # A level that holds no tile passes on what the next one inside asks for.
-        point = next((points[inner] for inner in range(outer + 1, count) if fits[inner]), curve.ceiling)
-        reads[outer] = point.read_bytes + shape.extra_reads
-        writes[outer] = point.write_bytes + shape.extra_writes
-        tile = tile or point.tile
+    for outer in range(count):
+        left = held[outer]
+        moved = [(float(shape.extra_reads), float(shape.extra_writes))]
+        for inner in range(outer + 1, count):
+            counted = left & held[inner]
+            if counted and fits[inner]:
+                point = _curve(shape, held[inner], counted, levels[outer]).at(room[inner])
+                moved.append((point.read_bytes, point.write_bytes))
+                tile = tile or point.tile
+                left -= counted
+        # What no level inside holds feeds the engine. What one would hold and cannot is fetched for each iteration.
+        inside = frozenset[int]().union(*held[outer + 1 :])
+        moved += [fed[number] for number in left - inside]
+        if left & inside:
+            least = _curve(shape, held[outer], left & inside, levels[outer]).ceiling
+            moved.append((least.read_bytes, least.write_bytes))
+        reads[outer], writes[outer] = sum(read for read, _ in moved), sum(write for _, write in moved)
     for index in range(1, count):
-        footprints[index] = points[index].footprint_bytes / levels[index].instances if fits[index] else 0.0
-    if array is not None and shape.mac_count:
-        array_reads, array_writes = array_traffic(shape.nest, array)
-        reads[-1], writes[-1] = array_reads + shape.extra_reads, array_writes + shape.extra_writes
+        if held[index] and fits[index]:
+            point = _curve(shape, held[index], held[index], None).at(room[index])
+            footprints[index] = point.footprint_bytes / levels[index].instances
     bypassed = tuple(i for i in range(1, count) if not fits[i])
     return LevelTraffic(reads, writes, footprints, bypassed, tile)
+
+
+def _curve(shape: GroupShape, held: frozenset[int], counted: frozenset[int], outside: MemoryLevel | None) -> Curve:
+    """The curve of a buffer that holds some operands, as seen by a memory outside it."""
+    assert shape.nest is not None
+    width = outside.access_width.value if outside is not None and outside.access_width is not None else 0.0
+    if width == 0 and len(held) == len(counted) == len(shape.nest.accesses):
+        return reuse_curve(shape.nest)
+    return reuse_curve(shape.nest, Boundary(held, counted, width))
+
+
+def _fed(nest: LoopNest, array: Array | None) -> tuple[tuple[float, float], ...]:
+    """Bytes of each operand into the engine and out of it: what its array asks for, each element once if unknown."""
+    if array is not None:
+        return array_operand_traffic(nest, array)
+    counts = compulsory_bytes(nest)
+    return tuple((0.0, n) if a.is_write else (n, 0.0) for a, n in zip(nest.accesses, counts, strict=True))
 
 
 def usable_bytes(level: MemoryLevel) -> float:

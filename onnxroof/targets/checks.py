@@ -16,6 +16,9 @@ from onnxroof.targets.toml_lines import KeyPath
 __all__ = ["cross_checks"]
 
 
+_OPERANDS = ("input", "weight", "output")
+
+
 def cross_checks(raw: Mapping[str, object], file_stem: str | None) -> Iterator[Fault]:
     """All faults that lie between keys.
 
@@ -88,18 +91,25 @@ def _types(peak: Mapping[str, object]) -> tuple[str, str]:
 def _memories(raw: Mapping[str, object]) -> Iterator[Fault]:
     yield from _repeated(raw, "memory", "level")
     chip = raw.get("chip")
-    has_cores = isinstance(chip, Mapping) and "cores" in chip
+    counts = {"core": "cores", "lane": "lanes"}
     for index, memory in _tables(raw.get("memory")):
         for quantity in ("bandwidth", "energy"):
             parts = [key for key in (f"read_{quantity}", f"write_{quantity}") if key in memory]
             if quantity in memory and parts:
                 message = f"expected either `{quantity}` or read and write apart, found `{quantity}` and `{parts[0]}`"
                 yield Fault(path=("memory", index, quantity), message=message, code="T206")
-        if memory.get("scope") == "core" and not has_cores:
-            message = "expected `chip.cores` beside the scope `core`, found none"
+        scope = memory.get("scope")
+        count = counts.get(scope) if isinstance(scope, str) else None
+        if count is not None and not (isinstance(chip, Mapping) and count in chip):
+            owner = "the chip has" if scope == "core" else "each core has"
+            message = f"expected `chip.{count}` beside the scope `{scope}`, found none"
             yield Fault(
-                path=("memory", index, "scope"), message=message, hint="say how many cores the chip has", code="T206"
+                path=("memory", index, "scope"), message=message, hint=f"say how many {count} {owner}", code="T206"
             )
+        if index == 0 and isinstance(holds := memory.get("holds"), list) and not {*_OPERANDS} <= {*map(str, holds)}:
+            message = "expected an outermost level that holds every operand, found `holds` without some"
+            hint = "everything comes from the first [[memory]] and goes back there: leave `holds` out"
+            yield Fault(path=("memory", index, "holds"), message=message, hint=hint, code="T206")
 
 
 def _efficiencies(raw: Mapping[str, object]) -> Iterator[Fault]:

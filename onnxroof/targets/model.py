@@ -68,11 +68,17 @@ class Peak:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Array:
-    """Spatial unrolling of one core: m and n over output dimensions, k over the summed ones."""
+    """Spatial unrolling of one core: m and n over output dimensions, k over the summed ones.
+
+    Attributes:
+        stationary: What stays in the array from step to step: weight | input | output | row (a row of weights while the
+            window slides along a row of the input), "" for whatever is best.
+    """
 
     m: int
     n: int
     k: int
+    stationary: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,11 +123,13 @@ class MemoryLevel:
         shares_port: Whether reads and writes share one bandwidth (the file gave `bandwidth`).
         read_energy: J/byte.
         write_energy: J/byte.
-        scope: "device" (one instance) or "core" (one a core).
-        instances: 1, or the number of cores for scope "core".
+        scope: "device" (one instance), "core" (one a core) or "lane" (one a lane of each core).
+        instances: 1, the number of cores for scope "core", of the lanes of all cores for scope "lane".
+        access_width: Bytes of one access, None where any number will do or it is not known.
         overlaps: Whether transfers overlap with compute.
         usable: Fraction of the capacity that a live tile may take.
         keeps: What may stay resident between operators: subset of {"activation", "weight"}.
+        holds: Operands of which it holds tiles: subset of {"input", "weight", "output"}; the others pass it by.
     """
 
     name: str
@@ -133,9 +141,11 @@ class MemoryLevel:
     write_energy: Quantity | None = None
     scope: str = "device"
     instances: int = 1
+    access_width: Quantity | None = None
     overlaps: bool = True
     usable: float = 1.0
     keeps: frozenset[str] = frozenset({"activation", "weight"})
+    holds: frozenset[str] = frozenset({"input", "weight", "output"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

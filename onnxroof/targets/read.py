@@ -15,7 +15,7 @@ from onnxroof.errors import TargetError
 from onnxroof.targets.checks import cross_checks
 from onnxroof.targets.faults import diagnostics, schema_faults
 from onnxroof.targets.model import Array, Engine, MemoryLevel, Peak, Quantity, Source, Sparsity, Target
-from onnxroof.targets.schema import EngineTable, MemoryTable, QuantityTable, TargetTable
+from onnxroof.targets.schema import ChipTable, EngineTable, MemoryTable, QuantityTable, TargetTable
 from onnxroof.units import UNITS, parse
 
 __all__ = ["read_target", "read_target_text"]
@@ -112,7 +112,7 @@ def _target(table: TargetTable, path: str) -> Target:
         fusion=table.fusion,
         fused_attention=table.fused_attention,
         engines=tuple(_engine(engine, sources) for engine in table.engine),
-        levels=tuple(_level(memory, chip.cores, sources) for memory in table.memory),
+        levels=tuple(_level(memory, chip, sources) for memory in table.memory),
         sources=sources,
         cores=chip.cores,
         clock=_quantity(chip.clock, sources),
@@ -144,7 +144,7 @@ def _engine(engine: EngineTable, sources: Mapping[str, Source]) -> Engine:
             )
             for peak in engine.peak
         ),
-        array=Array(m=array.m, n=array.n, k=array.k) if array else None,
+        array=Array(m=array.m, n=array.n, k=array.k, stationary=array.stationary or "") if array else None,
         sparsity=Sparsity(pattern=sparsity.pattern, operand=sparsity.operand, speedup=sparsity.speedup)
         if sparsity
         else None,
@@ -152,7 +152,8 @@ def _engine(engine: EngineTable, sources: Mapping[str, Source]) -> Engine:
     )
 
 
-def _level(memory: MemoryTable, cores: int, sources: Mapping[str, Source]) -> MemoryLevel:
+def _level(memory: MemoryTable, chip: ChipTable, sources: Mapping[str, Source]) -> MemoryLevel:
+    lanes = chip.lanes if memory.scope == "lane" else 1
     return MemoryLevel(
         name=memory.level,
         capacity=_quantity(memory.capacity, sources),
@@ -162,10 +163,12 @@ def _level(memory: MemoryTable, cores: int, sources: Mapping[str, Source]) -> Me
         read_energy=_quantity(memory.energy or memory.read_energy, sources),
         write_energy=_quantity(memory.energy or memory.write_energy, sources),
         scope=memory.scope,
-        instances=cores if memory.scope == "core" else 1,
+        instances=chip.cores * lanes if memory.scope != "device" else 1,
+        access_width=_quantity(memory.access_width, sources),
         overlaps=memory.overlap,
         usable=memory.usable,
         keeps=frozenset(memory.keeps),
+        holds=frozenset(memory.holds),
     )
 
 

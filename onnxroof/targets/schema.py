@@ -206,6 +206,7 @@ class ChipTable(Table):
     static_power: Power | None = None
     power_cap: PowerCap | None = None
     launch_overhead: Time | None = None
+    lanes: Extent = 1
 
 
 class ArrayTable(Table):
@@ -214,6 +215,7 @@ class ArrayTable(Table):
     m: Extent
     n: Extent
     k: Extent
+    stationary: Literal["weight", "input", "output", "row"] | None = None
 
 
 class SparsityTable(Table):
@@ -255,10 +257,12 @@ class MemoryTable(Table):
     energy: ByteEnergy | None = None
     read_energy: ByteEnergy | None = None
     write_energy: ByteEnergy | None = None
-    scope: Literal["device", "core"] = "device"
+    access_width: Capacity | None = None
+    scope: Literal["device", "core", "lane"] = "device"
     overlap: bool = True
     usable: Fraction = 1.0
     keeps: list[Literal["activation", "weight"]] = ["activation", "weight"]
+    holds: Annotated[list[Literal["input", "weight", "output"]], Field(min_length=1)] = ["input", "weight", "output"]
 
 
 class TargetTable(Table):

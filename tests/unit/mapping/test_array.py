@@ -3,7 +3,7 @@
 import pytest
 
 from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis
-from onnxroof.mapping.array import array_traffic, spatial_utilization, unrolled_traffic
+from onnxroof.mapping.array import array_operand_traffic, array_traffic, spatial_utilization, unrolled_traffic
 from onnxroof.targets.model import Array
 
 REDUCTION = LoopKind.REDUCTION
@@ -164,3 +164,38 @@ def test_array_traffic_lies_between_compulsory_and_no_reuse(units: tuple[int, in
     nest = matmul(30, 50, 70)
     compulsory = 30 * 70 + 50 * 70 + 30 * 50
     assert compulsory <= sum(array_traffic(nest, array(*units))) <= sum(unrolled_traffic(nest, (1, 1, 1)))
+
+
+@pytest.mark.parametrize(
+    ("stationary", "expected"),
+    # 64^3 on 8 x 8 x 8: (64 / 8)^3 = 512 steps of 64 elements an operand; what stays comes (and sums leave) once: 4096.
+    [
+        ("input", (4096 + 512 * 64 + 4096 * 7, 4096 * 8)),
+        ("weight", (512 * 64 + 4096 + 4096 * 7, 4096 * 8)),
+        ("output", (2 * 512 * 64, 4096)),
+    ],
+)
+def test_what_the_target_says_stays_in_the_array(stationary: str, expected: tuple[int, int]) -> None:
+    fixed = Array(m=8, n=8, k=8, stationary=stationary)
+    assert array_traffic(matmul(64, 64, 64), fixed) == expected
+    assert sum(array_traffic(matmul(64, 64, 64), array(8, 8, 8))) <= sum(expected)
+
+
+def test_a_row_of_weights_stays_while_the_window_slides() -> None:
+    # 1 x 3 taps on 10 outputs, one filter, one channel: with all taps in the array each input element comes once.
+    nest = LoopNest(
+        (Loop("ox", 10), Loop("fx", 3, REDUCTION)),
+        (
+            Access(0, False, (AxisMap((Term(0), Term(1)), 12),), 8),
+            Access(1, False, (dense_axis(1, 3),), 8),
+            Access(0, True, (dense_axis(0, 10),), 8, 8),
+        ),
+    )
+    assert array_traffic(nest, Array(m=1, n=1, k=3, stationary="row")) == (12 + 3, 10)
+
+
+def test_traffic_by_operand_adds_up() -> None:
+    moves = array_operand_traffic(matmul(24, 40, 16, 32), array(8, 8, 2))
+    assert len(moves) == 3
+    total = (sum(read for read, _ in moves), sum(write for _, write in moves))
+    assert total == array_traffic(matmul(24, 40, 16, 32), array(8, 8, 2))

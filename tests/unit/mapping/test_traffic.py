@@ -8,6 +8,7 @@ import pytest
 from oracles.tiny import engine, level, target, workload
 
 from onnxroof.costs.table import cost_table
+from onnxroof.mapping.boundary import Boundary
 from onnxroof.mapping.curve import reuse_curve
 from onnxroof.mapping.policies import plan
 from onnxroof.mapping.storage import storage
@@ -212,3 +213,67 @@ def test_a_single_level_has_no_tile() -> None:
     found = level_traffic(only(MATMUL), levels(), None)
     assert total(found) == [3 * MATRIX]
     assert found.tile == {}
+
+
+def constrained(*inner: MemoryLevel) -> tuple[MemoryLevel, ...]:
+    return target(engine("all", "mac", {"FLOAT": ""}), level("dram", "1 GB"), *inner).levels
+
+
+def test_an_operand_that_no_level_holds_comes_from_outside_each_time() -> None:
+    # The level holds inputs and outputs: weights go from DRAM to the array. The array keeps 8 x 8 sums and takes, in
+    # each of 8 x 8 x 64 steps, 8 weights of 4 B.
+    shape, array = only(MATMUL), Array(m=8, n=8, k=1)
+    found = level_traffic(shape, constrained(level("sram", "64 KiB", rest='holds = ["input", "output"]')), array)
+    weights = 8 * 8 * 64 * 8 * 4
+    assert found.read_bytes.tolist() == [MATRIX + weights, weights]  # inside, the inputs: as many as the weights
+    assert found.write_bytes.tolist() == [MATRIX, MATRIX]
+
+
+def test_a_level_that_holds_all_but_says_so_changes_nothing() -> None:
+    shape = only(MATMUL)
+    said = constrained(level("sram", "4 KiB", rest='holds = ["output", "weight", "input"]'))
+    assert total(level_traffic(shape, said, None)) == total(level_traffic(shape, levels("4 KiB"), None))
+
+
+def test_operands_may_be_held_side_by_side() -> None:
+    # Weights in a buffer of their own, the others in one beside it: each is as good as alone with its operands.
+    shape = only(MATMUL)
+    beside = constrained(
+        level("weights", "1 KiB", rest='holds = ["weight"]'), level("rest", "1 KiB", rest='holds = ["input", "output"]')
+    )
+    found = level_traffic(shape, beside, None)
+    assert shape.nest is not None
+    rest = reuse_curve(shape.nest, Boundary(frozenset({0, 2}), frozenset({0, 2}))).at(1024)
+    assert found.read_bytes.tolist()[0] == MATRIX + rest.read_bytes
+    assert found.footprint_bytes[1] == 4  # one weight at a time is enough
+    assert found.read_bytes.tolist()[1] == MATRIX  # only weights pass the buffer for weights, into the engine
+    assert found.bypassed == ()
+
+
+def test_a_level_too_small_for_what_it_holds_is_bypassed() -> None:
+    shape = only(MATMUL)
+    found = level_traffic(shape, constrained(level("sram", "2 B", rest='holds = ["weight"]')), None)
+    assert found.bypassed == (1,)
+    assert found.read_bytes[0] >= 2 * MATRIX
+
+
+def test_wide_accesses_cost_what_a_transfer_does_not_fill() -> None:
+    shape = only(MATMUL)
+    assert shape.nest is not None
+    outer = level("dram", "1 GB", rest='access_width = { value = 64, unit = "B", source = "made" }')
+    wide = target(engine("all", "mac", {"FLOAT": ""}), outer, level("sram", "256 B")).levels
+    everything = frozenset({0, 1, 2})
+    expected = reuse_curve(shape.nest, Boundary(everything, everything, 64)).at(256).total_bytes
+    narrow = level_traffic(shape, levels("256 B"), None)
+    assert total(level_traffic(shape, wide, None))[0] == expected
+    assert expected > total(narrow)[0]
+
+
+def test_lanes_of_a_core_are_fed_together() -> None:
+    shape = only(MATMUL)
+    lanes = target(
+        engine("all", "mac", {"FLOAT": ""}), level("dram", "1 GB"), level("rf", "16 B", rest='scope = "lane"'),
+        cores="2\nlanes = 64",
+    ).levels  # fmt: skip
+    assert lanes[1].instances == 2 * 64
+    assert total(level_traffic(shape, lanes, None)) == total(level_traffic(shape, levels("2 KiB"), None))

@@ -30,6 +30,9 @@ level = "dram"
 """
 
 
+KEYS_OF_ARRAY = "the keys here are m, n, k, stationary"
+
+
 def value(quantity: Quantity | None) -> float:
     assert quantity is not None
     return quantity.value
@@ -202,6 +205,11 @@ def test_one_fault(old: str, new: str, fault: str) -> None:
             "14 memory[1].level: expected a name of its own, found `dram` again, as memory[0]",
         ),
         ('scope = "core"', "13 memory[0].scope: expected `chip.cores` beside the scope `core`, found none"),
+        ('scope = "lane"', "13 memory[0].scope: expected `chip.lanes` beside the scope `lane`, found none"),
+        (
+            'holds = ["weight"]',
+            "13 memory[0].holds: expected an outermost level that holds every operand, found `holds` without some",
+        ),
         ("usable = 0", "13 memory[0].usable: expected more than 0, found `0`"),
         ("usable = 1.1", "13 memory[0].usable: expected at most 1, found `1.1`"),
         ('keeps = ["weights"]', "13 memory[0].keeps[0]: expected activation | weight, found `weights`"),
@@ -288,7 +296,11 @@ def test_one_fault_of_an_engine(lines: str, fault: str) -> None:
         ('name = "Mine"', 'name = "Mine"\nvender = "V"', "did you mean `vendor`?"),
         ('class = "CPU"', 'class = "edge GPUs"', "did you mean `edge GPU`?"),
         ('level = "dram"', 'level = "dram"\nread_bandwith = 1', "did you mean `read_bandwidth`?"),
-        ('runs = ["mac"]', 'runs = ["mac"]\narray = { m = 1, n = 1, k = 1, x = 1 }', "the keys here are m, n, k"),
+        (
+            'runs = ["mac"]',
+            'runs = ["mac"]\narray = { m = 1, n = 1, k = 1, x = 1 }',
+            KEYS_OF_ARRAY,
+        ),
         ('title = "Sheet"', 'title = "Sheet"\nretreived = 2026-01-01', "did you mean `retrieved`?"),
     ],
 )
@@ -351,3 +363,23 @@ def test_values_of_the_wrong_shape_everywhere() -> None:
         "4 efficiency: expected a table, found an array",
         "5 chip: expected a table, found `2`",
     ]
+
+
+def test_a_dataflow() -> None:
+    text = MINIMAL.replace("[[engine]]", "[chip]\ncores = 2\nlanes = 16\n[[engine]]").replace(
+        'runs = ["mac"]', 'runs = ["mac"]\narray = { m = 1, n = 4, k = 4, stationary = "weight" }'
+    )
+    inner = """\
+[[memory]]
+level = "rf"
+capacity = { value = 16, unit = "B", source = "s" }
+scope = "lane"
+holds = ["weight", "output"]
+access_width = { value = 4, unit = "B", source = "s" }
+"""
+    target = read_target_text(text + inner, path="f.toml")
+    assert target.engines[0].array == Array(m=1, n=4, k=4, stationary="weight")
+    outer, level = target.levels
+    assert (outer.holds, outer.access_width) == (frozenset({"input", "weight", "output"}), None)
+    assert (level.holds, level.scope, level.instances) == (frozenset({"weight", "output"}), "lane", 2 * 16)
+    assert value(level.access_width) == 4
