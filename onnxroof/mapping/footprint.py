@@ -210,7 +210,10 @@ def _window_tables(
     )
     marks = extent * math.prod(sum(-(-n // size) for size in of) for (n, _), of in zip(terms, sizes, strict=True))
     if marks <= MARKS:
-        picked = zip(*(part.tolist() for part in np.nonzero(_has_any_gap(terms, sizes))), strict=True)
+        falls_apart = _has_any_gap(terms, sizes)
+        for number in range(len(terms)):  # what slides along a loop touches in the end what its whole extent does
+            falls_apart = falls_apart | np.take(falls_apart, [-1], axis=number)
+        picked = zip(*(part.tolist() for part in np.nonzero(falls_apart)), strict=True)
         _listed(terms, offset, extent, sizes, picked, (total, peak, slides))
     varies = tuple(tuple(bool(np.ptp(table, axis=n).any()) for n in range(len(terms))) for table in (total, *slides))
     return total, peak, slides, varies
