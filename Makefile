@@ -1,7 +1,7 @@
 # Shorthands for what README.md and CONTRIBUTING.md spell out. `make help` lists them.
 PYTHON ?= .venv/bin/python
 
-.PHONY: help install check fix bench browser exam conformance report readme
+.PHONY: help install check fix bench browser exam conformance report readme figures
 
 help:  ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -33,3 +33,6 @@ report:  ## report.html of a model of this repository
 
 readme:  ## Renew the sample of the output in README.md
 	$(PYTHON) tests/contract/test_readme.py
+
+figures:  ## Draw the picture of docs/reuse.md anew
+	$(PYTHON) tests/contract/test_reuse_page.py

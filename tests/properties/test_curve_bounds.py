@@ -68,9 +68,9 @@ LAYERS = {
     "dw3x3_56_144": depthwise(144, 56, 3, 1),
 }
 
-# Lower bound = max(compulsory, 2 MACs / sqrt(S') - 2 S), S' = S for products and 9 S for 3 x 3 windows. Best closed form
-# = least of three stationary orders with tiles that need not divide (products), or of whole tiles and a line buffer
-# (convolutions).
+# Lower bound = max(compulsory, 2 MACs / sqrt(S') - 2 S), S' = S for products and 9 S for 3 x 3 windows.
+# Best closed form = least of three stationary orders with tiles that need not divide (products), or of whole tiles and
+# a line buffer (convolutions).
 TABLE = [
     ("gemm_512", 1024, 8386560, 9175040),
     ("gemm_512", 4096, 4186112, 4718592),
