@@ -42,10 +42,10 @@ def picture():
         parts.append(element("text", label, x=x(tick), y=328, text_anchor="middle"))
     for tick, label in ((1e6, "1 MB"), (1e7, "10 MB"), (1e8, "100 MB")):
         parts.append(element("text", label, x=64, y=y(tick) + 4, text_anchor="end"))
-    for at, label in ((1024, "31 x 31 results stay"), (SIZE**2 + 2 * SIZE, "one operand stays")):
+    for at, label in ((1024, "31 x 31 results stay"), (SIZE**2 + 2 * SIZE, "a matrix stays")):
         total = found.at(at).total_bytes
         parts.append(element("circle", cx=x(at), cy=y(total), r=4, fill="#1f5fa8"))
-        parts.append(element("text", label, x=x(at) - 4, y=y(total) - 12, text_anchor="middle"))
+        parts.append(element("text", label, x=x(at) + 8, y=y(total) - 14))
     parts.append(element("text", "each byte once", x=90, y=y(COMPULSORY) - 6))
     parts.append(element("text", "proven bound", x=x(300), y=y(4e6), text_anchor="end"))
     parts.append(element("text", "capacity of the buffer", x=325, y=346, text_anchor="middle"))
