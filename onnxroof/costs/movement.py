@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator, Sequence
 
 from onnxroof.costs.context import VIEW, CostContext
 from onnxroof.costs.cost import OpCost, Transfer
@@ -39,13 +40,36 @@ def concat(ctx: CostContext) -> OpCost:
     """
     cache = _cache_position(ctx)
     if cache is None:
-        return ctx.move(ctx.read_all())
+        return ctx.move(ctx.read_all(), nest=_joined_nest(ctx))
     new = ctx.input(1 - cache)
     past, present = ctx.op.inputs[cache], ctx.op.outputs[0]
     moved = ctx.move(
         ctx.read(1 - cache), (Transfer(present, ctx.output(0).bytes_of(new.elements)),), in_place=((present, past),)
     )
     return dataclasses.replace(moved, appends_to=past)
+
+
+def _joined_nest(ctx: CostContext) -> LoopNest | None:
+    """Loops over the result; each input lies at its place along the axis, the rest is padding to it."""
+    inputs, extents = ctx.op.inputs, ctx.output(0).dims
+    if len(set(inputs)) != len(inputs):
+        return None  # a tensor that is joined to itself is two affine maps of one operand
+    axis = ctx.attributes.integer("axis", 1) % len(extents)
+    shapes = [ctx.input(index).dims for index in range(len(inputs))]
+    reads = [read_at(ctx, i, axes) for i, axes in enumerate(_parts(shapes, axis))]
+    loops = tuple(Loop(f"d{i}", extent) for i, extent in enumerate(extents))
+    return make_nest(loops, (*reads, write_at(ctx, 0, broadcast_axes(extents, extents))))
+
+
+def _parts(shapes: Sequence[tuple[int, ...]], axis: int) -> Iterator[tuple[AxisMap, ...]]:
+    """The parts of a tensor that lie behind each other along an axis, as maps of loops over the whole of it."""
+    begin = 0
+    for shape in shapes:
+        yield tuple(
+            AxisMap((Term(i),), extent, -begin) if i == axis else dense_axis(i, extent)
+            for i, extent in enumerate(shape)
+        )
+        begin += shape[axis]
 
 
 def _cache_position(ctx: CostContext) -> int | None:
@@ -61,7 +85,14 @@ def _cache_position(ctx: CostContext) -> int | None:
 def split(ctx: CostContext) -> OpCost:
     """Reads and writes the parts that are wanted."""
     wanted = sum(tensor.elements for tensor in ctx.outputs)
-    return ctx.move(ctx.read_some(0, wanted))
+    extents = ctx.input(0).dims
+    nest = None
+    if wanted == ctx.input(0).elements:
+        parts = _parts([tensor.dims for tensor in ctx.outputs], ctx.attributes.integer("axis") % len(extents))
+        loops = tuple(Loop(f"d{i}", extent) for i, extent in enumerate(extents))
+        writes = [write_at(ctx, i, axes) for i, axes in enumerate(parts)]
+        nest = make_nest(loops, (read_at(ctx, 0, broadcast_axes(extents, extents)), *writes))
+    return ctx.move(ctx.read_some(0, wanted), nest=nest)
 
 
 @cost("Slice", kind=OpKind.MOVE)
@@ -130,7 +161,18 @@ def expand(ctx: CostContext) -> OpCost:
 @cost("Tile", kind=OpKind.MOVE)
 def tile(ctx: CostContext) -> OpCost:
     """Reads the tile and writes its copies; a view where there is one copy."""
-    return VIEW if ctx.input(0).dims == ctx.output(0).dims else ctx.move(ctx.read(0))
+    extents, result = ctx.input(0).dims, ctx.output(0).dims
+    if extents == result:
+        return VIEW
+    copies = [size // extent if extent else 0 for extent, size in zip(extents, result, strict=True)]
+    rank = len(extents)
+    loops = (
+        *(Loop(f"copy{i}", count) for i, count in enumerate(copies)),
+        *(Loop(f"d{i}", extent) for i, extent in enumerate(extents)),
+    )
+    written = tuple(AxisMap((Term(i, e), Term(rank + i)), e * copies[i]) for i, e in enumerate(extents))
+    source = broadcast_axes(extents, extents, first_loop=rank)
+    return ctx.move(ctx.read(0), nest=make_nest(loops, (read_at(ctx, 0, source), write_at(ctx, 0, written))))
 
 
 @cost("DepthToSpace", "SpaceToDepth", "CenterCropPad", kind=OpKind.MOVE)
@@ -139,7 +181,24 @@ def rearrange(ctx: CostContext) -> OpCost:
     extents, result = ctx.input(0).dims, ctx.output(0).dims
     is_crop = ctx.op.op_type == "CenterCropPad"
     kept = math.prod(map(min, extents, result)) if is_crop else math.prod(extents)
-    return ctx.move(ctx.read_some(0, kept))
+    return ctx.move(ctx.read_some(0, kept), nest=None if is_crop else _blocks_nest(ctx))
+
+
+def _blocks_nest(ctx: CostContext) -> LoopNest | None:
+    """Loops n, c, h, w over the deep tensor and the rows and columns of a block, which are channels of the deep one."""
+    is_deep_first = ctx.op.op_type == "DepthToSpace"
+    size = ctx.attributes.integer("blocksize", 1)
+    batch, depth, height, width = (ctx.input(0) if is_deep_first else ctx.output(0)).dims
+    channels = depth // size**2
+    names = zip(("n", "c", "h", "w", "bh", "bw"), (batch, channels, height, width, size, size), strict=True)
+    loops = tuple(Loop(name, extent) for name, extent in names)
+    strides = (size**2, size, 1) if ctx.attributes.text("mode", "DCR") == "CRD" else (1, size * channels, channels)
+    channel = AxisMap(tuple(Term(loop, stride) for loop, stride in zip((1, 4, 5), strides, strict=True)), depth)
+    deep = (dense_axis(0, batch), channel, dense_axis(2, height), dense_axis(3, width))
+    rows, columns = (AxisMap((Term(2 + i, size), Term(4 + i)), size * n) for i, n in enumerate((height, width)))
+    flat = (dense_axis(0, batch), dense_axis(1, channels), rows, columns)
+    source, written = (deep, flat) if is_deep_first else (flat, deep)
+    return make_nest(loops, (read_at(ctx, 0, source), write_at(ctx, 0, written)))
 
 
 @cost("ReverseSequence", kind=OpKind.MOVE)
