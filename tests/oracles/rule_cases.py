@@ -727,7 +727,7 @@ MOVEMENT = [
     Case("Dropout", [S], [S], version=7, **VIEWED),
     Case("Squeeze", [(2, 1, 5)], [(2, 5)], {"axes": [1]}, version=11, **VIEWED),
     Case("Unsqueeze", [(2, 5)], [(2, 1, 5)], {"axes": [1]}, version=11, **VIEWED),
-    Case("Split", [S], [(2, 1, 5), (2, 2, 5)], {"axis": 1, "split": [1, 2]}, version=11, kind=MOVE, nest=False),
+    Case("Split", [S], [(2, 1, 5), (2, 2, 5)], {"axis": 1, "split": [1, 2]}, version=11, kind=MOVE),
     Case("Slice", [S], [(1, 2, 5)], {"starts": [1, 1], "ends": [2, 3]}, version=9, kind=MOVE, reads=40, nest=False),
     Case("Pad", [(2, 3), T((4,), I64, value=[1, -1, 2, 0]), SCALAR], [(5, 2)], version=13, kind=MOVE, reads=4 * 4 + 4),
     Case("ExpandDims", [S, T((), I64)], [S], domain=MS, **VIEWED),
