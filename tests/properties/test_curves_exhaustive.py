@@ -268,7 +268,7 @@ def test_a_sample_lies_within_two_percent_of_the_best(family: Make) -> None:
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
 def test_exam_within_two_percent_of_the_best(family: Make, capsys: pytest.CaptureFixture[str]) -> None:
     seed = random.SystemRandom().randrange(10**6)
-    count = 60 if family in (volume, image, long_window) else 400
+    count = 60 if family in (product, convolution, volume, image, long_window) else 400
     worst = 1.0
     for number, nest in zip(range(count), nests(family, seed), strict=False):
         found = excess(nest)
