@@ -58,3 +58,11 @@ def test_launches_and_unknown_work_are_as_for_the_bound() -> None:
     unknown = of("g (float[8] x) => (float[8] y) { y = my.domain.Foo(x) }", MATRIX, DRAM)
     assert unknown.groups[0].mapped.latency_s is None
     assert unknown.mapped.latency_s is None
+
+
+@pytest.mark.parametrize("constraint", [{"rest": 'holds = ["input"]'}, {"access_width": "64 B"}])
+def test_a_dataflow_that_the_search_does_not_know_raises_its_figures_to_the_bound(constraint) -> None:
+    plan = of(PRODUCT, MATRIX, DRAM, level("sram", "8 KiB", "100 GB/s", **constraint))
+    (group,) = plan.groups
+    assert all(group.mapped.traffic_bytes[name] >= own for name, own in group.traffic_bytes.items())
+    assert group.mapped.latency_s >= group.latency_s
