@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 
-import numpy as np
-
 from onnxroof.mapping.nested import NestedMapping, nested_mapping
 from onnxroof.mapping.traffic import GroupShape, LevelTraffic
 from onnxroof.roofline.model import overlapped_time_s
@@ -44,9 +42,7 @@ def mapped_result(
     nested = _nested(shape, target, array, own, max(engines_s.values(), default=0.0) / repeat, known)
     reads, writes, busy, stretch = own.read_bytes, own.write_bytes, 1.0, 1.0
     if nested is not None:
-        # The search knows nothing of a target's dataflow: what that adds to the own optima is added here too.
-        reads = np.maximum(nested.read_bytes + shape.extra_reads, own.read_bytes)
-        writes = np.maximum(nested.write_bytes + shape.extra_writes, own.write_bytes)
+        reads, writes = nested.read_bytes + shape.extra_reads, nested.write_bytes + shape.extra_writes
         busy, stretch = nested.busy, nested.stretch
     overlapped: list[float] = []
     serial: list[float] = []

@@ -61,9 +61,9 @@ def test_launches_and_unknown_work_are_as_for_the_bound() -> None:
 
 
 def test_a_dataflow_that_the_search_does_not_know_raises_its_figures_to_the_bound() -> None:
-    # The SRAM would hold everything, but the weights alone may stay in it: the rest is fetched as often as 1 KiB asks.
+    # The SRAM would hold everything, but the weights alone may stay in it: the rest is fetched as often as 16 B ask.
     sram = level("sram", "64 KiB", "100 GB/s", rest='holds = ["weight"]')
-    (group,) = of(PRODUCT, MATRIX, DRAM, sram, level("rf", "1 KiB", "1 TB/s")).groups
+    (group,) = of(PRODUCT, MATRIX, DRAM, sram, level("rf", "16 B", "1 TB/s")).groups
     assert group.traffic_bytes["dram"] > 3 * 64 * 64 * 4
     assert group.mapped.traffic_bytes["dram"] >= group.traffic_bytes["dram"]
     assert group.mapped.latency_s >= group.latency_s
