@@ -13,6 +13,7 @@ from onnxroof.cli.common import (
     parse_dims,
     precision_option,
     progress_bar,
+    shapes_from_run_option,
 )
 
 __all__ = ["analyze"]
@@ -37,6 +38,7 @@ __all__ = ["analyze"]
 )  # fmt: skip
 @click.option("--no-tf32", "tf32", flag_value=False, default=True, help="FLOAT contractions may not use TF32.")
 @precision_option
+@shapes_from_run_option
 @click.option("--kv-copy", is_flag=True, help="Appended key/value caches are copied whole, not in place.")
 @click.option("--template", metavar="DIR", help="Folder with templates that replace those of the HTML report.")
 @output_options
@@ -52,6 +54,7 @@ def analyze(
     state: str,
     tf32: bool,
     precision: str,
+    shapes_from_run: bool,
     kv_copy: bool,
     template: str | None,
     format_: str,
@@ -74,6 +77,7 @@ def analyze(
             tf32=tf32,
             copies_cache=kv_copy,
             precision=precision,
+            shapes_from_run=shapes_from_run,
             command=command_line(),
             progress=progress,
         )

@@ -48,6 +48,19 @@ PARAGRAPHS: Mapping[str, str] = {
         "message names the node, both shapes and the dimensions behind them with where each value comes from. Give "
         "dimensions that go together with `-d NAME=INT`; where none has a part in it, the file contradicts itself."
     ),
+    "M401": (
+        "A run of the model was asked for, and one of its inputs cannot be made up: its extents are not known, or it "
+        "is a sequence, an optional or a map. Give its dimensions with `-d NAME=INT`, or go without the run."
+    ),
+    "M402": (
+        "A run of the model was asked for that would hold more weights and values than is allowed on this machine. "
+        "The analysis itself reads no weights and has no such limit. Give smaller dimensions, or go without the run."
+    ),
+    "M403": (
+        "ONNX Runtime refused the model or failed while it ran: an operator without a kernel for the processor, a "
+        "domain that it does not know, or made-up values that do not go together. The message is its own. Go without "
+        "the run: sizes that depend on data are then named dimensions, which `-d` gives."
+    ),
     "T101": (
         "No target of that name comes along, and no file is there of that name. `onnxroof targets list` shows the "
         "ids; a file of your own ends in `.toml`."

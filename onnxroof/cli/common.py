@@ -27,6 +27,7 @@ __all__ = [
     "parse_dims",
     "precision_option",
     "progress_bar",
+    "shapes_from_run_option",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -59,6 +60,14 @@ def precision_option(function: Command) -> Command:
         help="Read models as if exported in other types: fp32, fp16, bf16, int16 or int8 for the whole model; fp8, "
         "int4, int2, mxfp8, mxfp6, mxfp4 or nvfp4 for contractions and caches, the rest in fp16; or for weights (w), "
         "activations (a) and key/value caches (kv) apart: w4a16, w8a8, w4a16kv8, wmxfp4abf16.",
+    )(function)  # fmt: skip
+
+
+def shapes_from_run_option(function: Command) -> Command:
+    """--shapes-from-run."""
+    return click.option(
+        "--shapes-from-run", is_flag=True,
+        help="Run each model once in ONNX Runtime, with made-up inputs, and take its shapes, trip counts and branches.",
     )(function)  # fmt: skip
 
 

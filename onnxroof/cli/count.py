@@ -14,6 +14,7 @@ from onnxroof.cli.common import (
     output_options,
     parse_dims,
     precision_option,
+    shapes_from_run_option,
 )
 from onnxroof.errors import Diagnostic, UsageError
 
@@ -26,6 +27,7 @@ __all__ = ["count"]
 @click.option(
     "--formula", is_flag=True, help="Also give MACs and bytes as polynomials in the dimensions: text or JSON."
 )
+@shapes_from_run_option
 @click.option("--kv-copy", is_flag=True, help="Appended key/value caches are copied whole, not in place.")
 @output_options
 @click.pass_context
@@ -36,6 +38,7 @@ def count(
     strict: bool,
     formula: bool,
     precision: str,
+    shapes_from_run: bool,
     kv_copy: bool,
     format_: str,
     outputs: tuple[str, ...],
@@ -48,7 +51,14 @@ def count(
     from onnxroof.study.analyze import run_study
 
     analysis = run_study(
-        models, None, dims=values, copies_cache=kv_copy, precision=precision, formula=formula, command=command_line()
+        models,
+        None,
+        dims=values,
+        copies_cache=kv_copy,
+        precision=precision,
+        formula=formula,
+        shapes_from_run=shapes_from_run,
+        command=command_line(),
     )
     context.exit(finish(analysis, format_, outputs, strict=strict))
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import onnx
 
 from onnxroof.dtypes import DType
@@ -35,6 +36,8 @@ _NO_LIMIT = 1 << 31
 def _lower_if(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scope) -> None:
     """A known condition takes its branch; else the branch with more work is taken, and said."""
     condition = lowering.value(lowering.operands(node, scope), 0)
+    if not scope.path and name in lowering.observed.branches:
+        condition = np.array(lowering.observed.branches[name])
     if condition is None or not condition.size:
         names = _heavier_branch(lowering, node, name, scope)
         results = [activation_of(lowering, result, lowering.known[result].type) for result in names]
@@ -82,8 +85,9 @@ def _lower_loop(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scop
         raise ModelError.at(
             lowering.path, f"the body of loop `{name}` does not take and return what the loop carries", code="M204"
         )
-    trips = _loop_trips(lowering, body, name, operands)
-    depends_on_data = f"{name}.trips" in lowering.sizes
+    seen = None if scope.path else lowering.observed.trips.get(name)
+    trips = _loop_trips(lowering, body, name, operands) if seen is None else seen
+    depends_on_data = seen is None and f"{name}.trips" in lowering.sizes
     initial = [lowering.known[c].type for c in carried]
     counters = [_counter(body.input[0], DType.INT64), _counter(body.input[1], DType.BOOL)]
     if len(operands) > 1 and operands[1]:
@@ -291,6 +295,8 @@ def name_results(
         declared = scope.declared.get(local)
         kind = filled(known.type, declared)
         kind = stated_size(kind, declared) if known.depends_on_data else kind
+        seen = None if scope.path else lowering.observed.shapes.get(local)
+        kind = kind if seen is None or kind.container else replace(kind, shape=seen)
         known = replace(known, type=kind, is_output=False)  # noqa: PLW2901
         outputs.append(lowering.define(local, scope, known) if local else "")
     lowering.emit_view(node, name, scope, results, outputs)

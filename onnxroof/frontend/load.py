@@ -19,13 +19,16 @@ from onnxroof.frontend.scope import Scope
 from onnxroof.frontend.solve import Solution, UnsolvedError, solve
 from onnxroof.frontend.types import Known, ValueType, filled, stated_size, type_of_proto
 from onnxroof.frontend.unfold import check_unfolding
+from onnxroof.ir.observed import NOTHING_OBSERVED, Observed
 from onnxroof.ir.tensor import TensorKind
 from onnxroof.ir.workload import DimBinding, Workload
 
 __all__ = ["load_workload"]
 
 
-def load_workload(path: Path, given: Mapping[str, int], branch_work: BranchWork) -> Workload:
+def load_workload(
+    path: Path, given: Mapping[str, int], branch_work: BranchWork, observed: Observed = NOTHING_OBSERVED
+) -> Workload:
     """Reads a model without its weights and gives every dimension a value.
 
     Args:
@@ -33,6 +36,7 @@ def load_workload(path: Path, given: Mapping[str, int], branch_work: BranchWork)
         given: Values of named dimensions. Names that the model lacks are ignored: the caller checks them over all
             models of a study by `Workload.dims`.
         branch_work: Work of a list of operators, by which the heavier branch of an If is chosen.
+        observed: Sizes of a run, taken before anything that is inferred or assumed.
 
     Raises:
         ModelError: The file is not a sound model, or the dimensions contradict it.
@@ -46,7 +50,8 @@ def load_workload(path: Path, given: Mapping[str, int], branch_work: BranchWork)
     weights = {t.name for t in model.graph.initializer} | {t.values.name for t in model.graph.sparse_initializer}
     # Files before IR version 4 list their initializers among the inputs.
     inputs = tuple(value for value in model.graph.input if value.name not in weights)
-    walk = _Walk(path, model, inputs, _input_dims(inputs), given, branch_work, Inference(model.ir_version or 3))
+    inference = Inference(model.ir_version or 3)
+    walk = _Walk(path, model, inputs, _input_dims(inputs), given, branch_work, inference, observed)
     try:
         return _workload(walk, solve(walk.bind, walk.lower, given))
     except UnsolvedError as error:
@@ -64,6 +69,7 @@ class _Walk:
     given: Mapping[str, int]
     branch_work: BranchWork
     inference: Inference
+    observed: Observed
 
     def bind(self, given: Mapping[str, int], settled: Mapping[str, Settled]) -> Bound:
         """The dimensions, with values that the graph implies in place of defaults."""
@@ -74,6 +80,7 @@ class _Walk:
         graph = self.model.graph
         lowering = Lowering(
             path=str(self.path), inference=self.inference, given=self.given, branch_work=self.branch_work,
+            observed=self.observed,
             functions={(f.domain, f.name, f.overload): f for f in self.model.functions}, watched=watched,
             reserved_values=_value_names(graph), reserved_nodes=frozenset(node.name for node in graph.node),
         )  # fmt: skip

@@ -23,8 +23,9 @@ from onnxroof.frontend.infer import RANDOM, Inference, NodeValue
 from onnxroof.frontend.scope import Scope, execution_order
 from onnxroof.frontend.search import SEARCHES
 from onnxroof.frontend.tops import tops_of, tops_of_value
-from onnxroof.frontend.types import UNKNOWN_TYPE, Known, ValueType, array_of, filled, stated_size, type_of_proto
+from onnxroof.frontend.types import UNKNOWN_TYPE, Known, Shape, ValueType, array_of, filled, stated_size, type_of_proto
 from onnxroof.frontend.unfold import FunctionKey, function_key
+from onnxroof.ir.observed import NOTHING_OBSERVED, Observed
 from onnxroof.ir.op import Attributes, Op, OpKind
 from onnxroof.ir.tensor import Tensor, TensorKind
 
@@ -80,6 +81,7 @@ class Lowering:
         functions: Model-local functions by (domain, name, overload).
         given: Dimensions that the user gave; loops look up their trips here.
         branch_work: Work of a list of operators, by which the heavier branch of an If is chosen.
+        observed: Sizes of a run of the model.
         reserved_values: Names of values of the model's own graph, which those of inner graphs must not take.
         reserved_nodes: Names of nodes of the model's own graph, likewise.
         watched: Name of a node at which the walk stops by raising `WatchedNodeError`; "" for none.
@@ -96,6 +98,7 @@ class Lowering:
     functions: Mapping[FunctionKey, onnx.FunctionProto]
     given: Mapping[str, int]
     branch_work: BranchWork
+    observed: Observed = NOTHING_OBSERVED
     reserved_values: frozenset[str] = frozenset()
     reserved_nodes: frozenset[str] = frozenset()
     watched: str = ""
@@ -321,8 +324,10 @@ class Lowering:
             kind if kind.is_complete else filled(kind, scope.declared.get(local))
             for kind, local in zip(found.types, node.output, strict=True)
         ]
+        is_seen = self._take_observed(node, scope, types)
         depends_on_data = self._size(node, name, scope, inputs, found.types, types) or bool(found.note)
         depends_on_data = depends_on_data or any(i is not None and i.depends_on_data for i in inputs)
+        depends_on_data = depends_on_data and not is_seen
         if depends_on_data:
             types = [stated_size(kind, scope.declared.get(n)) for kind, n in zip(types, node.output, strict=True)]
         self._fill_backwards(node, operands, types)
@@ -342,6 +347,19 @@ class Lowering:
             )
             outputs.append(self.define(local, scope, known) if local else "")
         self._emit(node, name, scope, operands, tuple(outputs), disposition)
+
+    def _take_observed(self, node: onnx.NodeProto, scope: Scope, types: list[ValueType]) -> bool:
+        """Takes the extents that a run showed, in place; returns whether it showed those of all wanted outputs."""
+        shapes = self._observed(node, scope)
+        for place, shape in enumerate(shapes):
+            if shape is not None and not types[place].container:
+                types[place] = replace(types[place], shape=shape)
+        return bool(self.observed.shapes) and None not in shapes
+
+    def _observed(self, node: onnx.NodeProto, scope: Scope) -> list[Shape]:
+        """Extents of the outputs in a run, () for one that nobody wants, None where they were not seen."""
+        names = [scope.results.get(local, "" if scope.path else local) for local in node.output]
+        return [self.observed.shapes.get(name) if local else () for name, local in zip(names, node.output, strict=True)]
 
     def _size(
         self,
@@ -398,7 +416,7 @@ class Lowering:
                 node=name, op_type=node.op_type, operands=operands, shapes=tuple(seen.shapes), reason=str(error),
                 gaps=gaps_of(node, seen), ops=self.ops,
             ) from error  # fmt: skip
-        if found.note:
+        if found.note and (not self.observed.shapes or None in self._observed(node, scope)):
             self.notes[f"{name}: {found.note}"] = None
         if node.op_type == "DequantizeLinear":
             # Whether a dequantized weight folds or lives on in its reader is decided by a rewrite.

@@ -38,6 +38,7 @@ def run_study(
     copies_cache: bool = False,
     precision: str = AS_IS,
     formula: bool = False,
+    shapes_from_run: bool = False,
     state: str = "cold",
     command: str = "",
     progress: Progress | None = None,
@@ -55,6 +56,7 @@ def run_study(
         precision: Policy by which the models are re-read, `AS_IS` for none.
         formula: Whether the counts of models that are loaded here are also wanted as polynomials in their dimensions.
         state: cold: all comes from the outermost level in each run; steady: weights that fit on chip stay there.
+        shapes_from_run: Whether models that are loaded here are run once for their shapes.
         command: The command line, for the report.
         progress: Told of each step.
 
@@ -89,7 +91,9 @@ def run_study(
         if progress:
             progress(name, done, steps)
         try:
-            workload = source if isinstance(source, Workload) else load(source, dims=given)
+            workload = (
+                source if isinstance(source, Workload) else load(source, dims=given, shapes_from_run=shapes_from_run)
+            )
         except OnnxroofError as error:
             entries.append(Failure(name=name, error=error))
             done += 1 + len(chosen or ())

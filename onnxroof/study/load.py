@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -21,19 +22,30 @@ __all__ = ["check_dims", "load"]
 _LARGEST_DIM = 2**31 - 1
 
 
-def load(path: str | Path, *, dims: Mapping[str, int] | None = None) -> Workload:
+def load(path: str | Path, *, dims: Mapping[str, int] | None = None, shapes_from_run: bool = False) -> Workload:
     """Reads a model without its weights.
 
     Args:
         path: Of the ONNX file; data files beside it are never opened and may be absent.
         dims: Values of named dimensions; the others get defaults, listed in `Workload.dims`.
+        shapes_from_run: Run the model once in ONNX Runtime, and take the shapes, trip counts and branches of that run.
+            Weights are read where there are any, and made up where not; so are the inputs.
 
     Raises:
-        ModelError: The file is not a sound model, or the dimensions contradict it.
+        ModelError: The file is not a sound model, the dimensions contradict it, or it cannot be run.
         UsageError: A dimension is negative or beyond what an index can count.
     """
     check_dims(dims or {})
-    return absorb_quantization(load_workload(Path(path), dict(dims or {}), _branch_work))
+    workload = load_workload(Path(path), dict(dims or {}), _branch_work)
+    if shapes_from_run:
+        from onnxroof.frontend.runnable import runnable
+        from onnxroof.measure.shapes import observe
+
+        observed = observe(runnable(Path(path), workload))
+        workload = load_workload(Path(path), dict(dims or {}), _branch_work, observed)
+        note = "shapes, trip counts and branches of its own graph are those of one run with made-up inputs"
+        workload = dataclasses.replace(workload, notes=(*workload.notes, note))
+    return absorb_quantization(workload)
 
 
 def check_dims(dims: Mapping[str, int]) -> None:

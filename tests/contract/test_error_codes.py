@@ -65,6 +65,7 @@ def test_a_code_is_of_the_kind_of_its_error():
         "report": "U",
         "study": "U",
         "mapping": "U",
+        "measure": "M",
         "rewrites": "U",
         "cli": "U",
     }

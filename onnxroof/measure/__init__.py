@@ -1,0 +1,1 @@
+"""ONNX Runtime on this machine; the only package that imports it."""

@@ -1,0 +1,58 @@
+"""Every shape that we infer for the models of this repository is the one that ONNX Runtime has when it runs them."""
+
+from pathlib import Path
+
+import pytest
+
+from onnxroof.errors import ModelError
+from onnxroof.frontend.load import load_workload
+from onnxroof.frontend.runnable import runnable
+from onnxroof.measure.shapes import observe
+from onnxroof.study.analyze import run_study
+
+MODELS = sorted((Path(__file__).parents[2] / "models").glob("*.onnx"))
+EXPORTERS = sorted((Path(__file__).parents[1] / "data/exporters").glob("*.onnx"))
+QUICK = {"mobilenet_v2", "resnet18_int8_qdq"}
+
+EXAM = [pytest.param(path, id=path.stem, marks=() if path.stem in QUICK else pytest.mark.exam) for path in MODELS]
+
+
+def differences(path, **dims):
+    """Values whose shape in a run is another one, and how many were compared."""
+    workload = load_workload(path, dims, lambda ops, _tensors: float(len(ops)))
+    seen = observe(runnable(path, workload)).shapes
+    found = {
+        name: (workload.tensors[name].shape, shape)
+        for name, shape in seen.items()
+        if name in workload.tensors and workload.tensors[name].shape != shape
+    }
+    return found, len(seen)
+
+
+@pytest.mark.parametrize("path", EXAM)
+def test_shapes_are_those_of_a_run(path):
+    try:
+        found, compared = differences(path)
+    except ModelError as error:
+        assert error.diagnostics[0].code == "M402", "only a model that is too large may be left out"
+        pytest.skip("a run would hold more than a run may")
+    assert found == {}
+    assert compared > 50
+
+
+@pytest.mark.parametrize("path", EXPORTERS, ids=[path.stem for path in EXPORTERS])
+def test_shapes_of_many_exporters_are_those_of_a_run(path):
+    found, compared = differences(path)
+    assert found == {}
+    assert compared >= 2  # functions hide what is inside them
+
+
+@pytest.mark.parametrize("path", EXPORTERS, ids=[path.stem for path in EXPORTERS])
+def test_models_of_many_exporters_are_covered(path):
+    (model,) = run_study([path], None).models
+    assert model.coverage == 1.0
+    assert model.nodes_shaped == model.nodes_total or path.stem in CLASSIFIERS
+
+
+# Their second output is a sequence of maps.
+CLASSIFIERS = {"skl__knn_scan", "trees__lightgbm_classifier"}

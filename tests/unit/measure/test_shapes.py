@@ -1,0 +1,167 @@
+"""A run of a model shows the sizes that its graph does not tell."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+from onnxroof.errors import ModelError
+from onnxroof.frontend.read import strip_model
+from onnxroof.study.count import counted
+from onnxroof.study.load import load
+
+HEAD = '<ir_version: 8, opset_import: ["" : 17]>\n'
+
+
+def model(folder, text):
+    path = folder / "model.onnx"
+    path.write_bytes(onnx.parser.parse_model(HEAD + text).SerializeToString())
+    return path
+
+
+def dims(workload):
+    return {dim.name: (dim.value, dim.source) for dim in workload.dims}
+
+
+def test_a_size_that_depends_on_data_is_that_of_the_run(tmp_path):
+    # three of the five values of the mask are not zero, but they hang on an input of ones
+    path = model(
+        tmp_path,
+        """g (bool[5] x) => (int64[1, n] y) {
+            m = Constant<value = bool[5] {1, 0, 1, 0, 1}>()
+            both = And(x, m)
+            y = NonZero(both)
+        }""",
+    )
+    assert load(path).tensors["y"].shape == (1, 5)  # the upper bound
+    found = load(path, shapes_from_run=True)
+    assert found.tensors["y"].shape == (1, 3)
+    assert [note for note in found.notes if "NonZero" in note] == []  # no bound is left to tell of
+
+
+def test_trips_of_a_loop_are_those_of_the_run(tmp_path):
+    # it doubles 1 until it is above 100: 2, 4 ... 128 in seven trips
+    path = model(
+        tmp_path,
+        """g (bool go) => (float y, float[n, 3] rows) {
+            start = Constant<value = float {1.0}>()
+            most = Constant<value_int=1000>()
+            y, rows = Loop(most, go, start) <body = body (int64 i, bool c, float before)
+                => (bool more, float after, float[3] row) {
+                two = Constant<value = float {2.0}>()
+                limit = Constant<value = float {100.0}>()
+                after = Mul(before, two)
+                more = Less(after, limit)
+                three = Constant<value_ints=[3]>()
+                row = Expand(after, three)
+            }>
+        }""",
+    )
+    assert load(path).tensors["rows"].shape == (1000, 3)
+    found = load(path, shapes_from_run=True)
+    assert found.tensors["rows"].shape == (7, 3)
+    (doubled,) = [op for op in found.ops if op.op_type == "Mul"]
+    assert doubled.repeat == 7
+
+
+def test_the_branch_is_that_of_the_run(tmp_path):
+    path = model(
+        tmp_path,
+        """g (bool x, float[4, 8] a, float[8, 8] w) => (float[4, 8] y) {
+            n = Not(x)
+            y = If(n) <
+                then_branch = heavy () => (float[4, 8] p) { p = MatMul(a, w) },
+                else_branch = light () => (float[4, 8] q) { q = Relu(a) }
+            >
+        }""",
+    )
+    assert "MatMul" in {op.op_type for op in load(path).ops}  # the heavier one where nobody knows
+    assert {op.op_type for op in load(path, shapes_from_run=True).ops} == {"Not", "If", "Relu"}
+
+
+def test_ids_are_below_the_rows_of_their_table_and_absent_weights_are_made_up(tmp_path):
+    table = numpy_helper.from_array(np.ones((7, 512), np.float32), "table")
+    graph = helper.make_graph(
+        [helper.make_node("Cast", ["ids"], ["long"], to=7), helper.make_node("Gather", ["table", "long"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("ids", 6, ["n"])],
+        [helper.make_tensor_value_info("y", 1, None)],
+        [table],
+    )
+    whole, bare = tmp_path / "whole.onnx", tmp_path / "bare.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(whole))
+    strip_model(whole, bare)
+    for path in (whole, bare):
+        found = load(path, dims={"n": 40}, shapes_from_run=True)
+        assert found.tensors["y"].shape == (40, 512)
+        assert any("one run" in note for note in found.notes)
+
+
+def test_weights_in_a_file_beside_the_model_are_read(tmp_path):
+    # the shape is a weight: only its values tell the extents of the result
+    shape = numpy_helper.from_array(np.array([3] + [1] * 299, np.int64), "shape")
+    graph = helper.make_graph(
+        [
+            helper.make_node("ReduceSum", ["shape"], ["n"], keepdims=0),
+            helper.make_node("Range", ["z", "n", "o"], ["y"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info(name, 7, []) for name in "zo"],
+        [helper.make_tensor_value_info("y", 7, None)],
+        [shape],
+    )
+    path = tmp_path / "model.onnx"
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(made, str(path), save_as_external_data=True, location="w.bin", size_threshold=0)
+    with pytest.raises(ModelError):
+        load(path, shapes_from_run=True)  # z and o are made up: a step of 0 is refused by the runtime
+    graph.node.insert(0, helper.make_node("Constant", [], ["first"], value_int=0))
+    graph.node.insert(0, helper.make_node("Constant", [], ["step"], value_int=1))
+    graph.node[-1].input[:] = ["first", "n", "step"]
+    del graph.input[:]
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(made, str(path), save_as_external_data=True, location="v.bin", size_threshold=0)
+    assert load(path, shapes_from_run=True).tensors["y"].shape == (302,)  # 3 + 299 x 1
+
+
+def test_what_cannot_run_is_refused_with_its_reason(tmp_path):
+    odd = model(tmp_path, "g (float[4] x) => (float[4] y) { y = Relu(x) }")
+    text = odd.read_bytes()
+    broken = onnx.ModelProto.FromString(text)
+    broken.graph.node[0].domain = "odd"
+    broken.opset_import.append(helper.make_opsetid("odd", 1))
+    odd.write_bytes(broken.SerializeToString())
+    with pytest.raises(ModelError, match="ONNX Runtime does not run this model") as caught:
+        load(odd, shapes_from_run=True)
+    assert caught.value.diagnostics[0].code == "M403"
+
+
+def test_a_model_that_would_fill_the_machine_is_refused_before_it_is_read(tmp_path):
+    path = model(tmp_path, "g (float[N, 1024] x) => (float[N, 1024] y) { y = Relu(x) }")
+    with pytest.raises(ModelError, match="more than") as caught:
+        load(path, dims={"N": 10**6}, shapes_from_run=True)
+    assert caught.value.diagnostics[0].code == "M402"
+
+
+def test_an_input_that_is_no_tensor_is_refused(tmp_path):
+    path = model(tmp_path, "g (seq(float[2]) s) => (float[n] y) { y = ConcatFromSequence<axis=0>(s) }")
+    with pytest.raises(ModelError, match="needs a tensor") as caught:
+        load(path, shapes_from_run=True)
+    assert caught.value.diagnostics[0].code == "M401"
+
+
+def test_counts_of_a_run_are_of_its_sizes(tmp_path):
+    path = model(
+        tmp_path,
+        """g (bool[6] x, float[6, 4] a) => (float[n, 4] y) {
+            m = Constant<value = bool[6] {1, 0, 0, 0, 0, 1}>()
+            keep = And(x, m)
+            some = Compress<axis=0>(a, keep)
+            y = Exp(some)
+        }""",
+    )
+    found = load(path, shapes_from_run=True)
+    special = {
+        op.op_type: cost.work.special_ops for op, cost in zip(found.ops, counted(found).costs.costs, strict=True)
+    }
+    assert special["Exp"] == 2 * 4  # two rows are kept
