@@ -107,7 +107,16 @@ def test_the_example_of_a_target_loads_and_serves(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", "DECISIONS.md", "CHANGELOG.md", "docs/model.md", "docs/validation.md"]
+    "page",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "DECISIONS.md",
+        "CHANGELOG.md",
+        "docs/model.md",
+        "docs/validation.md",
+        "docs/exam.md",
+    ],
 )
 def test_links_and_named_paths_exist(page):
     path = ROOT / page

@@ -281,7 +281,9 @@ def _run(folder: Path, name: str, batch: int, precision: str, devices: Sequence[
         product(path, *(int(size) for size in sizes.groups()))
     else:
         ARCHITECTURES[name](path)
-    (model,) = run_study([path], sorted(set(devices)), dims={"batch": batch}, precision=precision).models
+    (model,) = run_study(
+        [path], sorted(set(devices)), dims={"batch": batch}, precision=precision, state="steady"
+    ).models
     assert isinstance(model, ModelResult), model
     assert model.coverage == 1.0
     return {result.target.id: result for result in model.targets}

@@ -147,6 +147,13 @@ def test_only_winograd_beats_a_direct_count(everything):
 
 
 @pytest.mark.exam
+def test_only_winograd_beats_the_best_plan_at_a_published_batch(everything):
+    dated = [p for p in everything if p.latency_s and p.record.get("batch") and not p.is_energy]
+    assert len(dated) > 170
+    assert {p.use for p in dated if p.latency_s > p.measured} == {"bound_winograd"}
+
+
+@pytest.mark.exam
 def test_predicted_energy_lies_below_the_wall(everything):
     known = [p for p in everything if p.is_energy and p.predicted_j is not None]
     assert len(known) >= 36
