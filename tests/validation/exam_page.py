@@ -224,8 +224,8 @@ ran by Winograd's algorithm. What other points told:
 - **Coral, Hailo-8, Hailo-8L, speedAI240, STM32N6**: where each group's result goes to the outermost level, a host link
   or flash there, a plan is up to 14 times slower than measured. What stays on the chip between operators explains it.
 - **Gaudi 2 and 3**: an array of 256 x 256 that keeps weights made matrix products slower than measured (by 1.19 and
-  1.52), because partial sums went through the SRAM. The compiler chooses the shape of the engines, whose sums stay
-  inside: the fact was wrong, and `hwdb/` no longer gives an array.
+  1.52), because partial sums went through the SRAM. Either that array or the recalled bandwidth of the
+  Gaudi 2's SRAM is wrong; no source that was opened says what the array keeps, so `hwdb/` no longer gives one.
 
 ## Order
 
