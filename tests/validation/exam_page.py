@@ -205,6 +205,9 @@ against that of 256 samples. Where the precision is not published, the lowest fl
 A latency on several devices counts as if they had shared the sample. One of three cores of the RK3588 is held against
 the floor of the three.
 
+Chosen after the results were seen: the {AGREEMENT:.0%} of agreement, the limits that the order has to keep in the test,
+and the removal of the Gaudis' array. The Coral's link rate was taken from its VGG points, which are examined here too.
+
 ## Floor over measured time
 
 {len(times)} points; the share is {shares[0]:.3f} at least, {median(shares):.2f} in the median, {shares[-1]:.2f} at

@@ -165,6 +165,7 @@ def test_floors_order_targets_and_models_as_measurements_do(everything):
     models, targets = orders([point for point in everything if not point.is_energy])
     found = sorted(order.floor for order in (*models, *targets))
     # Half of all groups are nearly in order; one, MobileNetV2 on processors of 1 to 64 cores, is in none.
+    # Both limits were set with the results known: they guard what is, and prove nothing.
     assert len(found) >= 30
     assert found[len(found) // 2] > 0.85
     assert found[1] > 0.5
