@@ -105,15 +105,20 @@ def _producers(store: Storage, index: int) -> tuple[int, ...]:
 def _saved(store: Storage, index: int, group: frozenset[int]) -> dict[str, float]:
     """Bytes that a member of a group need not read, and those that nobody has to write once its last reader is in."""
     kernel = store.kernels[index]
-    read = written = 0
+    # A tensor that is read under several names, each a view of it, comes in once.
+    reads: dict[str, int] = {}
     for transfer in kernel.cost.reads:
         name = store.root(transfer.tensor)
-        producer = store.producers.get(name, -1)
-        if producer not in group:
-            continue
-        read += transfer.bytes
-        if index == store.readers[name][-1] and not store.leaves(name, group):
-            written += sum(t.bytes for t in store.kernels[producer].cost.writes if t.tensor == name)
+        if store.producers.get(name, -1) in group:
+            reads[name] = max(reads.get(name, 0), transfer.bytes)
+    read = sum(reads.values())
+    written = sum(
+        transfer.bytes
+        for name in reads
+        if index == store.readers[name][-1] and not store.leaves(name, group)
+        for transfer in store.kernels[store.producers[name]].cost.writes
+        if transfer.tensor == name
+    )
     return {"saved_read_bytes": float(read * kernel.op.repeat), "saved_write_bytes": float(written * kernel.op.repeat)}
 
 

@@ -63,6 +63,14 @@ def test_a_product_takes_its_bias_and_activation_along() -> None:
     assert first.figures == second.figures == {"saved_read_bytes": MATRIX, "saved_write_bytes": MATRIX}
 
 
+def test_a_tensor_that_is_read_under_two_names_is_saved_once() -> None:
+    # A transpose that moves no element past another is a view: both operands of the sum are the bytes of n.
+    nodes = "n = Neg(x) s = Transpose <perm = [1, 0]> (n) t = Transpose <perm = [1, 0]> (n) y = Add(s, t)"
+    alone, plan = plans(nodes, outputs="float[64,1] y", inputs="float[1,64] x")
+    assert (traffic(alone), traffic(plan)) == ([2 * 256, 2 * 256], [2 * 256])
+    assert decision(plan, "Neg_0 -> Add_3").figures == {"saved_read_bytes": 256, "saved_write_bytes": 256}
+
+
 def test_a_tensor_that_is_read_outside_too_is_written_still() -> None:
     plan = fused("m = MatMul(x, w) r = Relu(m) y = MatMul(m, r)")
     assert groups(plan) == ["MatMul Relu", "MatMul"]
