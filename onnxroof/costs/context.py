@@ -167,6 +167,8 @@ class CostContext:
         tensor = self.tensors[name]
         if not tensor.is_shaped:
             raise MissingShapeError(f"the shape of `{name}` is not known")
+        if tensor.dtype is DType.UNDEFINED:
+            raise MissingShapeError(f"the type of `{name}` is not known")
         return tensor
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from onnxroof.costs.cost import Coverage
 from onnxroof.costs.registry import standard_registry
 from onnxroof.costs.table import cost_table, op_cost
 from onnxroof.dtypes import DType
@@ -141,3 +142,10 @@ def test_ten_thousand_operators_of_a_decoder_are_costed_at_once():
     assert len(table.costs) == 10_000
     assert len({id(c.nest) for c in table.costs if c.nest}) <= 10
     assert elapsed_s < 3.0
+
+
+def test_a_tensor_of_unknown_type_has_no_known_bytes():
+    table = cost_table(workload(make_op("Cast", [(6,)], [T((6,), DType.UNDEFINED)], {"to": 1}, name="c")))
+    assert table.costs[0].coverage is Coverage.UNKNOWN
+    assert "type" in table.costs[0].reason
+    np.testing.assert_array_equal(table.vector_ops, [np.nan])
