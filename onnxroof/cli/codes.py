@@ -49,17 +49,27 @@ PARAGRAPHS: Mapping[str, str] = {
         "dimensions that go together with `-d NAME=INT`; where none has a part in it, the file contradicts itself."
     ),
     "M401": (
-        "A run of the model was asked for, and one of its inputs cannot be made up: its extents are not known, or it "
-        "is a sequence, an optional or a map. Give its dimensions with `-d NAME=INT`, or go without the run."
+        "A run of the model was asked for, and one of its inputs cannot be made up: its extents are not known, it is "
+        "a sequence, an optional or a map, or NumPy has no such type. Give its dimensions with `-d NAME=INT`, or go "
+        "without the run."
     ),
     "M402": (
         "A run of the model was asked for that would hold more weights and values than is allowed on this machine. "
         "The analysis itself reads no weights and has no such limit. Give smaller dimensions, or go without the run."
     ),
     "M403": (
-        "ONNX Runtime refused the model or failed while it ran: an operator without a kernel for the processor, a "
-        "domain that it does not know, or made-up values that do not go together. The message is its own. Go without "
-        "the run: sizes that depend on data are then named dimensions, which `-d` gives."
+        "ONNX Runtime refused the model, failed while it ran or found no end: an operator without a kernel for the "
+        "processor, a domain that it does not know, made-up values that do not go together, a loop that never stops. "
+        "Go without the run: sizes that depend on data are then named dimensions, which `-d` gives."
+    ),
+    "M404": (
+        "A run of the model was asked for, and the data of a weight cannot be read: the file is shorter than the "
+        "weight, or the entry that points into it is no number or leads out of it. The analysis itself reads no "
+        "weights. Fetch the data file again, or go without the run; a file that is absent is no fault."
+    ),
+    "M405": (
+        "A size that data decide was given with `-d`, and the run of the model that was also asked for has another "
+        "one. Only one of the two can hold: leave out the other."
     ),
     "T101": (
         "No target of that name comes along, and no file is there of that name. `onnxroof targets list` shows the "

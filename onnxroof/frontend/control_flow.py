@@ -86,7 +86,7 @@ def _lower_loop(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scop
             lowering.path, f"the body of loop `{name}` does not take and return what the loop carries", code="M204"
         )
     seen = None if scope.path else lowering.observed.trips.get(name)
-    trips = _loop_trips(lowering, body, name, operands) if seen is None else seen
+    trips = _loop_trips(lowering, body, name, operands, seen)
     depends_on_data = seen is None and f"{name}.trips" in lowering.sizes
     initial = [lowering.known[c].type for c in carried]
     counters = [_counter(body.input[0], DType.INT64), _counter(body.input[1], DType.BOOL)]
@@ -127,14 +127,16 @@ def _lower_loop(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scop
     name_results(lowering, node, name, scope, results[1:], made)
 
 
-def _loop_trips(lowering: Lowering, body: onnx.GraphProto, name: str, operands: Sequence[str]) -> int:
+def _loop_trips(lowering: Lowering, body: onnx.GraphProto, name: str, operands: Sequence[str], seen: int | None) -> int:
     limit = lowering.value(operands, 0)
     start = lowering.value(operands, 1)
     if start is not None and start.size and not bool(start.reshape(-1)[0]):
         return 0
     trips = None if limit is None or not limit.size else max(int(limit.reshape(-1)[0]), 0)
     if trips is None or trips >= _NO_LIMIT:
-        return named_trips(lowering, name)
+        return named_trips(lowering, name, seen=seen)
+    if seen is not None:
+        return seen
     if trips > 1 and _may_stop_early(body):
         lowering.notes[f"{name}: counted with all of its {trips} trips; its condition may end it earlier"] = None
     return trips
@@ -331,9 +333,10 @@ def activation_of(lowering: Lowering, name: str, kind: ValueType) -> Known:
     return Known(kind, TensorKind.ACTIVATION, depends_on_data=lowering.known[name].depends_on_data)
 
 
-def named_trips(lowering: Lowering, name: str, stated: int | None = None) -> int:
+def named_trips(lowering: Lowering, name: str, stated: int | None = None, *, seen: int | None = None) -> int:
     """Trips that depend on data, as a named dimension; what the model states as the most, where it does."""
-    return lowering.named_size(f"{name}.trips", 1 if stated is None else stated, is_stated=stated is not None)
+    usual = 1 if stated is None else stated
+    return lowering.named_size(f"{name}.trips", usual, is_stated=stated is not None, seen=seen)
 
 
 def _may_stop_early(body: onnx.GraphProto) -> bool:

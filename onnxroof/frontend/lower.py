@@ -142,16 +142,23 @@ class Lowering:
         """Elements of an operand where they are known, None also where it is left out."""
         return self.known[operands[index]].value if index < len(operands) and operands[index] else None
 
-    def named_size(self, dim: str, usual: int, *, is_stated: bool = False) -> int:
+    def named_size(self, dim: str, usual: int, *, is_stated: bool = False, seen: int | None = None) -> int:
         """A number that depends on data, as a named dimension: what the user gave, else the usual value.
 
         Args:
             dim: Its name.
             usual: Its value where the user gives none.
             is_stated: Whether the model states the usual value, so that it is no default of ours.
+            seen: Its value in a run, before which only an equal one may be given.
         """
-        value = self.given.get(dim, usual)
-        self.sizes[dim] = (value, "given" if dim in self.given else "model" if is_stated else "default")
+        value = self.given.get(dim, usual if seen is None else seen)
+        if seen is not None and value != seen:
+            raise ModelError.at(
+                self.path, f"`-d {dim}={value}` is given, and in the run it is {seen}",
+                "leave out one of `-d` and --shapes-from-run", code="M405",
+            )  # fmt: skip
+        source = "run" if seen is not None else "model" if is_stated else "default"
+        self.sizes[dim] = (value, "given" if dim in self.given else source)
         return value
 
     def add_initializers(self, graph: onnx.GraphProto, scope: Scope) -> None:
@@ -324,8 +331,10 @@ class Lowering:
             kind if kind.is_complete else filled(kind, scope.declared.get(local))
             for kind, local in zip(found.types, node.output, strict=True)
         ]
-        is_seen = self._take_observed(node, scope, types)
-        depends_on_data = self._size(node, name, scope, inputs, found.types, types) or bool(found.note)
+        shapes = self._observed(node, scope)
+        depends_on_data = self._size(node, name, scope, inputs, found.types, types, shapes) or bool(found.note)
+        types = [k if s is None or k.container else replace(k, shape=s) for k, s in zip(types, shapes, strict=True)]
+        is_seen = bool(self.observed.shapes) and None not in shapes
         depends_on_data = depends_on_data or any(i is not None and i.depends_on_data for i in inputs)
         depends_on_data = depends_on_data and not is_seen
         if depends_on_data:
@@ -348,14 +357,6 @@ class Lowering:
             outputs.append(self.define(local, scope, known) if local else "")
         self._emit(node, name, scope, operands, tuple(outputs), disposition)
 
-    def _take_observed(self, node: onnx.NodeProto, scope: Scope, types: list[ValueType]) -> bool:
-        """Takes the extents that a run showed, in place; returns whether it showed those of all wanted outputs."""
-        shapes = self._observed(node, scope)
-        for place, shape in enumerate(shapes):
-            if shape is not None and not types[place].container:
-                types[place] = replace(types[place], shape=shape)
-        return bool(self.observed.shapes) and None not in shapes
-
     def _observed(self, node: onnx.NodeProto, scope: Scope) -> list[Shape]:
         """Extents of the outputs in a run, () for one that nobody wants, None where they were not seen."""
         names = [scope.results.get(local, "" if scope.path else local) for local in node.output]
@@ -369,6 +370,7 @@ class Lowering:
         inputs: Sequence[Known | None],
         inferred: Sequence[ValueType],
         types: list[ValueType],
+        observed: Sequence[Shape],
     ) -> bool:
         """Gives each extent that data alone decide a name and a value, in place; returns whether there is any."""
         sources = [i.type if i is not None else None for i in inputs]
@@ -382,9 +384,10 @@ class Lowering:
             if not axes:
                 continue
             extents = list(usual_extents(node, sources, stated))
+            seen = shape if (shape := observed[place]) is not None and len(shape) == len(extents) else None
             for axis in axes:
                 dim = f"{name}.extent{axis}" if place == 0 else f"{name}.{place}.extent{axis}"
-                extents[axis] = self.named_size(dim, extents[axis])
+                extents[axis] = self.named_size(dim, extents[axis], seen=None if seen is None else seen[axis])
             types[place] = ValueType(stated.dtype, tuple(extents))
             has_any = True
         return has_any

@@ -22,7 +22,7 @@ AS_IS = "as-is"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DimBinding:
-    """The value of one named dimension and who said so: "given", "default" or "model"."""
+    """The value of one named dimension and who said so: "given", "default", "model" or a "run"."""
 
     name: str
     value: int

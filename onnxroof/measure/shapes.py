@@ -1,63 +1,56 @@
-"""Runs a model once on this machine: which shapes, trip counts and branches does it have?"""
+"""Runs a model once on this machine: which shapes, trip counts and branches does it have?
+
+The run is a process of its own: a model that the runtime breaks down over, that never ends or that takes all memory
+ends as an error and takes nothing with it.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import os
+import pickle
+import subprocess
+import sys
 
-import numpy as np
-import numpy.typing as npt
-
-from onnxroof.dtypes import DType, Kind
-from onnxroof.errors import ModelError
-from onnxroof.frontend.runnable import Feed, Runnable
+from onnxroof.errors import ModelError, OnnxroofError
+from onnxroof.frontend.runnable import Runnable
 from onnxroof.ir.observed import Observed
 
 __all__ = ["observe"]
 
-_SEED = 11
+_LONGEST_S = 600.0
 
 
-def observe(run: Runnable) -> Observed:
+def observe(run: Runnable, *, longest_s: float = _LONGEST_S) -> Observed:
     """Runs a model once on the CPU with made-up inputs, without optimizations.
 
+    Args:
+        run: The model with the inputs that it wants.
+        longest_s: When it is given up, in seconds.
+
     Raises:
-        ModelError: ONNX Runtime does not run it: an operator without a kernel, or values that do not go together.
+        ModelError: ONNX Runtime does not run it: an operator without a kernel, values that do not go together, a
+            break-down, or no end.
     """
-    import onnxruntime
+    command = [sys.executable, "-P", "-m", "onnxroof.measure.child"]  # nothing is imported from the current folder
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+    ) as process:
+        try:
+            answer, _ = process.communicate(pickle.dumps(run), timeout=longest_s)
+        except subprocess.TimeoutExpired:
+            raise _refused(run, f"it has no end within {longest_s:g} s") from None
+        finally:
+            process.kill()
+    if process.returncode != 0 or not answer:
+        raise _refused(run, f"it breaks down (exit code {process.returncode})")
+    found: Observed | str = pickle.loads(answer)
+    if isinstance(found, str):
+        raise _refused(run, found)
+    return found
 
-    generator = np.random.default_rng(_SEED)
-    feeds = {name: _values(feed, generator) for name, feed in run.feeds.items()}
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 4
-    try:
-        session = onnxruntime.InferenceSession(run.model, options, providers=["CPUExecutionProvider"])
-        wanted = {value.name for value in session.get_inputs()}
-        names = [value.name for value in session.get_outputs()]
-        results = session.run(names, {name: value for name, value in feeds.items() if name in wanted})
-    except Exception as error:  # the runtime raises many types of its own, none of them documented
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError.at(
-            run.path, f"ONNX Runtime does not run this model: {reason}", "leave out --shapes-from-run", code="M403"
-        ) from error
-    found = {name: value for name, value in zip(names, results, strict=True) if isinstance(value, np.ndarray)}
-    return Observed(
-        shapes={name: found[name].shape for name in run.values if name in found},
-        trips={node: int(found[name].shape[0]) for node, name in run.trips.items() if name in found},
-        branches={
-            node: bool(condition.reshape(-1)[0])
-            for node, name in run.conditions.items()
-            if (condition := found.get(name, feeds.get(name))) is not None and condition.size
-        },
+
+def _refused(run: Runnable, reason: str) -> OnnxroofError:
+    return ModelError.at(
+        run.path, f"ONNX Runtime does not run this model: {reason}", "leave out --shapes-from-run", code="M403"
     )
-
-
-def _values(feed: Feed, generator: np.random.Generator) -> npt.NDArray[Any]:
-    if feed.dtype.kind is Kind.INTEGER:
-        return generator.integers(0, feed.below, feed.shape).astype(feed.dtype.name.lower())
-    if feed.dtype is DType.BOOL:
-        return np.ones(feed.shape, dtype=bool)
-    if feed.dtype is DType.STRING:
-        return np.full(feed.shape, "a", dtype=object)
-    kinds = {DType.FLOAT16: np.float16, DType.DOUBLE: np.float64}
-    return generator.standard_normal(feed.shape).astype(kinds.get(feed.dtype, np.float32))

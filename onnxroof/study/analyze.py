@@ -78,6 +78,11 @@ def run_study(
         from onnxroof.mapping.policies import check
 
         check(fusion)
+    if formula and shapes_from_run:
+        raise UsageError.at(
+            "--formula --shapes-from-run", "a run has one size for each dimension, a polynomial needs many",
+            "leave out one of the two", code="U201",
+        )  # fmt: skip
     policy = parse_policy(precision)
     given = dims or {}
     check_dims(given)

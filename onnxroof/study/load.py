@@ -41,9 +41,10 @@ def load(path: str | Path, *, dims: Mapping[str, int] | None = None, shapes_from
         from onnxroof.frontend.runnable import runnable
         from onnxroof.measure.shapes import observe
 
-        observed = observe(runnable(Path(path), workload))
-        workload = load_workload(Path(path), dict(dims or {}), _branch_work, observed)
+        run = runnable(Path(path), workload)
+        workload = load_workload(Path(path), dict(dims or {}), _branch_work, observe(run))
         note = "shapes, trip counts and branches of its own graph are those of one run with made-up inputs"
+        note += f" and {run.made_up} made-up weights" if run.made_up else ""
         workload = dataclasses.replace(workload, notes=(*workload.notes, note))
     return absorb_quantization(workload)
 

@@ -1,5 +1,7 @@
 """A run of a model shows the sizes that its graph does not tell."""
 
+import sys
+
 import numpy as np
 import onnx
 import pytest
@@ -7,6 +9,8 @@ from onnx import helper, numpy_helper
 
 from onnxroof.errors import ModelError
 from onnxroof.frontend.read import strip_model
+from onnxroof.frontend.runnable import runnable
+from onnxroof.measure.shapes import observe
 from onnxroof.study.count import counted
 from onnxroof.study.load import load
 
@@ -64,6 +68,73 @@ def test_trips_of_a_loop_are_those_of_the_run(tmp_path):
     assert doubled.repeat == 7
 
 
+LIMITED = """g (int64 steps, float[3] x) => (float[3] y, int64[n] r) {
+    y = Loop(steps, , x) <body = b (int64 i, bool c, float[3] a) => (bool d, float[3] e, float[3] s) {
+        d = Identity(c)
+        e = Add(a, a)
+        s = Neg(a)
+    }>
+    z = Constant<value_int=0>()
+    o = Constant<value_int=1>()
+    r = Range(z, steps, o)
+}"""
+
+
+def test_sizes_of_a_run_are_named_and_those_that_are_given_are_fed(tmp_path):
+    path = model(tmp_path, LIMITED)
+    # nothing is given: what is fed is the default of the trips, and the length of the range follows from it
+    assert dims(load(path, shapes_from_run=True)) == {"Loop_0.trips": (1, "run"), "Range_3.extent0": (1, "run")}
+    found = load(path, dims={"Loop_0.trips": 6}, shapes_from_run=True)
+    assert dims(found) == {"Loop_0.trips": (6, "given"), "Range_3.extent0": (6, "run")}
+    assert [op.repeat for op in found.ops if op.op_type == "Add"] == [6]
+    assert found.tensors["r"].shape == (6,)
+
+
+def test_a_size_that_is_given_and_not_that_of_the_run_is_a_contradiction(tmp_path):
+    path = model(tmp_path, LIMITED)
+    with pytest.raises(ModelError, match=r"-d Range_3.extent0=9` is given, and in the run it is 6") as caught:
+        load(path, dims={"Loop_0.trips": 6, "Range_3.extent0": 9}, shapes_from_run=True)
+    assert caught.value.diagnostics[0].code == "M405"
+
+
+@pytest.mark.parametrize("outputs", ["y", ", r", ", "], ids=["first", "second", "none"])
+def test_trips_of_a_loop_whose_results_are_not_all_wanted(tmp_path, outputs):
+    path = model(tmp_path, LIMITED.replace("y = Loop", f"{outputs} = Loop").replace("r = Range", "k = Range"))
+    text = onnx.ModelProto.FromString(path.read_bytes())
+    del text.graph.output[:]
+    wanted = outputs.strip(", ") or "k"
+    text.graph.output.append(helper.make_empty_tensor_value_info(wanted))
+    path.write_bytes(text.SerializeToString())
+    found = load(path, dims={"Loop_0.trips": 4}, shapes_from_run=True)
+    # both r, a row of 3 for each trip, and k are as long as there are trips
+    assert found.tensors[wanted].shape == {"y": (3,), "r": (4, 3), "k": (4,)}[wanted]
+
+
+def test_a_loop_without_end_is_given_up(tmp_path):
+    path = model(
+        tmp_path,
+        """g (float[64] x) => (float[64] y) {
+            t = Constant<value = bool {1}>()
+            y = Loop(, t, x) <body = b (int64 i, bool c, float[64] a) => (bool d, float[64] e) {
+                d = Identity(c)
+                e = Neg(a)
+            }>
+        }""",
+    )
+    with pytest.raises(ModelError, match="no end within 3 s") as caught:
+        observe(runnable(path, load(path)), longest_s=3)
+    assert caught.value.diagnostics[0].code == "M403"
+
+
+def test_a_process_that_dies_is_an_error_of_the_model(tmp_path, monkeypatch):
+    path = model(tmp_path, "g (float[4] x) => (float[4] y) { y = Relu(x) }")
+    run = runnable(path, load(path))
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(ModelError, match="breaks down") as caught:
+        observe(run)
+    assert caught.value.diagnostics[0].code == "M403"
+
+
 def test_the_branch_is_that_of_the_run(tmp_path):
     path = model(
         tmp_path,
@@ -94,7 +165,8 @@ def test_ids_are_below_the_rows_of_their_table_and_absent_weights_are_made_up(tm
     for path in (whole, bare):
         found = load(path, dims={"n": 40}, shapes_from_run=True)
         assert found.tensors["y"].shape == (40, 512)
-        assert any("one run" in note for note in found.notes)
+        (note,) = [note for note in found.notes if "one run" in note]
+        assert ("1 made-up weights" in note) == (path == bare)
 
 
 def test_weights_in_a_file_beside_the_model_are_read(tmp_path):
@@ -113,8 +185,7 @@ def test_weights_in_a_file_beside_the_model_are_read(tmp_path):
     path = tmp_path / "model.onnx"
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(made, str(path), save_as_external_data=True, location="w.bin", size_threshold=0)
-    with pytest.raises(ModelError):
-        load(path, shapes_from_run=True)  # z and o are made up: a step of 0 is refused by the runtime
+    assert load(path, shapes_from_run=True).tensors["y"].shape == (301,)  # from 1 to 3 + 299 x 1: z and o are 1
     graph.node.insert(0, helper.make_node("Constant", [], ["first"], value_int=0))
     graph.node.insert(0, helper.make_node("Constant", [], ["step"], value_int=1))
     graph.node[-1].input[:] = ["first", "n", "step"]

@@ -143,3 +143,9 @@ def test_progress_tells_each_step(path: Path) -> None:
 def test_nothing_to_do_is_done() -> None:
     study = run_study([], [CHIP])
     assert study.models == ()
+
+
+def test_a_run_and_formulas_do_not_go_together(path: Path) -> None:
+    with pytest.raises(UsageError, match="a run has one size") as caught:
+        run_study([path], None, formula=True, shapes_from_run=True)
+    assert caught.value.diagnostics[0].code == "U201"
