@@ -43,12 +43,26 @@ def macs(workload):
         ("Dropout", 7, {"ratio": 0.5}, (2, 3, 8, 10)),
         ("Unsqueeze", 7, {"axes": [0]}, (1, 2, 3, 8, 10)),
         ("ReduceSum", 7, {"axes": [1], "keepdims": 0}, (2, 8, 10)),
+        ("Split", 7, {"axis": 2, "split": [8]}, (2, 3, 8, 10)),
         ("Softmax", 7, {"axis": 1}, (2, 3, 8, 10)),
     ],
 )
 def test_what_was_an_attribute(tmp_path, op_type, opset, attributes, expected):
     workload = load(tmp_path, [NODE(op_type, ["x"], ["y"], **attributes)], [2, 3, 8, 10], opset=opset)
     assert workload.tensors["y"].shape == expected
+
+
+@pytest.mark.parametrize(("opset", "attributes"), [(7, {"axes": [0, 2]}), (7, {}), (11, {"axes": [-4, -2]})])
+def test_squeezed_axes(tmp_path, opset, attributes):
+    workload = load(tmp_path, [NODE("Squeeze", ["x"], ["y"], **attributes)], [1, 3, 1, 10], opset=opset)
+    assert workload.tensors["y"].shape == (3, 10)
+
+
+# One exponential an element, and one logarithm for each sum: before version 13, all axes from `axis` on are one.
+@pytest.mark.parametrize(("opset", "sums"), [(7, 2), (11, 2), (12, 2), (13, 2 * 8 * 10)])
+def test_softmax_was_of_a_matrix(tmp_path, opset, sums):
+    workload = load(tmp_path, [NODE("LogSoftmax", ["x"], ["y"], axis=1)], [2, 3, 8, 10], opset=opset)
+    assert model_result(counted(workload)).totals.special_ops == 2 * 3 * 8 * 10 + sums
 
 
 def test_topk_with_its_count_as_an_attribute(tmp_path):
@@ -61,6 +75,12 @@ def test_scales_as_the_second_input(tmp_path, op_type, opset):
     scales = numpy_helper.from_array(np.array([1, 1, 2, 3], np.float32), "s")
     workload = load(tmp_path, [NODE(op_type, ["x", "s"], ["y"])], [2, 3, 8, 10], opset=opset, weights=[scales])
     assert workload.tensors["y"].shape == (2, 3, 8 * 2, 10 * 3)
+
+
+def test_resize_that_shrinks(tmp_path):
+    scales = numpy_helper.from_array(np.array([1, 1, 0.5, 0.25], np.float32), "s")
+    workload = load(tmp_path, [NODE("Resize", ["x", "s"], ["y"])], [2, 3, 8, 10], opset=10, weights=[scales])
+    assert workload.tensors["y"].shape == (2, 3, 4, 2)  # 10 x 0.25 rounded down
 
 
 def test_batch_normalization_of_each_element(tmp_path):
@@ -76,6 +96,23 @@ def test_initializers_that_are_also_inputs_are_weights(tmp_path):
     assert workload.inputs == ("x",)
     assert macs(workload) == 4 * 6 * 5
     assert model_result(counted(workload)).parameter_count == 5 * 6 + 5
+
+
+def test_a_file_for_each_weight_may_be_there_or_not(tmp_path):
+    weights = [zeros("b", 6, 5), zeros("c", 5)]
+    value = helper.make_tensor_value_info("x", FLOAT, [4, 6])
+    nodes = [NODE("MatMul", ["x", "b"], ["t"]), NODE("Add", ["t", "c"], ["y"])]
+    graph = helper.make_graph(nodes, "g", [value], [helper.make_empty_tensor_value_info("y")], weights)
+    path = tmp_path / "m.onnx"
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
+    onnx.save(model, str(path), save_as_external_data=True, all_tensors_to_one_file=False, size_threshold=0)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["b", "c", "m.onnx"]
+    for _ in range(2):
+        workload = onnxroof.load(path)
+        assert macs(workload) == 4 * 6 * 5
+        assert model_result(counted(workload)).parameter_bytes == 4 * (6 * 5 + 5)
+        for name in "bc":
+            (tmp_path / name).unlink(missing_ok=True)
 
 
 def test_nodes_out_of_order_with_one_name_for_both(tmp_path):
