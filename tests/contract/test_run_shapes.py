@@ -13,7 +13,8 @@ from onnxroof.study.load import load
 
 MODELS = sorted((Path(__file__).parents[2] / "models").glob("*.onnx"))
 EXPORTERS = sorted((Path(__file__).parents[1] / "data/exporters").glob("*.onnx"))
-QUICK = {"mobilenet_v2", "resnet18_int8_qdq"}
+QUICK = {"mobilenet_v2", "resnet18_int8_qdq", "lstm_words", "random_forest"}
+FEW_NODES = {"lstm_words", "random_forest"}
 
 EXAM = [pytest.param(path, id=path.stem, marks=() if path.stem in QUICK else pytest.mark.exam) for path in MODELS]
 
@@ -38,7 +39,7 @@ def test_shapes_are_those_of_a_run(path):
         assert error.diagnostics[0].code == "M402", "only a model that is too large may be left out"
         pytest.skip("a run would hold more than a run may")
     assert found == {}
-    assert compared > 50
+    assert compared > (1 if path.stem in FEW_NODES else 50)
 
 
 @pytest.mark.parametrize("path", EXPORTERS, ids=[path.stem for path in EXPORTERS])
