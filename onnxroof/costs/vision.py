@@ -91,14 +91,16 @@ def max_roi_pool(ctx: CostContext) -> OpCost:
 
 @cost("NonMaxSuppression")
 def non_max_suppression(ctx: CostContext) -> OpCost:
-    """At most: n log2 n comparisons to sort, 12 vector ops and 1 DIV for each selected box and box, of each class.
+    """At most, for each class: n log2 n comparisons to sort, and 12 vector ops and 1 DIV for each pair held together.
 
-    All boxes are taken as selected where data decide how many are.
+    A box is held against those selected before it, in the order of scores, until enough are selected: the most pairs
+    there can be come of selecting all but the last one first. All may be selected where data decide how many.
     """
     scores = ctx.input(1)
     batch, classes, boxes = scores.dims
     most = ctx.integers(2) if ctx.has_input(2) else (0,)
-    pairs = batch * classes * (boxes if most is None else min(most[0], boxes)) * boxes
+    selected = boxes if most is None else min(most[0], boxes)
+    pairs = batch * classes * max(selected - 1, 0) * (2 * boxes - selected) // 2
     sorted_ = batch * classes * boxes * max(boxes - 1, 0).bit_length()
     work = Work(vector_ops=12 * pairs + sorted_, special={"DIV": pairs})
 

@@ -116,8 +116,8 @@ def test_what_depends_on_data_is_unknown_and_says_why(found: OpCost, reason: str
         (cost("MaxRoiPool", [(1, 2, 9, 9), (3, 5)], [(3, 2, 2, 2)], {"pooled_shape": [2, 2]}), 3 * 162),
         # 24 results, each of ceil(9 / 2) x ceil(9 / 2) = 25 samples of 9 operations
         (cost("RoiAlign", [(1, 2, 9, 9), (3, 4), T((3,), I64)], [(3, 2, 2, 2)]), 24 * 25 * 9),
-        # 2 classes: 8 boxes in 3 comparisons each, all 8 selected and held against 8, 12 operations a pair
-        (cost("NonMaxSuppression", [(1, 8, 4), (1, 2, 8), T((1,), I64)], [T((16, 3), I64)]), 2 * (24 + 12 * 64)),
+        # 2 classes: 8 boxes in 3 comparisons each, all selected and held against those before, 12 operations a pair
+        (cost("NonMaxSuppression", [(1, 8, 4), (1, 2, 8), T((1,), I64)], [T((16, 3), I64)]), 2 * (24 + 12 * 28)),
         # a length that data decide: the 8 points of the result, 5 x 8 x 3 for each of two signals
         (cost("DFT", [(2, 8, 1), T((), I64)], [(2, 8, 2)]), 240),
         # an axis that data decide: along the 8 of two signals 2 x 120, along the 2 of eight 8 x 10
@@ -144,3 +144,19 @@ def test_scale_or_shift_by_a_weight_is_foldable(op_type: str) -> None:
     assert not cost(op_type, [(1, 8, 4), (8, 1)], [(1, 8, 4)]).is_foldable  # two activations
     assert not cost(op_type, [weight, weight], [(8, 1)]).is_foldable  # folded as a whole, not into a neighbour
     assert not cost("Max", [(1, 8, 4), weight], [(1, 8, 4)]).is_foldable  # not affine
+
+
+@pytest.mark.parametrize("boxes", [1, 2, 5, 7])
+@pytest.mark.parametrize("most", [0, 1, 2, 4, 7, 9])
+def test_suppression_takes_the_most_pairs_that_any_boxes_need(boxes: int, most: int) -> None:
+    def pairs(seen: int, selected: int) -> int:
+        """The most pairs from here on: the next box is selected, or falls to one of those selected."""
+        if seen == boxes or selected == most:
+            return 0
+        kept = selected + pairs(seen + 1, selected + 1)
+        return max([kept, *(held + pairs(seen + 1, selected) for held in range(1, selected + 1))])
+
+    limit = T((), I64, value=most)
+    found = cost("NonMaxSuppression", [(1, boxes, 4), (1, 1, boxes), limit], [T((min(most, boxes), 3), I64)])
+    assert found.work is not None
+    assert found.work.special["DIV"] == pairs(0, 0)
