@@ -14,7 +14,7 @@ from onnxroof.report.embedded import page_data
 from onnxroof.report.numbers import count, percent, quantity
 from onnxroof.report.target_view import target_view
 from onnxroof.report.view import Cell, Column, Fact, Failed, ModelView, Page, Row, Table
-from onnxroof.report.words import comma_list, counted, shown, unbroken
+from onnxroof.report.words import alike_notes, comma_list, counted, shown, unbroken
 from onnxroof.study.result import Analysis, Failure, ModelResult, NodeResult, Totals, Unresolved
 
 __all__ = ["MOST_ROWS", "page_view"]
@@ -83,7 +83,7 @@ def _model_view(model: ModelResult, index: int, objective: str) -> ModelView:
         targets=tuple(target_view(result, link, place) for link, place, result in targets),
         op_types=_op_types_table(model.nodes),
         nodes=_nodes_table(model.nodes),
-        notes=tuple(shown(note) for note in model.notes),
+        notes=tuple(shown(note) for note in alike_notes(model.notes)),
     )
 
 

@@ -14,7 +14,7 @@ from onnxroof.report.answer import answer, assumed_precisions, coverage_words, w
 from onnxroof.report.formula_lines import formula_lines
 from onnxroof.report.numbers import count, quantity
 from onnxroof.report.terminal import Content, Heading, Name, paragraph, styled, table
-from onnxroof.report.words import comma_list, common_stem, shown, without_stem
+from onnxroof.report.words import alike_notes, comma_list, common_stem, shown, without_stem
 from onnxroof.study.result import Analysis, Failure, ModelResult, NodeResult
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _assumptions(model: ModelResult) -> Iterator[str]:
         yield f"  not modelled: {shown(node.node)} ({shown(node.op_type)}): {shown(node.reason)}"
     if len(model.not_modelled) > _TOP_UNRESOLVED:
         yield f"  not modelled: {len(model.not_modelled) - _TOP_UNRESOLVED} more"
-    for note in model.notes:
+    for note in alike_notes(model.notes):
         yield f"  note: {shown(note)}"
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 __all__ = [
+    "alike_notes",
     "bound_words",
     "comma_list",
     "common_stem",
@@ -42,6 +43,18 @@ _FUSIONS = {
     "depth-first": "depth-first fusion",
     "auto": "the least of all groupings",
 }
+
+
+def alike_notes(notes: Iterable[str]) -> list[str]:
+    """Notes `NODE: words`, those of the same words as one that names the first node and counts the others."""
+    nodes: dict[str, list[str]] = {}
+    for note in notes:
+        node, colon, words = note.partition(": ")
+        nodes.setdefault(words if colon else note, []).append(node if colon else "")
+    return [
+        ": ".join(filter(None, (first + (f" and {len(others):,} more" if others else ""), words)))
+        for words, (first, *others) in nodes.items()
+    ]
 
 
 def shown(name: str) -> str:

@@ -14,6 +14,8 @@ from onnxroof.study.load import load
 MODELS = sorted((Path(__file__).parents[2] / "models").glob("*.onnx"))
 EXPORTERS = sorted((Path(__file__).parents[1] / "data/exporters").glob("*.onnx"))
 QUICK = {"mobilenet_v2", "resnet18_int8_qdq", "lstm_words", "random_forest"}
+# What a suppression of boxes leaves is taken at its upper bound, which is noted.
+BOUNDS = {"ssdlite320": {"onnx::Slice_4134"}}
 FEW_NODES = {"lstm_words", "random_forest"}
 
 EXAM = [pytest.param(path, id=path.stem, marks=() if path.stem in QUICK else pytest.mark.exam) for path in MODELS]
@@ -38,7 +40,8 @@ def test_shapes_are_those_of_a_run(path):
     except ModelError as error:
         assert error.diagnostics[0].code == "M402", "only a model that is too large may be left out"
         pytest.skip("a run would hold more than a run may")
-    assert found == {}
+    assert found.keys() == BOUNDS.get(path.stem, set())
+    assert all(run <= ours for ours, run in found.values())
     assert compared > (1 if path.stem in FEW_NODES else 50)
 
 

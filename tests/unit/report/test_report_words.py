@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxroof.report.words import (
+    alike_notes,
     bound_words,
     comma_list,
     common_stem,
@@ -110,3 +111,15 @@ def test_numbers_stay_with_their_units():
     assert unbroken("at least 89.5 µs, 7 mJ; 88 % of 47 Conversions") == (
         "at least 89.5\u00a0µs, 7\u00a0mJ; 88\u00a0% of 47 Conversions"
     )
+
+
+def test_notes_of_the_same_words_are_one_that_counts_the_others():
+    notes = ["a: taken as 1", "the default is gone", "b: taken as 2", "c: taken as 1", "d: taken as 1"]
+    assert alike_notes(notes) == ["a and 2 more: taken as 1", "the default is gone", "b: taken as 2"]
+
+
+@given(st.lists(st.text(), unique=True))
+def test_no_words_of_a_note_are_lost(notes):
+    told = "\n".join(alike_notes(notes))
+    assert all(note.partition(": ")[2] in told for note in notes)
+    assert len(alike_notes(notes)) <= len(notes)
