@@ -15,5 +15,6 @@ def random_forest(path: Path) -> None:
     generator = np.random.default_rng(0)
     features, labels = generator.standard_normal((2000, 64), dtype=np.float32), generator.integers(0, 10, 2000)
     forest = RandomForestClassifier(n_estimators=100, max_depth=5, random_state=0).fit(features, labels)
-    model = to_onnx(forest, initial_types=[("features", FloatTensorType([None, 64]))])
+    inputs = [("features", FloatTensorType([None, 64]))]
+    model = to_onnx(forest, initial_types=inputs, options={"zipmap": False})  # a tensor of probabilities, not maps
     path.write_bytes(model.SerializeToString())
