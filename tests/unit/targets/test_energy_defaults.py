@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from onnxroof.dtypes import DType
@@ -95,6 +95,7 @@ def test_sram_tables_come_back(capacity_bytes: int, node_nm: float, access_pj: f
     assert sram_pj_per_byte(capacity_bytes, node_nm) == pytest.approx(access_pj / 8)  # 64 bits are eight bytes
 
 
+@example(2049, 4, 3)
 @given(st.floats(1, 2**30), st.floats(1, 4), st.floats(3, 130))
 def test_a_larger_sram_costs_no_less(capacity_bytes: float, factor: float, node_nm: float) -> None:
     larger = sram_pj_per_byte(capacity_bytes * factor, node_nm)
@@ -105,6 +106,16 @@ def test_a_larger_sram_costs_no_less(capacity_bytes: float, factor: float, node_
 def test_sram_beyond_the_table_has_the_price_of_its_ends() -> None:
     assert sram_pj_per_byte(50 * 2**20, 7) == sram_pj_per_byte(2**20, 7)
     assert sram_pj_per_byte(512, 7) == sram_pj_per_byte(8192, 7)
+
+
+def test_sram_where_the_sizes_of_the_table_would_cross() -> None:
+    # At 3 nm, ln(7 / 3) / ln(45 / 7) = 0.4553 of the way from 45 to 7 nm further: 7.5 x 0.75^0.4553 = 6.579 pJ at 8 KiB,
+    # 8.5 x 0.425^0.4553 = 5.757 at 32 KiB, 14 x 0.14^0.4553 = 5.719 at 1 MiB: the two larger cost as the smallest.
+    assert sram_pj_per_byte(8192, 3) == pytest.approx(6.579 / 8, rel=1e-3)
+    assert sram_pj_per_byte(32768, 3) == sram_pj_per_byte(2**20, 3) == sram_pj_per_byte(8192, 3)
+    # At 4 nm it is 0.3007 of the way: 6.878, 6.572 and 7.750 pJ; only the one in the middle is lifted.
+    assert sram_pj_per_byte(32768, 4) == pytest.approx(6.878 / 8, rel=1e-3)
+    assert sram_pj_per_byte(2**20, 4) == pytest.approx(7.750 / 8, rel=1e-3)
 
 
 def test_registers() -> None:
