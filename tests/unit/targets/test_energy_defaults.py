@@ -109,8 +109,8 @@ def test_sram_beyond_the_table_has_the_price_of_its_ends() -> None:
 
 
 def test_sram_where_the_sizes_of_the_table_would_cross() -> None:
-    # At 3 nm, ln(7 / 3) / ln(45 / 7) = 0.4553 of the way from 45 to 7 nm further: 7.5 x 0.75^0.4553 = 6.579 pJ at 8 KiB,
-    # 8.5 x 0.425^0.4553 = 5.757 at 32 KiB, 14 x 0.14^0.4553 = 5.719 at 1 MiB: the two larger cost as the smallest.
+    # At 3 nm, ln(7 / 3) / ln(45 / 7) = 0.4553 of the way from 45 to 7 nm further: 7.5 x 0.75^0.4553 = 6.579 pJ at 8
+    # KiB, 8.5 x 0.425^0.4553 = 5.757 at 32 KiB, 14 x 0.14^0.4553 = 5.719 at 1 MiB: the two larger cost as the smallest.
     assert sram_pj_per_byte(8192, 3) == pytest.approx(6.579 / 8, rel=1e-3)
     assert sram_pj_per_byte(32768, 3) == sram_pj_per_byte(2**20, 3) == sram_pj_per_byte(8192, 3)
     # At 4 nm it is 0.3007 of the way: 6.878, 6.572 and 7.750 pJ; only the one in the middle is lifted.
