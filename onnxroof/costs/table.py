@@ -77,6 +77,13 @@ class CostTable:
         """(N,), operands without a known shape count nothing."""
         return _column(cost.write_bytes for cost in self.costs)
 
+    @cached_property
+    def is_known(self) -> npt.NDArray[np.bool_]:
+        """(N,), whether the cost counts as known."""
+        import numpy as np
+
+        return np.array([cost.coverage is not Coverage.UNKNOWN for cost in self.costs], dtype=np.bool_)
+
 
 def cost_table(workload: Workload, *, registry: Registry | None = None, copies_cache: bool = False) -> CostTable:
     """The cost of every operator.

@@ -124,7 +124,7 @@ def plain_node(
 def plain_types(
     node: proto.NodeProto, version: int, types: Sequence[ValueType | None], values: Sequence[Contents | None]
 ) -> tuple[ValueType, ...] | None:
-    """Types of a node's outputs, all of them complete; None where this is no plain case.
+    """Types of a node's outputs, as onnx infers them; None where this is no plain case.
 
     Args:
         node: With attribute references resolved.
@@ -190,8 +190,8 @@ def _normalized(n: PlainNode) -> tuple[ValueType, ...]:
 def _dropped_out(n: PlainNode) -> tuple[ValueType, ...]:
     if len(n.node.output) == 1:
         return (n.type(),)
-    _need(n.since >= 10)
-    return (n.type(), ValueType(DType.BOOL, n.shape()))
+    # Before version 10 the inference says nothing of the mask's shape, and here it says what it says.
+    return (n.type(), ValueType(DType.BOOL, n.shape()) if n.since >= 10 else ValueType(n.dtype(), None))
 
 
 @_rule("Cast", first=6)
@@ -343,7 +343,7 @@ def _flattened(n: PlainNode) -> tuple[ValueType, ...]:
 @_rule("Reshape", first=5)
 def _reshaped(n: PlainNode) -> tuple[ValueType, ...]:
     source, wanted = n.shape(), n.integers(1)
-    _need(0 not in source and not n.integer("allowzero"))
+    _need(0 not in source and not (n.integer("allowzero") and 0 in wanted))
     extents = []
     for axis, extent in enumerate(wanted):
         _need(extent >= -1 and (extent != 0 or axis < len(source)))
@@ -385,6 +385,13 @@ def _squeezed(n: PlainNode) -> tuple[ValueType, ...]:
         axes = tuple(axis for axis, extent in enumerate(source) if extent == 1)
     _need(all(source[axis] == 1 for axis in axes))
     return (ValueType(n.dtype(), tuple(extent for axis, extent in enumerate(source) if axis not in axes)),)
+
+
+@_rule("Tile", first=6)
+def _tiled(n: PlainNode) -> tuple[ValueType, ...]:
+    source, times = n.shape(), n.integers(1)
+    _need(len(times) == len(source) and min(times, default=0) >= 0)
+    return (ValueType(n.dtype(), tuple(a * b for a, b in zip(source, times, strict=True))),)
 
 
 @_rule("Expand")
@@ -441,6 +448,14 @@ def _gathered(n: PlainNode) -> tuple[ValueType, ...]:
     source = n.shape()
     axis = n.axis(len(source))
     return (ValueType(n.dtype(), (*source[:axis], *n.shape(1), *source[axis + 1 :])),)
+
+
+@_rule("GatherND")
+def _gathered_places(n: PlainNode) -> tuple[ValueType, ...]:
+    source, places, batches = n.shape(0), n.shape(1), n.integer("batch_dims")
+    _need(bool(places) and 0 <= batches < min(len(source), len(places)))
+    _need(batches + places[-1] <= len(source) and source[:batches] == places[:batches])
+    return (ValueType(n.dtype(), (*places[:-1], *source[batches + places[-1] :])),)
 
 
 @_rule("Pad", first=11)

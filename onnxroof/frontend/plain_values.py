@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from onnxroof.dtypes import DType
@@ -23,7 +24,10 @@ _LIMITS = {DType.INT32: 1 << 31, DType.INT64: 1 << 63}
 # They give their first operand's elements in its order.
 _KEEPS_ORDER = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
 
-_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+# What a whole number becomes.
+_CASTS: Mapping[DType, Callable[[int], Number]] = {DType.INT32: int, DType.INT64: int, DType.BOOL: bool}
+
+_ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {
     "Add": operator.add, "Sub": operator.sub, "Mul": operator.mul, "Max": max, "Min": min,
     "And": operator.and_, "Or": operator.or_,
     "Equal": operator.eq, "Greater": operator.gt, "Less": operator.lt,
@@ -45,8 +49,9 @@ def plain_value(
         return None
     kind = outputs[0]
     shape = tuple(extent for extent in outputs[0].shape if extent is not None)
-    elements = _elements(node, values[0], [value for value in values if value is not None], kind.dtype, shape)
-    if elements is None or len(elements) != math.prod(shape):
+    known = [value for value in values if value is not None]
+    elements = tuple(_elements(node, known, kind.dtype, shape) or ())
+    if len(elements) != math.prod(shape):
         return None
     limit = _LIMITS.get(kind.dtype)
     if limit is not None and not all(-limit <= int(element) < limit for element in elements):  # type: ignore[arg-type]
@@ -55,54 +60,68 @@ def plain_value(
 
 
 def _elements(
-    node: proto.NodeProto, first: Contents, values: Sequence[Contents], dtype: DType, shape: tuple[int, ...]
-) -> tuple[Number, ...] | None:
+    node: proto.NodeProto, values: Sequence[Contents], dtype: DType, shape: tuple[int, ...]
+) -> Iterable[Number] | None:
     """Elements of a result of a type and shape."""
-    if node.op_type in _KEEPS_ORDER:
+    first, kind = values[0], node.op_type
+    if kind in _KEEPS_ORDER:
         return first.elements
-    if node.op_type == "ConstantOfShape":
+    if kind == "ConstantOfShape":
         return _filled(node, dtype, shape)
+    if kind == "Expand":
+        return _stretched(first, shape)
+    if kind == "Concat" and first.shape:
+        axis = next((a.i for a in node.attribute if a.name == "axis"), 0) % len(first.shape)
+        return _joined(values, math.prod(first.shape[:axis]))
     if any(value.dtype not in _LIMITS and value.dtype is not DType.BOOL for value in values):
         return None
-    if node.op_type in _ARITHMETIC and len(values) == 2:
-        pairs = _paired(values, shape)
-        return None if pairs is None else tuple(_ARITHMETIC[node.op_type](a, b) for a, b in pairs)
-    if node.op_type == "Div" and dtype in _LIMITS:
-        pairs = _paired(values, shape)
+    if kind in _ARITHMETIC and len(values) == 2:
+        return map(_ARITHMETIC[kind], *(_stretched(value, shape) for value in values))
+    if kind == "Div" and dtype in _LIMITS and min(first.integers, default=0) >= 0 < min(values[1].integers, default=1):
         # Of negative numbers the quotient is rounded as each runtime likes.
-        return None if pairs is None or any(a < 0 or b <= 0 for a, b in pairs) else tuple(a // b for a, b in pairs)
-    if node.op_type == "Cast" and dtype in _LIMITS:
-        return first.integers
-    if node.op_type == "Concat" and all(len(value.shape) == 1 for value in values):
-        return tuple(element for value in values for element in value.elements)
-    if node.op_type == "Range" and dtype in _LIMITS and all(value.size == 1 for value in values):
-        return tuple(range(*(value.integers[0] for value in values)))
-    if len(first.shape) != 1:
-        return None
-    if node.op_type == "Gather":
-        places = values[1].integers
-        is_inside = all(-first.size <= place < first.size for place in places)
-        return tuple(first.elements[place] for place in places) if is_inside else None
-    if node.op_type == "Slice" and len(values) > 2 and values[1].size == 1:
+        return map(operator.floordiv, *(_stretched(value, shape) for value in values))
+    if kind == "Where":
+        return (a if chosen else b for chosen, a, b in zip(*(_stretched(v, shape) for v in values), strict=True))
+    if kind == "Cast" and dtype in _CASTS:
+        return map(_CASTS[dtype], first.integers)
+    if kind == "Range" and dtype in _LIMITS and all(value.size == 1 for value in values):
+        return range(*(value.integers[0] for value in values))
+    if kind == "Gather" and len(first.shape) == 1 and _is_inside(values[1].integers, first.size):
+        return (first.elements[place] for place in values[1].integers)
+    if kind == "Slice" and len(first.shape) == 1 and len(values) > 2 and values[1].size == 1:
         step = values[4].integers[0] if len(values) > 4 else 1
         return first.elements[values[1].integers[0] : values[2].integers[0] : step] if step > 0 else None
     return None
 
 
+def _is_inside(places: Iterable[int], size: int) -> bool:
+    return all(-size <= place < size for place in places)
+
+
 def _filled(node: proto.NodeProto, dtype: DType, shape: tuple[int, ...]) -> tuple[Number, ...] | None:
     stated = next((a.t for a in node.attribute if a.name == "value"), None)
     value = Contents(dtype, (1,), (0.0,)) if stated is None else contents_of(stated)
-    if value is None or value.size != 1:
-        return None
-    return value.elements * math.prod(shape)
+    return value.elements * math.prod(shape) if value is not None and value.size == 1 else None
 
 
-def _paired(values: Sequence[Contents], shape: tuple[int, ...]) -> list[tuple[Any, Any]] | None:
-    """Elements that meet, where no operand is stretched along one axis alone."""
-    count = math.prod(shape)
-    columns = []
-    for value in values:
-        if value.size not in (1, count):
-            return None
-        columns.append(value.elements * count if value.size == 1 else value.elements)
-    return list(zip(*columns, strict=True))
+def _joined(values: Sequence[Contents], rows: int) -> list[Number]:
+    """Rows put together of the rows of each value."""
+    widths = [value.size // rows if rows else 0 for value in values]
+    return [
+        element
+        for row in range(rows)
+        for value, width in zip(values, widths, strict=True)
+        for element in value.elements[row * width : (row + 1) * width]
+    ]
+
+
+def _stretched(value: Contents, shape: tuple[int, ...]) -> list[Number]:
+    """The elements of a value that is broadcast to a shape."""
+    found = list(value.elements)
+    repeats = 1  # rows of what follows an axis
+    for extent, own in zip_longest(reversed(shape), reversed(value.shape), fillvalue=1):
+        if own != extent:
+            rows = [found[start : start + repeats] for start in range(0, len(found), repeats)]
+            found = [element for row in rows for element in row * extent]
+        repeats *= extent
+    return found

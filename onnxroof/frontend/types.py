@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import struct
 from collections.abc import Mapping
@@ -148,8 +149,9 @@ _CODES: Mapping[DType, str] = {
 }  # fmt: skip
 # The fields that list elements of a type as they are; those of other types hold bits or packed elements.
 _LISTS: Mapping[DType, str] = {
-    DType.FLOAT: "float_data", DType.DOUBLE: "double_data", DType.INT32: "int32_data", DType.INT64: "int64_data",
-    DType.UINT64: "uint64_data",
+    DType.FLOAT: "float_data", DType.DOUBLE: "double_data", DType.INT64: "int64_data", DType.UINT64: "uint64_data",
+    DType.UINT32: "uint64_data",
+    **dict.fromkeys((DType.INT8, DType.UINT8, DType.INT16, DType.UINT16, DType.INT32, DType.BOOL), "int32_data"),
 }  # fmt: skip
 
 
@@ -159,10 +161,12 @@ def contents_of(tensor: proto.TensorProto) -> Contents | None:
     if dtype.kind is Kind.STRING or math.prod(tensor.dims) > most_value_elements(dtype) or not has_value(tensor):
         return None
     shape = tuple(tensor.dims)
-    if tensor.HasField("raw_data") and dtype in _CODES:
-        return Contents(dtype, shape, struct.unpack(f"<{math.prod(shape)}{_CODES[dtype]}", tensor.raw_data))
-    if not tensor.HasField("raw_data") and dtype in _LISTS:
-        return Contents(dtype, shape, tuple(getattr(tensor, _LISTS[dtype])))
+    if dtype in (_CODES if tensor.HasField("raw_data") else _LISTS):
+        layout = f"<{math.prod(shape)}{_CODES[dtype]}"
+        with contextlib.suppress(struct.error):  # a listed number that its type cannot hold
+            is_raw = tensor.HasField("raw_data")
+            raw = tensor.raw_data if is_raw else struct.pack(layout, *getattr(tensor, _LISTS[dtype]))
+            return Contents(dtype, shape, struct.unpack(layout, raw))
     from onnxroof.frontend.onnx_inference import decoded
 
     return decoded(tensor)
