@@ -18,12 +18,12 @@ from typing import Any
 from onnxroof.dtypes import DType
 from onnxroof.frontend import proto
 from onnxroof.frontend.broadcast import broadcast_shape
-from onnxroof.frontend.defaults import FROZEN_OPSET, attribute_defaults, since_version
+from onnxroof.frontend.defaults import FROZEN_OPSET, Signature, signature
 from onnxroof.frontend.proto import attribute_value
 from onnxroof.frontend.types import ValueType
 from onnxroof.ir.contents import Contents
 
-__all__ = ["PLAIN_RULES", "PlainNode", "plain_node", "plain_types"]
+__all__ = ["PLAIN_RULES", "PlainNode", "plain_types"]
 
 Shape = tuple[int, ...]
 
@@ -38,15 +38,20 @@ class PlainNode:
 
     Attributes:
         node: The node.
-        since: The opset version that last changed the operator.
+        operator: What a node of its operator may have.
         types: Of the inputs by position, None for one that is left out.
         values: Contents of the inputs where known.
     """
 
     node: proto.NodeProto
-    since: int
+    operator: Signature
     types: Sequence[ValueType | None]
     values: Sequence[Contents | None]
+
+    @property
+    def since(self) -> int:
+        """The opset version that last changed the operator."""
+        return self.operator.since
 
     def has(self, index: int) -> bool:
         """Whether the optional input at a position is there."""
@@ -78,7 +83,7 @@ class PlainNode:
             if attribute.name == name:
                 value = attribute_value(attribute)
                 return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-        return attribute_defaults(self.node.op_type, "", self.since).get(name)
+        return self.operator.defaults.get(name)
 
     def integer(self, name: str, default: int = 0) -> int:
         """An INT attribute."""
@@ -109,16 +114,21 @@ PLAIN_RULES: dict[str, tuple[int, Rule]] = {}
 """By operator: the opset version from which a rule holds, and the rule."""
 
 
-def plain_node(
+def _plain_node(
     node: proto.NodeProto, version: int, types: Sequence[ValueType | None], values: Sequence[Contents | None]
 ) -> PlainNode | None:
-    """The node, if it is of the standard in a version that is known here, and if all its operands have types."""
+    """The node, if it is as a version of the standard that is known here allows, and all its operands have types."""
     if node.domain or version > FROZEN_OPSET or not node.output or not all(node.output):
         return None
     if any(kind is not None and (kind.container or not kind.is_complete) for kind in types):
         return None
-    since = since_version(node.op_type, version)
-    return None if since is None else PlainNode(node, since, types, values)
+    operator = signature(node.op_type, version)
+    if operator is None:
+        return None
+    has_counts = operator.inputs[0] <= len(types) <= operator.inputs[1] and len(node.output) <= operator.outputs[1]
+    if not has_counts or any(operator.types.get(a.name) != a.type or a.ref_attr_name for a in node.attribute):
+        return None
+    return PlainNode(node, operator, types, values)
 
 
 def plain_types(
@@ -133,7 +143,7 @@ def plain_types(
         values: Contents of the inputs where known.
     """
     first, rule = PLAIN_RULES.get(node.op_type, (0, None))
-    plain = plain_node(node, version, types, values) if rule is not None else None
+    plain = _plain_node(node, version, types, values) if rule is not None else None
     if rule is None or plain is None or plain.since < first:
         return None
     try:

@@ -3,7 +3,7 @@
     python -m tests.oracles.onnx_tables
 
 writes `onnxroof/frontend/onnx_messages.binpb`, the definition of the file format, and
-`onnxroof/frontend/standard_defaults.json`, the attribute defaults of the standard operators in every opset version.
+`onnxroof/frontend/standard_operators.json`, what a node of a standard operator may have in every opset version.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 import onnx
 from onnx import defs, helper
 
-__all__ = ["DEFAULTS", "MESSAGES", "defaults", "messages"]
+__all__ = ["MESSAGES", "OPERATORS", "messages", "operators"]
 
 _FRONTEND = Path(__file__).resolve().parents[2] / "onnxroof" / "frontend"
 MESSAGES = _FRONTEND / "onnx_messages.binpb"
-DEFAULTS = _FRONTEND / "standard_defaults.json"
+OPERATORS = _FRONTEND / "standard_operators.json"
 
 
 def messages() -> bytes:
@@ -28,18 +28,27 @@ def messages() -> bytes:
     return content
 
 
-def defaults() -> dict[str, dict[str, dict[str, Any]]]:
-    """Attributes that have a default, text as `str`, by standard operator and opset version that changed it."""
-    found: dict[str, dict[str, dict[str, Any]]] = {}
+def operators() -> dict[str, dict[str, Any]]:
+    """By standard operator and opset version that changed it: counts of operands, and attributes.
+
+    Counts are the least and the most inputs, the least and the most outputs. An attribute has its type, and its default
+    if there is one, text as `str`.
+    """
+    found: dict[str, dict[str, Any]] = {}
     for schema in sorted(defs.get_all_schemas_with_history(), key=lambda s: (s.name, s.since_version)):
-        if schema.domain:
-            continue
-        stated = {}
-        for name, attribute in sorted(schema.attributes.items()):
-            if attribute.default_value.type:
-                stated[name] = _plain(helper.get_attribute_value(attribute.default_value))
-        found.setdefault(schema.name, {})[str(schema.since_version)] = stated
+        if not schema.domain:
+            found.setdefault(schema.name, {})[str(schema.since_version)] = [
+                [schema.min_input, schema.max_input, schema.min_output, schema.max_output],
+                {name: _attribute(attribute) for name, attribute in sorted(schema.attributes.items())},
+            ]
     return found
+
+
+def _attribute(attribute: defs.OpSchema.Attribute) -> list[Any]:
+    kind = [attribute.type.value]
+    if not attribute.default_value.type:
+        return kind
+    return [*kind, _plain(helper.get_attribute_value(attribute.default_value))]
 
 
 def _plain(value: Any) -> Any:
@@ -51,13 +60,13 @@ def _plain(value: Any) -> Any:
 def main() -> None:
     """Writes the tables."""
     MESSAGES.write_bytes(messages())
-    table = {
+    head = {
         "source": "operator schemas of the onnx package, read by tests/oracles/onnx_tables.py",
         "version": onnx.__version__,
         "opset": defs.onnx_opset_version(),
-        "operators": defaults(),
     }
-    DEFAULTS.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(versions)}" for name, versions in operators().items())
+    OPERATORS.write_text(f'{json.dumps(head)[:-1]}, "operators": {{\n{lines}\n}}}}\n', encoding="utf-8")
 
 
 if __name__ == "__main__":
