@@ -31,7 +31,7 @@ from onnxroof.frontend.types import (
     filled,
     stated_size,
     type_of_proto,
-)
+)  # fmt: skip
 from onnxroof.frontend.unfold import FunctionKey, function_key
 from onnxroof.ir.contents import Contents
 from onnxroof.ir.observed import NOTHING_OBSERVED, Observed

@@ -11,124 +11,16 @@ Shapes follow the operators' documentation (docs/Operators.md of the onnx reposi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 from onnxroof.dtypes import DType
 from onnxroof.frontend import proto
 from onnxroof.frontend.broadcast import broadcast_shape
-from onnxroof.frontend.defaults import FROZEN_OPSET, Signature, signature
-from onnxroof.frontend.proto import attribute_value
+from onnxroof.frontend.plain_node import PLAIN_RULES, DeclinedError, PlainNode, Shape, need, plain_node, rule
 from onnxroof.frontend.types import ValueType
 from onnxroof.ir.contents import Contents
 
-__all__ = ["PLAIN_RULES", "PlainNode", "plain_types"]
-
-Shape = tuple[int, ...]
-
-
-class _DeclinedError(Exception):
-    """This is no plain case."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PlainNode:
-    """A node of the standard domain whose inputs all have complete types. What it is asked for and lacks declines.
-
-    Attributes:
-        node: The node.
-        operator: What a node of its operator may have.
-        types: Of the inputs by position, None for one that is left out.
-        values: Contents of the inputs where known.
-    """
-
-    node: proto.NodeProto
-    operator: Signature
-    types: Sequence[ValueType | None]
-    values: Sequence[Contents | None]
-
-    @property
-    def since(self) -> int:
-        """The opset version that last changed the operator."""
-        return self.operator.since
-
-    def has(self, index: int) -> bool:
-        """Whether the optional input at a position is there."""
-        return index < len(self.types) and self.types[index] is not None
-
-    def type(self, index: int = 0) -> ValueType:
-        """Type of an input."""
-        found = self.types[index] if index < len(self.types) else None
-        _need(found is not None)
-        return found  # type: ignore[return-value]  # just seen
-
-    def dtype(self, index: int = 0) -> DType:
-        """Element type of an input."""
-        return self.type(index).dtype
-
-    def shape(self, index: int = 0) -> Shape:
-        """Extents of an input."""
-        return self.type(index).shape  # type: ignore[return-value]  # complete, as all types here
-
-    def integers(self, index: int) -> Shape:
-        """Contents of a list of integers."""
-        found = self.values[index] if index < len(self.values) else None
-        _need(found is not None and len(found.shape) == 1 and found.dtype in (DType.INT64, DType.INT32))
-        return found.integers  # type: ignore[union-attr]  # just seen
-
-    def attribute(self, name: str) -> Any:
-        """An attribute or its default, None where there is neither; text as `str`."""
-        for attribute in self.node.attribute:
-            if attribute.name == name:
-                value = attribute_value(attribute)
-                return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-        return self.operator.defaults.get(name)
-
-    def integer(self, name: str, default: int = 0) -> int:
-        """An INT attribute."""
-        value = self.attribute(name)
-        return default if value is None else int(value)
-
-    def axis(self, rank: int, default: int = 0) -> int:
-        """The attribute `axis`, counted from the front."""
-        return _axis(self.integer("axis", default), rank)
-
-    def axes(self, rank: int, index: int = 1) -> Shape | None:
-        """The attribute `axes`, or the input that later versions have instead; None where there is neither."""
-        stated = self.integers(index) if self.has(index) else self.attribute("axes")
-        if stated is None:
-            return None
-        found = tuple(_axis(axis, rank) for axis in stated)
-        _need(len(set(found)) == len(found))
-        return found
-
-    def same_dtype(self) -> DType:
-        """The element type that all inputs have."""
-        _need(None not in self.types and len({kind.dtype for kind in self.types if kind is not None}) == 1)
-        return self.dtype()
-
-
-Rule = Callable[[PlainNode], tuple[ValueType, ...]]
-PLAIN_RULES: dict[str, tuple[int, Rule]] = {}
-"""By operator: the opset version from which a rule holds, and the rule."""
-
-
-def _plain_node(
-    node: proto.NodeProto, version: int, types: Sequence[ValueType | None], values: Sequence[Contents | None]
-) -> PlainNode | None:
-    """The node, if it is as a version of the standard that is known here allows, and all its operands have types."""
-    if node.domain or version > FROZEN_OPSET or not node.output or not all(node.output):
-        return None
-    if any(kind is not None and (kind.container or not kind.is_complete) for kind in types):
-        return None
-    operator = signature(node.op_type, version)
-    if operator is None:
-        return None
-    has_counts = operator.inputs[0] <= len(types) <= operator.inputs[1] and len(node.output) <= operator.outputs[1]
-    if not has_counts or any(operator.types.get(a.name) != a.type or a.ref_attr_name for a in node.attribute):
-        return None
-    return PlainNode(node, operator, types, values)
+__all__ = ["plain_types"]
 
 
 def plain_types(
@@ -142,39 +34,21 @@ def plain_types(
         types: Of its inputs by position, None for one that is left out.
         values: Contents of the inputs where known.
     """
-    first, rule = PLAIN_RULES.get(node.op_type, (0, None))
-    plain = _plain_node(node, version, types, values) if rule is not None else None
-    if rule is None or plain is None or plain.since < first:
+    first, known = PLAIN_RULES.get(node.op_type, (0, None))
+    plain = plain_node(node, version, types, values) if known is not None else None
+    if known is None or plain is None or plain.since < first:
         return None
     try:
-        found = rule(plain)
-    except _DeclinedError:
+        found = known(plain)
+    except DeclinedError:
         return None
     return found if len(found) == len(node.output) else None
-
-
-def _need(is_plain: bool) -> None:
-    if not is_plain:
-        raise _DeclinedError
-
-
-def _axis(axis: int, rank: int) -> int:
-    _need(-rank <= axis < rank)
-    return axis % rank
-
-
-def _rule(*op_types: str, first: int = 1) -> Callable[[Rule], Rule]:
-    def register(found: Rule) -> Rule:
-        PLAIN_RULES.update(dict.fromkeys(op_types, (first, found)))
-        return found
-
-    return register
 
 
 # -- element by element -------------------------------------------------------------------------------------------
 
 
-@_rule(
+@rule(
     "Abs", "Ceil", "Clip", "Cos", "Elu", "Erf", "Exp", "Floor", "Gelu", "HardSigmoid", "HardSwish", "Identity",
     "InstanceNormalization", "LRN", "LeakyRelu", "Log", "Mish", "Neg", "Reciprocal", "Relu", "Round", "Selu", "Sigmoid",
     "Sign", "Sin", "Softplus", "Softsign", "Sqrt", "Tan", "Tanh", "ThresholdedRelu",
@@ -183,20 +57,20 @@ def _like_first(n: PlainNode) -> tuple[ValueType, ...]:
     return (n.type(),)
 
 
-@_rule("Softmax", "LogSoftmax", "LayerNormalization")
+@rule("Softmax", "LogSoftmax", "LayerNormalization")
 def _along_an_axis(n: PlainNode) -> tuple[ValueType, ...]:
     n.axis(len(n.shape()))
     return (n.type(),)
 
 
-@_rule("BatchNormalization", first=7)
+@rule("BatchNormalization", first=7)
 def _normalized(n: PlainNode) -> tuple[ValueType, ...]:
-    _need(len(n.shape()) > 1 and not n.integer("training_mode"))
-    _need(all(n.shape(index) == n.shape()[1:2] for index in range(1, 5)))
+    need(len(n.shape()) > 1 and not n.integer("training_mode"))
+    need(all(n.shape(index) == n.shape()[1:2] for index in range(1, 5)))
     return (n.type(),)
 
 
-@_rule("Dropout", first=7)
+@rule("Dropout", first=7)
 def _dropped_out(n: PlainNode) -> tuple[ValueType, ...]:
     if len(n.node.output) == 1:
         return (n.type(),)
@@ -204,21 +78,21 @@ def _dropped_out(n: PlainNode) -> tuple[ValueType, ...]:
     return (n.type(), ValueType(DType.BOOL, n.shape()) if n.since >= 10 else ValueType(n.dtype(), None))
 
 
-@_rule("Cast", first=6)
+@rule("Cast", first=6)
 def _cast(n: PlainNode) -> tuple[ValueType, ...]:
     dtype = DType.from_number(n.integer("to"))
-    _need(dtype is not DType.UNDEFINED)
+    need(dtype is not DType.UNDEFINED)
     return (ValueType(dtype, n.shape()),)
 
 
-@_rule("IsInf", "IsNaN", "Not")
+@rule("IsInf", "IsNaN", "Not")
 def _tested(n: PlainNode) -> tuple[ValueType, ...]:
     return (ValueType(DType.BOOL, n.shape()),)
 
 
 def _broadcast(shapes: Sequence[Shape]) -> Shape:
     found = broadcast_shape(shapes)
-    _need(found is not None)
+    need(found is not None)
     return found  # type: ignore[return-value]  # just seen
 
 
@@ -226,61 +100,61 @@ def _all_shapes(n: PlainNode) -> list[Shape]:
     return [n.shape(index) for index in range(len(n.types))]
 
 
-@_rule("Add", "And", "Div", "Mul", "Or", "Sub", "Xor", first=7)
-@_rule("Max", "Mean", "Min", "Sum", first=8)
+@rule("Add", "And", "Div", "Mul", "Or", "Sub", "Xor", first=7)
+@rule("Max", "Mean", "Min", "Sum", first=8)
 def _combined(n: PlainNode) -> tuple[ValueType, ...]:
     return (ValueType(n.same_dtype(), _broadcast(_all_shapes(n))),)
 
 
-@_rule("Pow", first=7)
+@rule("Pow", first=7)
 def _raised(n: PlainNode) -> tuple[ValueType, ...]:
     return (ValueType(n.dtype(), _broadcast(_all_shapes(n))),)
 
 
-@_rule("Equal", "Greater", "Less", first=7)
-@_rule("GreaterOrEqual", "LessOrEqual")
+@rule("Equal", "Greater", "Less", first=7)
+@rule("GreaterOrEqual", "LessOrEqual")
 def _compared(n: PlainNode) -> tuple[ValueType, ...]:
     n.same_dtype()
     return (ValueType(DType.BOOL, _broadcast(_all_shapes(n))),)
 
 
-@_rule("Where")
+@rule("Where")
 def _chosen(n: PlainNode) -> tuple[ValueType, ...]:
-    _need(n.dtype(1) is n.dtype(2))
+    need(n.dtype(1) is n.dtype(2))
     return (ValueType(n.dtype(1), _broadcast(_all_shapes(n))),)
 
 
-@_rule("QuantizeLinear", first=10)
+@rule("QuantizeLinear", first=10)
 def _quantized(n: PlainNode) -> tuple[ValueType, ...]:
-    _need(n.has(2) and n.integer("output_dtype") in (0, n.dtype(2).number))
+    need(n.has(2) and n.integer("output_dtype") in (0, n.dtype(2).number))
     return (ValueType(n.dtype(2), n.shape()),)
 
 
-@_rule("DequantizeLinear", first=10)
+@rule("DequantizeLinear", first=10)
 def _dequantized(n: PlainNode) -> tuple[ValueType, ...]:
-    _need(n.dtype(1) is DType.FLOAT and n.integer("output_dtype") in (0, DType.FLOAT.number))
+    need(n.dtype(1) is DType.FLOAT and n.integer("output_dtype") in (0, DType.FLOAT.number))
     return (ValueType(DType.FLOAT, n.shape()),)
 
 
 # -- contractions and windows -------------------------------------------------------------------------------------
 
 
-@_rule("Conv")
+@rule("Conv")
 def _convolved(n: PlainNode) -> tuple[ValueType, ...]:
     source, weight = n.shape(0), n.shape(1)
-    _need(len(source) == len(weight) > 2 and n.dtype(0) is n.dtype(1))
+    need(len(source) == len(weight) > 2 and n.dtype(0) is n.dtype(1))
     group = n.integer("group", 1)
-    _need(group > 0 and source[1] == weight[1] * group and weight[0] % group == 0)
-    _need(not n.has(2) or (n.shape(2) == weight[:1] and n.dtype(2) is n.dtype(0)))
+    need(group > 0 and source[1] == weight[1] * group and weight[0] % group == 0)
+    need(not n.has(2) or (n.shape(2) == weight[:1] and n.dtype(2) is n.dtype(0)))
     kernel = n.attribute("kernel_shape")
-    _need(kernel is None or tuple(kernel) == weight[2:])
+    need(kernel is None or tuple(kernel) == weight[2:])
     return (ValueType(n.dtype(), (source[0], weight[0], *_windows(n, source[2:], weight[2:]))),)
 
 
-@_rule("AveragePool", "MaxPool")
+@rule("AveragePool", "MaxPool")
 def _pooled(n: PlainNode) -> tuple[ValueType, ...]:
     source, kernel = n.shape(), n.attribute("kernel_shape")
-    _need(len(source) > 2 and kernel is not None and not n.integer("ceil_mode"))
+    need(len(source) > 2 and kernel is not None and not n.integer("ceil_mode"))
     kind = ValueType(n.dtype(), (*source[:2], *_windows(n, source[2:], tuple(kernel))))
     if n.node.op_type == "MaxPool" and len(n.node.output) == 2:
         return kind, ValueType(DType.INT64, kind.shape)
@@ -292,48 +166,48 @@ def _windows(n: PlainNode, extents: Shape, kernel: Shape) -> Shape:
     ones, zeros = (1,) * len(extents), (0,) * (2 * len(extents))
     strides, dilations = n.attribute("strides") or ones, n.attribute("dilations") or ones
     pads, policy = n.attribute("pads"), n.attribute("auto_pad")
-    _need(len(kernel) == len(strides) == len(dilations) == len(extents))
-    _need(min(*extents, *kernel, *strides, *dilations) > 0)
-    _need(policy == "NOTSET" or (pads is None and policy in ("VALID", "SAME_UPPER", "SAME_LOWER")))
+    need(len(kernel) == len(strides) == len(dilations) == len(extents))
+    need(min(*extents, *kernel, *strides, *dilations) > 0)
+    need(policy == "NOTSET" or (pads is None and policy in ("VALID", "SAME_UPPER", "SAME_LOWER")))
     pads = pads or zeros
-    _need(len(pads) == len(zeros) and min(pads) >= 0)
+    need(len(pads) == len(zeros) and min(pads) >= 0)
     found = []
     for axis, (extent, stride) in enumerate(zip(extents, strides, strict=True)):
         reach = (kernel[axis] - 1) * dilations[axis] + 1
         padded = extent + pads[axis] + pads[axis + len(extents)]
         if policy in ("SAME_UPPER", "SAME_LOWER"):
             padded = extent + max(reach - (extent % stride or stride), 0)
-        _need(padded >= reach)
+        need(padded >= reach)
         found.append((padded - reach) // stride + 1)
     return tuple(found)
 
 
-@_rule("GlobalAveragePool", "GlobalMaxPool")
+@rule("GlobalAveragePool", "GlobalMaxPool")
 def _pooled_whole(n: PlainNode) -> tuple[ValueType, ...]:
     source = n.shape()
-    _need(len(source) > 2)
+    need(len(source) > 2)
     return (ValueType(n.dtype(), (*source[:2], *(1 for _ in source[2:]))),)
 
 
-@_rule("Gemm", first=7)
+@rule("Gemm", first=7)
 def _multiplied_and_added(n: PlainNode) -> tuple[ValueType, ...]:
     a, b = n.shape(0), n.shape(1)
-    _need(len(a) == len(b) == 2)
+    need(len(a) == len(b) == 2)
     a = a[::-1] if n.integer("transA") else a
     b = b[::-1] if n.integer("transB") else b
     result = (a[0], b[1])
-    _need(a[1] == b[0] and n.dtype(0) is n.dtype(1))
-    _need(not n.has(2) or (n.dtype(2) is n.dtype(0) and broadcast_shape([result, n.shape(2)]) == result))
+    need(a[1] == b[0] and n.dtype(0) is n.dtype(1))
+    need(not n.has(2) or (n.dtype(2) is n.dtype(0) and broadcast_shape([result, n.shape(2)]) == result))
     return (ValueType(n.dtype(), result),)
 
 
-@_rule("MatMul")
+@rule("MatMul")
 def _multiplied(n: PlainNode) -> tuple[ValueType, ...]:
     a, b = n.shape(0), n.shape(1)
-    _need(bool(a) and bool(b))
+    need(bool(a) and bool(b))
     wide = a if len(a) > 1 else (1, *a)
     tall = b if len(b) > 1 else (*b, 1)
-    _need(wide[-1] == tall[-2])
+    need(wide[-1] == tall[-2])
     rows = wide[-2:-1] if len(a) > 1 else ()
     columns = tall[-1:] if len(b) > 1 else ()
     return (ValueType(n.same_dtype(), (*_broadcast([wide[:-2], tall[:-2]]), *rows, *columns)),)
@@ -342,44 +216,44 @@ def _multiplied(n: PlainNode) -> tuple[ValueType, ...]:
 # -- other shapes of the same elements ----------------------------------------------------------------------------
 
 
-@_rule("Flatten")
+@rule("Flatten")
 def _flattened(n: PlainNode) -> tuple[ValueType, ...]:
     source, axis = n.shape(), n.integer("axis", 1)
-    _need(-len(source) <= axis <= len(source))
+    need(-len(source) <= axis <= len(source))
     axis += len(source) if axis < 0 else 0
     return (ValueType(n.dtype(), (math.prod(source[:axis]), math.prod(source[axis:]))),)
 
 
-@_rule("Reshape", first=5)
+@rule("Reshape", first=5)
 def _reshaped(n: PlainNode) -> tuple[ValueType, ...]:
     source, wanted = n.shape(), n.integers(1)
-    _need(0 not in source and not (n.integer("allowzero") and 0 in wanted))
+    need(0 not in source and not (n.integer("allowzero") and 0 in wanted))
     extents = []
     for axis, extent in enumerate(wanted):
-        _need(extent >= -1 and (extent != 0 or axis < len(source)))
+        need(extent >= -1 and (extent != 0 or axis < len(source)))
         extents.append(source[axis] if extent == 0 else extent)
     elements = math.prod(source)
-    _need(extents.count(-1) <= 1)
+    need(extents.count(-1) <= 1)
     if -1 in extents:
         rest = -math.prod(extents)
-        _need(elements % rest == 0)
+        need(elements % rest == 0)
         extents[extents.index(-1)] = elements // rest
-    _need(math.prod(extents) == elements)
+    need(math.prod(extents) == elements)
     return (ValueType(n.dtype(), tuple(extents)),)
 
 
-@_rule("Transpose")
+@rule("Transpose")
 def _transposed(n: PlainNode) -> tuple[ValueType, ...]:
     source = n.shape()
     order = n.attribute("perm") or tuple(reversed(range(len(source))))
-    _need(sorted(order) == list(range(len(source))))
+    need(sorted(order) == list(range(len(source))))
     return (ValueType(n.dtype(), tuple(source[axis] for axis in order)),)
 
 
-@_rule("Unsqueeze")
+@rule("Unsqueeze")
 def _unsqueezed(n: PlainNode) -> tuple[ValueType, ...]:
     stated = n.integers(1) if n.has(1) else n.attribute("axes")
-    _need(stated is not None)
+    need(stated is not None)
     axes = n.axes(len(n.shape()) + len(stated))
     extents = list(n.shape())
     for axis in sorted(axes or ()):
@@ -387,57 +261,57 @@ def _unsqueezed(n: PlainNode) -> tuple[ValueType, ...]:
     return (ValueType(n.dtype(), tuple(extents)),)
 
 
-@_rule("Squeeze")
+@rule("Squeeze")
 def _squeezed(n: PlainNode) -> tuple[ValueType, ...]:
     source = n.shape()
     axes = n.axes(len(source))
     if axes is None:
         axes = tuple(axis for axis, extent in enumerate(source) if extent == 1)
-    _need(all(source[axis] == 1 for axis in axes))
+    need(all(source[axis] == 1 for axis in axes))
     return (ValueType(n.dtype(), tuple(extent for axis, extent in enumerate(source) if axis not in axes)),)
 
 
-@_rule("Tile", first=6)
+@rule("Tile", first=6)
 def _tiled(n: PlainNode) -> tuple[ValueType, ...]:
     source, times = n.shape(), n.integers(1)
-    _need(len(times) == len(source) and min(times, default=0) >= 0)
+    need(len(times) == len(source) and min(times, default=0) >= 0)
     return (ValueType(n.dtype(), tuple(a * b for a, b in zip(source, times, strict=True))),)
 
 
-@_rule("Expand")
+@rule("Expand")
 def _expanded(n: PlainNode) -> tuple[ValueType, ...]:
     wanted = n.integers(1)
-    _need(min(wanted, default=1) > 0)
+    need(min(wanted, default=1) > 0)
     return (ValueType(n.dtype(), _broadcast([n.shape(), wanted])),)
 
 
 # -- parts and wholes ---------------------------------------------------------------------------------------------
 
 
-@_rule("Concat", first=4)
+@rule("Concat", first=4)
 def _concatenated(n: PlainNode) -> tuple[ValueType, ...]:
     shapes = _all_shapes(n)
-    _need(n.attribute("axis") is not None)
+    need(n.attribute("axis") is not None)
     axis = n.axis(len(shapes[0]))
     others = {(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}
-    _need(len(others) == 1 and len({len(shape) for shape in shapes}) == 1)
+    need(len(others) == 1 and len({len(shape) for shape in shapes}) == 1)
     extent = sum(shape[axis] for shape in shapes)
     return (ValueType(n.same_dtype(), (*shapes[0][:axis], extent, *shapes[0][axis + 1 :])),)
 
 
-@_rule("Split", first=2)
+@rule("Split", first=2)
 def _split(n: PlainNode) -> tuple[ValueType, ...]:
     source, count = n.shape(), len(n.node.output)
     axis = n.axis(len(source))
     parts = n.integers(1) if n.has(1) else n.attribute("split")
     if parts is None:
-        _need(source[axis] % count == 0 and n.integer("num_outputs", count) == count)
+        need(source[axis] % count == 0 and n.integer("num_outputs", count) == count)
         parts = (source[axis] // count,) * count
-    _need(len(parts) == count and min(parts) >= 0 and sum(parts) == source[axis])
+    need(len(parts) == count and min(parts) >= 0 and sum(parts) == source[axis])
     return tuple(ValueType(n.dtype(), (*source[:axis], part, *source[axis + 1 :])) for part in parts)
 
 
-@_rule("Slice")
+@rule("Slice")
 def _sliced(n: PlainNode) -> tuple[ValueType, ...]:
     source = n.shape()
     is_old = n.since < 10  # attributes, which later became inputs
@@ -446,38 +320,38 @@ def _sliced(n: PlainNode) -> tuple[ValueType, ...]:
     axes = n.axes(len(source), index=3)
     steps = n.integers(4) if n.has(4) else (1,) * len(starts)
     axes = tuple(range(len(starts))) if axes is None else axes
-    _need(len(starts) == len(ends) == len(axes) == len(steps) and min(steps, default=1) > 0)
+    need(len(starts) == len(ends) == len(axes) == len(steps) and min(steps, default=1) > 0)
     extents = list(source)
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
         extents[axis] = len(range(*slice(start, end, step).indices(source[axis])))
     return (ValueType(n.dtype(), tuple(extents)),)
 
 
-@_rule("Gather")
+@rule("Gather")
 def _gathered(n: PlainNode) -> tuple[ValueType, ...]:
     source = n.shape()
     axis = n.axis(len(source))
     return (ValueType(n.dtype(), (*source[:axis], *n.shape(1), *source[axis + 1 :])),)
 
 
-@_rule("GatherND")
+@rule("GatherND")
 def _gathered_places(n: PlainNode) -> tuple[ValueType, ...]:
     source, places, batches = n.shape(0), n.shape(1), n.integer("batch_dims")
-    _need(bool(places) and 0 <= batches < min(len(source), len(places)))
-    _need(batches + places[-1] <= len(source) and source[:batches] == places[:batches])
+    need(bool(places) and 0 <= batches < min(len(source), len(places)))
+    need(batches + places[-1] <= len(source) and source[:batches] == places[:batches])
     return (ValueType(n.dtype(), (*places[:-1], *source[batches + places[-1] :])),)
 
 
-@_rule("Pad", first=11)
+@rule("Pad", first=11)
 def _padded(n: PlainNode) -> tuple[ValueType, ...]:
     source, pads = n.shape(), n.integers(1)
-    _need(not n.has(3) and len(pads) == 2 * len(source))
+    need(not n.has(3) and len(pads) == 2 * len(source))
     extents = tuple(a + b + c for a, b, c in zip(source, pads, pads[len(source) :], strict=False))
-    _need(min(extents, default=0) >= 0)
+    need(min(extents, default=0) >= 0)
     return (ValueType(n.dtype(), extents),)
 
 
-@_rule(
+@rule(
     "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd",
     "ReduceSum", "ReduceSumSquare",
 )  # fmt: skip
@@ -485,7 +359,7 @@ def _reduced(n: PlainNode) -> tuple[ValueType, ...]:
     source = n.shape()
     axes = n.axes(len(source))
     if not axes:
-        _need(not n.integer("noop_with_empty_axes"))
+        need(not n.integer("noop_with_empty_axes"))
         axes = tuple(range(len(source)))
     if n.integer("keepdims", 1):
         return (ValueType(n.dtype(), tuple(1 if axis in axes else extent for axis, extent in enumerate(source))),)
@@ -495,25 +369,25 @@ def _reduced(n: PlainNode) -> tuple[ValueType, ...]:
 # -- shapes as values ---------------------------------------------------------------------------------------------
 
 
-@_rule("Shape")
+@rule("Shape")
 def _shape(n: PlainNode) -> tuple[ValueType, ...]:
     end = n.attribute("end")
     return (ValueType(DType.INT64, (len(n.shape()[n.integer("start") : end]),)),)
 
 
-@_rule("ConstantOfShape")
+@rule("ConstantOfShape")
 def _constant_of_shape(n: PlainNode) -> tuple[ValueType, ...]:
     stated = next((a.t for a in n.node.attribute if a.name == "value"), None)
     dtype = DType.FLOAT if stated is None else DType.from_number(stated.data_type)
     wanted = n.integers(0)
-    _need(dtype is not DType.UNDEFINED and min(wanted, default=0) >= 0)
+    need(dtype is not DType.UNDEFINED and min(wanted, default=0) >= 0)
     return (ValueType(dtype, wanted),)
 
 
-@_rule("Range")
+@rule("Range")
 def _ranged(n: PlainNode) -> tuple[ValueType, ...]:
-    _need(len(n.values) == 3 and n.same_dtype() in (DType.INT64, DType.INT32))
-    _need(all(value is not None and not value.shape for value in n.values))
+    need(len(n.values) == 3 and n.same_dtype() in (DType.INT64, DType.INT32))
+    need(all(value is not None and not value.shape for value in n.values))
     start, limit, delta = (value.integers[0] for value in n.values if value is not None)
-    _need(delta != 0)
+    need(delta != 0)
     return (ValueType(n.dtype(), (len(range(start, limit, delta)),)),)

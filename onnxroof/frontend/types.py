@@ -161,12 +161,13 @@ def contents_of(tensor: proto.TensorProto) -> Contents | None:
     if dtype.kind is Kind.STRING or math.prod(tensor.dims) > most_value_elements(dtype) or not has_value(tensor):
         return None
     shape = tuple(tensor.dims)
-    if dtype in (_CODES if tensor.HasField("raw_data") else _LISTS):
-        layout = f"<{math.prod(shape)}{_CODES[dtype]}"
+    code, listed = _CODES.get(dtype), _LISTS.get(dtype)
+    if code is not None and tensor.HasField("raw_data"):
+        return Contents(dtype, shape, struct.unpack(f"<{math.prod(shape)}{code}", tensor.raw_data))
+    if code is not None and listed is not None and not tensor.HasField("raw_data"):
+        layout = f"<{math.prod(shape)}{code}"
         with contextlib.suppress(struct.error):  # a listed number that its type cannot hold
-            is_raw = tensor.HasField("raw_data")
-            raw = tensor.raw_data if is_raw else struct.pack(layout, *getattr(tensor, _LISTS[dtype]))
-            return Contents(dtype, shape, struct.unpack(layout, raw))
+            return Contents(dtype, shape, struct.unpack(layout, struct.pack(layout, *getattr(tensor, listed))))
     from onnxroof.frontend.onnx_inference import decoded
 
     return decoded(tensor)

@@ -1,4 +1,4 @@
-"""The frontend's tables of ONNX are those of the installed package: `python -m tests.oracles.onnx_tables` renews them."""
+"""The frontend's tables of ONNX are those of the package: `python -m tests.oracles.onnx_tables` renews them."""
 
 import json
 

@@ -17,7 +17,8 @@ from onnxroof.dtypes import DType
 from onnxroof.frontend import infer, onnx_inference
 from onnxroof.frontend.agreement import ContradictionError
 from onnxroof.frontend.infer import RANDOM
-from onnxroof.frontend.plain_types import PLAIN_RULES, plain_types
+from onnxroof.frontend.plain_node import PLAIN_RULES
+from onnxroof.frontend.plain_types import plain_types
 from onnxroof.frontend.plain_values import plain_value
 from onnxroof.frontend.proto import attribute_value
 from onnxroof.frontend.types import ValueType, contents_of, type_of_proto
