@@ -232,7 +232,8 @@ class Lowering:
     def node(self, node: proto.NodeProto, index: int, scope: Scope) -> None:
         """Lowers one node."""
         if node.domain == "ai.onnx":
-            node = _copy(node, domain="")
+            node = deepcopy(node)
+            node.domain = ""
         node = resolved(node, scope.attributes)
         function = self.functions.get(function_key(node))
         if function is not None:
@@ -488,12 +489,6 @@ def _disposition(
     if is_known and sum(value.size for value in values if value is not None) <= _HOST_ELEMENTS:
         return OpKind.HOST
     return None
-
-
-def _copy(node: proto.NodeProto, domain: str) -> proto.NodeProto:
-    copy = deepcopy(node)
-    copy.domain = domain
-    return copy
 
 
 def _popped(entries: dict[str, Any], length: int) -> tuple[tuple[str, Any], ...]:
