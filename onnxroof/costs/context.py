@@ -147,17 +147,10 @@ class CostContext:
             in_place=in_place,
         )
 
-    def values(self, index: int) -> tuple[float, ...] | None:
-        """The elements of a small input that are known, flat, or None."""
-        if not self.has_input(index):
-            return None
-        value = self.tensors[self.op.inputs[index]].value
-        return None if value is None else tuple(value.ravel().tolist())
-
     def integers(self, index: int) -> tuple[int, ...] | None:
-        """As `values`, for shape operands."""
-        values = self.values(index)
-        return None if values is None else tuple(int(v) for v in values)
+        """The elements of a small input that are known, flat, or None."""
+        value = self.tensors[self.op.inputs[index]].value if self.has_input(index) else None
+        return None if value is None else value.integers
 
     def is_constant(self, index: int) -> bool:
         """Whether an input is a weight."""

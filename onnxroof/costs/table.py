@@ -6,20 +6,25 @@ import dataclasses
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from onnxroof.costs.context import CostContext, MissingShapeError, merged
 from onnxroof.costs.cost import Coverage, OpCost, Transfer, Work
 from onnxroof.costs.registry import Registry, Treatment, standard_registry
 from onnxroof.dtypes import DType, packed_bytes
+from onnxroof.ir.contents import Contents
 from onnxroof.ir.op import Op, OpKind
 from onnxroof.ir.tensor import Tensor, TensorKind
 from onnxroof.ir.workload import Workload
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
 __all__ = ["CostTable", "cost_table", "op_cost"]
+
+Column: TypeAlias = "npt.NDArray[np.float64]"
+_NAN = float("nan")
 
 _SETTLED = {
     kind: OpCost(kind=kind, work=Work()) for kind in (OpKind.CONSTANT, OpKind.HOST, OpKind.ABSORBED, OpKind.VIEW)
@@ -33,26 +38,50 @@ class CostTable:
     Attributes:
         costs: Parallel to the workload's `ops`.
         by_name: The same by the operators' names.
-        macs: (N,), nan where the work is not known.
-        vector_ops: (N,), nan likewise.
-        special_ops: (N,), all names together, nan likewise.
-        read_bytes: (N,), operands without a known shape count nothing.
-        weight_bytes: (N,), the part of `read_bytes` whose tensors are weights.
-        write_bytes: (N,).
+        weight_reads: Likewise, the bytes of `cost.read_bytes` whose tensors are weights.
     """
 
     costs: tuple[OpCost, ...]
     by_name: Mapping[str, OpCost]
-    macs: npt.NDArray[np.float64]
-    vector_ops: npt.NDArray[np.float64]
-    special_ops: npt.NDArray[np.float64]
-    read_bytes: npt.NDArray[np.float64]
-    weight_bytes: npt.NDArray[np.float64]
-    write_bytes: npt.NDArray[np.float64]
+    weight_reads: tuple[int, ...]
+
+    # A count reads the costs one by one: the arrays are made for those who ask for them.
+
+    @cached_property
+    def macs(self) -> Column:
+        """(N,), nan where the work is not known."""
+        return _column(cost.work.macs if cost.work else _NAN for cost in self.costs)
+
+    @cached_property
+    def vector_ops(self) -> Column:
+        """(N,), nan where the work is not known."""
+        return _column(cost.work.vector_ops if cost.work else _NAN for cost in self.costs)
+
+    @cached_property
+    def special_ops(self) -> Column:
+        """(N,), all names together, nan where the work is not known."""
+        return _column(cost.work.special_ops if cost.work else _NAN for cost in self.costs)
+
+    @cached_property
+    def read_bytes(self) -> Column:
+        """(N,), operands without a known shape count nothing."""
+        return _column(cost.read_bytes for cost in self.costs)
+
+    @cached_property
+    def weight_bytes(self) -> Column:
+        """(N,), the part of `read_bytes` whose tensors are weights."""
+        return _column(self.weight_reads)
+
+    @cached_property
+    def write_bytes(self) -> Column:
+        """(N,), operands without a known shape count nothing."""
+        return _column(cost.write_bytes for cost in self.costs)
 
     @cached_property
     def is_known(self) -> npt.NDArray[np.bool_]:
         """(N,), whether the cost counts as known."""
+        import numpy as np
+
         return np.array([cost.coverage is not Coverage.UNKNOWN for cost in self.costs], dtype=np.bool_)
 
 
@@ -80,17 +109,10 @@ def cost_table(workload: Workload, *, registry: Registry | None = None, copies_c
         else:
             cost = _named(template, op)
         costs.append(cost)
-    works = [cost.work for cost in costs]
-    nan = float("nan")
     return CostTable(
         costs=tuple(costs),
         by_name={op.name: cost for op, cost in zip(workload.ops, costs, strict=True)},
-        macs=_column(work.macs if work else nan for work in works),
-        vector_ops=_column(work.vector_ops if work else nan for work in works),
-        special_ops=_column(work.special_ops if work else nan for work in works),
-        read_bytes=_column(cost.read_bytes for cost in costs),
-        weight_bytes=_column(_weight_bytes(cost, workload.tensors) for cost in costs),
-        write_bytes=_column(cost.write_bytes for cost in costs),
+        weight_reads=tuple(_weight_bytes(cost, workload.tensors) for cost in costs),
     )
 
 
@@ -159,7 +181,9 @@ def _weight_bytes(cost: OpCost, tensors: Mapping[str, Tensor]) -> int:
     return sum(t.bytes for t in cost.reads if tensors[t.tensor].kind is TensorKind.WEIGHT)
 
 
-def _column(values: Iterable[float]) -> npt.NDArray[np.float64]:
+def _column(values: Iterable[float]) -> Column:
+    import numpy as np
+
     return np.fromiter(values, dtype=np.float64)
 
 
@@ -192,10 +216,9 @@ class _Signatures:
         number = self._of_tensor.get(name)
         if number is None:
             tensor = self._tensors[name]
-            contents = None if tensor.value is None else (tensor.value.shape, tensor.value.tobytes())
             # The name itself decides where a shape is missing: the reason tells it.
             hidden = None if tensor.is_shaped else name
-            key = (tensor.dtype, tensor.scale, tensor.shape, tensor.kind, tensor.is_output, contents, hidden)
+            key = (tensor.dtype, tensor.scale, tensor.shape, tensor.kind, tensor.is_output, tensor.value, hidden)
             number = self._numbers.setdefault(key, len(self._numbers))
             self._of_tensor[name] = number
         return number
@@ -207,9 +230,7 @@ def _frozen(value: Any) -> Hashable:
         return tuple((name, _frozen(item)) for name, item in value.items())
     if isinstance(value, (list, tuple)):
         return tuple(_frozen(item) for item in value)
-    if isinstance(value, np.ndarray):
-        return (value.shape, value.dtype.str, value.tobytes())
-    return value if isinstance(value, (int, float, str, bytes)) else id(value)
+    return value if isinstance(value, (int, float, str, bytes, Contents)) else id(value)
 
 
 def _positional(cost: OpCost, op: Op) -> OpCost:

@@ -10,15 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-import onnx
-
 from onnxroof.dtypes import DType
 from onnxroof.errors import ModelError
+from onnxroof.frontend import proto
 from onnxroof.frontend.agreement import Clash, Gap
 from onnxroof.frontend.growth import growth_of
 from onnxroof.frontend.scope import Scope
 from onnxroof.frontend.types import Known, ValueType, filled, stated_size, type_of_proto
+from onnxroof.ir.contents import Contents
 from onnxroof.ir.tensor import TensorKind
 
 if TYPE_CHECKING:
@@ -27,28 +26,28 @@ if TYPE_CHECKING:
 __all__ = ["CONTROL_FLOW", "Lowerer", "activation_of", "lowered_body", "name_results", "named_trips", "subgraph"]
 
 # Lowers a node with graphs in its attributes, of a name in a scope.
-Lowerer = Callable[["Lowering", onnx.NodeProto, str, Scope], None]
+Lowerer = Callable[["Lowering", proto.NodeProto, str, Scope], None]
 
 # A trip limit of this size is how exporters write "no limit".
 _NO_LIMIT = 1 << 31
 
 
-def _lower_if(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scope) -> None:
+def _lower_if(lowering: Lowering, node: proto.NodeProto, name: str, scope: Scope) -> None:
     """A known condition takes its branch; else the branch with more work is taken, and said."""
     condition = lowering.value(lowering.operands(node, scope), 0)
     if not scope.path and name in lowering.observed.branches:
-        condition = np.array(lowering.observed.branches[name])
+        condition = Contents(DType.BOOL, (), (lowering.observed.branches[name],))
     if condition is None or not condition.size:
         names = _heavier_branch(lowering, node, name, scope)
         results = [activation_of(lowering, result, lowering.known[result].type) for result in names]
     else:
-        chosen = "then_branch" if bool(condition.reshape(-1)[0]) else "else_branch"
+        chosen = "then_branch" if condition.elements[0] else "else_branch"
         names = lowered_body(lowering, subgraph(lowering, node, chosen, name), name, chosen, scope, scope.repeat)
         results = [_alias(lowering, result) for result in names]
     name_results(lowering, node, name, scope, names, results)
 
 
-def _heavier_branch(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scope) -> tuple[str, ...]:
+def _heavier_branch(lowering: Lowering, node: proto.NodeProto, name: str, scope: Scope) -> tuple[str, ...]:
     """Lowers both branches, keeps the one with more work and returns the names of its results.
 
     A branch whose shapes contradict each other under these dimensions is not the one that runs.
@@ -76,7 +75,7 @@ def _heavier_branch(lowering: Lowering, node: onnx.NodeProto, name: str, scope: 
     return results
 
 
-def _lower_loop(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scope) -> None:
+def _lower_loop(lowering: Lowering, node: proto.NodeProto, name: str, scope: Scope) -> None:
     """Trip count times the body; a count that depends on data is a named dimension."""
     operands = lowering.operands(node, scope)
     body = subgraph(lowering, node, "body", name)
@@ -104,7 +103,7 @@ def _lower_loop(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scop
 
     results = walked(initial)
     last_condition = lowering.known[results[0]].value
-    if trips > 1 and last_condition is not None and last_condition.size and not bool(last_condition.reshape(-1)[0]):
+    if trips > 1 and last_condition is not None and last_condition.size and not last_condition.elements[0]:
         trips = 1
         results = walked(initial)
     after = carried_types(results)
@@ -127,12 +126,14 @@ def _lower_loop(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scop
     name_results(lowering, node, name, scope, results[1:], made)
 
 
-def _loop_trips(lowering: Lowering, body: onnx.GraphProto, name: str, operands: Sequence[str], seen: int | None) -> int:
+def _loop_trips(
+    lowering: Lowering, body: proto.GraphProto, name: str, operands: Sequence[str], seen: int | None
+) -> int:
     limit = lowering.value(operands, 0)
     start = lowering.value(operands, 1)
-    if start is not None and start.size and not bool(start.reshape(-1)[0]):
+    if start is not None and start.size and not start.elements[0]:
         return 0
-    trips = None if limit is None or not limit.size else max(int(limit.reshape(-1)[0]), 0)
+    trips = None if limit is None or not limit.size else max(limit.integers[0], 0)
     if trips is None or trips >= _NO_LIMIT:
         return named_trips(lowering, name, seen=seen)
     if seen is not None:
@@ -142,7 +143,7 @@ def _loop_trips(lowering: Lowering, body: onnx.GraphProto, name: str, operands: 
     return trips
 
 
-def _lower_scan(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scope) -> None:
+def _lower_scan(lowering: Lowering, node: proto.NodeProto, name: str, scope: Scope) -> None:
     """The body once for each element along the scanned axis."""
     operands = lowering.operands(node, scope)
     body = subgraph(lowering, node, "body", name)
@@ -219,20 +220,20 @@ CONTROL_FLOW: Mapping[tuple[str, str], Lowerer] = {
 }
 
 
-def subgraph(lowering: Lowering, node: onnx.NodeProto, label: str, name: str) -> onnx.GraphProto:
+def subgraph(lowering: Lowering, node: proto.NodeProto, label: str, name: str) -> proto.GraphProto:
     """The graph of an attribute, which must be there."""
     for attribute in node.attribute:
         if attribute.name == label and attribute.HasField("g"):
-            graph: onnx.GraphProto = attribute.g
+            graph: proto.GraphProto = attribute.g
             return graph
     raise ModelError.at(lowering.path, f"node `{name}` ({node.op_type}) has no graph `{label}`", code="M204")
 
 
-def _axes(attributes: Mapping[str, onnx.AttributeProto], name: str) -> list[int]:
+def _axes(attributes: Mapping[str, proto.AttributeProto], name: str) -> list[int]:
     return list(attributes[name].ints) if name in attributes else []
 
 
-def _counter(formal: onnx.ValueInfoProto, dtype: DType) -> ValueType:
+def _counter(formal: proto.ValueInfoProto, dtype: DType) -> ValueType:
     """Type of a loop's trip counter or condition: of the rank that the body states, a scalar else."""
     stated = type_of_proto(formal.type).shape
     return ValueType(dtype, (1,) if stated is not None and len(stated) == 1 else ())
@@ -240,12 +241,12 @@ def _counter(formal: onnx.ValueInfoProto, dtype: DType) -> ValueType:
 
 def lowered_body(
     lowering: Lowering,
-    graph: onnx.GraphProto,
+    graph: proto.GraphProto,
     name: str,
     label: str,
     scope: Scope,
     repeat: int,
-    node: onnx.NodeProto | None = None,
+    node: proto.NodeProto | None = None,
     operands: Sequence[str] = (),
     types: Sequence[ValueType] = (),
 ) -> tuple[str, ...]:
@@ -283,7 +284,7 @@ def lowered_body(
 
 def name_results(
     lowering: Lowering,
-    node: onnx.NodeProto,
+    node: proto.NodeProto,
     name: str,
     scope: Scope,
     results: Sequence[str],
@@ -306,7 +307,7 @@ def name_results(
 
 def _skip(
     lowering: Lowering,
-    node: onnx.NodeProto,
+    node: proto.NodeProto,
     name: str,
     scope: Scope,
     first_op: int,
@@ -339,7 +340,7 @@ def named_trips(lowering: Lowering, name: str, stated: int | None = None, *, see
     return lowering.named_size(f"{name}.trips", usual, is_stated=stated is not None, seen=seen)
 
 
-def _may_stop_early(body: onnx.GraphProto) -> bool:
+def _may_stop_early(body: proto.GraphProto) -> bool:
     """Whether the condition that a body returns is anything but the one it got or a constant."""
     result = body.output[0].name
     for _ in range(len(body.node) + 1):

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import onnx
-
 from onnxroof.dtypes import DType, Kind
 from onnxroof.errors import Diagnostic, ModelError, UsageError
+from onnxroof.frontend import proto
 from onnxroof.frontend.dims import Bound, InputDims, Settled, bind_dims, is_placeholder
 from onnxroof.frontend.expressions import evaluate_dim
 from onnxroof.frontend.infer import Inference
@@ -63,8 +62,8 @@ class _Walk:
     """A model that can be lowered again and again under other dimensions."""
 
     path: Path
-    model: onnx.ModelProto
-    inputs: tuple[onnx.ValueInfoProto, ...]
+    model: proto.ModelProto
+    inputs: tuple[proto.ValueInfoProto, ...]
     dims: tuple[InputDims, ...]
     given: Mapping[str, int]
     branch_work: BranchWork
@@ -105,14 +104,14 @@ class _Walk:
         return lowering
 
 
-def _value_names(graph: onnx.GraphProto) -> frozenset[str]:
+def _value_names(graph: proto.GraphProto) -> frozenset[str]:
     names = {name for node in graph.node for name in node.output}
     names.update(value.name for value in (*graph.input, *graph.initializer))
     names.update(sparse.values.name for sparse in graph.sparse_initializer)
     return frozenset(names)
 
 
-def _input_dims(inputs: tuple[onnx.ValueInfoProto, ...]) -> tuple[InputDims, ...]:
+def _input_dims(inputs: tuple[proto.ValueInfoProto, ...]) -> tuple[InputDims, ...]:
     found = []
     for value in inputs:
         if value.type.WhichOneof("value") != "tensor_type":
@@ -129,7 +128,7 @@ def _input_dims(inputs: tuple[onnx.ValueInfoProto, ...]) -> tuple[InputDims, ...
     return tuple(found)
 
 
-def _opsets(model: onnx.ModelProto) -> dict[str, int]:
+def _opsets(model: proto.ModelProto) -> dict[str, int]:
     """Imported versions by domain; a file without any is of the first version."""
     return {("" if o.domain == "ai.onnx" else o.domain): o.version for o in model.opset_import} or {"": 1}
 
@@ -137,7 +136,7 @@ def _opsets(model: onnx.ModelProto) -> dict[str, int]:
 class _Declared(Mapping[str, ValueType]):
     """Types that the file states, with its named dimensions replaced by their values; read where they are needed."""
 
-    def __init__(self, graph: onnx.GraphProto, bound: Bound) -> None:
+    def __init__(self, graph: proto.GraphProto, bound: Bound) -> None:
         self._values = {value.name: value for value in (*graph.value_info, *graph.output)}
         self._bound = bound
 
@@ -156,7 +155,7 @@ class _Declared(Mapping[str, ValueType]):
         return len(self._values)
 
 
-def _declared_extent(dim: onnx.TensorShapeProto.Dimension, extent: int | None, bound: Bound) -> int | None:
+def _declared_extent(dim: proto.TensorShapeProto.Dimension, extent: int | None, bound: Bound) -> int | None:
     if extent is not None:
         return extent if extent > 0 else None
     label = dim.dim_param.strip()

@@ -6,14 +6,13 @@ Every extent is a number when the walk starts, so each node is inferred once, in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy.typing as npt
-import onnx
-
 from onnxroof.dtypes import DType
 from onnxroof.errors import ModelError
+from onnxroof.frontend import proto
 from onnxroof.frontend.agreement import Clash, ContradictionError, Operands, WatchedNodeError, gaps_of, unchecked_gap
 from onnxroof.frontend.attributes import attributes_of, constant_content, resolved
 from onnxroof.frontend.bodies import BODIES, standard_body
@@ -23,8 +22,18 @@ from onnxroof.frontend.infer import RANDOM, Inference, NodeValue
 from onnxroof.frontend.scope import Scope, execution_order
 from onnxroof.frontend.search import SEARCHES
 from onnxroof.frontend.tops import tops_of, tops_of_value
-from onnxroof.frontend.types import UNKNOWN_TYPE, Known, Shape, ValueType, array_of, filled, stated_size, type_of_proto
+from onnxroof.frontend.types import (
+    UNKNOWN_TYPE,
+    Known,
+    Shape,
+    ValueType,
+    contents_of,
+    filled,
+    stated_size,
+    type_of_proto,
+)  # fmt: skip
 from onnxroof.frontend.unfold import FunctionKey, function_key
+from onnxroof.ir.contents import Contents
 from onnxroof.ir.observed import NOTHING_OBSERVED, Observed
 from onnxroof.ir.op import Attributes, Op, OpKind
 from onnxroof.ir.tensor import Tensor, TensorKind
@@ -95,7 +104,7 @@ class Lowering:
 
     path: str
     inference: Inference
-    functions: Mapping[FunctionKey, onnx.FunctionProto]
+    functions: Mapping[FunctionKey, proto.FunctionProto]
     given: Mapping[str, int]
     branch_work: BranchWork
     observed: Observed = NOTHING_OBSERVED
@@ -138,7 +147,7 @@ class Lowering:
         self.known[name] = known
         return name
 
-    def value(self, operands: Sequence[str], index: int) -> npt.NDArray[Any] | None:
+    def value(self, operands: Sequence[str], index: int) -> Contents | None:
         """Elements of an operand where they are known, None also where it is left out."""
         return self.known[operands[index]].value if index < len(operands) and operands[index] else None
 
@@ -161,11 +170,11 @@ class Lowering:
         self.sizes[dim] = (value, "given" if dim in self.given else source)
         return value
 
-    def add_initializers(self, graph: onnx.GraphProto, scope: Scope) -> None:
+    def add_initializers(self, graph: proto.GraphProto, scope: Scope) -> None:
         """Enters the weights of a graph."""
         for tensor in graph.initializer:
             kind = ValueType(DType.from_number(tensor.data_type), tuple(tensor.dims))
-            self.define(tensor.name, scope, Known(kind, TensorKind.WEIGHT, array_of(tensor)))
+            self.define(tensor.name, scope, Known(kind, TensorKind.WEIGHT, contents_of(tensor)))
         for sparse in graph.sparse_initializer:
             kind = ValueType(DType.from_number(sparse.values.data_type), tuple(sparse.dims))
             self.define(sparse.values.name, scope, Known(kind, TensorKind.WEIGHT))
@@ -207,7 +216,7 @@ class Lowering:
 
     # -- graphs ---------------------------------------------------------------------------------------------
 
-    def graph(self, nodes: Sequence[onnx.NodeProto], scope: Scope) -> None:
+    def graph(self, nodes: Sequence[proto.NodeProto], scope: Scope) -> None:
         """Lowers the nodes of one graph or function body, in order of execution."""
         order, cycle = execution_order(nodes)
         if cycle:
@@ -220,10 +229,11 @@ class Lowering:
                 self.position = index
             self.node(nodes[index], index, scope)
 
-    def node(self, node: onnx.NodeProto, index: int, scope: Scope) -> None:
+    def node(self, node: proto.NodeProto, index: int, scope: Scope) -> None:
         """Lowers one node."""
         if node.domain == "ai.onnx":
-            node = _copy(node, domain="")
+            node = deepcopy(node)
+            node.domain = ""
         node = resolved(node, scope.attributes)
         function = self.functions.get(function_key(node))
         if function is not None:
@@ -247,7 +257,7 @@ class Lowering:
         else:
             self._plain(node, name, scope)
 
-    def unique_name(self, node: onnx.NodeProto, index: int, scope: Scope) -> str:
+    def unique_name(self, node: proto.NodeProto, index: int, scope: Scope) -> str:
         """The node's name, or `Relu_17` where that is empty or taken."""
         prefix = f"{scope.path}/" if scope.path else ""
         name = f"{prefix}{node.name}" if node.name else ""
@@ -263,7 +273,7 @@ class Lowering:
         self._taken_names[name] = None
         return name
 
-    def operands(self, node: onnx.NodeProto, scope: Scope) -> tuple[str, ...]:
+    def operands(self, node: proto.NodeProto, scope: Scope) -> tuple[str, ...]:
         """Workload names of a node's inputs, "" for one that is left out."""
         found = []
         for local in node.input:
@@ -277,7 +287,7 @@ class Lowering:
         return tuple(found)
 
     def emit_view(
-        self, node: onnx.NodeProto, name: str, scope: Scope, inputs: Sequence[str], outputs: Sequence[str]
+        self, node: proto.NodeProto, name: str, scope: Scope, inputs: Sequence[str], outputs: Sequence[str]
     ) -> None:
         """Lists a control-flow node itself: it moves nothing, its body is listed beside it."""
         self.ops.append(
@@ -291,7 +301,7 @@ class Lowering:
     # -- kinds of nodes -------------------------------------------------------------------------------------
 
     def _call(
-        self, node: onnx.NodeProto, function: onnx.FunctionProto, scope: Scope, parent: Scope | None = None
+        self, node: proto.NodeProto, function: proto.FunctionProto, scope: Scope, parent: Scope | None = None
     ) -> None:
         """The function's body in place of the call; its results take the names that the caller gives them."""
         actual = self.operands(node, scope)
@@ -323,7 +333,7 @@ class Lowering:
             if local and made:
                 scope.names[local] = made
 
-    def _plain(self, node: onnx.NodeProto, name: str, scope: Scope) -> None:
+    def _plain(self, node: proto.NodeProto, name: str, scope: Scope) -> None:
         operands = self.operands(node, scope)
         inputs = [self.known[operand] if operand else None for operand in operands]
         found = self._inferred(node, name, scope, operands, inputs)
@@ -357,14 +367,14 @@ class Lowering:
             outputs.append(self.define(local, scope, known) if local else "")
         self._emit(node, name, scope, operands, tuple(outputs), disposition)
 
-    def _observed(self, node: onnx.NodeProto, scope: Scope) -> list[Shape]:
+    def _observed(self, node: proto.NodeProto, scope: Scope) -> list[Shape]:
         """Extents of the outputs in a run, () for one that nobody wants, None where they were not seen."""
         names = [scope.results.get(local, "" if scope.path else local) for local in node.output]
         return [self.observed.shapes.get(name) if local else () for name, local in zip(names, node.output, strict=True)]
 
     def _size(
         self,
-        node: onnx.NodeProto,
+        node: proto.NodeProto,
         name: str,
         scope: Scope,
         inputs: Sequence[Known | None],
@@ -394,7 +404,7 @@ class Lowering:
 
     def _inferred(
         self,
-        node: onnx.NodeProto,
+        node: proto.NodeProto,
         name: str,
         scope: Scope,
         operands: tuple[str, ...],
@@ -426,7 +436,7 @@ class Lowering:
             return replace(found, values=(None,) * len(node.output))
         return found
 
-    def _fill_backwards(self, node: onnx.NodeProto, operands: Sequence[str], types: list[ValueType]) -> None:
+    def _fill_backwards(self, node: proto.NodeProto, operands: Sequence[str], types: list[ValueType]) -> None:
         """An elementwise operator behind an unknown one gives that one its output's shape."""
         if node.domain or node.op_type not in _SHAPE_KEEPING or not operands or not operands[0] or not types:
             return
@@ -439,7 +449,7 @@ class Lowering:
 
     def _emit(
         self,
-        node: onnx.NodeProto,
+        node: proto.NodeProto,
         name: str,
         scope: Scope,
         inputs: tuple[str, ...],
@@ -464,10 +474,10 @@ def _seen(inputs: Sequence[Known | None]) -> Operands:
 
 
 def _disposition(
-    node: onnx.NodeProto,
+    node: proto.NodeProto,
     inputs: Sequence[Known | None],
     types: Sequence[ValueType],
-    values: Sequence[npt.NDArray[Any] | None],
+    values: Sequence[Contents | None],
 ) -> OpKind | None:
     """CONSTANT where no input of the model is needed, HOST for known shape arithmetic, None for what runs."""
     present = [i for i in inputs if i is not None]
@@ -479,13 +489,6 @@ def _disposition(
     if is_known and sum(value.size for value in values if value is not None) <= _HOST_ELEMENTS:
         return OpKind.HOST
     return None
-
-
-def _copy(node: onnx.NodeProto, domain: str) -> onnx.NodeProto:
-    copy = onnx.NodeProto()
-    copy.CopyFrom(node)
-    copy.domain = domain
-    return copy
 
 
 def _popped(entries: dict[str, Any], length: int) -> tuple[tuple[str, Any], ...]:

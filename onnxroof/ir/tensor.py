@@ -6,10 +6,8 @@ import enum
 import math
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from onnxroof.dtypes import BlockScale, DType, packed_bytes
+from onnxroof.ir.contents import Contents
 
 __all__ = ["Tensor", "TensorKind"]
 
@@ -43,7 +41,7 @@ class Tensor:
     shape: tuple[int | None, ...] | None
     kind: TensorKind
     is_output: bool = False
-    value: npt.NDArray[np.generic] | None = None
+    value: Contents | None = None
     origin: str = ""
     scale: BlockScale | None = None
 

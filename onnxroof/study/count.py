@@ -101,7 +101,7 @@ def _node(op: Op, costs: CostTable, index: int, workload: Workload) -> NodeResul
         vector_ops=work.vector_ops if work is not None else None,
         special_ops=work.special_ops if work is not None else None,
         read_bytes=cost.read_bytes if has_bytes else None,
-        weight_bytes=int(costs.weight_bytes[index]) if has_bytes else None,
+        weight_bytes=costs.weight_reads[index] if has_bytes else None,
         write_bytes=cost.write_bytes if has_bytes else None,
         compute_type=cost.compute_type.name if cost.kind is OpKind.COMPUTE else "",
         outputs=tuple(

@@ -1,10 +1,11 @@
 """Extents that must go together."""
 
-import numpy as np
 import onnx
 import pytest
 
+from onnxroof.dtypes import DType
 from onnxroof.frontend.agreement import Gap, Operands, gaps_of, unchecked_gap
+from tests.oracles.contents import contents
 
 
 def seen(*shapes, values=None, tops=None):
@@ -58,7 +59,7 @@ def test_gaps_that_onnx_passes_over(op_type, shapes, attributes, expected):
     ],
 )
 def test_a_reshape_keeps_its_elements(shape, target, attributes, expected):
-    values = [None, np.array(target, np.int64)]
+    values = [None, contents(target, DType.INT64)]
     assert gap("Reshape", seen(shape, (len(target),), values=values), **attributes) == expected
 
 
