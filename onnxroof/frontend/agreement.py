@@ -216,6 +216,16 @@ def _reshape(node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
     yield Gap(have, math.prod(resolved), "the elements of the input and of the new shape")
 
 
+def _split(node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
+    sizes = next((list(a.ints) for a in node.attribute if a.name == "split"), None)
+    operand = operands.values[1] if len(operands.values) > 1 else None
+    if operand is not None:
+        sizes = [int(size) for size in operand.reshape(-1)]
+    if sizes is not None:
+        extent = operands.extent(0, _integer(node, "axis"))
+        yield from _gap(extent, sum(sizes), "the extent that is split and the sum of its parts")
+
+
 def _einsum(node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
     equation = next((a.s.decode("utf-8", "replace") for a in node.attribute if a.name == "equation"), "")
     terms = equation.replace(" ", "").split("->")[0].split(",")
@@ -287,6 +297,7 @@ _UNCHECKED: Mapping[str, tuple[Rule, ...]] = {
     "LSTM": (_recurrent,),
     "Reshape": (_reshape,),
     "Einsum": (_einsum,),
+    "Split": (_split,),
     "Gather": (_gathered,),
     "GatherND": (_gathered_nd,),
     "GroupQueryAttention": (_group_query,),
