@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxroof.costs.context import CostContext, MissingShapeError, merged
-from onnxroof.costs.cost import Coverage, OpCost, Transfer, Work
+from onnxroof.costs.cost import Coverage, Least, OpCost, Transfer, Work
 from onnxroof.costs.registry import Registry, Treatment, standard_registry
 from onnxroof.dtypes import DType, packed_bytes
 from onnxroof.ir.op import Op, OpKind
@@ -111,9 +111,16 @@ def op_cost(op: Op, tensors: Mapping[str, Tensor], registry: Registry, *, copies
         cost = rule.formula(CostContext(op, tensors, copies_cache))
     except MissingShapeError as error:
         return _bytes_alone(op, tensors, rule.kind, None, coverage=Coverage.UNKNOWN, reason=str(error))
+    if op.is_at_most and cost.kind is not OpKind.VIEW:
+        cost = dataclasses.replace(cost, least=Least(reads=()))
     if cost.kind is OpKind.VIEW or not (op.parameters or op.conversion_ops):
         return cost
-    scales = (_scale(tensors[name], cost, op, tensors) for name in op.parameters if tensors[name].is_shaped)
+    stated = {transfer.tensor for transfer in cost.reads}
+    scales = [
+        _scale(tensors[name], cost, op, tensors)
+        for name in op.parameters
+        if tensors[name].is_shaped and name not in stated
+    ]
     work = None if cost.work is None else cost.work + Work(vector_ops=op.conversion_ops)
     is_arithmetic = cost.kind is OpKind.MOVE and op.conversion_ops > 0
     return dataclasses.replace(
@@ -185,6 +192,7 @@ class _Signatures:
             repeated,
             op.compute_type,
             op.conversion_ops,
+            op.is_at_most,
             _frozen(op.attributes.values),
         )
 
@@ -237,6 +245,13 @@ def _renamed(cost: OpCost, names: Mapping[str, str]) -> OpCost:
         is_foldable=cost.is_foldable,
         appends_to=names[cost.appends_to] if cost.appends_to else "",
         in_place=tuple((names[a], names[b]) for a, b in cost.in_place),
+        least=_renamed_least(cost.least, names),
         coverage=cost.coverage,
         reason=cost.reason,
     )
+
+
+def _renamed_least(least: Least | None, names: Mapping[str, str]) -> Least | None:
+    if least is None or least.reads is None:
+        return least
+    return Least(work=least.work, reads=tuple(Transfer(names[t.tensor], t.bytes) for t in least.reads))

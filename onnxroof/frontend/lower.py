@@ -20,6 +20,7 @@ from onnxroof.frontend.bodies import BODIES, standard_body
 from onnxroof.frontend.control_flow import CONTROL_FLOW
 from onnxroof.frontend.data_sizes import open_extents, usual_extents, with_rank
 from onnxroof.frontend.infer import RANDOM, Inference, NodeValue
+from onnxroof.frontend.ml_tables import enter_tables
 from onnxroof.frontend.scope import Scope, execution_order
 from onnxroof.frontend.search import SEARCHES
 from onnxroof.frontend.tops import tops_of, tops_of_value
@@ -177,7 +178,7 @@ class Lowering:
             known = self.known[name]
             found[name] = Tensor(
                 name=name, dtype=known.type.dtype, shape=known.type.shape, kind=known.kind, is_output=known.is_output,
-                value=known.value, origin=known.origin,
+                value=known.value, origin=known.origin, is_at_most=known.is_at_most,
             )  # fmt: skip
         return found
 
@@ -312,6 +313,7 @@ class Lowering:
             path=path, repeat=scope.repeat, opsets=opsets or scope.opsets, attributes=attributes, depth=scope.depth + 1,
             names={formal: actual[i] if i < len(actual) else "" for i, formal in enumerate(function.input)},
             declared={v.name: type_of_proto(v.type) for v in function.value_info}, results=results, parent=parent,
+            is_optional=scope.is_optional,
         )  # fmt: skip
         self.graph(function.node, inner)
         for formal, local in zip(function.output, node.output, strict=False):
@@ -335,8 +337,8 @@ class Lowering:
         depends_on_data = self._size(node, name, scope, inputs, found.types, types, shapes) or bool(found.note)
         types = [k if s is None or k.container else replace(k, shape=s) for k, s in zip(types, shapes, strict=True)]
         is_seen = bool(self.observed.shapes) and None not in shapes
-        depends_on_data = depends_on_data or any(i is not None and i.depends_on_data for i in inputs)
-        depends_on_data = depends_on_data and not is_seen
+        depends_on_data = not is_seen and (depends_on_data or any(i is not None and i.depends_on_data for i in inputs))
+        is_at_most = not is_seen and (bool(found.note) or any(i is not None and i.is_at_most for i in inputs))
         if depends_on_data:
             types = [stated_size(kind, scope.declared.get(n)) for kind, n in zip(types, node.output, strict=True)]
         self._fill_backwards(node, operands, types)
@@ -352,8 +354,9 @@ class Lowering:
         outputs = []
         for i, local in enumerate(node.output):
             known = Known(
-                types[i], kind, found.values[i], origin, depends_on_data=depends_on_data, tops=None if i else tops
-            )
+                types[i], kind, found.values[i], origin, depends_on_data=depends_on_data, is_at_most=is_at_most,
+                tops=None if i else tops,
+            )  # fmt: skip
             outputs.append(self.define(local, scope, known) if local else "")
         self._emit(node, name, scope, operands, tuple(outputs), disposition)
 
@@ -451,7 +454,8 @@ class Lowering:
             Op(
                 name=name, op_type=node.op_type, domain=node.domain, version=version, inputs=inputs, outputs=outputs,
                 attributes=attributes_of(node, version), scope=scope.path, repeat=scope.repeat, disposition=disposition,
-                position=self.position,
+                parameters=enter_tables(self, node, name), position=self.position,
+                is_at_most=scope.is_optional or any(self.known[name].is_at_most for name in inputs if name),
             )
         )  # fmt: skip
 

@@ -58,7 +58,7 @@ def model_result(
         ir_version=workload.ir_version,
         opsets=workload.opsets,
         dims=workload.dims,
-        notes=workload.notes,
+        notes=(*workload.notes, *_spread(workload, costs)),
         precision=workload.precision,
         nodes_total=len(workload.ops),
         nodes_costed=len(workload.ops) - len(unresolved),
@@ -73,6 +73,21 @@ def model_result(
         targets=targets,
         placement=placement,
     )
+
+
+def _spread(workload: Workload, costs: CostTable) -> Iterator[str]:
+    """How far apart the most and the least are, where data decide how much is done."""
+    open_nodes = [
+        (op.repeat, cost.work.ops, cost.least.work.ops)
+        for op, cost in zip(workload.ops, costs.costs, strict=True)
+        if cost.least is not None and cost.work is not None and cost.work.ops != cost.least.work.ops
+    ]
+    if open_nodes:
+        most, least = (sum(part[0] * part[place] for part in open_nodes) for place in (1, 2))
+        yield (
+            f"data decide how much is done ({len(open_nodes)} of {len(workload.ops)} nodes): counts and plans take the "
+            f"most, {most:.3g} operations, floors the least, {least:.3g}"
+        )
 
 
 def totals(workload: Workload, *, copies_cache: bool = False) -> Totals:
