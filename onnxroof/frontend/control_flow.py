@@ -36,8 +36,9 @@ _NO_LIMIT = 1 << 31
 def _lower_if(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scope) -> None:
     """A known condition takes its branch; else the branch with more work is taken, and said."""
     condition = lowering.value(lowering.operands(node, scope), 0)
-    if not scope.path and name in lowering.observed.branches:
-        condition = np.array(lowering.observed.branches[name])
+    place = lowering.places[name]
+    if place in lowering.observed.branches:
+        condition = np.array(lowering.observed.branches[place])
     if condition is None or not condition.size:
         names, results = _heavier_branch(lowering, node, name, scope)
     else:
@@ -95,7 +96,7 @@ def _lower_loop(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scop
         raise ModelError.at(
             lowering.path, f"the body of loop `{name}` does not take and return what the loop carries", code="M204"
         )
-    seen = None if scope.path else lowering.observed.trips.get(name)
+    seen = lowering.observed.trips.get(lowering.places[name])
     trips = _loop_trips(lowering, body, name, operands, seen)
     depends_on_data = seen is None and f"{name}.trips" in lowering.sizes
     # A number of trips that is a dimension is somebody's choice; the limit of one that may stop early is a bound.
@@ -285,6 +286,7 @@ def lowered_body(
     inner = Scope(
         path=f"{name}/{label}", repeat=repeat, opsets=scope.opsets, parent=scope, attributes=scope.attributes,
         declared=declared, depth=scope.depth + 1, is_optional=is_optional or scope.is_optional,
+        place=f"{lowering.places[name]}/{label}/",
     )  # fmt: skip
     lowering.add_initializers(graph, inner)
     if node is not None:
@@ -321,14 +323,14 @@ def name_results(
 ) -> None:
     """Lists the node itself as a view from what its bodies return to its own results."""
     outputs = []
+    shapes = lowering.seen_in_run(node, name, scope)
     if len(node.output) > len(made):
         raise ModelError.at(lowering.path, f"node `{name}` has more outputs than its body", code="M204")
-    for local, known in zip(node.output, made, strict=False):
+    for local, known, seen in zip(node.output, made, shapes, strict=False):
         declared = scope.declared.get(local)
         kind = filled(known.type, declared)
         kind = stated_size(kind, declared) if known.depends_on_data else kind
-        seen = None if scope.path else lowering.observed.shapes.get(local)
-        kind = kind if seen is None or kind.container else replace(kind, shape=seen)
+        kind = kind if seen is None or not local or kind.container else replace(kind, shape=seen)
         known = replace(known, type=kind, is_output=False, is_at_most=known.is_at_most and seen is None)  # noqa: PLW2901
         outputs.append(lowering.define(local, scope, known) if local else "")
     lowering.emit_view(node, name, scope, results, outputs)

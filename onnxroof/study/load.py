@@ -42,10 +42,11 @@ def load(path: str | Path, *, dims: Mapping[str, int] | None = None, shapes_from
         from onnxroof.measure.shapes import observe
 
         run = runnable(Path(path), workload)
-        workload = load_workload(Path(path), dict(dims or {}), _branch_work, observe(run))
-        note = "shapes, trip counts and branches of its own graph are those of one run with made-up inputs"
+        observed = observe(run)
+        workload = load_workload(Path(path), dict(dims or {}), _branch_work, observed)
+        note = "shapes, trip counts and branches are those of one run with made-up inputs"
         note += f" and {run.made_up} made-up weights" if run.made_up else ""
-        workload = dataclasses.replace(workload, notes=(*workload.notes, note))
+        workload = dataclasses.replace(workload, notes=(*workload.notes, note, *observed.gaps))
     return absorb_quantization(workload)
 
 
