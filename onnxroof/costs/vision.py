@@ -98,7 +98,7 @@ def non_max_suppression(ctx: CostContext) -> OpCost:
 
     A box is held against those selected before it, in the order of scores, until enough are selected: the most pairs
     there can be come of selecting all but the last one first. All may be selected where data decide how many.
-    At least, 1 comparison for each score: none may be high enough.
+    At least, 1 comparison for each score but one, to find the highest; nothing where data may tell to select none.
     """
     scores = ctx.input(1)
     batch, classes, boxes = scores.dims
@@ -107,7 +107,9 @@ def non_max_suppression(ctx: CostContext) -> OpCost:
     pairs = batch * classes * max(selected - 1, 0) * (2 * boxes - selected) // 2
     sorted_ = batch * classes * boxes * max(boxes - 1, 0).bit_length()
     work = Work(vector_ops=12 * pairs + sorted_, special={"DIV": pairs})
-    least = Least(work=steps(scores.elements), reads=ctx.read(1))
+    is_certain = most is not None and selected > 0
+    compared = steps(batch * classes * max(boxes - 1, 0) if is_certain else 0)
+    least = Least(work=compared, reads=ctx.read(1) if is_certain else ())
     return ctx.compute(work, reads=ctx.read(0, 1), least=least)
 
 
