@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,7 +19,10 @@ from onnxroof.ir.op import Op, OpKind
 from onnxroof.ir.tensor import Tensor, TensorKind
 from onnxroof.ir.workload import Workload
 
-__all__ = ["CostTable", "cost_table", "op_cost"]
+__all__ = ["CostTable", "Sums", "cost_table", "op_cost", "summed_costs", "weight_bytes"]
+
+Sums = tuple[int | None, ...]
+"""Figures of one operator, all trips; None for what is not known."""
 
 _SETTLED = {
     kind: OpCost(kind=kind, work=Work()) for kind in (OpKind.CONSTANT, OpKind.HOST, OpKind.ABSORBED, OpKind.VIEW)
@@ -89,9 +92,30 @@ def cost_table(workload: Workload, *, registry: Registry | None = None, copies_c
         vector_ops=_column(work.vector_ops if work else nan for work in works),
         special_ops=_column(work.special_ops if work else nan for work in works),
         read_bytes=_column(cost.read_bytes for cost in costs),
-        weight_bytes=_column(_weight_bytes(cost, workload.tensors) for cost in costs),
+        weight_bytes=_column(weight_bytes(cost, workload.tensors) for cost in costs),
         write_bytes=_column(cost.write_bytes for cost in costs),
     )
+
+
+def summed_costs(workload: Workload, of_one: Callable[[Op, OpCost], Sums], *, copies_cache: bool = False) -> list[Sums]:
+    """A few figures of every operator, each made once for all operators that are alike.
+
+    Args:
+        workload: With concrete shapes.
+        of_one: The figures of an operator and its cost; they may not depend on names.
+        copies_cache: Whether appended caches are copied as a whole instead of in place.
+    """
+    rules, signatures = standard_registry(), _Signatures(workload.tensors)
+    known: dict[Hashable, Sums] = {}
+    found = []
+    for op in workload.ops:
+        if op.disposition in _SETTLED:
+            continue
+        key = (signatures.of(op), op.repeat)
+        if key not in known:
+            known[key] = of_one(op, op_cost(op, workload.tensors, rules, copies_cache=copies_cache))
+        found.append(known[key])
+    return found
 
 
 def op_cost(op: Op, tensors: Mapping[str, Tensor], registry: Registry, *, copies_cache: bool = False) -> OpCost:
@@ -162,7 +186,8 @@ def _bytes_alone(
     )
 
 
-def _weight_bytes(cost: OpCost, tensors: Mapping[str, Tensor]) -> int:
+def weight_bytes(cost: OpCost, tensors: Mapping[str, Tensor]) -> int:
+    """The part of what an operator reads that is weights."""
     return sum(t.bytes for t in cost.reads if tensors[t.tensor].kind is TensorKind.WEIGHT)
 
 

@@ -387,6 +387,8 @@ class Lowering:
             if types[place].dtype is DType.UNDEFINED or inferred[place].dtype is DType.UNDEFINED:
                 continue  # not a size that is missing: what comes out is not known
             kind = with_rank(node, sources, types[place])
+            if kind.is_complete:
+                continue
             stated = filled(kind, scope.declared.get(local))
             axes = open_extents(node, sources, stated) if local else ()
             if not axes:
