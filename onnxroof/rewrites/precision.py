@@ -20,7 +20,7 @@ from onnxroof.dtypes import DType, Kind
 from onnxroof.ir.op import Op, OpKind
 from onnxroof.ir.tensor import Tensor, TensorKind
 from onnxroof.ir.workload import Workload
-from onnxroof.rewrites.operands import FACTORS, REARRANGES
+from onnxroof.rewrites.operands import FACTORS, PACKED, REARRANGES
 from onnxroof.rewrites.policy import Format, Policy
 
 __all__ = ["converted", "recast"]
@@ -28,17 +28,20 @@ __all__ = ["converted", "recast"]
 # Their result has the elements of their first input, and so its format.
 _SAME_ELEMENTS = REARRANGES | {"Expand", "Dropout"}
 _HALF_BITS = 16
+_BYTES = (DType.UINT8, DType.INT8)
 
 
 def converted(workload: Workload, dtype: DType) -> Workload:
     """Every float tensor, and every quantized integer tensor of up to 16 bits, becomes a tensor of `dtype`.
 
     Indices and shapes (32 and 64 bits) keep their type, as do booleans and strings. Operators that compute in a type
-    of their own do so in `dtype`; none reads scales or dequantizes a weight on the fly any more.
+    of their own do so in `dtype`; none reads scales or dequantizes a weight on the fly any more, but for those whose
+    weights are packed into bytes: a byte is no element there, so these stay as they are.
     """
-    whole = Format(dtype)
+    whole, packed = Format(dtype), _packed(workload)
     tensors = {
-        name: _stored(tensor, whole) if _is_data(tensor.dtype) else tensor for name, tensor in workload.tensors.items()
+        name: _stored(tensor, whole) if _is_data(tensor.dtype) and name not in packed else tensor
+        for name, tensor in workload.tensors.items()
     }
     return dataclasses.replace(workload, tensors=tensors, ops=tuple(_converted_op(op, dtype) for op in workload.ops))
 
@@ -55,13 +58,24 @@ def recast(workload: Workload, policy: Policy, caches: Iterable[str] = ()) -> Wo
         found = converted(workload, policy.rest)
     else:
         found = _Recast(workload, policy, frozenset(caches)).result()
-    return dataclasses.replace(found, precision=policy.text, notes=(*workload.notes, _note(policy)))
+    notes = (*workload.notes, _note(policy, len(_packed(workload))))
+    return dataclasses.replace(found, precision=policy.text, notes=notes)
 
 
-def _note(policy: Policy) -> str:
-    head = f"precision {policy.text}: every float, and what was quantized, is taken as {policy.rest.name}"
+def _packed(workload: Workload) -> frozenset[str]:
+    """Names of tensors of bytes that hold elements of other widths."""
+    found = {op.inputs[i] for op in workload.ops for i in PACKED.get(op.key, ()) if i < len(op.inputs)}
+    return frozenset(name for name in found if name and workload.tensors[name].dtype in _BYTES)
+
+
+def _note(policy: Policy, packed: int) -> str:
+    stay = f"; {packed} tensors of packed weights stay as the file has them" if packed else ""
+    return _taken(policy) + stay
+
+
+def _taken(policy: Policy) -> str:
     if policy.is_whole:
-        return head
+        return f"precision {policy.text}: every float, and what was quantized, is taken as {policy.rest.name}"
     parts = (
         ("weights of contractions", policy.weights),
         ("activations multiplied with them", policy.activations),
