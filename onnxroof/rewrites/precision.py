@@ -28,6 +28,7 @@ __all__ = ["converted", "recast"]
 # Their result has the elements of their first input, and so its format.
 _SAME_ELEMENTS = REARRANGES | {"Expand", "Dropout"}
 _HALF_BITS = 16
+_RANK_OF_A_TABLE = 2  # of an embedding, whose rows are activations
 _BYTES = (DType.UINT8, DType.INT8)
 
 
@@ -112,6 +113,7 @@ class _Recast:
         self.workload = workload
         self.policy = policy
         self.owners = _owners(workload)
+        self.stacks = {self._owner(op.inputs[0]) for op in workload.ops if _takes_matrices(op, workload)}
         # Later roles win: a cache that is also a factor stays a cache.
         roles = {self._owner(name): policy.weights for op in self._running() for name in self._factors(op)[0]}
         roles |= {self._owner(name): policy.activations for op in self._running() for name in self._factors(op)[1]}
@@ -133,9 +135,12 @@ class _Recast:
     def _factors(self, op: Op) -> tuple[list[str], list[str]]:
         """Weights and activations that an operator multiplies; none where it has not both."""
         names = [op.inputs[i] for i in FACTORS.get(op.key, ()) if i < len(op.inputs) and op.inputs[i]]
-        weights = [name for name in names if self.workload.tensors[name].kind is TensorKind.WEIGHT]
-        others = [name for name in names if self.workload.tensors[name].kind is not TensorKind.WEIGHT]
+        weights = [name for name in names if self._is_weight(name)]
+        others = [name for name in names if not self._is_weight(name)]
         return (weights, others) if weights and others else ([], [])
+
+    def _is_weight(self, name: str) -> bool:
+        return self.workload.tensors[name].kind is TensorKind.WEIGHT or self._owner(name) in self.stacks
 
     def _tensor(self, tensor: Tensor) -> Tensor:
         if tensor.dtype.kind is not Kind.FLOAT:
@@ -167,6 +172,14 @@ class _Recast:
         return _needs_conversion(self.policy.cache.dtype, self.policy.rest)
 
 
+def _takes_matrices(op: Op, workload: Workload) -> bool:
+    """Whether an operator takes some of a stack of weight matrices, as a mixture of experts does: they stay weights."""
+    if op.domain or op.op_type not in ("Gather", "GatherND"):
+        return False
+    table = workload.tensors[op.inputs[0]]
+    return table.kind is TensorKind.WEIGHT and len(table.shape or ()) > _RANK_OF_A_TABLE
+
+
 def _needs_conversion(stored: DType, computed: DType) -> bool:
     """Whether elements are brought to the type of the arithmetic: integers are widened by the multiplier itself."""
     return stored.kind is not computed.kind or (stored.kind is Kind.FLOAT and stored.bits < computed.bits)
@@ -191,7 +204,7 @@ def _owners(workload: Workload) -> dict[str, str]:
             parent[find(name)] = find(tensor.origin)
     for op in workload.ops:
         pairs = zip(op.inputs, op.outputs, strict=False)
-        if op.op_type in _SAME_ELEMENTS:
+        if op.op_type in _SAME_ELEMENTS or _takes_matrices(op, workload):
             pairs = zip(op.inputs[:1], op.outputs[:1], strict=False)
         elif op.disposition is not OpKind.VIEW:
             continue

@@ -143,6 +143,24 @@ def test_weights_that_are_packed_into_bytes_stay_as_they_are_and_that_is_said(pr
     assert note.endswith("; 2 tensors of packed weights stay as the file has them")
 
 
+def test_matrices_that_are_taken_of_a_stack_are_weights():
+    # Two of 8 experts; an embedding of the same form in the file is none: its rows are activations.
+    text = """
+        g (float[2, 1, 64] x, int64[2] chosen, int64[2] ids) => (float[2, 1, 32] y, float[2, 32] z)
+        <float[8, 64, 32] experts, float[50, 64] table, float[64, 32] w> {
+            taken = Gather(experts, chosen)
+            y = MatMul(x, taken)
+            rows = Gather(table, ids)
+            z = MatMul(rows, w)
+        }"""
+    result = study(text, precision="w8a16")
+    # stacks and weights of 8 bits, the embedding of 16
+    assert result.parameter_bytes == 8 * 64 * 32 + 64 * 32 + 50 * 64 * 2
+    first, product, second, _ = result.nodes
+    assert (first.write_bytes, second.write_bytes) == (2 * 64 * 32, 2 * 64 * 2)
+    assert product.vector_ops == 2 * 64 * 32  # dequantized on the fly
+
+
 def test_a_tied_table_is_stored_once_and_so_in_one_format():
     text = """
         g (int64[3] ids) => (float[3, 50] y) <float[50, 64] table> {
