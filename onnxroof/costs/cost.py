@@ -96,8 +96,8 @@ class OpCost:
         appends_to: Name of the cache tensor to which the first output is appended in place, or "".
         in_place: (output, input) names that share one buffer: the output is the input with new elements written
             into it (appended caches, of attention operators too, and scattered updates).
-        least: Where data decide how much is done, so that `work` and `reads` are the most: the least. A floor may rest
-            on nothing else. None where data have no say.
+        least: Where data or a causal mask decide how much is done, so that `work` and `reads` are the most: the least.
+            A floor may rest on nothing else. None where they have no say.
         coverage: Whether the cost is known.
         reason: Why it is not, or why it is not modelled.
     """

@@ -76,7 +76,7 @@ def model_result(
 
 
 def _spread(workload: Workload, costs: CostTable) -> Iterator[str]:
-    """How far apart the most and the least are, where data decide how much is done."""
+    """How far apart the most and the least are, where data or a mask decide how much is done."""
     open_nodes = [
         (op.repeat, cost.work.ops, cost.least.work.ops)
         for op, cost in zip(workload.ops, costs.costs, strict=True)
@@ -85,8 +85,8 @@ def _spread(workload: Workload, costs: CostTable) -> Iterator[str]:
     if open_nodes:
         most, least = (sum(part[0] * part[place] for part in open_nodes) for place in (1, 2))
         yield (
-            f"data decide how much is done ({len(open_nodes)} of {len(workload.ops)} nodes): counts and plans take the "
-            f"most, {most:.3g} operations, floors the least, {least:.3g}"
+            f"data or a causal mask may spare work ({len(open_nodes)} of {len(workload.ops)} nodes): counts and plans "
+            f"take the most, {most:.3g} operations, floors the least, {least:.3g}"
         )
 
 

@@ -174,3 +174,41 @@ def test_crops_tap_by_tap(boxes, channels, height, width, side):
                 counted["vector"] += 2
     assert tally(found) == counted
     assert found.write_bytes == F32 * math.prod(result)
+
+
+@modest
+@given(SMALL, SMALL, SMALL, st.integers(1, 6), st.integers(0, 5), st.sampled_from([-1, 1, 2, 4]))
+def test_a_causal_mask_spares_what_lies_behind_each_query(batch, kv_heads, group, queries, past, window):
+    heads, width = kv_heads * group, 2
+    cache, present = (batch, kv_heads, past, width), (batch, kv_heads, past + queries, width)
+    inputs = [(batch, queries, heads * width), *[(batch, queries, kv_heads * width)] * 2, cache, cache]
+    inputs += [T((batch,), DType.INT32), T((), DType.INT32)]
+    attributes = {"num_heads": heads, "kv_num_heads": kv_heads, "local_window_size": window}
+    found = cost("GroupQueryAttention", inputs, [inputs[0], present, present], attributes, domain=MS)
+    counted: Counter[str] = Counter()
+    for _ in range(batch * heads):
+        for query in range(past, past + queries):
+            for key in range(past + queries):
+                if key <= query and (window < 0 or query - key < window):
+                    counted["mac"] += 2 * width
+                    counted.update(["vector", "vector", "vector", "EXP", "vector", "DIV"])
+    assert found.least_work is not None
+    work = found.least_work
+    assert +Counter({"mac": work.macs, "vector": work.vector_ops, **work.special}) == counted
+    assert counted <= tally(found)
+
+
+@modest
+@given(SMALL, SMALL, st.integers(1, 6), st.integers(1, 9))
+def test_a_shared_cache_may_hold_nothing_before_the_new_tokens(batch, heads, queries, more):
+    width, room = 2, queries + more
+    cache = (batch, heads, room, width)
+    inputs = [*[(batch, queries, heads * width)] * 3, cache, cache, T((batch,), DType.INT32), T((), DType.INT32)]
+    attributes = {"num_heads": heads, "kv_num_heads": heads}
+    found = cost("GroupQueryAttention", inputs, [inputs[0], cache, cache], attributes, domain=MS)
+    assert found.least_work is not None
+    pairs = sum(1 for query in range(queries) for key in range(queries) if key <= query)
+    assert found.least_work.macs == batch * heads * pairs * 2 * width
+    assert sum(transfer.bytes for transfer in found.least_reads) == 3 * F32 * batch * queries * heads * width
+    assert found.work is not None
+    assert found.work.macs == batch * heads * queries * room * 2 * width  # taken as full
