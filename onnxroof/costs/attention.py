@@ -19,7 +19,7 @@ from onnxroof.costs.normalization import softmax_work
 from onnxroof.costs.registry import cost
 from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis, whole_axis
 
-__all__ = ["Cache", "Heads", "attention", "at_least", "cached", "past_tokens", "recurrence", "rotary", "score_work"]
+__all__ = ["Cache", "Heads", "at_least", "attention", "cached", "past_tokens", "recurrence", "rotary", "score_work"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ class _Walk:
 
     def bind(self, given: Mapping[str, int], settled: Mapping[str, Settled]) -> Bound:
         """The dimensions, with values that the graph implies in place of defaults."""
-        return bind_dims(self.dims, given, settled)
+        return bind_dims(self.dims, given, {**self.observed.settled, **settled})
 
     def lower(self, bound: Bound, watched: str = "") -> Lowering:
         """One walk; raises `Clash` where shapes contradict each other, `WatchedNodeError` at the watched node."""

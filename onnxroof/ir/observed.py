@@ -17,6 +17,7 @@ class Observed:
         inner: By place of a node of a body or function, extents of the tensors that it makes, the same in all trips.
         trips: Trip counts of loops by place; where they differ from time to time, their mean rounded up.
         branches: Conditions of Ifs by place; where they differ, the more frequent one.
+        settled: Dimensions of the inputs that the run had and nobody gave, with their sources.
         gaps: In words, what the run did not show.
     """
 
@@ -24,6 +25,7 @@ class Observed:
     inner: Mapping[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
     trips: Mapping[str, int] = field(default_factory=dict)
     branches: Mapping[str, bool] = field(default_factory=dict)
+    settled: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     gaps: tuple[str, ...] = ()
 
 

@@ -43,7 +43,9 @@ def load(path: str | Path, *, dims: Mapping[str, int] | None = None, shapes_from
         from onnxroof.measure.shapes import observe
 
         run = runnable(Path(path), workload)
-        observed = observe(run)
+        # The sizes of the run hide contradictions, by which its dimensions were found.
+        settled = {dim.name: (dim.value, dim.source) for dim in workload.dims if dim.source != "given"}
+        observed = dataclasses.replace(observe(run), settled=settled)
         workload = load_workload(Path(path), dict(dims or {}), _branch_work, observed)
         note = "shapes, trip counts and branches are those of one run with made-up inputs"
         note += f" and {run.made_up} made-up weights" if run.made_up else ""

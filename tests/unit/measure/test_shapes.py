@@ -299,3 +299,18 @@ def test_sizes_that_differ_from_trip_to_trip_stay_inferred_and_that_is_said(tmp_
     (joined,) = [op for op in found.ops if op.op_type == "Concat"]
     assert found.tensors[joined.outputs[0]].shape == (15,)  # 10, 15 and 20
     assert any("differ from trip to trip stay as inferred" in note for note in found.notes)
+
+
+def test_the_dimensions_are_those_of_the_run(tmp_path):
+    # 28 x 28 elements are wanted: a side of 224 contradicts them, and sizes of a run hide that
+    path = model(
+        tmp_path,
+        """g (float[1, 3, 28, W] x) => (float[1, 2352] y) {
+            s = Constant<value_ints=[1, 2352]>()
+            r = Relu(x)
+            y = Reshape(r, s)
+        }""",
+    )
+    for found in (load(path), load(path, shapes_from_run=True)):
+        assert found.tensors["x"].shape == (1, 3, 28, 28)
+        assert {name: value for name, (value, _) in dims(found).items()} == {"W": 28}
