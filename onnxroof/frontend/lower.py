@@ -5,6 +5,7 @@ Every extent is a number when the walk starts, so each node is inferred once, in
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -44,6 +45,9 @@ _SHAPE_KEEPING = frozenset(
     | {"LeakyRelu", "Log", "LogSoftmax", "Mish", "Neg", "Not", "Reciprocal", "Relu", "Round", "Selu", "Sigmoid", "Sign"}
     | {"Sin", "Softmax", "Softplus", "Softsign", "Sqrt", "Tan", "Tanh", "ThresholdedRelu"}
 )
+
+# Their operands stand side by side, element by element.
+_SIDE_BY_SIDE = frozenset({"Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Where", "Equal", "Less", "Greater"})
 
 BranchWork = Callable[[Sequence[Op], Mapping[str, Tensor]], float]
 
@@ -422,7 +426,13 @@ class Lowering:
             found = self.inference.node(node, scope.opsets, types, seen.values)
         except ContradictionError as error:
             if any(i is not None and i.depends_on_data for i in inputs):
-                # Sizes that depend on data need not go together as they are taken.
+                # Sizes that depend on data need not go together as they are taken: side by side, they are the others'.
+                certain = next((i.type.shape for i in inputs if i and not i.depends_on_data), None)
+                if certain is not None and not node.domain and node.op_type in _SIDE_BY_SIDE:
+                    pairs = zip(inputs, types, strict=True)
+                    alike = [replace(t, shape=certain) if t and i and i.depends_on_data else t for i, t in pairs]
+                    with contextlib.suppress(ContradictionError):
+                        return self.inference.node(node, scope.opsets, alike, seen.values)
                 self.notes[f"{name}: the sizes of its inputs depend on data, that of its output is not known"] = None
                 return NodeValue((UNKNOWN_TYPE,) * len(node.output), (None,) * len(node.output))
             raise Clash(
