@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from onnxroof.costs.cost import OpCost, Transfer, Work
+from onnxroof.costs.cost import Least, OpCost, Transfer, Work
 from onnxroof.dtypes import DType
 from onnxroof.ir.loopnest import LoopNest
 from onnxroof.ir.op import Attributes, Op, OpKind
@@ -116,6 +116,7 @@ class CostContext:
         compute_type: DType | None = None,
         is_foldable: bool = False,
         in_place: tuple[tuple[str, str], ...] = (),
+        least: Least | None = None,
     ) -> OpCost:
         """The cost of an operator that does arithmetic; every operand once where `reads` or `writes` is left out."""
         return OpCost(
@@ -127,6 +128,7 @@ class CostContext:
             nest=nest,
             is_foldable=is_foldable,
             in_place=in_place,
+            least=least,
         )
 
     def move(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from onnxroof.costs.context import CostContext, MissingShapeError, merged
-from onnxroof.costs.cost import Coverage, OpCost, Transfer, Work
+from onnxroof.costs.cost import Coverage, Least, OpCost, Transfer, Work
 from onnxroof.costs.registry import Registry, Treatment, standard_registry
 from onnxroof.dtypes import DType, packed_bytes
 from onnxroof.ir.contents import Contents
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["CostTable", "cost_table", "op_cost"]
+__all__ = ["CostTable", "Sums", "cost_table", "op_cost", "summed_costs", "weight_bytes"]
+
+Sums = tuple[int | None, ...]
+"""Figures of one operator, all trips; None for what is not known."""
 
 Column: TypeAlias = "npt.NDArray[np.float64]"
 _NAN = float("nan")
@@ -112,8 +115,29 @@ def cost_table(workload: Workload, *, registry: Registry | None = None, copies_c
     return CostTable(
         costs=tuple(costs),
         by_name={op.name: cost for op, cost in zip(workload.ops, costs, strict=True)},
-        weight_reads=tuple(_weight_bytes(cost, workload.tensors) for cost in costs),
+        weight_reads=tuple(weight_bytes(cost, workload.tensors) for cost in costs),
     )
+
+
+def summed_costs(workload: Workload, of_one: Callable[[Op, OpCost], Sums], *, copies_cache: bool = False) -> list[Sums]:
+    """A few figures of every operator, each made once for all operators that are alike.
+
+    Args:
+        workload: With concrete shapes.
+        of_one: The figures of an operator and its cost; they may not depend on names.
+        copies_cache: Whether appended caches are copied as a whole instead of in place.
+    """
+    rules, signatures = standard_registry(), _Signatures(workload.tensors)
+    known: dict[Hashable, Sums] = {}
+    found = []
+    for op in workload.ops:
+        if op.disposition in _SETTLED:
+            continue
+        key = (signatures.of(op), op.repeat)
+        if key not in known:
+            known[key] = of_one(op, op_cost(op, workload.tensors, rules, copies_cache=copies_cache))
+        found.append(known[key])
+    return found
 
 
 def op_cost(op: Op, tensors: Mapping[str, Tensor], registry: Registry, *, copies_cache: bool = False) -> OpCost:
@@ -133,9 +157,16 @@ def op_cost(op: Op, tensors: Mapping[str, Tensor], registry: Registry, *, copies
         cost = rule.formula(CostContext(op, tensors, copies_cache))
     except MissingShapeError as error:
         return _bytes_alone(op, tensors, rule.kind, None, coverage=Coverage.UNKNOWN, reason=str(error))
+    if op.is_at_most and cost.kind is not OpKind.VIEW:
+        cost = dataclasses.replace(cost, least=Least(reads=()))
     if cost.kind is OpKind.VIEW or not (op.parameters or op.conversion_ops):
         return cost
-    scales = (_scale(tensors[name], cost, op, tensors) for name in op.parameters if tensors[name].is_shaped)
+    stated = {transfer.tensor for transfer in cost.reads}
+    scales = [
+        _scale(tensors[name], cost, op, tensors)
+        for name in op.parameters
+        if tensors[name].is_shaped and name not in stated
+    ]
     work = None if cost.work is None else cost.work + Work(vector_ops=op.conversion_ops)
     is_arithmetic = cost.kind is OpKind.MOVE and op.conversion_ops > 0
     return dataclasses.replace(
@@ -177,7 +208,8 @@ def _bytes_alone(
     )
 
 
-def _weight_bytes(cost: OpCost, tensors: Mapping[str, Tensor]) -> int:
+def weight_bytes(cost: OpCost, tensors: Mapping[str, Tensor]) -> int:
+    """The part of what an operator reads that is weights."""
     return sum(t.bytes for t in cost.reads if tensors[t.tensor].kind is TensorKind.WEIGHT)
 
 
@@ -209,6 +241,7 @@ class _Signatures:
             repeated,
             op.compute_type,
             op.conversion_ops,
+            op.is_at_most,
             _frozen(op.attributes.values),
         )
 
@@ -258,6 +291,13 @@ def _renamed(cost: OpCost, names: Mapping[str, str]) -> OpCost:
         is_foldable=cost.is_foldable,
         appends_to=names[cost.appends_to] if cost.appends_to else "",
         in_place=tuple((names[a], names[b]) for a, b in cost.in_place),
+        least=_renamed_least(cost.least, names),
         coverage=cost.coverage,
         reason=cost.reason,
     )
+
+
+def _renamed_least(least: Least | None, names: Mapping[str, str]) -> Least | None:
+    if least is None or least.reads is None:
+        return least
+    return Least(work=least.work, reads=tuple(Transfer(names[t.tensor], t.bytes) for t in least.reads))

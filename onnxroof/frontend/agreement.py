@@ -214,6 +214,16 @@ def _reshape(node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
     yield Gap(have, math.prod(resolved), "the elements of the input and of the new shape")
 
 
+def _split(node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
+    sizes = next((list(a.ints) for a in node.attribute if a.name == "split"), None)
+    operand = operands.values[1] if len(operands.values) > 1 else None
+    if operand is not None:
+        sizes = list(operand.integers)
+    if sizes is not None:
+        extent = operands.extent(0, _integer(node, "axis"))
+        yield from _gap(extent, sum(sizes), "the extent that is split and the sum of its parts")
+
+
 def _einsum(node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
     equation = next((a.s.decode("utf-8", "replace") for a in node.attribute if a.name == "equation"), "")
     terms = equation.replace(" ", "").split("->")[0].split(",")
@@ -285,6 +295,7 @@ _UNCHECKED: Mapping[str, tuple[Rule, ...]] = {
     "LSTM": (_recurrent,),
     "Reshape": (_reshape,),
     "Einsum": (_einsum,),
+    "Split": (_split,),
     "Gather": (_gathered,),
     "GatherND": (_gathered_nd,),
     "GroupQueryAttention": (_group_query,),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,10 @@ from onnxroof.ir.observed import NOTHING_OBSERVED, Observed
 from onnxroof.ir.tensor import TensorKind
 from onnxroof.ir.workload import DimBinding, Workload
 
-__all__ = ["load_workload"]
+__all__ = ["Loader", "load_workload", "loader"]
+
+Loader = Callable[[Mapping[str, int], Observed], Workload]
+"""A model under any values of named dimensions, and with what a run of it showed."""
 
 
 def load_workload(
@@ -44,17 +47,30 @@ def load_workload(
     for name, value in given.items():
         if value < 0:
             raise UsageError.at(f"-d {name}={value}", "a dimension cannot be negative", code="U101")
+    return loader(path, branch_work)(given, observed)
+
+
+def loader(path: Path, branch_work: BranchWork) -> Loader:
+    """Reads a model once, for any number of workloads: what is inferred of a node that is the same in two is kept.
+
+    Raises `ModelError` as `load_workload` does, and so does what it returns.
+    """
     model = read_model(path)
     check_unfolding(str(path), model)
     weights = {t.name for t in model.graph.initializer} | {t.values.name for t in model.graph.sparse_initializer}
     # Files before IR version 4 list their initializers among the inputs.
     inputs = tuple(value for value in model.graph.input if value.name not in weights)
     inference = Inference(model.ir_version or 3)
-    walk = _Walk(path, model, inputs, _input_dims(inputs), given, branch_work, inference, observed)
-    try:
-        return _workload(walk, solve(walk.bind, walk.lower, given))
-    except UnsolvedError as error:
-        raise _contradiction(path, error) from error
+    dims = _input_dims(inputs)
+
+    def loaded(given: Mapping[str, int], observed: Observed) -> Workload:
+        walk = _Walk(path, model, inputs, dims, given, branch_work, inference, observed)
+        try:
+            return _workload(walk, solve(walk.bind, walk.lower, given))
+        except UnsolvedError as error:
+            raise _contradiction(path, error) from error
+
+    return loaded
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +88,7 @@ class _Walk:
 
     def bind(self, given: Mapping[str, int], settled: Mapping[str, Settled]) -> Bound:
         """The dimensions, with values that the graph implies in place of defaults."""
-        return bind_dims(self.dims, given, settled)
+        return bind_dims(self.dims, given, {**self.observed.settled, **settled})
 
     def lower(self, bound: Bound, watched: str = "") -> Lowering:
         """One walk; raises `Clash` where shapes contradict each other, `WatchedNodeError` at the watched node."""

@@ -26,6 +26,8 @@ class Scope:
         results: Names in the workload that the results of a function's body take, by local name.
         declared: Types that the file states, by local name.
         depth: Nesting, against runaway recursion.
+        place: What stands before the position of its nodes in their places (`onnxroof.frontend.places`).
+        is_optional: Whether data may leave it out: a branch that a run need not take, trips that it need not make.
     """
 
     path: str
@@ -37,6 +39,8 @@ class Scope:
     results: Mapping[str, str] = field(default_factory=dict)
     declared: Mapping[str, ValueType] = field(default_factory=dict)
     depth: int = 0
+    place: str = ""
+    is_optional: bool = False
 
     def find(self, local: str) -> str | None:
         """Name in the workload of a local name, None where nothing of that name is in sight."""

@@ -77,6 +77,7 @@ class Known:
         origin: Name of the weight whose elements it holds in another order, else "".
         is_output: Whether the model returns it.
         depends_on_data: Whether its extents do: they are then taken at an upper bound or as a named dimension.
+        is_at_most: Whether its extents are an upper bound of what data make of them.
         tops: Its largest elements, where they are known of an integer tensor that is too large for `value`.
     """
 
@@ -86,6 +87,7 @@ class Known:
     origin: str = ""
     is_output: bool = False
     depends_on_data: bool = False
+    is_at_most: bool = False
     tops: tuple[int, ...] | None = None
 
 

@@ -59,6 +59,8 @@ class Border:
         weight_bytes: Elements of weights that some operator touches.
         output_bytes: Elements of outputs that are written (of an appended cache, the new part).
         work: Work by compute type, without what can be folded into a neighbour or is of no use to any output.
+
+    Where data decide how much is done, work and bytes are the least of it.
     """
 
     input_bytes: int
@@ -128,7 +130,7 @@ def planned(
         plans=plans,
         alone=found["none"],
         border=_border(workload, store),
-        work=_work(store.kernels),
+        work=_work((kernel, kernel.cost.work) for kernel in store.kernels),
         parameter_bytes=sum(tensor.bytes for tensor in weights if tensor.is_shaped),
         peak_activation_bytes=peak_activation_bytes(workload, store),
         timeline=timeline(workload, store, found[CLOCK].each, [each.each for each in plans]),
@@ -161,12 +163,12 @@ def _with_idle(shaped: ShapedPlan, workload: Workload, store: Storage, idle: Seq
     return ShapedPlan(dataclasses.replace(shaped.plan, groups=merged), tuple(shapes), tuple(index))
 
 
-def _work(kernels: Iterable[Kernel]) -> dict[str, Work]:
-    """All trips of the known work of kernels by compute type."""
+def _work(parts: Iterable[tuple[Kernel, Work | None]]) -> dict[str, Work]:
+    """All trips of the known work that is given for kernels, by compute type."""
     plain: dict[str, list[int]] = {}
     special: dict[str, dict[str, int]] = {}
-    for kernel in kernels:
-        work, repeat = kernel.cost.work, kernel.op.repeat
+    for kernel, work in parts:
+        repeat = kernel.op.repeat
         if work is None:
             continue
         dtype = kernel.cost.compute_type.name
@@ -190,10 +192,12 @@ def _border(workload: Workload, store: Storage) -> Border:
     outputs = 0
     taken: dict[str, int] = {}
     for kernel in kernels:
-        for transfer in kernel.cost.reads:
+        for transfer in kernel.cost.least_reads:
             name = store.root(transfer.tensor)
             taken[name] = max(taken.get(name, 0), transfer.bytes)
-        outputs += sum(transfer.bytes for transfer in kernel.cost.writes if transfer.tensor in store.outputs)
+        if not kernel.op.is_at_most:
+            made = (t for t in kernel.cost.writes if t.tensor in store.outputs)
+            outputs += sum(t.bytes for t in made if not workload.tensors[t.tensor].is_at_most)
     for kernel in reversed(kernels):
         for output, source in kernel.cost.in_place:
             # What its readers take of a buffer beyond the new part was there before.
@@ -210,7 +214,7 @@ def _border(workload: Workload, store: Storage) -> Border:
         input_bytes=sum(inputs.values()),
         weight_bytes=sum(weights.values()),
         output_bytes=outputs,
-        work=_work(kernel for kernel in kernels if not kernel.cost.is_foldable),
+        work=_work((kernel, kernel.cost.least_work) for kernel in kernels if not kernel.cost.is_foldable),
     )
 
 

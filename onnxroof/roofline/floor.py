@@ -2,7 +2,8 @@
 
 The floor assumes perfect fusion, full utilization, no launch overhead, and that weights lie on chip before the run
 as far as they fit into levels that keep weights. A special operation whose cost the target does not state takes one
-lane operation here: a guess has no place in a bound. So nothing that is measured on the target can be faster,
+lane operation here: a guess has no place in a bound. Of what data decide (how many boxes a suppression holds against
+each other, whether a branch runs) it takes the least. So nothing that is measured on the target can be faster,
 whatever its compiler does, as long as it does this model's arithmetic in this precision.
 """
 

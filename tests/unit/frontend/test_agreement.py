@@ -36,6 +36,9 @@ def gap(op_type, operands, **attributes):
         ("Einsum", [(2, 3), (3, 5)], {"equation": " ij , jk -> ik"}, None),
         ("Einsum", [(2, 1), (4, 5)], {"equation": "ij,jk->ik"}, None),
         ("Einsum", [(2, 3), (4, 5)], {"equation": "...j,jk->...k"}, None),
+        ("Split", [(2, 7)], {"axis": 1, "split": [2, 4]}, (7, 6)),  # 2 + 4
+        ("Split", [(2, 6)], {"axis": -1, "split": [2, 4]}, None),
+        ("Split", [(2, 7)], {"axis": 1}, None),
         ("MatMulNBits", [(2, 60), None], {"K": 64}, (60, 64)),
         ("GroupQueryAttention", [(1, 1, 64), None, None, (2, 2, 5, 8)], {"num_heads": 4, "kv_num_heads": 2}, (2, 1)),
         ("Relu", [(1, 2)], {}, None),
