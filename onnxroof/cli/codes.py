@@ -82,6 +82,16 @@ PARAGRAPHS: Mapping[str, str] = {
         "The target file is not TOML. The line is where the reader gave up; the cause is often a line above, such as "
         "a missing quote or bracket."
     ),
+    "T104": (
+        "A target that is described in a line is a list of parts with commas between them: `peak=RATE:TYPE`, and "
+        "`LEVEL=CAPACITY`, `LEVEL=BANDWIDTH` or `LEVEL=CAPACITY@BANDWIDTH`, outermost level first, each number with "
+        "its unit, as in `peak=8TOP/s:INT8,dram=68GB/s,sram=4MiB@1TB/s`. It needs a peak and a level. More can be said "
+        "in a file, which may extend such a line."
+    ),
+    "T105": (
+        "A target file extends a file that extends it in turn, so that none of them says anything by itself. Let one "
+        "of them stand alone, or extend a target that comes along."
+    ),
     "T201": (
         "A key that every target, engine, level or number needs is absent. Every number has a unit and names its "
         "source; what is not known is left out as a whole, with its table, and is then reported as unknown."

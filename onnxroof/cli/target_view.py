@@ -26,6 +26,8 @@ def print_target(target: Target) -> None:
     """Prints engines, levels, ridge points, sources and what is unknown."""
     console = _console()
     console.print(" · ".join(filter(None, (target.name, target.id, target.klass, target.vendor))))
+    if target.extends:
+        console.print(f"extends {target.extends}")
     console.print(", ".join(_chip_facts(target)))
     engines = [
         (
@@ -77,6 +79,7 @@ def target_json(target: Target) -> dict[str, object]:
         "name": target.name,
         "vendor": target.vendor or None,
         "class": target.klass,
+        "extends": target.extends or None,
         "released": target.released.isoformat() if target.released else None,
         "fusion": target.fusion,
         "fused_attention": target.fused_attention,

@@ -13,7 +13,7 @@ from onnxroof.dtypes import DType
 from onnxroof.targets.faults import Fault
 from onnxroof.targets.toml_lines import KeyPath
 
-__all__ = ["cross_checks"]
+__all__ = ["cross_checks", "peak_types"]
 
 
 _OPERANDS = ("input", "weight", "output")
@@ -73,7 +73,7 @@ def _engines(raw: Mapping[str, object]) -> Iterator[Fault]:
     for index, engine in _tables(raw.get("engine")):
         seen: dict[tuple[str, str], int] = {}
         for number, peak in _tables(engine.get("peak")):
-            types = _types(peak)
+            types = peak_types(peak)
             if types in seen:
                 first = f"engine[{index}].peak[{seen[types]}]"
                 message = f"`{types[0]}` into `{types[1]}` has a peak already, {first}"
@@ -81,7 +81,7 @@ def _engines(raw: Mapping[str, object]) -> Iterator[Fault]:
             seen.setdefault(types, number)
 
 
-def _types(peak: Mapping[str, object]) -> tuple[str, str]:
+def peak_types(peak: Mapping[str, object]) -> tuple[str, str]:
     """Input and accumulator of a peak, the usual accumulator where none is given."""
     name = str(peak.get("input"))
     usual = DType[name].accumulator.name if name in DType.__members__ else ""

@@ -18,7 +18,7 @@ class Source:
     Attributes:
         key: Its name in the target file.
         title: Of the document.
-        kind: vendor | measured | derived | estimate | recalled | default.
+        kind: vendor | measured | derived | given (by the user) | estimate | recalled | default.
         retrieved: When it was read, if known.
         derived_from: What a derived number was derived from, else "".
         url: Where it can be read, or "".
@@ -165,7 +165,8 @@ class Target:
         clock, process, area, static_power, power_cap, launch_overhead: None where unknown.
         efficiency: Measured fractions of peak by engine or level name.
         sources: By key.
-        path: File it was read from.
+        path: File it was read from, "" for one that was described in a line.
+        extends: What the file extends: an id, a path or a description in a line; "" for nothing.
     """
 
     id: str
@@ -187,3 +188,4 @@ class Target:
     launch_overhead: Quantity | None = None
     efficiency: Mapping[str, Quantity] = field(default_factory=dict)
     path: str = ""
+    extends: str = ""

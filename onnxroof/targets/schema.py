@@ -190,7 +190,7 @@ class SourceTable(Table):
     """`[sources.KEY]`: a document, a measurement, a calculation."""
 
     title: Word
-    kind: Literal["vendor", "measured", "derived", "estimate", "recalled", "default"]
+    kind: Literal["vendor", "measured", "derived", "given", "estimate", "recalled", "default"]
     retrieved: datetime.date | None = None
     url: Remark = ""
     derived_from: Remark = Field(default="", alias="from")
@@ -271,6 +271,7 @@ class TargetTable(Table):
     schema_: Annotated[int, AfterValidator(_version)] = Field(alias="schema")
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     name: Word
+    extends: Word | None = None
     vendor: Word | None = None
     class_: Literal[
         "datacenter GPU",
@@ -285,6 +286,7 @@ class TargetTable(Table):
         "MCU NPU",
         "in-memory compute",
         "academic",
+        "custom",
     ] = Field(alias="class")
     released: datetime.date | None = None
     fusion: Literal["none", "epilogue", "depth-first"] = "epilogue"

@@ -1,0 +1,114 @@
+"""What holds for every target: a line says what it shows, and changes change what they name and nothing else."""
+
+from __future__ import annotations
+
+import copy
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onnxroof.cli.target_view import target_json
+from onnxroof.targets.catalog import load_target, target_ids
+from onnxroof.targets.extend import extended
+
+HWDB = Path(__file__).parents[2] / "hwdb"
+PREFIXES = {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+TYPES = ("INT4", "INT8", "FLOAT8E4M3FN", "BFLOAT16", "FLOAT16", "TF32", "FLOAT", "DOUBLE")
+
+numbers = st.floats(min_value=1e-3, max_value=1e6).map(lambda number: float(f"{number:.6g}"))
+prefixes = st.sampled_from(sorted(PREFIXES))
+words = st.from_regex(r"[a-z][a-z0-9_-]{0,8}", fullmatch=True).filter(lambda word: word != "peak")
+sizes = st.tuples(numbers, prefixes)
+levels = st.dictionaries(
+    words,
+    st.tuples(st.none() | sizes, st.none() | sizes).filter(lambda level: level != (None, None)),
+    min_size=1,
+    max_size=5,
+)
+peaks = st.dictionaries(st.sampled_from(TYPES), sizes, min_size=1)
+
+
+def si(size: tuple[float, str] | None) -> float | None:
+    return None if size is None else size[0] * PREFIXES[size[1]]
+
+
+def number_of(quantity: dict[str, object] | None) -> object:
+    return None if quantity is None else quantity["value"]
+
+
+@given(peaks=peaks, levels=levels, blank=st.sampled_from(["", " "]))
+def test_a_line_shows_what_it_says(
+    peaks: dict[str, tuple[float, str]],
+    levels: dict[str, tuple[tuple[float, str] | None, tuple[float, str] | None]],
+    blank: str,
+) -> None:
+    parts = [f"peak={rate[0]!r}{blank}{rate[1]}OP/s:{name}" for name, rate in peaks.items()]
+    for name, (capacity, bandwidth) in levels.items():
+        texts = [f"{capacity[0]!r}{blank}{capacity[1]}B"] if capacity else []
+        texts += [f"{bandwidth[0]!r}{blank}{bandwidth[1]}B/s"] if bandwidth else []
+        parts.append(f"{name}={'@'.join(texts)}")
+    shown = target_json(load_target(f",{blank}".join(parts)))
+    (engine,) = shown["engines"]
+    assert {peak["input"]: number_of(peak["rate"]) for peak in engine["peaks"]} == {
+        name: pytest.approx(si(rate), rel=1e-12) for name, rate in peaks.items()
+    }
+    assert [level["name"] for level in shown["levels"]] == list(levels)
+    for level, (capacity, bandwidth) in zip(shown["levels"], levels.values(), strict=True):
+        assert number_of(level["capacity"]) == (pytest.approx(si(capacity), rel=1e-12) if capacity else None)
+        assert number_of(level["read_bandwidth"]) == (pytest.approx(si(bandwidth), rel=1e-12) if bandwidth else None)
+
+
+ids = st.sampled_from(target_ids())
+
+
+def tables(target_id: str) -> dict[str, object]:
+    return tomllib.loads((HWDB / f"{target_id}.toml").read_text(encoding="utf-8"))
+
+
+@given(target_id=ids)
+def test_changes_that_say_what_the_base_says_change_nothing(target_id: str) -> None:
+    base = tables(target_id)
+    assert extended(base, base).raw == base
+    own = {key: base[key] for key in ("schema", "id", "name")}
+    assert extended(base, own).raw == base
+
+
+@given(base_id=ids, other_id=ids)
+def test_changing_twice_is_changing_once_and_spoils_neither(base_id: str, other_id: str) -> None:
+    base, changes = tables(base_id), tables(other_id)
+    before = copy.deepcopy((base, changes))
+    once = extended(base, changes).raw
+    assert (base, changes) == before
+    assert extended({**once, "id": base["id"]}, changes).raw == once
+    assert all(once[key] == changes[key] for key in ("id", "name", "class"))
+
+
+@given(base_id=ids, other_id=ids)
+def test_every_place_of_a_change_holds_it(base_id: str, other_id: str) -> None:
+    whole = extended(tables(base_id), tables(other_id))
+    names = {"engine": "name", "memory": "level", "peak": "input"}
+    for place, own in whole.places.items():
+        found, changed = whole.raw, tables(other_id)
+        for part in place:
+            found = found[part]
+        for part in own:
+            changed = changed[part]
+        assert found[names[place[-2]]] == changed[names[own[-2]]]
+    asked = [path for key in ("engine", "memory") for path in [(key, i) for i in range(len(tables(other_id)[key]))]]
+    assert set(asked) <= set(whole.places.values())
+
+
+@given(target_id=ids, data=st.data())
+def test_one_change_changes_one_number(target_id: str, data: st.DataObject) -> None:
+    base = tables(target_id)
+    level = data.draw(st.sampled_from([entry["level"] for entry in base["memory"]]))
+    capacity = {"value": 123, "unit": "kB", "source": next(iter(base["sources"]))}
+    whole = extended(base, {"id": "x", "memory": [{"level": level, "capacity": capacity}]}).raw
+    expected = copy.deepcopy(base)
+    del expected["schema"], expected["name"]
+    expected["id"] = "x"
+    next(entry for entry in expected["memory"] if entry["level"] == level)["capacity"] = capacity
+    assert whole == expected
