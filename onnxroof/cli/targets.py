@@ -71,23 +71,33 @@ def show(target_id: str, output_format: str) -> None:
 @targets.command()
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path())
 def check(files: tuple[str, ...]) -> None:
-    """Check target files: one fault a line, all faults of all files; exit code 2 if there is any."""
+    """Check target files: one fault a line, all faults of all files; exit code 2 if there is any.
+
+    Files without faults are also read for what is sound but implausible: a warning a line, no change of the exit code.
+    """
     from pathlib import Path
 
     from onnxroof.errors import TargetError
-    from onnxroof.targets.read import read_target
+    from onnxroof.targets.read import read_with_warnings
 
-    faults = 0
+    faults = warnings = 0
     for file in files:
         try:
-            read_target(Path(file))
+            _, doubts = read_with_warnings(Path(file))
+            for doubt in doubts:
+                key, _, message = doubt.line.partition(": ")
+                click.echo(f"{doubt.where}: {key}: warning: {message} ({doubt.hint})")
+            warnings += len(doubts)
         except TargetError as error:
             for diagnostic in error.diagnostics:
                 hint = f" ({diagnostic.hint})" if diagnostic.hint else ""
                 click.echo(f"{diagnostic.where}: {diagnostic.line}{hint}")
             faults += len(error.diagnostics)
-    count = f"{len(files)} file{'s' if len(files) != 1 else ''}"
-    found = f"{faults} fault{'s' if faults != 1 else ''}" if faults else "no faults"
-    click.echo(f"{count}, {found}", err=True)
+    found = [_counted(len(files), "file"), _counted(faults, "fault") if faults else "no faults"]
+    click.echo(", ".join([*found, *([_counted(warnings, "warning")] if warnings else [])]), err=True)
     if faults:
         sys.exit(2)
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'s' if number != 1 else ''}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from onnxroof.targets.checks import peak_types
 from onnxroof.targets.toml_lines import KeyPath
@@ -29,14 +29,17 @@ class Extended:
 
     Attributes:
         raw: The tables of the whole.
-        places: Where an element of an array of tables stands in the changes, by its place in the whole.
+        places: Where an element of an array of tables stands in the changes, by its place in the whole; None where
+            there is no base, so that everything stands where it is.
     """
 
     raw: dict[str, object]
-    places: dict[KeyPath, KeyPath] = field(default_factory=dict)
+    places: dict[KeyPath, KeyPath] | None = None
 
     def place(self, path: KeyPath) -> KeyPath:
         """A path in the whole as a path in the changes; `extends` where all of it comes from the base."""
+        if self.places is None:
+            return path
         for length in range(len(path), 0, -1):
             if path[:length] in self.places:
                 return (*self.places[path[:length]], *path[length:])
@@ -50,7 +53,7 @@ def extended(base: Mapping[str, object], changes: Mapping[str, object]) -> Exten
         base: Tables of a sound target.
         changes: Tables of the file that extends it; what is not shaped as it should be is kept, for the schema to find.
     """
-    whole = Extended({})
+    places: dict[KeyPath, KeyPath] = {}
     inherited = {key: value for key, value in base.items() if key not in _OWN}
     own_sources, base_sources = changes.get("sources", {}), inherited.pop("sources", {})
     if isinstance(own_sources, Mapping) and isinstance(base_sources, Mapping):
@@ -58,8 +61,7 @@ def extended(base: Mapping[str, object], changes: Mapping[str, object]) -> Exten
         renamed = {names.get(key, key): source for key, source in base_sources.items()}
         inherited = {key: _resourced(value, names) for key, value in inherited.items()}
         changes = {**changes, "sources": {**own_sources, **renamed}}
-    whole.raw.update(_table(inherited, changes, whole, (), ()))
-    return whole
+    return Extended(_table(inherited, changes, places, (), ()), places)
 
 
 def _new_names(base: Mapping[str, object], own: Mapping[str, object], base_id: str) -> dict[str, str]:
@@ -82,7 +84,11 @@ def _resourced(node: object, names: Mapping[str, str]) -> object:
 
 
 def _table(
-    base: Mapping[str, object], own: Mapping[str, object], whole: Extended, path: KeyPath, own_path: KeyPath
+    base: Mapping[str, object],
+    own: Mapping[str, object],
+    places: dict[KeyPath, KeyPath],
+    path: KeyPath,
+    own_path: KeyPath,
 ) -> dict[str, object]:
     """One table with its changes; `path` and `own_path` are where it stands in the whole and in the changes."""
     kept = dict(base)
@@ -94,19 +100,24 @@ def _table(
         before = kept.get(key)
         match = _MATCHES.get(key)
         if match is not None and isinstance(value, list) and isinstance(before, list):
-            kept[key] = _array(before, value, match, whole, (*path, key), (*own_path, key))
+            kept[key] = _array(before, value, match, places, (*path, key), (*own_path, key))
         elif key in _MERGED and isinstance(value, Mapping) and isinstance(before, Mapping):
             kept[key] = {**before, **value}
         else:
             kept[key] = value
             if match is not None and isinstance(value, list):  # all of it is new
                 for index in range(len(value)):
-                    whole.places[*path, key, index] = (*own_path, key, index)
+                    places[*path, key, index] = (*own_path, key, index)
     return kept
 
 
 def _array(
-    base: list[object], own: list[object], match: Match, whole: Extended, path: KeyPath, own_path: KeyPath
+    base: list[object],
+    own: list[object],
+    match: Match,
+    places: dict[KeyPath, KeyPath],
+    path: KeyPath,
+    own_path: KeyPath,
 ) -> list[object]:
     order: list[tuple[object, int | None]] = [(item, None) for item in base]  # with the index among the changes
     behind = len(order)
@@ -122,11 +133,11 @@ def _array(
     for position, (item, change) in enumerate(order):
         entry = item
         if change is not None:
-            whole.places[*path, position] = (*own_path, change)
+            places[*path, position] = (*own_path, change)
             changes = own[change]
             if isinstance(item, Mapping) and isinstance(changes, Mapping):
                 old = {} if item is changes else item
-                entry = _table(old, changes, whole, (*path, position), (*own_path, change))
+                entry = _table(old, changes, places, (*path, position), (*own_path, change))
         merged.append(entry)
     return merged
 

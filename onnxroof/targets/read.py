@@ -19,11 +19,12 @@ from onnxroof.targets.faults import Fault, diagnostics, schema_faults
 from onnxroof.targets.inline import parse_inline
 from onnxroof.targets.locate import is_inline, target_path
 from onnxroof.targets.model import Array, Engine, MemoryLevel, Peak, Quantity, Source, Sparsity, Target
+from onnxroof.targets.plausible import implausible
 from onnxroof.targets.schema import ChipTable, EngineTable, MemoryTable, QuantityTable, TargetTable
 from onnxroof.targets.toml_lines import key_lines, line_of
 from onnxroof.units import UNITS, parse
 
-__all__ = ["read_inline", "read_target", "read_target_text"]
+__all__ = ["read_inline", "read_target", "read_target_text", "read_with_warnings"]
 
 _MAX_BYTES = 2**20  # a target file is a few kilobytes; anything larger is something else
 _BYTE_ORDER_MARK = "\ufeff"  # some editors put it before UTF-8
@@ -31,10 +32,18 @@ _BYTE_ORDER_MARK = "\ufeff"  # some editors put it before UTF-8
 
 @dataclass(frozen=True, slots=True)
 class _Document:
-    """A sound description: its tables as they stand in the file, with what it extends, and validated."""
+    """A sound description.
 
-    raw: dict[str, Any]
+    Attributes:
+        whole: Its tables, with those of what it extends.
+        table: The same, validated.
+        text: The file, "" for a line.
+        path: What diagnostics call it, "" for a line.
+    """
+
+    whole: Extended
     table: TargetTable
+    text: str
     path: str
 
 
@@ -47,6 +56,18 @@ def read_target(path: Path) -> Target:
         TargetError: With every fault of the file, by line.
     """
     return _target(_file(path, ()))
+
+
+def read_with_warnings(path: Path) -> tuple[Target, tuple[Diagnostic, ...]]:
+    """The target that a file describes, and what in it is implausible, by line.
+
+    Raises:
+        TargetError: With every fault of the file, by line.
+    """
+    document = _file(path, ())
+    target = _target(document)
+    found = (replace(fault, path=document.whole.place(fault.path)) for fault in implausible(target))
+    return target, tuple(diagnostics(found, document.text, document.path))
 
 
 def read_target_text(text: str, path: str, file_stem: str | None = None) -> Target:
@@ -98,7 +119,7 @@ def _text(text: str, path: str, file_stem: str | None, chain: tuple[Path, ...]) 
     whole = Extended(own)
     if isinstance(word := own.get("extends"), str):
         try:
-            whole = extended(_base(word, Path(path).parent, chain).raw, own)
+            whole = extended(_base(word, Path(path).parent, chain).whole.raw, own)
         except TargetError as error:
             # What is missing may be in the base: the file's other faults are told beside those of the base.
             _, faults = _validated(own)
@@ -112,10 +133,9 @@ def _text(text: str, path: str, file_stem: str | None, chain: tuple[Path, ...]) 
     table, faults = _validated(whole.raw)
     faults = [*cross_checks(whole.raw, file_stem), *faults]
     if table is None or faults:
-        if whole.raw is not own:
-            faults = [replace(fault, path=whole.place(fault.path)) for fault in faults]
-        raise TargetError(*diagnostics(faults, text, path))
-    return _Document(whole.raw, table, path)
+        placed = (replace(fault, path=whole.place(fault.path)) for fault in faults)
+        raise TargetError(*diagnostics(placed, text, path))
+    return _Document(whole, table, text, path)
 
 
 def _base(word: str, folder: Path, chain: tuple[Path, ...]) -> _Document:
@@ -139,7 +159,7 @@ def _line(line: str) -> _Document:
             faults.append(Diagnostic(where=part or line, message=fault.message, hint=fault.hint, code=fault.code))
     if table is None or faults:
         raise TargetError(*faults)
-    return _Document(inline.raw, table, "")
+    return _Document(Extended(inline.raw), table, "", "")
 
 
 def _validated(raw: dict[str, Any]) -> tuple[TargetTable | None, list[Fault]]:

@@ -105,6 +105,19 @@ def test_check_prints_every_fault_of_every_file(tmp_path: Path) -> None:
     assert (code, err) == (2, "3 files, 3 faults\n")
 
 
+def test_check_warns_and_ends_well(tmp_path: Path) -> None:
+    path = tmp_path / "slow.toml"
+    path.write_text(EXAMPLE.read_text().replace('1.0, unit = "TB/s"', '1.0, unit = "GB/s"'))
+    line = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if '1.0, unit = "GB/s"' in text)
+    code, out, err = run("check", str(path))
+    assert out == (
+        f"{path}:{line}: memory[1].bandwidth: warning: expected at least the 6.8e+10 B/s of `dram` outside it, found "
+        "1e+09 B/s [T301] (levels stand outermost first, and of a level with the scope `core` the file gives one "
+        "instance)\n"
+    )
+    assert (code, err) == (0, "1 file, no faults, 1 warning\n")
+
+
 def test_check_of_a_missing_file(tmp_path: Path) -> None:
     code, out, _ = run("check", str(tmp_path / "none.toml"))
     assert code == 2
