@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
+from onnxroof.cli.roof_chart import chart, roofs
+from onnxroof.roofline.model import energy_ridge_ops_per_byte, ridge_ops_per_byte
+from onnxroof.roofline.terms import bandwidth_bytes_per_s, mean_energy_j_per_byte
 from onnxroof.targets.gaps import unknown_keys
 from onnxroof.targets.model import Engine, MemoryLevel, Peak, Quantity, Target
 from onnxroof.units import format_si
 
-__all__ = ["print_list", "print_target", "target_json"]
+__all__ = ["print_target", "table_of", "target_json", "terminal"]
 
+_WIDEST_CHART = 100
 _CHIP = ("process", "area", "clock", "static_power", "power_cap", "launch_overhead")
-
-
-def print_list(targets: Iterable[Target]) -> None:
-    """Prints one line a target."""
-    rows = [(target.id, target.name, target.vendor, target.klass) for target in targets]
-    _console().print(_table(("id", "name", "vendor", "class"), rows))
 
 
 def print_target(target: Target) -> None:
     """Prints engines, levels, ridge points, sources and what is unknown."""
-    console = _console()
+    console = terminal()
     console.print(" · ".join(filter(None, (target.name, target.id, target.klass, target.vendor))))
     if target.extends:
         console.print(f"extends {target.extends}")
     console.print(", ".join(_chip_facts(target)))
+    console.print()
+    for roof in roofs(target):
+        console.print("\n".join([*chart(roof, min(console.width, _WIDEST_CHART)), ""]))
     engines = [
         (
-            engine.name,
-            " ".join(sorted(engine.runs)),
+            engine.name if peak is engine.peaks[0] else "",
             peak.input.name,
             peak.accumulate.name,
             _text(peak.rate),
@@ -41,8 +42,9 @@ def print_target(target: Target) -> None:
         )
         for engine, peak in _peaks(target)
     ]
-    engine_heads = ("engine", "runs", "type", "accumulate", "dense peak", "energy", "source kinds")
-    console.print("\nEngines", _table(engine_heads, engines))
+    engine_heads = ("engine", "type", "accumulate", "dense peak", "energy", "source kinds")
+    runs = [f"{engine.name} runs {', '.join(sorted(engine.runs))}" for engine in target.engines]
+    console.print(f"Engines: {'; '.join(runs)}", table_of(engine_heads, engines))
     levels = [
         (
             level.name,
@@ -55,20 +57,20 @@ def print_target(target: Target) -> None:
         for level in target.levels
     ]
     level_heads = ("level", "instances", "capacity", "bandwidth", "energy", "source kinds")
-    console.print("\nMemory levels, outermost first, figures of one instance", _table(level_heads, levels))
+    console.print("\nMemory levels, outermost first, figures of one instance", table_of(level_heads, levels))
     for title, ridge in (
-        ("Ridge points in time: operations per byte where compute takes as long as the level", _ridge),
-        ("Ridge points in energy: operations per byte where compute takes as much as the level", _energy_ridge),
+        ("Ridge points in time: OP/B where compute takes as long as the level", _ridge),
+        ("Ridge points in energy: OP/B where compute takes as much as the level", _energy_ridge),
     ):
         rows = [
-            (engine.name, peak.input.name, *(format_si(ridge(peak, level), "OP/B") for level in target.levels))
+            (engine.name, peak.input.name, *(format_si(ridge(peak, level), "").strip() for level in target.levels))
             for engine, peak in _peaks(target)
             if any(ridge(peak, level) is not None for level in target.levels)
         ]
         if rows:
-            console.print(f"\n{title}", _table(("engine", "type", *(level.name for level in target.levels)), rows))
+            console.print(f"\n{title}", table_of(("engine", "type", *(level.name for level in target.levels)), rows))
     sources = [(key, source.kind, _source_title(target, key)) for key, source in target.sources.items()]
-    console.print("\nSources", _table(("key", "kind", "title"), sources))
+    console.print("\nSources", table_of(("key", "kind", "title"), sources))
     console.print("\nUnknown: " + (", ".join(unknown_keys(target)) or "nothing"))
 
 
@@ -102,15 +104,19 @@ def target_json(target: Target) -> dict[str, object]:
     }
 
 
-def _console() -> Console:
+def terminal() -> Console:
+    """Where tables go: as wide as the terminal, or as `COLUMNS` says; wide in a file."""
     console = Console(markup=False, highlight=False, emoji=False)
-    return console if console.is_terminal else Console(markup=False, highlight=False, emoji=False, width=160)
+    if console.is_terminal or "COLUMNS" in os.environ:
+        return console
+    return Console(markup=False, highlight=False, emoji=False, width=200)
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+def table_of(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table without lines, which breaks lines where it must, but never in the first column."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for head in heads:
-        table.add_column(head, overflow="fold")
+    for index, head in enumerate(heads):
+        table.add_column(head, overflow="fold", no_wrap=index == 0)
     for row in rows:
         table.add_row(*row)
     return table
@@ -149,17 +155,18 @@ def _source_title(target: Target, key: str) -> str:
 
 def _ridge(peak: Peak, level: MemoryLevel) -> float | None:
     """Operations per byte where the peak takes as long as the level, its instances together."""
-    bandwidths = [quantity.value for quantity in (level.read_bandwidth, level.write_bandwidth) if quantity is not None]
-    if peak.rate is None or not bandwidths:
+    bandwidth = bandwidth_bytes_per_s(level)
+    if peak.rate is None or bandwidth is None:
         return None
-    return peak.rate.value / (max(bandwidths) * level.instances)
+    return ridge_ops_per_byte(peak.rate.value, bandwidth * level.instances)
 
 
 def _energy_ridge(peak: Peak, level: MemoryLevel) -> float | None:
     """Operations per byte where the operations take as much energy as the byte, read and write on average."""
-    if peak.energy is None or not peak.energy.value or level.read_energy is None or level.write_energy is None:
+    energy = mean_energy_j_per_byte(level)
+    if peak.energy is None or not peak.energy.value or energy is None:
         return None
-    return (level.read_energy.value + level.write_energy.value) / 2 / peak.energy.value
+    return energy_ridge_ops_per_byte(peak.energy.value, energy)
 
 
 def _quantity(quantity: Quantity | None) -> dict[str, object] | None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["targets"]
 
+_COLUMNS = ("id", "name", "vendor", "class", "peak", "bandwidth", "capacity", "power")
 _FORMAT = click.option(
     "--format",
     "output_format",
@@ -29,19 +30,36 @@ def targets() -> None:
 
 
 @targets.command(name="list")
+@click.argument("words", metavar="[TEXT]...", nargs=-1)
+@click.option(
+    "--class", "classes", multiple=True, metavar="TEXT",
+    help="Only classes in which this occurs: NPU, edge, ... May be repeated: any of them.",
+)  # fmt: skip
+@click.option("--vendor", "vendors", multiple=True, metavar="TEXT", help="Only of these vendors. May be repeated.")
+@click.option(
+    "--sort", "column", type=click.Choice(_COLUMNS), default="id", show_default=True,
+    help="Column to sort by: numbers from the largest, what is unknown last.",
+)  # fmt: skip
 @_FORMAT
-def list_targets(output_format: str) -> None:
-    """List the targets that come with onnxroof."""
+def list_targets(
+    words: tuple[str, ...], classes: tuple[str, ...], vendors: tuple[str, ...], column: str, output_format: str
+) -> None:
+    """List the targets that come with onnxroof.
+
+    With TEXT only those in whose id, name, vendor or class every TEXT occurs. peak is the fastest dense one; bandwidth
+    and capacity are those of the outermost memory, power is the cap.
+    """
+    from onnxroof.cli.target_list import list_json, ordered, print_list, selected
     from onnxroof.targets.catalog import load_target, target_ids
 
-    rows = [load_target(target_id) for target_id in target_ids()]
+    found = selected(map(load_target, target_ids()), words=words, classes=classes, vendors=vendors)
+    rows = ordered(found, column)
     if output_format == "json":
-        entries = [{"id": row.id, "name": row.name, "vendor": row.vendor or None, "class": row.klass} for row in rows]
-        click.echo(json.dumps(entries, indent=2, ensure_ascii=False))
-        return
-    from onnxroof.cli.target_view import print_list
-
-    print_list(rows)
+        click.echo(json.dumps(list_json(rows), indent=2, ensure_ascii=False))
+    elif rows:
+        print_list(rows)
+    else:
+        click.echo("no target has all of that", err=True)
 
 
 def _complete_id(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -56,7 +74,11 @@ def _complete_id(context: click.Context, parameter: click.Parameter, incomplete:
 @click.argument("target_id", metavar="ID", shell_complete=_complete_id)
 @_FORMAT
 def show(target_id: str, output_format: str) -> None:
-    """Show what is known of a target, and from where. ID is an id of the list, or a target file."""
+    """Show what is known of a target, and from where, with its roofs.
+
+    ID is an id of the list, a target file, or a description in a line such as
+    peak=8TOP/s:INT8,dram=68GB/s,sram=4MiB@1TB/s.
+    """
     from onnxroof.targets.catalog import load_target
 
     target = load_target(target_id)
