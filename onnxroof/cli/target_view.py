@@ -11,11 +11,12 @@ from rich.table import Table
 from onnxroof.cli.roof_chart import chart, roofs
 from onnxroof.roofline.model import energy_ridge_ops_per_byte, ridge_ops_per_byte
 from onnxroof.roofline.terms import bandwidth_bytes_per_s, mean_energy_j_per_byte
+from onnxroof.targets.diff import Fact, differences
 from onnxroof.targets.gaps import unknown_keys
 from onnxroof.targets.model import Engine, MemoryLevel, Peak, Quantity, Target
 from onnxroof.units import format_si
 
-__all__ = ["print_target", "table_of", "target_json", "terminal"]
+__all__ = ["differences_json", "print_differences", "print_target", "table_of", "target_json", "terminal"]
 
 _WIDEST_CHART = 100
 _CHIP = ("process", "area", "clock", "static_power", "power_cap", "launch_overhead")
@@ -102,6 +103,35 @@ def target_json(target: Target) -> dict[str, object]:
         ],
         "unknown": list(unknown_keys(target)),
     }
+
+
+def print_differences(first: Target, second: Target) -> None:
+    """Prints what two targets say differently, with the ratio of numbers."""
+    rows = [
+        (row.key, _fact(row.first), _fact(row.second), f"{row.ratio:.3g}" if row.ratio is not None else "")
+        for row in differences(first, second)
+    ]
+    if rows:
+        terminal().print(table_of(("key", first.id, second.id, "ratio"), rows))
+    else:
+        terminal().print(f"{first.id} and {second.id} say the same")
+
+
+def differences_json(first: Target, second: Target) -> dict[str, object]:
+    """What two targets say differently as JSON, null where one has no such thing."""
+
+    def fact(said: Fact | None) -> dict[str, object] | None:
+        return said if said is None else {"text": said.text, "value": said.value, "kind": said.kind or None}
+
+    rows = [
+        {"key": row.key, "first": fact(row.first), "second": fact(row.second), "ratio": row.ratio}
+        for row in differences(first, second)
+    ]
+    return {"first": first.id, "second": second.id, "differences": rows}
+
+
+def _fact(fact: Fact | None) -> str:
+    return "has none" if fact is None else " ".join(filter(None, (fact.text, f"[{fact.kind}]" if fact.kind else "")))
 
 
 def terminal() -> Console:

@@ -1,4 +1,4 @@
-"""`onnxroof targets`: which targets there are, what is known of one, and whether target files are sound."""
+"""`onnxroof targets`: which targets there are, what is known of one, and how target files are written."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FORMAT = click.option(
 
 @click.group()
 def targets() -> None:
-    """List, show and check accelerators."""
+    """List, show, compare, check and format accelerators."""
 
 
 @targets.command(name="list")
@@ -119,6 +119,71 @@ def check(files: tuple[str, ...]) -> None:
     click.echo(", ".join([*found, *([_counted(warnings, "warning")] if warnings else [])]), err=True)
     if faults:
         sys.exit(2)
+
+
+@targets.command(name="format")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path())
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; exit code 1 if a file is not in this form.")
+@click.pass_context
+def format_files(context: click.Context, files: tuple[str, ...], only_check: bool) -> None:
+    """Rewrite target files with keys in canonical order and even spacing; comments stay. Prints what has changed.
+
+    A file with faults is left as it is, and they are told.
+    """
+    from pathlib import Path
+
+    from onnxroof.errors import OnnxroofError, TargetError, UsageError
+    from onnxroof.targets.format import format_text
+    from onnxroof.targets.read import read_target
+
+    errors: list[OnnxroofError] = []
+    changed = 0
+    for file in files:
+        path = Path(file)
+        try:
+            read_target(path)
+            before = path.read_bytes()
+            after = format_text(before.decode("utf-8")).encode("utf-8")
+            if after != before:
+                if not only_check:
+                    path.write_bytes(after)
+                click.echo(file)
+                changed += 1
+        except TargetError as error:
+            errors.append(error)
+        except OSError as error:
+            errors.append(UsageError.at(file, f"cannot write the file: {error.strerror}", code="U202"))
+    if errors:
+        raise OnnxroofError.joined(errors)
+    context.exit(1 if only_check and changed else 0)
+
+
+@targets.command()
+def schema() -> None:
+    """Print the format of target files as a JSON Schema.
+
+    With `onnxroof targets schema > target.schema.json` and the line `#:schema target.schema.json` at the top of a
+    file, editors that know TOML complete its keys and check them.
+    """
+    from onnxroof.targets.schema import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+@targets.command()
+@click.argument("first", metavar="A", shell_complete=_complete_id)
+@click.argument("second", metavar="B", shell_complete=_complete_id)
+@_FORMAT
+def diff(first: str, second: str, output_format: str) -> None:
+    """Show in what targets A and B differ: ids, files or descriptions in a line. ratio is B over A."""
+    from onnxroof.cli.target_view import differences_json, print_differences
+    from onnxroof.targets.catalog import load_target
+
+    a, b = load_target(first), load_target(second)
+    if output_format == "json":
+        click.echo(json.dumps(differences_json(a, b), indent=2, ensure_ascii=False))
+    else:
+        print_differences(a, b)
 
 
 def _counted(number: int, word: str) -> str:

@@ -1,18 +1,24 @@
-"""What holds for every target: a line says what it shows, and changes change what they name and nothing else."""
+"""What holds for every target: a line says what it shows, and changes change what they name and nothing else,
+and the form of a file does not depend on how it was written.
+"""
 
 from __future__ import annotations
 
 import copy
+import json
 import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from onnxroof.cli.target_view import target_json
 from onnxroof.targets.catalog import load_target, target_ids
+from onnxroof.targets.diff import differences
 from onnxroof.targets.extend import extended
+from onnxroof.targets.format import format_text
+from onnxroof.targets.read import read_target_text
 
 HWDB = Path(__file__).parents[2] / "hwdb"
 PREFIXES = {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
@@ -112,3 +118,61 @@ def test_one_change_changes_one_number(target_id: str, data: st.DataObject) -> N
     expected["id"] = "x"
     next(entry for entry in expected["memory"] if entry["level"] == level)["capacity"] = capacity
     assert whole == expected
+
+
+def scalar(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}={scalar(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[\n" + ",".join(f"  {scalar(item)}\n" for item in value) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
+
+
+def written(data: st.DataObject, table: dict[str, object], path: str = "", *, opens: str = "") -> str:
+    """A table as somebody careless would write it: any order, any spacing, comments anywhere."""
+    remark = st.sampled_from(["", "", "", "# one\n", "\n", "# two\n\n", "\n# three\n# four\n"])
+    blank = st.sampled_from(["", " ", "   "])
+    text = data.draw(remark) + (f"{opens}{data.draw(st.sampled_from(['', '  # behind a header']))}\n" if opens else "")
+    keys = data.draw(st.permutations(list(table)))
+    nested = [k for k in keys if k in ("sources", "chip", "efficiency") or k == "array"]
+    arrays = [key for key in keys if key in ("engine", "peak", "memory")]
+    for key in keys:
+        if key not in nested and key not in arrays:
+            gap, behind = data.draw(blank), data.draw(st.sampled_from(["", " #behind", "  # behind a value"]))
+            text += f"{data.draw(remark)}{key}{gap}={gap}{scalar(table[key])}{behind}\n"
+    for key in nested:
+        inner = table[key]
+        if key == "sources":
+            for name in data.draw(st.permutations(list(inner))):
+                text += written(data, inner[name], opens=f"[ {path}{key}.{name} ]")
+        else:
+            text += written(data, inner, opens=f"[{path}{key}]")
+    for key in arrays:
+        for item in table[key]:
+            text += written(data, item, f"{path}{key}.", opens=f"[[{path}{key}]]")
+    return text
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(target_id=ids, data=st.data())
+def test_however_a_file_is_written_its_form_is_the_same(target_id: str, data: st.DataObject) -> None:
+    text = written(data, tables(target_id))
+    once = format_text(text)
+    assert tomllib.loads(once) == tomllib.loads(text)
+    assert format_text(once) == once
+    assert once.count("#") == text.count("#"), "no comment is lost"
+    a, b = (read_target_text(version, path="f.toml") for version in (text, once))
+    assert differences(a, b) == []
+    bare = written(data, tables(target_id))
+    keys = [without_comments(format_text(version)) for version in (once, bare)]
+    assert keys[0] == keys[1], "the order of keys does not depend on how they stood"
+
+
+def without_comments(text: str) -> list[str]:
+    """Lines without what stands behind a `#`; sources keep the order in which they were written, and are left out."""
+    lines = [line.split("#")[0].rstrip() for line in text.splitlines()]
+    tail = next(index for index, line in enumerate(lines) if line.startswith(("[chip]", "[[engine]]")))
+    head = next(index for index, line in enumerate(lines) if line.startswith("[sources"))
+    return [line for line in lines[:head] + lines[tail:] if line]

@@ -11,9 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from onnxroof.cli.targets import targets
-from onnxroof.errors import TargetError
+from onnxroof.errors import OnnxroofError, TargetError
 from onnxroof.targets.catalog import target_ids
 
+HWDB = Path(__file__).parents[3] / "hwdb"
 EXAMPLE = Path(__file__).parents[2] / "data" / "example-npu-16.toml"
 
 
@@ -167,6 +168,62 @@ def test_check_of_a_missing_file(tmp_path: Path) -> None:
     code, out, _ = run("check", str(tmp_path / "none.toml"))
     assert code == 2
     assert out == f"{tmp_path / 'none.toml'}: cannot read the target file: No such file or directory [T102]\n"
+
+
+def test_format_rewrites_what_is_not_in_form_and_says_so(tmp_path: Path) -> None:
+    messy, tidy = tmp_path / "messy.toml", tmp_path / "tidy.toml"
+    tidy.write_bytes((HWDB / "hailo-8.toml").read_bytes())
+    messy.write_text(tidy.read_text().replace(" = ", "  =  "))
+    before = messy.read_text()
+    assert run("format", "--check", str(messy), str(tidy)) == (1, f"{messy}\n", "")
+    assert messy.read_text() == before
+    assert run("format", str(messy), str(tidy)) == (0, f"{messy}\n", "")
+    assert messy.read_bytes() == tidy.read_bytes()
+    assert run("format", "--check", str(messy), str(tidy)) == (0, "", "")
+
+
+def test_format_leaves_a_file_with_faults_as_it_is(tmp_path: Path) -> None:
+    bad, messy = tmp_path / "bad.toml", tmp_path / "messy.toml"
+    bad.write_text("schema  = 7\n")
+    messy.write_text((HWDB / "hailo-8.toml").read_text().replace(" = ", "="))
+    result = CliRunner().invoke(targets, ["format", str(bad), str(messy)])
+    assert isinstance(result.exception, OnnxroofError)
+    assert all(fault.where.startswith(str(bad)) for fault in result.exception.diagnostics)
+    assert bad.read_text() == "schema  = 7\n"
+    assert messy.read_text() == (HWDB / "hailo-8.toml").read_text()
+
+
+def test_format_of_a_file_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "messy.toml"
+    path.write_text((HWDB / "hailo-8.toml").read_text().replace(" = ", "="))
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    result = CliRunner().invoke(targets, ["format", str(path)])
+    assert isinstance(result.exception, OnnxroofError)
+    assert [(d.where, d.code) for d in result.exception.diagnostics] == [(str(path), "U202")]
+
+
+def test_schema_is_json() -> None:
+    code, out, err = run("schema")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["properties"]["extends"]
+
+
+def test_diff_in_text_and_json() -> None:
+    _, out, _ = run("diff", "nvidia-h100-sxm", "nvidia-h200-sxm")
+    row = next(line.split() for line in out.splitlines() if line.startswith("memory[hbm].capacity"))
+    assert row == ["memory[hbm].capacity", "80", "GB", "[recalled]", "141", "GB", "[recalled]", "1.76"]  # 141 / 80
+    found = json.loads(run("diff", "nvidia-h100-sxm", "nvidia-h200-sxm", "--format", "json")[1])
+    assert (found["first"], found["second"]) == ("nvidia-h100-sxm", "nvidia-h200-sxm")
+    capacity = next(entry for entry in found["differences"] if entry["key"] == "memory[hbm].capacity")
+    assert capacity["first"] == {"text": "80 GB", "value": 80e9, "kind": "recalled"}
+    assert capacity["ratio"] == pytest.approx(141 / 80)
+    assert run("diff", "hailo-8", "hailo-8")[1] == "hailo-8 and hailo-8 say the same\n"
+    only = json.loads(run("diff", "hailo-8", "peak=1TOP/s:INT8,dram=1GB/s", "--format", "json")[1])["differences"]
+    assert any(entry["second"] is None and entry["ratio"] is None for entry in only)
 
 
 def test_help_imports_nothing_heavy() -> None:
