@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from onnxroof.report.assumptions import consequence
 from onnxroof.report.bottlenecks import bottlenecks
 from onnxroof.report.cells import text_column, word_cell
+from onnxroof.report.estimates import estimated_words
 from onnxroof.report.figures.roofline import rooflines_figure
 from onnxroof.report.fusion_view import decision_tables, plans_table
 from onnxroof.report.groups_view import groups_table
@@ -71,9 +72,17 @@ def _facts(result: TargetResult) -> tuple[Fact, ...]:
     )
     share = peak_share(result)
     facts = [
-        _fact("Floor", result.floor_latency_s, "s", floor_note),
-        _fact("Least time of the best plan", plan.latency_s, "s", "a bound, not a prediction"),
-        _fact("Energy of the best plan", plan.energy_j, "J", f"floor {quantity(result.floor_energy_j, 'J')}"),
+        _fact("Floor", result.floor_latency_s, "s", floor_note, result.floor_latency_estimated_s),
+        _fact(
+            "Least time of the best plan", plan.latency_s, "s", "a bound, not a prediction", plan.latency_estimated_s
+        ),
+        _fact(
+            "Energy of the best plan",
+            plan.energy_j,
+            "J",
+            f"floor {quantity(result.floor_energy_j, 'J')}",
+            plan.energy_estimated_j,
+        ),
         _fact("Throughput", plan.ops_per_s, "OP/s", "" if share is None else f"{percent(share)} of the peak"),
         _fact("Efficiency", plan.ops_per_j, "OP/J", ""),
         Fact(
@@ -89,8 +98,10 @@ def _facts(result: TargetResult) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def _fact(label: str, value: float | None, unit: str, note: str) -> Fact:
-    return Fact(label=label, value=quantity(value, unit), note=note, mark="unknown" if value is None else "")
+def _fact(label: str, value: float | None, unit: str, note: str, estimated: float | None = None) -> Fact:
+    rests = estimated_words(value, estimated)
+    whole = f"{note}; {rests}" if rests else note
+    return Fact(label=label, value=quantity(value, unit), note=whole, mark="unknown" if value is None else "")
 
 
 def _sources_table(sources: Sequence[Source]) -> Table:
