@@ -18,6 +18,12 @@ HWDB = Path(__file__).parents[3] / "hwdb"
 EXAMPLE = Path(__file__).parents[2] / "data" / "example-npu-16.toml"
 
 
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As wide as in a file, whatever the terminal of whoever runs the tests."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 def run(*arguments: str) -> tuple[int, str, str]:
     result = CliRunner().invoke(targets, arguments, catch_exceptions=False)
     return result.exit_code, result.stdout, result.stderr
