@@ -13,13 +13,13 @@ from onnxroof.roofline.model import energy_ridge_ops_per_byte, ridge_ops_per_byt
 from onnxroof.roofline.terms import bandwidth_bytes_per_s, mean_energy_j_per_byte
 from onnxroof.targets.diff import Fact, differences
 from onnxroof.targets.gaps import unknown_keys
-from onnxroof.targets.model import Engine, MemoryLevel, Peak, Quantity, Target
+from onnxroof.targets.model import Engine, MemoryLevel, Peak, Quantity, Support, Target
 from onnxroof.units import format_si
 
 __all__ = ["differences_json", "print_differences", "print_target", "table_of", "target_json", "terminal"]
 
 _WIDEST_CHART = 100
-_CHIP = ("process", "area", "clock", "static_power", "power_cap", "launch_overhead")
+_CHIP = ("process", "area", "clock", "static_power", "power_cap", "launch_overhead", "host_link")
 
 
 def print_target(target: Target) -> None:
@@ -29,6 +29,9 @@ def print_target(target: Target) -> None:
     if target.extends:
         console.print(f"extends {target.extends}")
     console.print(", ".join(_chip_facts(target)))
+    if target.support is not None:
+        operators, support = ", ".join(sorted(target.support.operators)), target.support
+        console.print(f"{support.compiler} [{support.source.kind}] puts on it: {operators}")
     console.print()
     for roof in roofs(target):
         console.print("\n".join([*chart(roof, min(console.width, _WIDEST_CHART)), ""]))
@@ -89,6 +92,7 @@ def target_json(target: Target) -> dict[str, object]:
         "chip": {"cores": target.cores} | {name: _quantity(getattr(target, name)) for name in _CHIP},
         "engines": [_engine(engine) for engine in target.engines],
         "levels": [_level(level, target) for level in target.levels],
+        "support": _support(target.support),
         "efficiency": {name: _quantity(quantity) for name, quantity in target.efficiency.items()},
         "sources": [
             {
@@ -102,6 +106,22 @@ def target_json(target: Target) -> dict[str, object]:
             for source in target.sources.values()
         ],
         "unknown": list(unknown_keys(target)),
+    }
+
+
+def _support(support: Support | None) -> dict[str, object] | None:
+    if support is None:
+        return None
+    return {
+        "compiler": support.compiler,
+        "source": support.source.key,
+        "where": support.where or None,
+        "operators": sorted(support.operators),
+        "constant_weights": sorted(support.constant_weights),
+        "types": sorted(dtype.name for dtype in support.types),
+        "largest_rank": support.largest_rank,
+        "cut": support.cut,
+        "unchecked": support.unchecked or None,
     }
 
 

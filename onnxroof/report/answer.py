@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from onnxroof.ir.workload import AS_IS
 from onnxroof.report.estimates import rests_words
 from onnxroof.report.numbers import count, percent, quantity
+from onnxroof.report.offload import fallback_words
 from onnxroof.report.plans import is_rankable
 from onnxroof.report.words import bound_words, comma_list, counted, fusion_words, number_word, share_words, shown
 
@@ -87,6 +88,7 @@ def answer(model: ModelResult, objective: str) -> Answer:
             *_unranked(model, first),
             *_unknown_sentence(first),
             *_estimates_sentence(first),
+            *_fallback_sentence(first),
             *_precision_sentence(model),
             *_missing(model),
         ),
@@ -261,6 +263,11 @@ def _unknown_sentence(first: TargetResult) -> tuple[str, ...]:
 def _estimates_sentence(first: TargetResult) -> tuple[str, ...]:
     words = rests_words(first)
     return (f"Of {shown(first.target.name)}, {words}.",) if words else ()
+
+
+def _fallback_sentence(first: TargetResult) -> tuple[str, ...]:
+    words = fallback_words(first)
+    return (f"Of {shown(first.target.name)}, {words}; the figures take them as if they ran there.",) if words else ()
 
 
 def _work_sentence(model: ModelResult) -> str:

@@ -14,6 +14,7 @@ from onnxroof import __version__
 from onnxroof.report.ceilings import ceilings
 from onnxroof.report.conventions import CONVENTIONS
 from onnxroof.report.estimates import share
+from onnxroof.report.offload import offload_document
 from onnxroof.study.result import Analysis, Failure, ModelResult, NodeResult, Totals, Unresolved
 
 if TYPE_CHECKING:  # a count must not wait for what stands behind targets
@@ -119,6 +120,7 @@ def target_document(result: TargetResult, plans: list[Json]) -> Document:
         "floor_energy_j": _number(result.floor_energy_j),
         "floor_energy_estimated_share": share(result.floor_energy_estimated_j, result.floor_energy_j),
         "floor_bound": result.floor_bound,
+        "host": offload_document(result),
         "peak_ops_per_s": _number(result.peak_ops_per_s),
         "peak_engine": result.peak_engine,
         "peak_type": result.peak_type,

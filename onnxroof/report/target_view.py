@@ -13,6 +13,7 @@ from onnxroof.report.fusion_view import decision_tables, plans_table
 from onnxroof.report.groups_view import groups_table
 from onnxroof.report.kinds import slowest_kinds
 from onnxroof.report.numbers import percent, quantity
+from onnxroof.report.offload_view import fallback_table, offload_facts
 from onnxroof.report.plans import fits_words, peak_share, time_by_bound
 from onnxroof.report.roofline_view import chart_notes, level_legend, levels_table, rooflines_of
 from onnxroof.report.shares import share_figures
@@ -34,7 +35,7 @@ def target_view(result: TargetResult, anchor: str, index: int) -> TargetView:
         name=shown(result.target.name),
         klass=shown(result.target.klass),
         headline=_headline(result),
-        facts=_facts(result),
+        facts=(*_facts(result), *offload_facts(result)),
         bottlenecks=bottlenecks(result, kinds),
         rooflines=rooflines_figure(chart),
         levels=levels_table(result),
@@ -44,6 +45,7 @@ def target_view(result: TargetResult, anchor: str, index: int) -> TargetView:
         shares=share_figures(result, kinds),
         plans=plans_table(result),
         decisions=decision_tables(result.best),
+        fallbacks=fallback_table(result),
         unknown=tuple(Fact(label=shown(key), value=consequence(key)) for key in result.unknown),
         estimated=tuple(shown(key) for key in result.estimated),
         sources=_sources_table(result.sources),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from onnxroof.mapping.nested import LevelTile
+from onnxroof.mapping.offload import Offload
 from onnxroof.mapping.plan import Decision
 from onnxroof.targets.model import Source, Target
 
@@ -185,6 +186,7 @@ class TargetResult:
         floor_energy_j: What no plan can beat.
         floor_latency_estimated_s: What of it rests on estimates, on memory or on defaults.
         floor_energy_estimated_j: What of it does.
+        offload: What runs on the host, and what crosses the link to it; None where the study did not look.
         floor_bound: What sets the latency floor, as `time_bound`.
         unknown: Keys of the target that are not known and matter here, e.g. `memory[dram].energy`.
         estimated: Keys that rest on sources of kind estimate, recalled or default.
@@ -211,6 +213,7 @@ class TargetResult:
     plans: tuple[PlanResult, ...] = field(default=())
     floor_latency_estimated_s: float | None = None
     floor_energy_estimated_j: float | None = None
+    offload: Offload | None = None
 
     def plan(self, fusion: str) -> PlanResult:
         """The plan of a policy; raises `KeyError` where that policy was not planned."""

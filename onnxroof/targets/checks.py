@@ -34,6 +34,7 @@ def cross_checks(raw: Mapping[str, object], file_stem: str | None) -> Iterator[F
     yield from _engines(raw)
     yield from _memories(raw)
     yield from _efficiencies(raw)
+    yield from _support(raw)
 
 
 def _sources(raw: Mapping[str, object]) -> Iterator[Fault]:
@@ -125,6 +126,20 @@ def _efficiencies(raw: Mapping[str, object]) -> Iterator[Fault]:
             yield Fault(
                 path=("efficiency", key), message="expected the name of an engine or a level", hint=hint, code="T206"
             )
+
+
+def _support(raw: Mapping[str, object]) -> Iterator[Fault]:
+    support = raw.get("support")
+    if not isinstance(support, Mapping):
+        return
+    operators, constant = support.get("operators"), support.get("constant_weights")
+    if not isinstance(operators, list) or not isinstance(constant, list):
+        return
+    for index, name in enumerate(constant):
+        if isinstance(name, str) and name not in operators:
+            hint = _meant(name, map(str, operators)) or "an operator that is left out runs on the host anyway"
+            message = f"expected one of `operators`, found `{name}`"
+            yield Fault(path=("support", "constant_weights", index), message=message, hint=hint, code="T206")
 
 
 def _repeated(raw: Mapping[str, object], array: str, key: str) -> Iterator[Fault]:

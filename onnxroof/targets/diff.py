@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from onnxroof.targets.model import Engine, MemoryLevel, Quantity, Target
+from onnxroof.targets.model import Engine, MemoryLevel, Quantity, Support, Target
 
 __all__ = ["Difference", "Fact", "differences", "facts"]
 
-_CHIP = ("process", "area", "clock", "static_power", "power_cap", "launch_overhead")
+_CHIP = ("process", "area", "clock", "static_power", "power_cap", "launch_overhead", "host_link")
 _LEVEL = ("capacity", "read_bandwidth", "write_bandwidth", "read_energy", "write_energy", "access_width")
 
 
@@ -72,6 +72,7 @@ def facts(target: Target) -> dict[str, Fact]:
     found["memory"] = Fact(", ".join(level.name for level in target.levels))
     for level in target.levels:
         found |= {f"memory[{level.name}].{key}": fact for key, fact in _level(level)}
+    found |= {f"support.{key}": fact for key, fact in _support(target.support)}
     return found | {f"efficiency.{name}": _quantity(quantity) for name, quantity in target.efficiency.items()}
 
 
@@ -87,6 +88,17 @@ def _engine(engine: Engine) -> Iterator[tuple[str, Fact]]:
         key = f"peak[{peak.input.name} into {peak.accumulate.name}]"
         yield f"{key}.rate", _quantity(peak.rate)
         yield f"{key}.energy", _quantity(peak.energy)
+
+
+def _support(support: Support | None) -> Iterator[tuple[str, Fact]]:
+    if support is None:
+        return
+    yield "compiler", Fact(support.compiler)
+    yield "operators", Fact(", ".join(sorted(support.operators)))
+    yield "constant_weights", Fact(", ".join(sorted(support.constant_weights)) or "none")
+    yield "types", Fact(", ".join(sorted(dtype.name for dtype in support.types)) or "unknown")
+    yield "largest_rank", Fact(str(support.largest_rank or "unknown"), support.largest_rank)
+    yield "cut", Fact(support.cut)
 
 
 def _level(level: MemoryLevel) -> Iterator[tuple[str, Fact]]:

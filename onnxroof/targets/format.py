@@ -1,7 +1,8 @@
 """How does a target file look in canonical order and spacing, its comments kept?
 
 Keys stand in the order of the schema, tables after them, one blank line between tables, none inside. Values stay as
-they were written; only blanks in them and the order of keys in inline tables change. Comments above a key or a header
+they were written; only blanks in them and the order of keys in inline tables change, and long arrays are broken into
+lines. Comments above a key or a header
 move with it, those behind a value stay behind it, others stay at the end of their table, and a first block with a
 blank line after it stays at the top. Arrays of tables keep their order, since it means something.
 """
@@ -21,6 +22,7 @@ _GAP = re.compile(r"[ \t\n]*")
 _BLANKS = re.compile(r"[ \t]*")
 _COMMENT = re.compile(r"#[^\n]*")
 _SCALAR = re.compile(r"[^,\]}#\n]*")
+_WIDTH = 120
 _BEHIND = 10**6  # rank of what the schema does not order: after what it does, as it was found
 
 
@@ -84,6 +86,17 @@ def _rank(path: KeyPath, seen: dict[KeyPath, tuple[int, ...]]) -> tuple[int, ...
     return rank
 
 
+def _lines(values: list[str]) -> str:
+    """The values of an array in as few indented lines as they take."""
+    lines: list[str] = []
+    for value in values:
+        if lines and len(lines[-1]) + len(value) + 2 <= _WIDTH:
+            lines[-1] += f" {value},"
+        else:
+            lines.append(f"    {value},")
+    return "\n".join(lines)
+
+
 class _Parser:
     """A cursor over a valid TOML text that takes it apart into sections and items."""
 
@@ -93,6 +106,7 @@ class _Parser:
         self.head: list[str] = []
         self.sections = [_Section((), "", [])]
         self.sizes: dict[KeyPath, int] = {}
+        self.values: list[str] = []  # of the array that was read last
 
     def parse(self) -> None:
         """Reads all of the text."""
@@ -151,6 +165,8 @@ class _Parser:
 
     def _item(self, table: KeyPath, above: list[str]) -> _Item:
         path, text = self._member(table)
+        if len(text) > _WIDTH and text.endswith("]") and "\n" not in text:
+            text = f"{text[: text.index('[')]}[\n{_lines(self.values)}\n]"
         return _Item(path, text, above, self._behind())
 
     def _member(self, table: KeyPath) -> tuple[KeyPath, str]:
@@ -180,6 +196,7 @@ class _Parser:
             while not self._closes("]"):
                 values.append(self._value((*path, len(values))))
             raw = self.text[begin : self.at]
+            self.values = values
             return raw if self._has_comment(raw) else f"[{', '.join(values)}]"
         if match := STRING.match(self.text, begin):
             self.at = match.end()

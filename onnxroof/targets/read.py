@@ -18,9 +18,9 @@ from onnxroof.targets.extend import Extended, extended
 from onnxroof.targets.faults import Fault, diagnostics, schema_faults
 from onnxroof.targets.inline import parse_inline
 from onnxroof.targets.locate import is_inline, target_path
-from onnxroof.targets.model import Array, Engine, MemoryLevel, Peak, Quantity, Source, Sparsity, Target
+from onnxroof.targets.model import Array, Engine, MemoryLevel, Peak, Quantity, Source, Sparsity, Support, Target
 from onnxroof.targets.plausible import implausible
-from onnxroof.targets.schema import ChipTable, EngineTable, MemoryTable, QuantityTable, TargetTable
+from onnxroof.targets.schema import ChipTable, EngineTable, MemoryTable, QuantityTable, SupportTable, TargetTable
 from onnxroof.targets.toml_lines import key_lines, line_of
 from onnxroof.units import UNITS, parse
 
@@ -218,6 +218,8 @@ def _target(document: _Document) -> Target:
         static_power=_quantity(chip.static_power, sources),
         power_cap=_quantity(chip.power_cap, sources),
         launch_overhead=_quantity(chip.launch_overhead, sources),
+        host_link=_quantity(chip.host_link, sources),
+        support=_support(table.support, sources),
         efficiency={
             name: quantity
             for name, entry in table.efficiency.items()
@@ -267,6 +269,22 @@ def _level(memory: MemoryTable, chip: ChipTable, sources: Mapping[str, Source]) 
         usable=memory.usable,
         keeps=frozenset(memory.keeps),
         holds=frozenset(memory.holds),
+    )
+
+
+def _support(table: SupportTable | None, sources: Mapping[str, Source]) -> Support | None:
+    if table is None:
+        return None
+    return Support(
+        compiler=table.compiler,
+        operators=frozenset(table.operators),
+        source=sources[table.source],
+        where=table.where,
+        types=frozenset(DType[name] for name in table.types),
+        constant_weights=frozenset(table.constant_weights),
+        largest_rank=table.largest_rank,
+        cut=table.cut,
+        unchecked=table.unchecked,
     )
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "QuantityTable",
     "SourceTable",
     "SparsityTable",
+    "SupportTable",
     "Table",
     "TargetTable",
     "json_schema",
@@ -94,6 +95,7 @@ class _UnitOf:
 Word = Annotated[str, Field(pattern=r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$")]
 Remark = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 TypeName = Annotated[str, AfterValidator(_type_name), Field(json_schema_extra={"enum": [*_TYPES]})]
+OperatorName = Annotated[str, Field(pattern=r"^([a-z][a-z0-9_.-]*:)?[A-Z][A-Za-z0-9_]*$")]
 Extent = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -214,6 +216,7 @@ class ChipTable(Table):
     static_power: Power | None = None
     power_cap: PowerCap | None = None
     launch_overhead: Time | None = None
+    host_link: Bandwidth | None = None
     lanes: Extent = 1
 
 
@@ -275,6 +278,20 @@ class MemoryTable(Table):
     holds: Annotated[list[Literal["input", "weight", "output"]], Field(min_length=1)] = ["input", "weight", "output"]
 
 
+class SupportTable(Table):
+    """`[support]`: what the device runs; every other operator runs on the host."""
+
+    compiler: Word
+    source: str
+    where: Remark = ""
+    operators: Annotated[list[OperatorName], Field(min_length=1)]
+    constant_weights: list[OperatorName] = []
+    types: list[TypeName] = []
+    largest_rank: Extent | None = None
+    cut: Literal["any", "first"] = "any"
+    unchecked: Remark = ""
+
+
 class TargetTable(Table):
     """The file."""
 
@@ -305,6 +322,7 @@ class TargetTable(Table):
     chip: ChipTable = ChipTable()
     engine: Annotated[list[EngineTable], Field(min_length=1)]
     memory: Annotated[list[MemoryTable], Field(min_length=1)]
+    support: SupportTable | None = None
     efficiency: dict[str, Efficiency] = {}
 
 
