@@ -43,7 +43,7 @@ class Extended:
         for length in range(len(path), 0, -1):
             if path[:length] in self.places:
                 return (*self.places[path[:length]], *path[length:])
-        return ("extends",) if any(isinstance(part, int) for part in path) else path
+        return ("extends",) if any(key in _MATCHES for key in path[:-1]) else path
 
 
 def extended(base: Mapping[str, object], changes: Mapping[str, object]) -> Extended:

@@ -45,6 +45,7 @@ def number_of(quantity: dict[str, object] | None) -> object:
     return None if quantity is None else quantity["value"]
 
 
+@settings(deadline=None)
 @given(peaks=peaks, levels=levels, blank=st.sampled_from(["", " "]))
 def test_a_line_shows_what_it_says(
     peaks: dict[str, tuple[float, str]],
@@ -74,6 +75,7 @@ def tables(target_id: str) -> dict[str, object]:
     return tomllib.loads((HWDB / f"{target_id}.toml").read_text(encoding="utf-8"))
 
 
+@settings(deadline=None)
 @given(target_id=ids)
 def test_changes_that_say_what_the_base_says_change_nothing(target_id: str) -> None:
     base = tables(target_id)
@@ -82,6 +84,7 @@ def test_changes_that_say_what_the_base_says_change_nothing(target_id: str) -> N
     assert extended(base, own).raw == base
 
 
+@settings(deadline=None)
 @given(base_id=ids, other_id=ids)
 def test_changing_twice_is_changing_once_and_spoils_neither(base_id: str, other_id: str) -> None:
     base, changes = tables(base_id), tables(other_id)
@@ -92,6 +95,7 @@ def test_changing_twice_is_changing_once_and_spoils_neither(base_id: str, other_
     assert all(once[key] == changes[key] for key in ("id", "name", "class"))
 
 
+@settings(deadline=None)
 @given(base_id=ids, other_id=ids)
 def test_every_place_of_a_change_holds_it(base_id: str, other_id: str) -> None:
     whole = extended(tables(base_id), tables(other_id))
@@ -107,6 +111,7 @@ def test_every_place_of_a_change_holds_it(base_id: str, other_id: str) -> None:
     assert set(asked) <= set(whole.places.values())
 
 
+@settings(deadline=None)
 @given(target_id=ids, data=st.data())
 def test_one_change_changes_one_number(target_id: str, data: st.DataObject) -> None:
     base = tables(target_id)
