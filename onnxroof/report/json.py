@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from onnxroof import __version__
 from onnxroof.report.ceilings import ceilings
 from onnxroof.report.conventions import CONVENTIONS
+from onnxroof.report.estimates import share
+from onnxroof.report.offload import offload_document
 from onnxroof.study.result import Analysis, Failure, ModelResult, NodeResult, Totals, Unresolved
 
 if TYPE_CHECKING:  # a count must not wait for what stands behind targets
@@ -114,8 +116,11 @@ def target_document(result: TargetResult, plans: list[Json]) -> Document:
         "fits": result.fits,
         "memory_needed_bytes": result.memory_needed_bytes,
         "floor_latency_s": _number(result.floor_latency_s),
+        "floor_latency_estimated_share": share(result.floor_latency_estimated_s, result.floor_latency_s),
         "floor_energy_j": _number(result.floor_energy_j),
+        "floor_energy_estimated_share": share(result.floor_energy_estimated_j, result.floor_energy_j),
         "floor_bound": result.floor_bound,
+        "host": offload_document(result),
         "peak_ops_per_s": _number(result.peak_ops_per_s),
         "peak_engine": result.peak_engine,
         "peak_type": result.peak_type,
@@ -133,7 +138,9 @@ def plan_document(plan: PlanResult, *, with_mapping: bool = True) -> Document:
     return {
         "fusion": plan.fusion,
         "latency_s": _number(plan.latency_s),
+        "latency_estimated_share": share(plan.latency_estimated_s, plan.latency_s),
         "energy_j": _number(plan.energy_j),
+        "energy_estimated_share": share(plan.energy_estimated_j, plan.energy_j),
         "ops_per_s": _number(plan.ops_per_s),
         "ops_per_j": _number(plan.ops_per_j),
         "traffic_bytes": _numbers(plan.traffic_bytes),
@@ -159,7 +166,9 @@ def group_document(group: GroupResult, target: Target, *, with_mapping: bool = T
         "special_ops": group.special_ops,
         "ops": group.ops,
         "latency_s": _number(group.latency_s),
+        "latency_estimated_share": share(group.latency_estimated_s, group.latency_s),
         "energy_j": _number(group.energy_j),
+        "energy_estimated_share": share(group.energy_estimated_j, group.energy_j),
         "traffic_bytes": _numbers(group.traffic_bytes),
         "intensity_ops_per_byte": _numbers(group.intensity_ops_per_byte),
         "compulsory_intensity_ops_per_byte": _number(group.compulsory_intensity_ops_per_byte),

@@ -127,6 +127,7 @@ class TargetView:
     shares: tuple[Figure, ...]
     plans: Table
     decisions: tuple[Table, ...]
+    fallbacks: Table | None
     unknown: tuple[Fact, ...]
     estimated: tuple[str, ...]
     sources: Table

@@ -25,6 +25,7 @@ from onnxroof.roofline.groups import Figures, Groups, Once, mapped_total, peaks,
 from onnxroof.roofline.knowledge import Knowledge
 from onnxroof.roofline.mapped import mapped_result
 from onnxroof.roofline.model import energy_ridge_ops_per_byte, overlapped_time_s, ridge_ops_per_byte
+from onnxroof.roofline.provenance import Doubts, is_uncertain, rests_s
 from onnxroof.roofline.rates import DEFAULT_SPECIAL_LANES, Rate, Resolution, resolve
 from onnxroof.roofline.result import LevelResult, PlanResult, TargetResult
 from onnxroof.roofline.terms import (
@@ -73,7 +74,9 @@ def evaluate(
         fits=_fits(target, model.parameter_bytes, peak_bytes),
         memory_needed_bytes=None if peak_bytes is None else model.parameter_bytes + peak_bytes,
         floor_latency_s=least.latency_s,
+        floor_latency_estimated_s=least.latency_estimated_s,
         floor_energy_j=least.energy_j,
+        floor_energy_estimated_j=least.energy_estimated_j,
         floor_bound=least.bound,
         unknown=knowledge.unknown,
         estimated=knowledge.estimated,
@@ -93,6 +96,8 @@ class _Compute:
         spatial: Utilization of the array, None without MACs.
         mac_engine: That runs the MACs, if it has an array.
         mac_s: Time of the MACs on it.
+        doubtful_s: What of the time of an engine rests on uncertain numbers.
+        doubtful_j: What of the energy does.
     """
 
     engines_s: dict[str, float]
@@ -100,6 +105,8 @@ class _Compute:
     spatial: float | None
     mac_engine: Engine | None
     mac_s: float
+    doubtful_s: dict[str, float]
+    doubtful_j: float
 
 
 @dataclass(eq=False)
@@ -109,6 +116,7 @@ class _Evaluation:
     tf32: bool
     residency: Residency
     knowledge: Knowledge = field(init=False)
+    doubts: Doubts = field(init=False)
     _nested: dict[Hashable, NestedMapping] = field(default_factory=dict)
     _figures: dict[tuple[GroupShape, Crossing | None], Figures] = field(default_factory=dict)
     _crossings: dict[object, Crossing] = field(default_factory=dict)
@@ -118,6 +126,7 @@ class _Evaluation:
 
     def __post_init__(self) -> None:
         self.knowledge = Knowledge(self.target)
+        self.doubts = Doubts.of(self.target)
 
     def dominant_rate(self) -> Rate | None:
         """Where the type with the most MACs runs, or with the most vector work for a model without MACs."""
@@ -148,7 +157,9 @@ class _Evaluation:
         return PlanResult(
             fusion=shaped.plan.fusion,
             latency_s=latency_s,
+            latency_estimated_s=None if latency_s is None else total([f.latency_estimated_s for f in figures], counts),
             energy_j=energy_j,
+            energy_estimated_j=total([f.energy_estimated_j for f in figures], counts),
             ops_per_s=ops / latency_s if ops is not None and latency_s else None,
             ops_per_j=ops / energy_j if ops is not None and energy_j else None,
             traffic_bytes={name: total([f.traffic_bytes[name] for f in figures], counts) or 0.0 for name in names},
@@ -193,14 +204,21 @@ class _Evaluation:
         reads, writes = (traffic.read_bytes * repeat).tolist(), (traffic.write_bytes * repeat).tolist()
         terms = {f"compute:{name}": time for name, time in engines.items()}
         serial: dict[str, float] = {}
+        doubtful = {f"compute:{name}": time for name, time in compute.doubtful_s.items()}
+        alone_bytes = shape.compulsory_reads + shape.compulsory_writes
         for index, level in enumerate(levels):
             time = level_time_s(level, reads[index], writes[index])
             self.knowledge.need_level_time(index)
             if time is not None:
                 (terms if level.overlaps else serial)[f"memory:{level.name}"] = time
+                if self.doubts.level_time(index, reads[index], writes[index], alone_bytes * repeat, saved[index]):
+                    doubtful[f"memory:{level.name}"] = time
         self.knowledge.need("chip.launch_overhead", self.target.launch_overhead)
         launch_s = self.target.launch_overhead.value * repeat if self.target.launch_overhead else 0.0
         time_s = overlapped_time_s(list(terms.values()), list(serial.values())) + launch_s
+        if self.doubts.is_launch:
+            doubtful["launch"] = launch_s
+        doubtful_j = compute.doubtful_j + self.doubts.energy_j(reads, writes) + self.doubts.static_w * time_s
         everything = {**terms, **serial, **({"launch": launch_s} if launch_s else {})}
         energy_terms = self._energy(energies, reads, writes, time_s)
         is_known = shape.is_known
@@ -208,11 +226,12 @@ class _Evaluation:
         totals = [read + written for read, written in zip(reads, writes, strict=True)]
         names = [level.name for level in levels]
         compute_s = max(engines.values(), default=0.0)
-        alone_bytes = shape.compulsory_reads + shape.compulsory_writes
         least = repeat * (alone_bytes if crossing is None else crossing.least_bytes)
         return Figures(
             latency_s=time_s if is_known else None,
+            latency_estimated_s=rests_s(terms, serial, doubtful) if is_known else None,
             energy_j=math.fsum(energy_terms.values()) if energy_terms is not None and is_known else None,
+            energy_estimated_j=doubtful_j if energy_terms is not None and is_known else None,
             expected_s=self._expected(terms, serial, launch_s) if is_known else None,
             traffic_bytes=dict(zip(names, totals, strict=True)),
             saved_bytes=dict(zip(names, saved.tolist(), strict=True)),
@@ -254,6 +273,8 @@ class _Evaluation:
         spatial: float | None = 1.0 if shape.mac_count else None
         mac_engine: Engine | None = None
         mac_s = 0.0
+        doubtful_s: dict[str, float] = {}
+        doubtful_j = 0.0
         parts: list[tuple[str, str, str, int]] = [("mac", dtype, "", 2 * count) for dtype, count in shape.macs]
         parts += [("vector", dtype, "", count) for dtype, count in shape.vector_ops]
         parts += [("special", dtype, name, count) for (name, dtype), count in shape.special_ops]
@@ -274,8 +295,13 @@ class _Evaluation:
                 time_s = lanes / (rate.ops_per_s * used)
                 engines[rate.engine.name] = engines.get(rate.engine.name, 0.0) + time_s
                 mac_s += time_s if rate.engine is mac_engine and kind == "mac" else 0.0
-            energies.append(None if rate.energy_j_per_op is None else lanes * rate.energy_j_per_op)
-        return _Compute(engines, energies, spatial, mac_engine, mac_s)
+                if is_uncertain(rate.peak.rate) or rate.is_default(name):
+                    doubtful_s[rate.engine.name] = doubtful_s.get(rate.engine.name, 0.0) + time_s
+            energy_j = None if rate.energy_j_per_op is None else lanes * rate.energy_j_per_op
+            energies.append(energy_j)
+            if energy_j is not None and (is_uncertain(rate.peak.energy) or rate.is_default(name)):
+                doubtful_j += energy_j
+        return _Compute(engines, energies, spatial, mac_engine, mac_s, doubtful_s, doubtful_j)
 
     def _energy(
         self, parts: list[float | None], reads: Sequence[float], writes: Sequence[float], time_s: float

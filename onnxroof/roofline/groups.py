@@ -33,7 +33,9 @@ class Figures:
     """What all groups of one shape share; all trips."""
 
     latency_s: float | None
+    latency_estimated_s: float | None
     energy_j: float | None
+    energy_estimated_j: float | None
     expected_s: float | None
     traffic_bytes: Mapping[str, float]
     saved_bytes: Mapping[str, float]
@@ -93,7 +95,9 @@ class Groups(Sequence[GroupResult]):
             special_ops=figures.special_ops,
             ops=figures.ops,
             latency_s=figures.latency_s,
+            latency_estimated_s=figures.latency_estimated_s,
             energy_j=figures.energy_j,
+            energy_estimated_j=figures.energy_estimated_j,
             traffic_bytes=figures.traffic_bytes,
             intensity_ops_per_byte=figures.intensity,
             compulsory_intensity_ops_per_byte=figures.compulsory_intensity,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from onnxroof.mapping.nested import LevelTile
+from onnxroof.mapping.offload import Offload
 from onnxroof.mapping.plan import Decision
 from onnxroof.targets.model import Source, Target
 
@@ -73,6 +74,8 @@ class GroupResult:
         ops: 2 x macs + vector_ops + special_ops, None likewise.
         latency_s: The least time of this group, launch overhead included.
         energy_j: None where an energy is unknown.
+        latency_estimated_s: What of the latency rests on estimates, on memory or on defaults, see `provenance`.
+        energy_estimated_j: What of the energy does.
         traffic_bytes: Bytes that each level exchanges with the level inside it.
         intensity_ops_per_byte: ops / traffic by level; None without traffic or with unknown work.
         compulsory_intensity_ops_per_byte: ops / bytes that must enter and leave the group once, less what stays on
@@ -110,6 +113,8 @@ class GroupResult:
     temporal_utilization: float | None
     footprint_bytes: Mapping[str, float]
     tile: Mapping[str, int]
+    latency_estimated_s: float | None = None
+    energy_estimated_j: float | None = None
     map: Callable[[], MappedResult] = _unmapped
 
     @property
@@ -126,6 +131,8 @@ class PlanResult:
         fusion: The policy.
         latency_s: Sum over groups.
         energy_j: Sum over groups, static power included.
+        latency_estimated_s: What of the latency rests on estimates, on memory or on defaults, see `provenance`.
+        energy_estimated_j: What of the energy does.
         ops_per_s: Whole-model ops / latency.
         ops_per_j: Whole-model ops / energy.
         traffic_bytes: By level, sum over groups.
@@ -152,6 +159,8 @@ class PlanResult:
     expected_latency_s: float | None
     groups: Sequence[GroupResult]
     decisions: tuple[Decision, ...]
+    latency_estimated_s: float | None = None
+    energy_estimated_j: float | None = None
     map: Callable[[], MappedResult] = _unmapped
 
     @property
@@ -175,6 +184,9 @@ class TargetResult:
         memory_needed_bytes: Weights + peak activations; None where a shape is not known.
         floor_latency_s: What no plan can beat.
         floor_energy_j: What no plan can beat.
+        floor_latency_estimated_s: What of it rests on estimates, on memory or on defaults.
+        floor_energy_estimated_j: What of it does.
+        offload: What runs on the host, and what crosses the link to it; None where the study did not look.
         floor_bound: What sets the latency floor, as `time_bound`.
         unknown: Keys of the target that are not known and matter here, e.g. `memory[dram].energy`.
         estimated: Keys that rest on sources of kind estimate, recalled or default.
@@ -199,6 +211,9 @@ class TargetResult:
     sources: tuple[Source, ...]
     best_plan: str
     plans: tuple[PlanResult, ...] = field(default=())
+    floor_latency_estimated_s: float | None = None
+    floor_energy_estimated_j: float | None = None
+    offload: Offload | None = None
 
     def plan(self, fusion: str) -> PlanResult:
         """The plan of a policy; raises `KeyError` where that policy was not planned."""

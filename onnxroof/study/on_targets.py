@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from onnxroof.dtypes import DType
+from onnxroof.mapping.offload import Offload, offload
 from onnxroof.mapping.placement import Placement, placement
 from onnxroof.mapping.planned import PlannedModel, planned
 from onnxroof.mapping.policies import POLICIES
@@ -13,7 +15,7 @@ from onnxroof.roofline.evaluate import evaluate
 from onnxroof.roofline.rates import needed_conversion
 from onnxroof.roofline.result import TargetResult
 from onnxroof.study.count import Counted, counted
-from onnxroof.targets.model import Target
+from onnxroof.targets.model import Support, Target
 
 __all__ = ["OnTargets"]
 
@@ -30,6 +32,7 @@ class OnTargets:
         self._state = state
         self._copies_cache = copies_cache
         self._variants: dict[DType, PlannedModel] = {}
+        self._offloads: dict[tuple[int, Support | None], Offload] = {}
         self._base = self._planned(count)
 
     def result(self, target: Target) -> TargetResult:
@@ -41,18 +44,26 @@ class OnTargets:
             runs = {kernel.op.name for kernel in count.store.kernels}
             idle = [kernel.op.name for kernel in self._base.store.kernels if kernel.op.name not in runs]
             self._variants[forced] = self._planned(count, idle)
-        return evaluate(
-            self._base if forced is None else self._variants[forced],
+        model = self._base if forced is None else self._variants[forced]
+        result = evaluate(
+            model,
             target,
             objective=self._objective,
             assumed_precision=None if forced is None else forced.name,
             tf32=self._tf32,
             state=self._state,
         )
+        return replace(result, offload=self._offload(model, target.support))
 
     def placement(self) -> Placement:
         """What the model wants of on-chip memory, as it is."""
         return placement(self._base)
+
+    def _offload(self, model: PlannedModel, support: Support | None) -> Offload:
+        key = (id(model), support)  # the models live as long as this object
+        if key not in self._offloads:
+            self._offloads[key] = offload(model.workload, model.store, support)
+        return self._offloads[key]
 
     def _planned(self, count: Counted, idle: Sequence[str] = ()) -> PlannedModel:
         return planned(count.workload, count.costs, count.store, self._policies, idle=idle)
