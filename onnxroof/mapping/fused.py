@@ -11,37 +11,42 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from onnxroof.mapping.regions import Span, SpanTable, dim_of, hull, span_table
-from onnxroof.mapping.stacks import Member, Operand, Stack, Use, Value
+from onnxroof.mapping.regions import Span, SpanTable, hull, span_table
+from onnxroof.mapping.stacks import Member, Operand, Stack, Use
 from onnxroof.mapping.tiling import tile_sizes
 
-__all__ = ["FusedCurve", "Way", "fused_curve"]
+__all__ = ["WORK_LIMITS", "FusedCurve", "Way", "fused_curve"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-MOST_TILES = (64, 1024, 1728, 2401)
-"""Tiles that are tried for one dimension, for two, three, four and more."""
-
 FEW_MEMBERS = 2
-FEW_TILES = 4096
-"""So many are tried for a group of so few operators."""
+"""A group of so few operators has every tile size and every set of operands that stay tried."""
+
+MOST_TILES = (32, 144, 343, 625)
+"""Of a larger one so many tiles are tried for one tiled dimension, for two, three, four and more."""
 
 MOST_TRIPS = 4096
 """A dimension with a halo is cut into so many tiles at most."""
 
-MOST_PREFIXES = 8
+BLOCKS = (1, 16)
+"""Sizes that are tried where several sums are cut at once."""
+
+MOST_PREFIXES = 4
 """So many sets of operands that stay for good are tried."""
 
-WORK_LIMITS = (1.0, 1.02, 1.1, 1.3, 2.0, math.inf)
+WORK_LIMITS = (1.0, 1.1, 1.5, math.inf)
 """A front is kept for each of these multiples of the work."""
+
+WORTH = 0.98
+"""A step of a large group has to move less than this part of the one before it."""
 
 STATISTICS_BYTES = 8
 """A row that is normalised while it is walked has a maximum and a sum, 4 bytes each."""
@@ -90,32 +95,35 @@ class FusedCurve:
     @property
     def total_bytes(self) -> FloatArray:
         """(S,) bytes in both directions."""
-        return self.read_bytes.sum(axis=1) + self.write_bytes.sum(axis=1)
+        total: FloatArray = self.read_bytes.sum(axis=1) + self.write_bytes.sum(axis=1)
+        return total
 
 
 @lru_cache(maxsize=16384)
 def fused_curve(stack: Stack) -> FusedCurve:
     """The curve of a group."""
-    used = {dim_of(span) for value in stack.values for span in value.spans} - {-1}
+    used = {span.dim for value in stack.values for span in value.spans} - {-1}
     halos = _halos(stack)
     parts: list[_Part] = []
     for cut in _cuts(stack, used):
         dims = _tiled(stack, used, halos, cut)
-        grid = _Grid(stack, _sizes(stack, dims, halos), cut)
+        tiles = _tiles(tuple((dim, sizes) for dim, sizes in _sizes(stack, dims, halos) if len(sizes) > 1))
+        fixed = {dim: sizes[0] for dim, sizes in _sizes(stack, dims, halos) if len(sizes) == 1}
         for way in _ways(stack, dims, halos, cut):
-            parts += grid.parts(way)
+            parts += _Evaluation(stack, tiles, way, fixed).parts()
     return _front(stack, parts)
 
 
 def _halos(stack: Stack) -> frozenset[int]:
     """Dimensions along which neighbouring tiles of something overlap."""
-    found = set()
-    for span in {s for v in stack.values for s in v.spans} | {a.span for o in stack.operands for u in o.uses for a in u.axes}:
-        dim = dim_of(span)
-        if dim >= 0 and dim not in found:
-            extent = stack.extents[dim]
-            if span_table(span, _tried(extent, 8, MOST_TRIPS)).overlap.any():
-                found.add(dim)
+    found: set[int] = set()
+    spans = {span for value in stack.values for span in value.spans}
+    spans |= {axis.span for operand in stack.operands for use in operand.uses for axis in use.axes}
+    for span in spans:
+        if span.of is not None and span.dim not in found:
+            sizes = _tried(span.tile_extent, 8, MOST_TRIPS)
+            if span_table(span, sizes).overlap.any():
+                found.add(span.dim)
     return frozenset(found)
 
 
@@ -123,13 +131,13 @@ def _cuts(stack: Stack, used: set[int]) -> Iterator[frozenset[int]]:
     """Sets of sums to cut: none; from the last on, and from the first on, all of which none lies inside another."""
     yield frozenset()
     sums = [dim for dim in range(stack.tiled, len(stack.extents)) if dim in used]
-    found = set()
+    found: dict[frozenset[int], None] = {}
     for order in (sums, sums[::-1]):
         cut: set[int] = set()
         for dim in order:
             if not any(len(member.dims & (cut | {dim})) > 1 for member in stack.members):
                 cut.add(dim)
-        found.add(frozenset(cut))
+        found[frozenset(cut)] = None
     yield from (cut for cut in found if cut)
 
 
@@ -150,40 +158,59 @@ def _tried(extent: int, most: int, trips: int) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def _sizes(stack: Stack, dims: Sequence[int], halos: frozenset[int]) -> tuple[tuple[int, ...], ...]:
-    """Sizes to try of each dimension."""
+def _sizes(stack: Stack, dims: Sequence[int], halos: frozenset[int]) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """Sizes to try of each tiled dimension."""
     several = sum(dim >= stack.tiled for dim in dims)
-    free = len(dims) - several if several > 1 else len(dims)
-    most = MOST_TILES[min(max(free, 1), len(MOST_TILES)) - 1]
-    if len(stack.members) <= FEW_MEMBERS:
-        most = max(most, FEW_TILES)
-    each = max(2, round(most ** (1 / max(free, 1))))
-    found = []
-    for dim, extent in enumerate(stack.extents):
-        if dim not in dims:
-            found.append((extent,))
-        elif dim >= stack.tiled and several > 1:
-            found.append(tuple(sorted({1, min(extent, 32)})) if several == 2 else (min(extent, 16),))
+    free = max(1, len(dims) - several if several > 1 else len(dims))
+    each = max(2, round(MOST_TILES[min(free, len(MOST_TILES)) - 1] ** (1 / free)))
+    if len(stack.members) <= FEW_MEMBERS and free <= 2:
+        each = 64
+    for dim in dims:
+        extent = stack.extents[dim]
+        if dim >= stack.tiled and several > 1:
+            yield dim, tuple(sorted({min(extent, size) for size in (BLOCKS if several == 2 else BLOCKS[-1:])}))
         else:
-            found.append(_tried(extent, each, MOST_TRIPS if dim in halos else extent))
-    return tuple(found)
+            yield dim, _tried(extent, each, MOST_TRIPS if dim in halos else extent)
 
 
 def _ways(stack: Stack, dims: Sequence[int], halos: frozenset[int], cut: frozenset[int]) -> Iterator[Way]:
     """Orders, kept halos and kept operands."""
-    uses = [[dim_of(axis.span) for use in o.uses for axis in use.axes] for o in stack.operands]
+    uses = [[axis.span.dim for use in o.uses for axis in use.axes] for o in stack.operands]
     plain = [dim for dim in dims if dim not in halos and dim < stack.tiled]
-    # What more operands depend on is further out: those that do not stay over the inner dimensions.
+    # What more operands depend on is further out: the others stay over the inner dimensions.
     plain.sort(key=lambda dim: -sum(dim in found for found in uses))
     sliding = [dim for dim in dims if dim in halos and dim < stack.tiled]
     inner = tuple(dim for dim in dims if dim >= stack.tiled)
+    is_square = len(sliding) == 2 and _is_mirrored(stack, *sliding)
     for count in range(len(sliding) + 1):
         for cached in itertools.combinations(sliding, count):
             rest = tuple(dim for dim in sliding if dim not in cached)
             for order in itertools.permutations(cached):
+                if is_square and cached and order[-1] != sliding[-1]:
+                    continue  # the tile turned round is tried in the other order
                 yield from _keeping(stack, Way((*plain, *rest, *order, *inner), frozenset(cached), cut))
     if len(inner) == 1 and len(plain) == len(dims) - 1 and _may_be_outer(stack, inner[0]):
         yield from _keeping(stack, Way((*inner, *plain), frozenset(), cut))
+
+
+@lru_cache(maxsize=65536)
+def _form(span: Span | None) -> object:
+    """A span without the number of the dimension that it depends on."""
+    if span is None:
+        return None
+    return (span.extent, _form(span.of), _form(span.other), span.stride, span.reach, span.offset, span.by)
+
+
+def _is_mirrored(stack: Stack, one: int, other: int) -> bool:
+    """Whether two dimensions may change places: rows and columns of a square image."""
+    if stack.extents[one] != stack.extents[other]:
+        return False
+    lists = [value.spans for value in stack.values]
+    lists += [tuple(axis.span for axis in use.axes) for operand in stack.operands for use in operand.uses]
+    return all(
+        [_form(span) for span in spans if span.dim == one] == [_form(span) for span in spans if span.dim == other]
+        for spans in lists
+    )
 
 
 def _may_be_outer(stack: Stack, dim: int) -> bool:
@@ -195,13 +222,13 @@ def _may_be_outer(stack: Stack, dim: int) -> bool:
 def _keeping(stack: Stack, way: Way) -> Iterator[Way]:
     """The way with sets of operands that stay over some dimensions."""
     gaining = [n for n, operand in enumerate(stack.operands) if _stays(stack, operand, way)]
-    if len(gaining) <= 3:
+    if len(gaining) <= 1 or (len(stack.members) <= FEW_MEMBERS and len(gaining) <= 3):
         for count in range(len(gaining) + 1):
             for kept in itertools.combinations(gaining, count):
-                yield Way(way.order, way.cached, way.cut, frozenset(kept))
+                yield replace(way, kept=frozenset(kept))
         return
     yield way
-    yield Way(way.order, way.cached, way.cut, frozenset(gaining))
+    yield replace(way, kept=frozenset(gaining))
 
 
 def _stays(stack: Stack, operand: Operand, way: Way) -> bool:
@@ -209,332 +236,373 @@ def _stays(stack: Stack, operand: Operand, way: Way) -> bool:
     if operand.is_written:
         member = stack.members[operand.uses[0].member]
         return operand.value < 0 and bool(member.sums & way.cut) and way.order[-1] in way.cut
-    if len(operand.uses) > 1:
-        return True
     for use in operand.uses:
-        mine = {dim_of(axis.span) for axis in use.axes} & set(way.order)
+        mine = {axis.span.dim for axis in use.axes} & set(way.order)
+        if mine and len(operand.uses) > 1:
+            return True
         loops = [dim for dim in way.order if dim in stack.members[use.member].dims]
-        if mine & way.cached:
+        if mine & way.cached and any(axis.span.of is not None for axis in use.axes):
             return True
         if mine and any(dim not in mine for dim in loops[max(loops.index(dim) for dim in mine) :]):
             return True
     return False
 
 
+@dataclass(frozen=True, eq=False)
+class _Tiles:
+    """All tiles of some sizes, T of them; figures are arrays over them, or numbers where they are all equal.
+
+    Attributes:
+        sizes: By dimension.
+        places: (T,) by dimension the position of a tile's size.
+        count: T.
+    """
+
+    sizes: dict[int, tuple[int, ...]]
+    places: dict[int, IntArray]
+    count: int
+    _rows: dict[object, FloatArray | float] = field(default_factory=dict)
+
+    def _spread(self, span: Span, of: SpanTable, name: str) -> FloatArray | float:
+        values: FloatArray = getattr(of, name)
+        return values[self.places[span.dim]] if span.dim in self.places else float(values[0])
+
+    def _table(self, span: Span, fixed: dict[int, int]) -> SpanTable:
+        sizes = self.sizes.get(span.dim)
+        if sizes is None:
+            sizes = (fixed.get(span.dim, span.tile_extent),)
+        return span_table(span, sizes)
+
+    def peak(self, span: Span, fixed: dict[int, int]) -> FloatArray | float:
+        """Longest interval of a tile."""
+        if span.dim < 0:
+            return float(span.extent)
+        key = (span, "peak", fixed.get(span.dim))
+        if key not in self._rows:
+            self._rows[key] = self._spread(span, self._table(span, fixed), "peak")
+        return self._rows[key]
+
+    def overlap(self, span: Span, fixed: dict[int, int]) -> FloatArray | float:
+        """What a tile shares with the one before it."""
+        if span.dim < 0 or span.of is None:
+            return 0.0
+        key = (span, "overlap", fixed.get(span.dim))
+        if key not in self._rows:
+            self._rows[key] = self._spread(span, self._table(span, fixed), "overlap")
+        return self._rows[key]
+
+    def again(self, span: Span, fixed: dict[int, int]) -> FloatArray | float:
+        """How often an index is touched that the tiles touch."""
+        if span.dim < 0 or span.of is None:
+            return 1.0
+        key = (span, "again", fixed.get(span.dim))
+        if key not in self._rows:
+            table = self._table(span, fixed)
+            ratio = SpanTable(*(np.maximum(table.total / np.maximum(table.covered, 1.0), 1.0),) * 4)
+            self._rows[key] = self._spread(span, ratio, "total")
+        return self._rows[key]
+
+    def made(self, span: Span, fixed: dict[int, int]) -> FloatArray | float:
+        """How often an index of the dimension is made."""
+        if span.dim < 0 or span.of is None:
+            return 1.0
+        key = (span, "made", fixed.get(span.dim))
+        if key not in self._rows:
+            ratio = SpanTable(*(np.maximum(self._table(span, fixed).total / span.extent, 1.0),) * 4)
+            self._rows[key] = self._spread(span, ratio, "total")
+        return self._rows[key]
+
+    def trips(self, dim: int, extent: int, fixed: dict[int, int]) -> FloatArray | float:
+        """Tiles of a dimension."""
+        if dim not in self.places:
+            return float(-(-extent // fixed.get(dim, extent)))
+        key = (dim, "trips", extent)
+        if key not in self._rows:
+            counts = np.array([-(-extent // size) for size in self.sizes[dim]], dtype=float)
+            self._rows[key] = counts[self.places[dim]]
+        return self._rows[key]
+
+
+@lru_cache(maxsize=256)
+def _tiles(sizes: tuple[tuple[int, tuple[int, ...]], ...]) -> _Tiles:
+    shape = [len(some) for _, some in sizes]
+    index = np.indices(shape).reshape(len(shape), -1) if shape else np.zeros((0, 1), dtype=np.int64)
+    places = {dim: index[number] for number, (dim, _) in enumerate(sizes)}
+    return _Tiles(dict(sizes), places, math.prod(shape))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Part:
-    """All tiles of one way; arrays have one entry a tile."""
+    """All tiles of one way; arrays of (T,)."""
 
-    way: Way
-    sizes: tuple[tuple[int, ...], ...]
-    grid: _Grid
-    footprint: FloatArray
-    moved: FloatArray
-    work: FloatArray
+    evaluation: _Evaluation
+    footprint: FloatArray | float
+    moved: FloatArray | float
+    work: FloatArray | float
 
 
 @dataclass(eq=False)
-class _Grid:
-    """Tiles of a stack: one axis of all arrays for each dimension."""
+class _Evaluation:
+    """One way over all tiles of a stack; `fixed` are the sizes of dimensions that are cut in one size only."""
 
     stack: Stack
-    sizes: tuple[tuple[int, ...], ...]
-    cut: frozenset[int]
-    places: tuple[IntArray, ...] | None = None
-    _peaks: dict[object, FloatArray] = field(default_factory=dict)
-
-    def table(self, span: Span) -> SpanTable:
-        dim = dim_of(span)
-        return span_table(span, self.sizes[dim] if dim >= 0 else (1,))
-
-    def spread(self, values: FloatArray, dim: int) -> FloatArray:
-        """A figure by size of a dimension, as an array over the tiles."""
-        if dim < 0:
-            return values[0]
-        if self.places is not None:
-            return values[self.places[dim]]
-        if len(values) == 1:
-            return values[0]
-        shape = [1] * len(self.sizes)
-        shape[dim] = len(values)
-        return values.reshape(shape)
-
-    def peak(self, span: Span) -> FloatArray:
-        if span not in self._peaks:
-            self._peaks[span] = self.spread(self.table(span).peak, dim_of(span))
-        return self._peaks[span]
-
-    def trips(self, dim: int) -> FloatArray:
-        key = ("trips", dim)
-        if key not in self._peaks:
-            extent = self.stack.extents[dim]
-            self._peaks[key] = self.spread(np.array([-(-extent // size) for size in self.sizes[dim]], dtype=float), dim)
-        return self._peaks[key]
-
-    def again(self, span: Span) -> FloatArray:
-        """How often an index of a span is touched when its overlaps are."""
-        key = ("again", span)
-        if key not in self._peaks:
-            table = self.table(span)
-            self._peaks[key] = self.spread(np.maximum(table.total / np.maximum(table.covered, 1), 1.0), dim_of(span))
-        return self._peaks[key]
-
-    def made(self, span: Span) -> FloatArray:
-        """How often an index of a dimension is made."""
-        key = ("made", span)
-        if key not in self._peaks:
-            table = self.table(span)
-            self._peaks[key] = self.spread(np.maximum(table.total / span.extent, 1.0), dim_of(span))
-        return self._peaks[key]
-
-    def held(self, spans: Sequence[Span], way: Way) -> FloatArray:
-        """Elements of a tile, less those that lie in the cache of a halo."""
-        found = np.ones(())
-        for span in spans:
-            size = self.peak(span)
-            if dim_of(span) in way.cached:
-                size = size - self.spread(self.table(span).overlap, dim_of(span))
-            found = found * size
-        return found
-
-    def cache(self, spans: Sequence[Span], way: Way) -> FloatArray:
-        """Elements of halos that are kept from tile to tile."""
-        total = np.zeros(())
-        for dim in way.cached:
-            own = [span for span in spans if dim_of(span) == dim]
-            if not own:
-                continue
-            elements = self.spread(self.table(own[0]).overlap, dim)
-            for span in spans:
-                other = dim_of(span)
-                if other == dim:
-                    continue
-                is_inner = other in way.order and (other in way.cut or way.order.index(other) > way.order.index(dim))
-                if is_inner:
-                    elements = elements * float(span.extent)
-                elif other in way.cached:
-                    elements = elements * (self.peak(span) - self.spread(self.table(span).overlap, other))
-                else:
-                    elements = elements * self.peak(span)
-            total = total + elements
-        return total
+    tiles: _Tiles
+    way: Way
+    fixed: dict[int, int]
+    _loops: dict[frozenset[int], tuple[int, ...]] = field(default_factory=dict)
+    _times: dict[object, FloatArray | float] = field(default_factory=dict)
 
     # What runs how often
 
-    def loops(self, member: Member, way: Way) -> tuple[int, ...]:
-        """Dimensions in whose loops a member runs: its own and those outside of them."""
-        own = [place for place, dim in enumerate(way.order) if dim in member.dims]
-        if not own:
-            return ()
-        last = max(own)
-        return tuple(
-            dim
-            for place, dim in enumerate(way.order)
-            if dim in member.dims or (place < last and (dim not in way.cut or way.order[0] in way.cut))
-        )
-
-    def work(self, member: Member, way: Way) -> FloatArray:
-        """How often a member does its work."""
-        found = np.ones(())
-        for span in member.spans:
-            dim = dim_of(span)
-            if dim >= 0 and dim not in way.cached:
-                found = np.maximum(found, self.made(span)) if dim < 0 else found * self.made(span)
-        for dim in self.loops(member, way):
-            if dim not in member.dims:
-                found = found * self.trips(dim)
+    def loops(self, member: Member) -> tuple[int, ...]:
+        """Dimensions in whose loops a member runs: its own, and those of the tile outside of them."""
+        found = self._loops.get(member.dims)
+        if found is None:
+            order = self.way.order
+            last = max((place for place, dim in enumerate(order) if dim in member.dims), default=-1)
+            is_outer = bool(order) and order[0] in self.way.cut
+            found = self._loops[member.dims] = tuple(
+                dim
+                for place, dim in enumerate(order)
+                if dim in member.dims or (place < last and (is_outer or dim not in self.way.cut))
+            )
         return found
+
+    def trips(self, dims: tuple[int, ...]) -> FloatArray | float:
+        """Iterations of some dimensions."""
+        found = self._times.get(dims)
+        if found is None:
+            found = 1.0
+            for dim in dims:
+                found = found * self.tiles.trips(dim, self.stack.extents[dim], self.fixed)
+            self._times[dims] = found
+        return found
+
+    def work(self, member: Member) -> FloatArray | float:
+        """How often a member does its work."""
+        found: FloatArray | float = 1.0
+        for span in member.spans:
+            if span.of is not None and span.dim not in self.way.cached:
+                found = found * self.tiles.made(span, self.fixed)
+        outside = tuple(dim for dim in self.loops(member) if dim not in member.dims)
+        return found * self.trips(outside) if outside else found
 
     # What crosses
 
-    def factor(self, use: Use, way: Way, *, is_kept: bool) -> FloatArray:
+    def factor(self, use: Use, *, is_kept: bool) -> FloatArray | float:
         """How often each element of an operand comes in for one of its readers."""
-        loops = self.loops(self.stack.members[use.member], way)
-        mine = {dim_of(axis.span) for axis in use.axes}
+        loops = self.loops(self.stack.members[use.member])
+        mine = {axis.span.dim for axis in use.axes}
         last = max((place for place, dim in enumerate(loops) if dim in mine), default=-1)
-        found = np.ones(())
-        for place, dim in enumerate(loops):
-            if dim not in mine and (not is_kept or place < last):
-                found = found * self.trips(dim)
+        again = tuple(dim for place, dim in enumerate(loops) if dim not in mine and (not is_kept or place < last))
+        found = self.trips(again)
         for axis in use.axes:
-            dim = dim_of(axis.span)
-            if dim >= 0 and not (is_kept and dim in way.cached):
-                found = found * self.again(axis.span)
+            if axis.span.of is not None and not (is_kept and axis.span.dim in self.way.cached):
+                found = found * self.tiles.again(axis.span, self.fixed)
         return found
 
-    def moved(self, number: int, way: Way) -> tuple[FloatArray, FloatArray]:
+    def moved(self, number: int) -> tuple[FloatArray | float, FloatArray | float]:
         """Bytes of an operand in and out."""
-        operand = self.stack.operands[number]
+        operand, way = self.stack.operands[number], self.way
         base = float(operand.bytes)
         if operand.is_written:
-            member = self.stack.members[operand.uses[0].member]
-            times = np.ones(())
-            if operand.value < 0 and number not in way.kept:
-                for dim in member.sums & way.cut:
-                    times = times * self.trips(dim)
-            partial = (times - 1) * (base * operand.partial_bytes / operand.element_bytes)
+            sums = self.stack.members[operand.uses[0].member].sums & way.cut
+            if not sums or operand.value >= 0 or number in way.kept:
+                return 0.0, base
+            partial = (self.trips(tuple(sorted(sums))) - 1) * (base * operand.partial_bytes / operand.element_bytes)
             return partial, partial + base
         if number in way.resident:
-            return np.asarray(base), np.zeros(())
+            return base, 0.0
         if number in way.kept:
-            found = np.zeros(())
-            for use in operand.uses:
-                found = np.maximum(found, self.factor(use, way, is_kept=True))
-            return base * found, np.zeros(())
-        total = np.zeros(())
+            most = self.factor(operand.uses[0], is_kept=True)
+            for use in operand.uses[1:]:
+                most = np.maximum(most, self.factor(use, is_kept=True))
+            return base * most, 0.0
+        total: FloatArray | float = 0.0
         for use in operand.uses:
-            total = total + base * self.factor(use, way, is_kept=False)
-        return total, np.zeros(())
+            total = total + base * self.factor(use, is_kept=False)
+        return total, 0.0
 
     # What must fit
 
-    def footprint(self, way: Way, *, is_all_resident: bool) -> FloatArray:
-        """Bytes of a tile, without the operands that stay for good."""
-        stack = self.stack
-        streams = self._streams(way, is_all_resident=is_all_resident)
-        fixed = np.zeros(())
-        alive: list[list[FloatArray]] = [[] for _ in stack.members]
-        sizes = []
-        for value in stack.values:
-            element = self._element(value, way, streams)
-            size = self.held(value.spans, way) * element
-            fixed = fixed + self.cache(value.spans, way) * element
-            sizes.append(size)
-        spans = self._intervals(way)
-        for value, size in zip(stack.values, sizes, strict=True):
-            first, last = value.maker, value.last
-            own = self.loops(stack.members[value.maker], way)
-            readers = [self.loops(stack.members[r], way) for r in stack.members[value.maker].readers]
-            if any(set(loops) - set(own) - way.cut for loops in readers):
-                fixed = fixed + size
-                continue
-            for place in range(first, last + 1):
-                alive[place].append(size)
-        for number, value in enumerate(stack.values):
-            # The operator that writes in the place of what it reads needs no room for both.
-            if value.replaced >= 0 and any(size is sizes[value.replaced] for size in alive[value.maker]):
-                both = [size for size in alive[value.maker] if size is not sizes[value.replaced] and size is not sizes[number]]
-                if len(both) + 2 == len(alive[value.maker]):
-                    alive[value.maker] = [*both, np.maximum(sizes[value.replaced], sizes[number])]
-        for number in way.kept:
-            fixed = fixed + self._kept(stack.operands[number], way)
-        for member in stack.members:
-            if member.rows is not None and member.dims & way.cut:
-                fixed = fixed + self.held(member.rows, way) * STATISTICS_BYTES
-        phases: list[FloatArray] = []
-        for first, last in spans:
-            together: dict[int, FloatArray] = {id(size): size for place in range(first, last + 1) for size in alive[place]}
-            slices = np.zeros(())
-            for place in range(first, last + 1):
-                slices = np.maximum(slices, self._slices(streams[place]))
-            phases.append(sum(together.values(), np.zeros(())) + slices)
-        found = np.zeros(())
-        for phase in phases:
-            found = np.maximum(found, phase)
-        return found + fixed
-
-    def _element(self, value: Value, way: Way, streams: Sequence[Sequence[tuple[Operand, Use]]]) -> float:
-        """Bytes of an element: of a partial sum where something that is summed up streams past or is cut."""
-        member = self.stack.members[value.maker]
-        is_partial = bool(member.sums & way.cut) or any(not o.is_written for o, _ in streams[value.maker][1:])
-        return value.partial_bytes if is_partial else value.element_bytes
-
-    def _kept(self, operand: Operand, way: Way) -> FloatArray:
-        spans = [axis.span for axis in operand.uses[0].axes]
-        for use in operand.uses[1:]:
-            if len(use.axes) == len(spans):
-                spans = [hull(span, axis.span) for span, axis in zip(spans, use.axes, strict=True)]
-        width = operand.element_bytes
-        if operand.is_written and self.stack.members[operand.uses[0].member].sums & way.cut:
-            width = operand.partial_bytes
-        return (self.held(spans, way) + self.cache(spans, way)) * width
-
-    def _streams(self, way: Way, *, is_all_resident: bool) -> list[list[tuple[Operand, Use]]]:
-        """By member what of outside passes by without a place of its own."""
-        found: list[list[tuple[Operand, Use]]] = [[] for _ in self.stack.members]
-        for number, operand in enumerate(self.stack.operands):
-            if number in way.kept or operand.value >= 0 or (number in way.resident and is_all_resident):
-                continue
-            for use in operand.uses:
-                found[use.member].append((operand, use))
+    def held(self, spans: tuple[Span, ...]) -> FloatArray | float:
+        """Elements of a tile, less those that lie in the cache of a halo."""
+        rows, key = self.tiles._rows, (spans, self.way.cached, *self.fixed.items())
+        found = rows.get(key)
+        if found is None:
+            found = 1.0
+            for span in spans:
+                size = self.tiles.peak(span, self.fixed)
+                if span.dim in self.way.cached:
+                    size = size - self.tiles.overlap(span, self.fixed)
+                found = found * size
+            rows[key] = found
         return found
 
-    def _slices(self, streams: Sequence[tuple[Operand, Use]]) -> FloatArray:
+    def cache(self, spans: tuple[Span, ...]) -> FloatArray | float:
+        """Elements of halos that are kept from tile to tile."""
+        way = self.way
+        if not way.cached or not any(span.of is not None and span.dim in way.cached for span in spans):
+            return 0.0
+        rows, key = self.tiles._rows, (spans, way.cached, way.order, *self.fixed.items())
+        found = rows.get(key)
+        if found is None:
+            found = 0.0
+            for dim in way.cached:
+                found = found + self._cache(spans, dim)
+            rows[key] = found
+        return found
+
+    def _cache(self, spans: tuple[Span, ...], dim: int) -> FloatArray | float:
+        """Rows behind the tile along one dimension, over the full length of the dimensions inside of it."""
+        own = next((span for span in spans if span.dim == dim), None)
+        if own is None:
+            return 0.0
+        elements = self.tiles.overlap(own, self.fixed)
+        order = self.way.order
+        for span in spans:
+            if span.dim == dim:
+                continue
+            if span.dim in order and order.index(span.dim) > order.index(dim):
+                elements = elements * float(span.extent)
+            elif span.dim in self.way.cached:
+                elements = elements * (self.tiles.peak(span, self.fixed) - self.tiles.overlap(span, self.fixed))
+            else:
+                elements = elements * self.tiles.peak(span, self.fixed)
+        return elements
+
+    def footprint(self, resident: frozenset[int]) -> FloatArray | float:
+        """Bytes of a tile, without the operands that stay for good."""
+        stack, way = self.stack, self.way
+        streams: list[list[tuple[Operand, Use]]] = [[] for _ in stack.members]
+        for number, operand in enumerate(stack.operands):
+            if number not in way.kept and number not in resident and operand.value < 0:
+                for use in operand.uses:
+                    streams[use.member].append((operand, use))
+        fixed: FloatArray | float = 0.0
+        sizes: list[FloatArray | float] = []
+        lives: list[tuple[int, int]] = []
+        for value in stack.values:
+            maker = stack.members[value.maker]
+            is_partial = bool(maker.sums & way.cut) or any(not o.is_written for o, _ in streams[value.maker][1:])
+            width = value.partial_bytes if is_partial else value.element_bytes
+            size = self.held(value.spans) * width
+            fixed = fixed + self.cache(value.spans) * width
+            own = set(self.loops(maker)) | way.cut
+            if any(set(self.loops(stack.members[reader])) - own for reader in maker.readers):
+                fixed = fixed + size
+                lives.append((-1, -1))
+            else:
+                lives.append((value.maker, value.last))
+            sizes.append(size)
+        for number in way.kept:
+            fixed = fixed + self._kept(number)
+        for member in stack.members:
+            if member.rows is not None and member.dims & way.cut:
+                fixed = fixed + self.held(member.rows) * STATISTICS_BYTES
+        most: FloatArray | float = 0.0
+        for first, last in self._intervals():
+            phase: FloatArray | float = 0.0
+            for number, (begin, end) in enumerate(lives):
+                if begin <= last and end >= first:
+                    replaced = stack.values[number].replaced
+                    if first == last == begin and replaced >= 0 and lives[replaced][0] >= 0:
+                        # It is written in the place of what it is made of, which is counted already.
+                        phase = phase + np.maximum(sizes[number] - sizes[replaced], 0.0)
+                    else:
+                        phase = phase + sizes[number]
+            slices: FloatArray | float = 0.0
+            for place in range(first, last + 1):
+                if streams[place]:
+                    slices = np.maximum(slices, self._slices(streams[place]))
+            most = np.maximum(most, phase + slices)
+        return most + fixed
+
+    def _kept(self, number: int) -> FloatArray | float:
+        operand = self.stack.operands[number]
+        spans = tuple(axis.span for axis in operand.uses[0].axes)
+        for use in operand.uses[1:]:
+            if len(use.axes) == len(spans):
+                spans = tuple(hull(span, axis.span) for span, axis in zip(spans, use.axes, strict=True))
+        width = operand.element_bytes
+        if operand.is_written and self.stack.members[operand.uses[0].member].sums & self.way.cut:
+            width = operand.partial_bytes
+        return (self.held(spans) + self.cache(spans)) * width
+
+    def _slices(self, streams: Sequence[tuple[Operand, Use]]) -> FloatArray | float:
         """The least room for what streams past one operator: all of it walked along one loop, a slice at a time."""
-        if not streams:
-            return np.zeros(())
         if len(streams) == 1:
-            return np.asarray(streams[0][0].element_bytes)
-        key = ("slices", tuple(id(use) for _, use in streams))
-        if key not in self._peaks:
+            return streams[0][0].element_bytes
+        rows = self.tiles._rows
+        key = (tuple((operand.element_bytes, use) for operand, use in streams), *self.fixed.items())
+        found = rows.get(key)
+        if found is None:
             loops = {axis.loop for _, use in streams for axis in use.axes if axis.loop >= 0}
-            best = None
-            for loop in (-1, *sorted(loops)):
-                total = np.zeros(())
+            for loop in (loops or {-1}):
+                total: FloatArray | float = 0.0
                 for operand, use in streams:
-                    elements = np.asarray(operand.element_bytes)
+                    elements: FloatArray | float = operand.element_bytes
                     for axis in use.axes:
                         if axis.loop != loop or loop < 0:
-                            elements = elements * self.peak(axis.span)
+                            elements = elements * self.tiles.peak(axis.span, self.fixed)
                     total = total + elements
-                best = total if best is None else np.minimum(best, total)
-            assert best is not None
-            self._peaks[key] = best
-        return self._peaks[key]
+                found = total if found is None else np.minimum(found, total)
+            assert found is not None
+            rows[key] = found
+        return found
 
-    def _intervals(self, way: Way) -> list[tuple[int, int]]:
+    def _intervals(self) -> list[tuple[int, int]]:
         """Members that run in turn: one by one, or in the loop of a sum that is cut."""
-        found = [[place, place] for place in range(len(self.stack.members))]
-        for dim in way.cut:
+        found = [(place, place) for place in range(len(self.stack.members))]
+        for dim in self.way.cut:
             inside = [place for place, member in enumerate(self.stack.members) if dim in member.dims]
             if inside:
-                found.append([inside[0], inside[-1]])
-        found.sort()
-        merged: list[list[int]] = []
-        for first, last in found:
+                found.append((inside[0], inside[-1]))
+        merged: list[tuple[int, int]] = []
+        for first, last in sorted(found):
             if merged and first <= merged[-1][1]:
-                merged[-1][1] = max(merged[-1][1], last)
+                merged[-1] = (merged[-1][0], max(merged[-1][1], last))
             else:
-                merged.append([first, last])
-        return [(first, last) for first, last in merged]
+                merged.append((first, last))
+        return merged
 
-    def parts(self, way: Way) -> Iterator[_Part]:
+    def parts(self) -> Iterator[_Part]:
         """The way with sets of operands that stay for good, smallest first."""
         stack = self.stack
         ops = float(max(1, sum(member.ops for member in stack.members)))
-        work = np.zeros(())
+        work: FloatArray | float = 0.0
         for member in stack.members:
-            work = work + self.work(member, way) * (member.ops / ops)
-        staying = [
-            number
-            for number, operand in enumerate(stack.operands)
-            if not operand.is_written and number not in way.kept and self._returns(operand, way)
-        ]
-        staying.sort(key=lambda number: stack.operands[number].bytes)
-        base = np.zeros(())
+            work = work + self.work(member) * (member.ops / ops)
+        base: FloatArray | float = 0.0
+        reads: list[FloatArray | float] = []
         for number in range(len(stack.operands)):
-            read, write = self.moved(number, way)
+            read, write = self.moved(number)
+            reads.append(read)
             base = base + read + write
-        some = self.footprint(way, is_all_resident=False)
+        staying = [number for number, operand in enumerate(stack.operands) if self._returns(number, operand)]
+        staying.sort(key=lambda number: stack.operands[number].bytes)
+        some = self.footprint(frozenset())
         for count in _prefixes(len(staying)):
             resident = frozenset(staying[:count])
-            chosen = Way(way.order, way.cached, way.cut, way.kept, resident)
+            chosen = replace(self, way=replace(self.way, resident=resident)) if resident else self
             moved, room = base, 0.0
-            for number in resident:
-                moved = moved - self.moved(number, way)[0] + stack.operands[number].bytes
+            for number in staying[:count]:
+                moved = moved - reads[number] + stack.operands[number].bytes
                 room += stack.operands[number].bytes
-            footprint = some if not count or count < len(staying) else self.footprint(chosen, is_all_resident=True)
-            yield _Part(chosen, self.sizes, self, footprint + room, moved, work)
+            footprint = some if not count or count < len(staying) else self.footprint(resident)
+            yield _Part(chosen, footprint + room, moved, work)
 
-    def _returns(self, operand: Operand, way: Way) -> bool:
-        for use in operand.uses:
-            mine = {dim_of(axis.span) for axis in use.axes}
-            if len(operand.uses) > 1 or set(self.loops(self.stack.members[use.member], way)) - mine:
-                return True
-        return False
+    def _returns(self, number: int, operand: Operand) -> bool:
+        """Whether an operand comes in more than once."""
+        if operand.is_written or number in self.way.kept:
+            return False
+        if len(operand.uses) > 1:
+            return True
+        mine = {axis.span.dim for axis in operand.uses[0].axes}
+        return bool(set(self.loops(self.stack.members[operand.uses[0].member])) - mine)
 
 
-def _prefixes(count: int) -> Iterable[int]:
+def _prefixes(count: int) -> Sequence[int]:
     if count < MOST_PREFIXES:
         return range(count + 1)
     return sorted({round(count * part / (MOST_PREFIXES - 1)) for part in range(MOST_PREFIXES)})
@@ -542,60 +610,68 @@ def _prefixes(count: int) -> Iterable[int]:
 
 def _front(stack: Stack, parts: Sequence[_Part]) -> FusedCurve:
     """The steps that may be best: a front of capacity and bytes for each limit to the work."""
-    footprint, moved, work, origin, place = [], [], [], [], []
-    for number, part in enumerate(parts):
-        shape = tuple(len(sizes) for sizes in part.sizes)
-        footprint.append(np.broadcast_to(part.footprint, shape).ravel())
-        moved.append(np.broadcast_to(part.moved, shape).ravel())
-        work.append(np.broadcast_to(part.work, shape).ravel())
-        count = math.prod(shape)
-        origin.append(np.full(count, number))
-        place.append(np.arange(count))
-    held, total, done = np.concatenate(footprint), np.concatenate(moved), np.concatenate(work)
-    order = np.lexsort((done, total, held))
-    held, total, done = held[order], total[order], done[order]
+    counts = [part.evaluation.tiles.count for part in parts]
+    total_count = sum(counts)
+    held, total, done = np.empty(total_count), np.empty(total_count), np.empty(total_count)
+    begin = 0
+    for part, count in zip(parts, counts, strict=True):
+        held[begin : begin + count] = part.footprint
+        total[begin : begin + count] = part.moved
+        done[begin : begin + count] = part.work
+        begin += count
+    worth = 1.0 if len(stack.members) <= FEW_MEMBERS else WORTH
+    least_work = float(done.min())
     kept: set[int] = set()
-    least_work = float(done.min()) if len(done) else 1.0
     for limit in WORK_LIMITS:
         allowed = np.flatnonzero(done <= least_work * limit * (1 + 1e-12))
-        if not len(allowed):
-            continue
-        least = np.minimum.accumulate(total[allowed])
-        steps = np.concatenate(([True], total[allowed][1:] < least[:-1]))
-        kept |= set(allowed[steps].tolist())
-    chosen = sorted(kept)
-    origins, places = np.concatenate(origin)[order], np.concatenate(place)[order]
-    return _curve(stack, parts, [(int(origins[n]), int(places[n])) for n in chosen])
+        order = allowed[np.lexsort((done[allowed], total[allowed], held[allowed]))]
+        moved = total[order]
+        least = np.minimum.accumulate(moved)
+        steps = np.flatnonzero(np.concatenate(([True], moved[1:] < least[:-1])))
+        last = math.inf
+        for step in steps.tolist():
+            if moved[step] < last * worth or step == steps[-1]:
+                kept.add(int(order[step]))
+                last = float(moved[step])
+        if len(allowed) == total_count:
+            break
+    chosen = np.array(sorted(kept, key=lambda n: (held[n], total[n])))
+    starts = np.concatenate(([0], np.cumsum(counts)))
+    part_of = np.searchsorted(starts, chosen, side="right") - 1
+    return _curve(stack, parts, part_of, chosen - starts[part_of], held[chosen])
 
 
-def _curve(stack: Stack, parts: Sequence[_Part], chosen: Sequence[tuple[int, int]]) -> FusedCurve:
+def _curve(
+    stack: Stack, parts: Sequence[_Part], part_of: IntArray, places: IntArray, capacity: FloatArray
+) -> FusedCurve:
     """The figures of some tiles in full."""
-    count, operands, units = len(chosen), len(stack.operands), max(member.unit for member in stack.members) + 1
-    capacity, again = np.zeros(count), np.zeros(count)
+    count, operands, units = len(places), len(stack.operands), max(member.unit for member in stack.members) + 1
+    again = np.zeros(count)
     reads, writes = np.zeros((count, operands)), np.zeros((count, operands))
-    work, tiles = np.ones((count, units)), np.zeros((count, len(stack.extents)), dtype=np.int64)
-    by_part: dict[int, list[int]] = {}
-    for step, (part, _) in enumerate(chosen):
-        by_part.setdefault(part, []).append(step)
-    for number, steps in by_part.items():
-        part = parts[number]
-        shape = tuple(len(sizes) for sizes in part.sizes)
-        places = np.unravel_index(np.array([chosen[step][1] for step in steps]), shape)
-        points = _Grid(stack, part.sizes, part.way.cut, places)
-        rows = np.array(steps)
-        capacity[rows] = np.broadcast_to(part.footprint, shape)[places]
+    work, tiles = np.ones((count, units)), np.empty((count, len(stack.extents)), dtype=np.int64)
+    tiles[:] = stack.extents
+    for number in sorted(set(part_of.tolist())):
+        rows = np.flatnonzero(part_of == number)
+        evaluation, here = parts[number].evaluation, places[rows]
         for operand in range(operands):
-            read, write = points.moved(operand, part.way)
-            reads[rows, operand], writes[rows, operand] = np.ceil(read - 1e-6), np.ceil(write - 1e-6)
+            read, write = evaluation.moved(operand)
+            reads[rows, operand] = read if isinstance(read, float) else read[here]
+            writes[rows, operand] = write if isinstance(write, float) else write[here]
         for member in stack.members:
-            times = points.work(member, part.way)
+            times = evaluation.work(member)
+            if isinstance(times, float):
+                if times == 1.0:
+                    continue
+            else:
+                times = times[here]
             again[rows] += (times - 1) * member.ops
             work[rows, member.unit] = np.maximum(work[rows, member.unit], times)
-        for dim, sizes in enumerate(part.sizes):
-            tiles[rows, dim] = np.array(sizes)[places[dim]]
+        for dim, size in evaluation.fixed.items():
+            tiles[rows, dim] = size
+        for dim, sizes in evaluation.tiles.sizes.items():
+            tiles[rows, dim] = np.array(sizes)[evaluation.tiles.places[dim][here]]
     return FusedCurve(
-        capacity_bytes=np.ceil(capacity - 1e-6), read_bytes=reads, write_bytes=writes, work=work, again_ops=np.round(again),
-        tiles=tiles, ways=tuple(parts[part].way for part, _ in chosen),
+        capacity_bytes=np.ceil(capacity - 1e-6), read_bytes=np.ceil(reads - 1e-6), write_bytes=np.ceil(writes - 1e-6),
+        work=work, again_ops=np.round(again), tiles=tiles,
+        ways=tuple(parts[number].evaluation.way for number in part_of.tolist()),
     )  # fmt: skip
-
-

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,90 +20,92 @@ import numpy.typing as npt
 from onnxroof.ir.loopnest import Access, LoopNest
 
 __all__ = [
-    "Divided", "Hull", "Span", "SpanTable", "Tile", "Whole", "Window", "access_spans", "covers", "dim_of", "hull",
-    "loop_spans", "span_table", "through_view",
+    "Span", "SpanTable", "access_spans", "covers", "hull", "loop_spans", "span_table", "through_view", "tile", "whole",
 ]  # fmt: skip
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
-    """All of a dimension, whatever the tile."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Span:
+    """An interval of one dimension. Equal spans are one object: made by the functions of this module only.
+
+    Attributes:
+        extent: Of the dimension.
+        dim: Number of the tiled dimension that it depends on, -1 for none: then it is the whole dimension.
+        of: The span that it comes from, None for the tile itself.
+        other: A second one: it is the least interval that holds both.
+        stride, reach, offset: Else its indices are `stride * i + offset + 0 ... reach` for i in `of`, as far as they lie
+            in the dimension,
+        by: or, where this is not 0, `i // by`: the outer one of two dimensions that a view made one.
+    """
 
     extent: int
+    dim: int = -1
+    of: Span | None = None
+    other: Span | None = None
+    stride: int = 1
+    reach: int = 0
+    offset: int = 0
+    by: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is the whole dimension, whatever the tile."""
+        return self.dim < 0
+
+    @property
+    def is_tile(self) -> bool:
+        """Whether it is the tile itself."""
+        return self.dim >= 0 and self.of is None
+
+    @property
+    def tile_extent(self) -> int:
+        """Extent of the tiled dimension."""
+        span = self
+        while span.of is not None:
+            span = span.of
+        return span.extent
 
 
-@dataclass(frozen=True, slots=True)
-class Tile:
+_KEPT = 1 << 18
+
+
+@lru_cache(maxsize=_KEPT)
+def whole(extent: int) -> Span:
+    """All of a dimension."""
+    return Span(extent)
+
+
+@lru_cache(maxsize=_KEPT)
+def tile(dim: int, extent: int) -> Span:
     """The tile of dimension number `dim` of a group of operators."""
-
-    dim: int
-    extent: int
+    return Span(extent, dim)
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Indices `stride * i + offset + 0 ... reach` for i in a span, as far as they lie in the dimension."""
-
-    of: Span
-    stride: int
-    reach: int
-    offset: int
-    extent: int
-
-
-@dataclass(frozen=True, slots=True)
-class Divided:
-    """Indices i // by for i in a span: the outer of the dimensions that a view made one."""
-
-    of: Span
-    by: int
-    extent: int
-
-
-@dataclass(frozen=True, slots=True)
-class Hull:
-    """The least interval that holds two spans of one dimension."""
-
-    one: Span
-    other: Span
-    extent: int
-
-
-Span: TypeAlias = Whole | Tile | Window | Divided | Hull
-
-
-def dim_of(span: Span) -> int:
-    """The tiled dimension that a span depends on, -1 for none."""
-    while True:
-        match span:
-            case Whole():
-                return -1
-            case Tile():
-                return span.dim
-            case Hull():
-                span = span.one
-            case _:
-                span = span.of
-
-
-def hull(one: Span, other: Span) -> Span:
-    """What two readers of a dimension need together."""
-    if one == other:
-        return one
-    if isinstance(one, Whole) or isinstance(other, Whole) or dim_of(one) != dim_of(other):
-        return Whole(one.extent)
-    return Hull(one, other, one.extent)
-
-
+@lru_cache(maxsize=_KEPT)
 def _window(of: Span, stride: int, reach: int, offset: int, extent: int) -> Span:
-    if isinstance(of, Whole):
-        return Whole(extent)
+    if of.is_whole:
+        return whole(extent)
     if (stride, reach, offset) == (1, 0, 0) and of.extent == extent:
         return of
-    return Window(of, stride, reach, offset, extent)
+    return Span(extent, of.dim, of, None, stride, reach, offset)
+
+
+@lru_cache(maxsize=_KEPT)
+def _divided(of: Span, by: int, extent: int) -> Span:
+    return Span(extent, of.dim, of, by=by)
+
+
+@lru_cache(maxsize=_KEPT)
+def hull(one: Span, other: Span) -> Span:
+    """What two readers of a dimension need together; all of it where they depend on different tiled dimensions."""
+    if one is other:
+        return one
+    if one.dim != other.dim or one.is_whole:
+        return whole(one.extent)
+    return Span(one.extent, one.dim, one, other)
 
 
 def access_spans(nest: LoopNest, access: Access, loops: Sequence[Span]) -> tuple[Span, ...]:
@@ -117,14 +118,14 @@ def access_spans(nest: LoopNest, access: Access, loops: Sequence[Span]) -> tuple
             extent = nest.loops[term.loop].extent
             if term.stride < 0:
                 offset += term.stride * (extent - 1)
-            if isinstance(loops[term.loop], Whole):
+            if loops[term.loop].is_whole:
                 reach += abs(term.stride) * (extent - 1)
             else:
                 tiled.append((loops[term.loop], term.stride))
         if len(tiled) == 1 and tiled[0][1] > 0:
             found.append(_window(tiled[0][0], tiled[0][1], reach, offset, axis.extent))
         else:
-            found.append(Whole(axis.extent))
+            found.append(whole(axis.extent))
     return tuple(found)
 
 
@@ -140,13 +141,13 @@ def loop_spans(nest: LoopNest, wanted: Iterable[tuple[Access, Sequence[Span]]]) 
             terms = [term for term in axis.terms if nest.loops[term.loop].extent > 1]
             for term in terms:
                 extent = nest.loops[term.loop].extent
-                part: Span = Whole(extent)
+                part = whole(extent)
                 if len(terms) == 1 and term.stride == 1:
                     part = _window(span, 1, 0, -axis.offset, extent)
                 before = found[term.loop]
                 found[term.loop] = part if before is None else hull(before, part)
     return [
-        Whole(loop.extent) if span is None or (nest.sweeps > 1 and number in nest.swept) else span
+        whole(loop.extent) if span is None or (nest.sweeps > 1 and number in nest.swept) else span
         for number, (loop, span) in enumerate(zip(nest.loops, found, strict=True))
     ]
 
@@ -155,7 +156,7 @@ def through_view(spans: Sequence[Span], view: Sequence[int], shape: Sequence[int
     """Spans of a tensor of `shape`, from those of another name of its bytes with the shape `view`."""
     if tuple(view) == tuple(shape):
         return tuple(spans)
-    everything = tuple(Whole(extent) for extent in shape)
+    everything = tuple(whole(extent) for extent in shape)
     found: list[Span] = list(everything)
     inner = [(span, extent) for span, extent in zip(spans, view, strict=True) if extent != 1]
     outer = [(axis, extent) for axis, extent in enumerate(shape) if extent != 1]
@@ -173,13 +174,13 @@ def through_view(spans: Sequence[Span], view: Sequence[int], shape: Sequence[int
                     return everything
                 others.append(outer.pop(0))
                 other *= others[-1][1]
-        if any(not isinstance(span, Whole) for span, _ in some[1:]):
+        if any(not span.is_whole for span, _ in some[1:]):
             continue  # runs with gaps: all of it is taken
         lead, rest = some[0][0], one // some[0][1]
         flat = _window(lead, rest, rest - 1, 0, one)
         axis, extent = others[0]
-        found[axis] = flat if len(others) == 1 or isinstance(flat, Whole) else Divided(flat, one // extent, extent)
-    return everything if inner or outer else tuple(Whole(s.extent) if isinstance(s, Whole) else s for s in found)
+        found[axis] = flat if len(others) == 1 or flat.is_whole else _divided(flat, one // extent, extent)
+    return everything if inner or outer else tuple(found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -202,13 +203,13 @@ class SpanTable:
 @lru_cache(maxsize=65536)
 def span_table(span: Span, sizes: tuple[int, ...]) -> SpanTable:
     """The table of a span for tile sizes of its dimension; sizes do not matter to one that depends on none."""
-    if isinstance(span, Whole):
+    if span.is_whole:
         whole = np.full(len(sizes), float(span.extent))
         return SpanTable(whole, whole, whole, np.zeros(len(sizes)))
-    if isinstance(span, Tile):
+    if span.is_tile:
         whole = np.full(len(sizes), float(span.extent))
         return SpanTable(np.array(sizes, dtype=float), whole, whole, np.zeros(len(sizes)))
-    extent = _tile_extent(span)
+    extent = span.tile_extent
     starts, ends = _bounds(span, sizes)
     counts = np.array([-(-extent // size) for size in sizes])
     begins = np.concatenate(([0], np.cumsum(counts)[:-1]))
@@ -230,47 +231,27 @@ def span_table(span: Span, sizes: tuple[int, ...]) -> SpanTable:
 
 def covers(span: Span) -> bool:
     """Whether the tiles touch the whole dimension together, whatever their size."""
-    if isinstance(span, (Whole, Tile)):
+    if span.is_whole or span.is_tile:
         return True
-    smallest = max(1, _tile_extent(span) // 4096)
+    smallest = max(1, span.tile_extent // 4096)
     return bool(span_table(span, (smallest,)).covered[0] == span.extent)
-
-
-def _tile_extent(span: Span) -> int:
-    while not isinstance(span, Tile):
-        assert not isinstance(span, Whole)
-        span = span.one if isinstance(span, Hull) else span.of
-    return span.extent
 
 
 @lru_cache(maxsize=65536)
 def _bounds(span: Span, sizes: tuple[int, ...]) -> tuple[IntArray, IntArray]:
     """First index, and the one behind the last, of each tile of each size, one size after the other."""
-    match span:
-        case Tile():
-            starts = np.concatenate([np.arange(0, span.extent, size) for size in sizes])
-            lengths = np.repeat(sizes, [-(-span.extent // size) for size in sizes])
-            return starts, np.minimum(starts + lengths, span.extent)
-        case Window():
-            first, behind = _bounds(span.of, sizes)
-            starts = np.clip(span.stride * first + span.offset, 0, span.extent)
-            ends = np.clip(span.stride * (behind - 1) + span.reach + span.offset + 1, 0, span.extent)
-            ends = np.where(behind > first, np.maximum(ends, starts), starts)
-            return starts, ends
-        case Divided():
-            first, behind = _bounds(span.of, sizes)
-            starts = first // span.by
-            return starts, np.where(behind > first, -(-behind // span.by), starts)
-        case Hull():
-            (a, b), (c, d) = _bounds(span.one, sizes), _bounds(span.other, sizes)
-            starts = np.where(b <= a, c, np.where(d <= c, a, np.minimum(a, c)))
-            return starts, np.maximum(starts, np.maximum(np.where(b > a, b, 0), np.where(d > c, d, 0)))
-        case Whole():
-            raise AssertionError("a whole dimension has no tiles")
-
-
-def tile_counts(extent: int, sizes: Sequence[int]) -> FloatArray:
-    """(S,) trips."""
-    return np.array([-(-extent // size) for size in sizes], dtype=float)
-
-
+    if span.of is None:
+        starts = np.concatenate([np.arange(0, span.extent, size) for size in sizes])
+        lengths = np.repeat(sizes, [-(-span.extent // size) for size in sizes])
+        return starts, np.minimum(starts + lengths, span.extent)
+    first, behind = _bounds(span.of, sizes)
+    if span.other is not None:
+        (a, b), (c, d) = (first, behind), _bounds(span.other, sizes)
+        starts = np.where(b <= a, c, np.where(d <= c, a, np.minimum(a, c)))
+        return starts, np.maximum(starts, np.maximum(np.where(b > a, b, 0), np.where(d > c, d, 0)))
+    if span.by:
+        starts = first // span.by
+        return starts, np.where(behind > first, -(-behind // span.by), starts)
+    starts = np.clip(span.stride * first + span.offset, 0, span.extent)
+    ends = np.clip(span.stride * (behind - 1) + span.reach + span.offset + 1, 0, span.extent)
+    return starts, np.where(behind > first, np.maximum(ends, starts), starts)

@@ -18,14 +18,13 @@ from onnxroof.ir.op import OpKind
 from onnxroof.ir.tensor import Tensor
 from onnxroof.mapping.regions import (
     Span,
-    Tile,
-    Whole,
     access_spans,
     covers,
-    dim_of,
     hull,
     loop_spans,
     through_view,
+    tile,
+    whole,
 )
 from onnxroof.mapping.storage import Kernel, Storage
 
@@ -209,7 +208,7 @@ class _Builder:
         work = kernel.cost.work
         self.members[place] = Member(
             unit=self.unit_of[place],
-            dims=frozenset(dim_of(span) for span in loops) - {-1},
+            dims=frozenset(span.dim for span in loops) - {-1},
             sums=sums,
             spans=tuple(made),
             rows=rows,
@@ -226,20 +225,20 @@ class _Builder:
         spans = self.wanted.get(name)
         if spans is None:
             if place + 1 < len(self.kernels) or self.extents:
-                return tuple(Whole(extent) for extent in shape)
+                return tuple(whole(extent) for extent in shape)
             spans = tuple(self._tile(extent, f"{_loop_name(kernel, access, axis)}") for axis, extent in enumerate(shape))
             self.tiled = len(self.extents)
             return spans
         if self.store.leaves(name, self.inside):
-            return tuple(span if covers(span) else Whole(span.extent) for span in spans)
+            return tuple(span if covers(span) else whole(span.extent) for span in spans)
         return spans
 
     def _tile(self, extent: int, name: str) -> Span:
         if extent == 1:
-            return Whole(1)
+            return whole(1)
         self.extents.append(extent)
         self.names.append(name)
-        return Tile(len(self.extents) - 1, extent)
+        return tile(len(self.extents) - 1, extent)
 
     def _online(
         self, kernel: Kernel, wanted: Sequence[tuple[Access, Sequence[Span]]], loops: list[Span]
@@ -248,7 +247,7 @@ class _Builder:
         nest = kernel.cost.nest
         assert nest is not None
         free = loop_spans(LoopNest(nest.loops, nest.accesses), wanted)
-        cut = {n: span.dim for n in nest.swept if isinstance(span := free[n], Tile) and span.dim >= self.tiled}
+        cut = {n: span.dim for n in nest.swept if (span := free[n]).is_tile and span.dim >= self.tiled}
         if not cut or not all(self._is_summed(name, dim) for name in kernel.op.outputs for dim in cut.values()):
             return loops, None
         found = [span if number in cut else loops[number] for number, span in enumerate(free)]
@@ -302,15 +301,15 @@ class _Builder:
             if len(view) == len(spans):
                 self._want(root, place, through_view(spans, view, shape))
             else:
-                self._want(root, place, tuple(Whole(extent) for extent in shape))
+                self._want(root, place, tuple(whole(extent) for extent in shape))
         for transfer in kernel.cost.reads:
             root = self.store.root(transfer.tensor)
             if root in seen:
                 continue
             if self.maker_of(root, place) < 0:
-                self.reads.setdefault(root, []).append(Use(place, (Axis(Whole(transfer.bytes), -1),)))
+                self.reads.setdefault(root, []).append(Use(place, (Axis(whole(transfer.bytes), -1),)))
             else:
-                self._want(root, place, tuple(Whole(extent) for extent in self.tensors[root].dims))
+                self._want(root, place, tuple(whole(extent) for extent in self.tensors[root].dims))
 
     def _want(self, root: str, place: int, spans: tuple[Span, ...]) -> None:
         before = self.wanted.get(root)

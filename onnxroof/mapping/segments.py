@@ -1,0 +1,191 @@
+"""Every run of steps of the clock that could be one group, with the curves of what it moves.
+
+Runs that are equal but for names share one curve: a block of a network that occurs eighty times is worked out once.
+A run counts if each of its steps makes something that a later one of the run reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxroof.ir.tensor import Tensor
+from onnxroof.mapping.fused import WORK_LIMITS, FusedCurve, fused_curve
+from onnxroof.mapping.stacks import NamedStack, stack_of, unfusible
+from onnxroof.mapping.storage import Storage
+
+__all__ = ["MOST_STEPS", "Kind", "Segment", "Segments", "segments"]
+
+MOST_STEPS = 12
+"""So many steps of the clock are one group at most."""
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """Equal runs.
+
+    Attributes:
+        named: Their stack, with the names of the first of them.
+        where: For each operand (kernel of the run, whether it is written, position among inputs or outputs).
+        curve: What they move.
+        fronts: By limit to the work: (capacities, steps of the curve), fewer bytes from step to step.
+    """
+
+    named: NamedStack
+    where: tuple[tuple[int, bool, int], ...]
+    curve: FusedCurve
+    fronts: tuple[tuple[list[float], list[int]], ...]
+
+    @property
+    def least_bytes(self) -> float:
+        """The least capacity with which the run can be one group."""
+        return float(self.curve.capacity_bytes[0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """Steps `first` to `last` (both included) as one group."""
+
+    first: int
+    last: int
+    kind: Kind
+
+
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """All runs of a model.
+
+    Attributes:
+        units: Kernels of each step.
+        barriers: By step why it can be in no group with others, "" where it can.
+        by_last: For each step the runs that end with it, by ascending length.
+        kinds: Distinct kinds.
+    """
+
+    units: tuple[tuple[int, ...], ...]
+    barriers: tuple[str, ...]
+    by_last: tuple[tuple[Segment, ...], ...]
+    kinds: tuple[Kind, ...]
+
+
+def segments(store: Storage, tensors: Mapping[str, Tensor], units: Sequence[tuple[int, ...]]) -> Segments:
+    """The runs of a model.
+
+    Args:
+        store: Its kernels.
+        tensors: Of the workload.
+        units: Kernels of each step of the clock.
+    """
+    step_of = {kernel: step for step, unit in enumerate(units) for kernel in unit}
+    barriers = [next(filter(None, (unfusible(store.kernels[kernel]) for kernel in unit)), "") for unit in units]
+    known: dict[Hashable, int] = {}
+    signs = [
+        0 if barriers[step] else known.setdefault(_signature(store, tensors, unit), len(known) + 1)
+        for step, unit in enumerate(units)
+    ]
+    # For each step the first later step that reads something of it.
+    next_reader = [
+        min(
+            (
+                step_of[reader]
+                for kernel in unit
+                for name in store.kernels[kernel].op.outputs
+                for reader in store.readers.get(name, ())
+                if step_of[reader] > step
+            ),
+            default=len(units),
+        )
+        for step, unit in enumerate(units)
+    ]
+    body = [_body(store, unit) for unit in units]
+    kinds: dict[tuple[int, ...], Kind] = {}
+    by_last: list[tuple[Segment, ...]] = []
+    for last in range(len(units)):
+        found: list[Segment] = []
+        first = last - 1
+        while (
+            not barriers[last]
+            and first >= max(0, last - MOST_STEPS + 1)
+            and not barriers[first]
+            and body[first] == body[last]
+            and next_reader[first] <= last
+        ):
+            key = tuple(signs[first : last + 1])
+            kind = kinds.get(key)
+            if kind is None:
+                kind = kinds[key] = _kind(store, tensors, units[first : last + 1])
+            found.append(Segment(first, last, kind))
+            first -= 1
+        by_last.append(tuple(found))
+    return Segments(tuple(units), tuple(barriers), tuple(by_last), tuple(kinds.values()))
+
+
+def _body(store: Storage, unit: Sequence[int]) -> Hashable:
+    """What must be equal for two steps to run together: the trips of the loops around them, and which loops."""
+    op = store.kernels[unit[0]].op
+    return (op.repeat, op.scope if op.repeat != 1 else "")
+
+
+def _signature(store: Storage, tensors: Mapping[str, Tensor], unit: Sequence[int]) -> Hashable:
+    """All that matters of a step to a run that it is in, without names; places of kernels are relative."""
+    parts: list[Hashable] = []
+    for kernel in unit:
+        op, cost = store.kernels[kernel].op, store.kernels[kernel].cost
+        reads = {store.root(t.tensor): t.bytes for t in cost.reads}
+        inputs = []
+        for name in (*op.inputs, *op.parameters):
+            root = store.root(name)
+            maker = store.producers.get(root)
+            inputs.append(
+                (reads.get(root), -1 if maker is None else kernel - maker, tensors[name].shape, tensors[root].shape)
+                if name and root in reads
+                else None
+            )
+        writes = {t.tensor: t.bytes for t in cost.writes}
+        outputs = [
+            (writes.get(name), tuple(reader - kernel for reader in store.readers.get(name, ())),
+             name in store.outputs or name in store.carried)
+            for name in op.outputs
+        ]  # fmt: skip
+        work = cost.work
+        parts.append(
+            (id(cost.nest), cost.kind, cost.rescales, cost.compute_type, op.repeat,
+             None if work is None else (work.macs, work.vector_ops, tuple(work.special.items())),
+             tuple(inputs), tuple(outputs))
+        )  # fmt: skip
+    return tuple(parts)
+
+
+def _kind(store: Storage, tensors: Mapping[str, Tensor], units: Sequence[tuple[int, ...]]) -> Kind:
+    named = stack_of(store, tensors, units)
+    curve = fused_curve(named.stack)
+    kernels = [kernel for unit in units for kernel in unit]
+    where = []
+    for name, operand in zip(named.operands, named.stack.operands, strict=True):
+        member = operand.uses[0].member
+        op = store.kernels[kernels[member]].op
+        listed = op.outputs if operand.is_written else (*op.inputs, *op.parameters)
+        position = next(n for n, other in enumerate(listed) if other and store.root(other) == name)
+        where.append((member, operand.is_written, position))
+    return Kind(named, tuple(where), curve, _fronts(named, curve))
+
+
+def _fronts(named: NamedStack, curve: FusedCurve) -> tuple[tuple[list[float], list[int]], ...]:
+    """For each limit to the work the steps that move less than any that needs less room."""
+    ops = max(1, sum(member.ops for member in named.stack.members))
+    share = curve.again_ops / ops
+    total = curve.total_bytes
+    found: list[tuple[list[float], list[int]]] = []
+    for limit in WORK_LIMITS:
+        allowed = np.flatnonzero(share <= (share.min() + 1) * limit - 1 + 1e-9)
+        least = np.minimum.accumulate(total[allowed])
+        steps = allowed[np.concatenate(([True], total[allowed][1:] < least[:-1]))]
+        front = (curve.capacity_bytes[steps].tolist(), steps.tolist())
+        if not found or front != found[-1]:
+            found.append(front)
+    return tuple(found)
