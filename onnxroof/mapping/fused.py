@@ -30,7 +30,7 @@ IntArray = npt.NDArray[np.int64]
 FEW_MEMBERS = 2
 """A group of so few operators has every tile size and every set of operands that stay tried."""
 
-MOST_TILES = (32, 144, 343, 625)
+MOST_TILES = (24, 81, 125, 256)
 """Of a larger one so many tiles are tried for one tiled dimension, for two, three, four and more."""
 
 MOST_TRIPS = 4096
@@ -132,7 +132,7 @@ def _cuts(stack: Stack, used: set[int]) -> Iterator[frozenset[int]]:
     yield frozenset()
     sums = [dim for dim in range(stack.tiled, len(stack.extents)) if dim in used]
     found: dict[frozenset[int], None] = {}
-    for order in (sums, sums[::-1]):
+    for order in (sums, sums[::-1]) if len(stack.members) <= FEW_MEMBERS else (sums,):
         cut: set[int] = set()
         for dim in order:
             if not any(len(member.dims & (cut | {dim})) > 1 for member in stack.members):
@@ -227,7 +227,8 @@ def _keeping(stack: Stack, way: Way) -> Iterator[Way]:
             for kept in itertools.combinations(gaining, count):
                 yield replace(way, kept=frozenset(kept))
         return
-    yield way
+    if not way.cached:
+        yield way
     yield replace(way, kept=frozenset(gaining))
 
 
@@ -480,43 +481,47 @@ class _Evaluation:
                 for use in operand.uses:
                     streams[use.member].append((operand, use))
         fixed: FloatArray | float = 0.0
-        sizes: list[FloatArray | float] = []
-        lives: list[tuple[int, int]] = []
-        for value in stack.values:
+        held = np.empty((len(stack.values), self.tiles.count))
+        phases = self._intervals()
+        alive = np.zeros((len(phases), len(stack.values)))
+        widths: list[float] = []
+        for number, value in enumerate(stack.values):
             maker = stack.members[value.maker]
             is_partial = bool(maker.sums & way.cut) or any(not o.is_written for o, _ in streams[value.maker][1:])
             width = value.partial_bytes if is_partial else value.element_bytes
-            size = self.held(value.spans) * width
-            fixed = fixed + self.cache(value.spans) * width
-            own = set(self.loops(maker)) | way.cut
-            if any(set(self.loops(stack.members[reader])) - own for reader in maker.readers):
-                fixed = fixed + size
-                lives.append((-1, -1))
-            else:
-                lives.append((value.maker, value.last))
-            sizes.append(size)
+            widths.append(width)
+            held[number] = self.held(value.spans) * width
+            if way.cached:
+                fixed = fixed + self.cache(value.spans) * width
+            own = self.loops(maker)
+            if any(self._extends(own, self.loops(stack.members[reader])) for reader in maker.readers):
+                alive[:, number] = 1.0
+                continue
+            before = stack.values[value.replaced] if value.replaced >= 0 else None
+            for place, (first, last) in enumerate(phases):
+                if value.maker <= last and value.last >= first:
+                    # What is written in the place of an operand is counted with it.
+                    is_replacing = first == last == value.maker and before is not None and before.spans == value.spans
+                    alive[place, number] = 0.0 if is_replacing and width <= widths[value.replaced] else 1.0
         for number in way.kept:
             fixed = fixed + self._kept(number)
         for member in stack.members:
             if member.rows is not None and member.dims & way.cut:
                 fixed = fixed + self.held(member.rows) * STATISTICS_BYTES
-        most: FloatArray | float = 0.0
-        for first, last in self._intervals():
-            phase: FloatArray | float = 0.0
-            for number, (begin, end) in enumerate(lives):
-                if begin <= last and end >= first:
-                    replaced = stack.values[number].replaced
-                    if first == last == begin and replaced >= 0 and lives[replaced][0] >= 0:
-                        # It is written in the place of what it is made of, which is counted already.
-                        phase = phase + np.maximum(sizes[number] - sizes[replaced], 0.0)
-                    else:
-                        phase = phase + sizes[number]
+        needed = alive @ held
+        for place, (first, last) in enumerate(phases):
             slices: FloatArray | float = 0.0
-            for place in range(first, last + 1):
-                if streams[place]:
-                    slices = np.maximum(slices, self._slices(streams[place]))
-            most = np.maximum(most, phase + slices)
+            for member_place in range(first, last + 1):
+                if streams[member_place]:
+                    found = self._slices(streams[member_place])
+                    slices = found if isinstance(slices, float) and slices == 0.0 else np.maximum(slices, found)
+            needed[place] += slices
+        most: FloatArray = needed.max(axis=0)
         return most + fixed
+
+    def _extends(self, own: tuple[int, ...], reader: tuple[int, ...]) -> bool:
+        """Whether a reader runs in a loop of the tile in which what it reads is not made anew."""
+        return any(dim not in own and dim not in self.way.cut for dim in reader)
 
     def _kept(self, number: int) -> FloatArray | float:
         operand = self.stack.operands[number]
@@ -569,10 +574,12 @@ class _Evaluation:
     def parts(self) -> Iterator[_Part]:
         """The way with sets of operands that stay for good, smallest first."""
         stack = self.stack
-        ops = float(max(1, sum(member.ops for member in stack.members)))
-        work: FloatArray | float = 0.0
+        work: FloatArray | float = 1.0
+        ops = float(sum(member.ops for member in stack.members))
         for member in stack.members:
-            work = work + self.work(member) * (member.ops / ops)
+            times = self.work(member)
+            if not isinstance(times, float) or times != 1.0:
+                work = work + (times - 1.0) * (member.ops / ops if ops else 0.0)
         base: FloatArray | float = 0.0
         reads: list[FloatArray | float] = []
         for number in range(len(stack.operands)):

@@ -8,25 +8,29 @@ What a target does not know takes no time and is listed; an unknown energy makes
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 from onnxroof.dtypes import DType
 from onnxroof.mapping.array import spatial_utilization
 from onnxroof.mapping.nested import NestedMapping
-from onnxroof.mapping.placed import Crossing, placed
-from onnxroof.mapping.plan import Decision
-from onnxroof.mapping.planned import PlannedModel, ShapedPlan
+from onnxroof.mapping.placed import Crossing, Placed, placed
+from onnxroof.mapping.plan import Decision, Plan
+from onnxroof.mapping.planned import CLOCK, PlannedModel, ShapedPlan
+from onnxroof.mapping.policies import SEARCHED
 from onnxroof.mapping.residency import Residency, residency
 from onnxroof.mapping.traffic import GroupShape, LevelTraffic, level_traffic
 from onnxroof.roofline.floor import floor
+from onnxroof.roofline.fusing import FusedGroup, decisions, fused_group, groups, mapped
 from onnxroof.roofline.groups import Figures, Groups, Once, mapped_total, peaks, total
 from onnxroof.roofline.knowledge import Knowledge
 from onnxroof.roofline.mapped import mapped_result
 from onnxroof.roofline.model import energy_ridge_ops_per_byte, overlapped_time_s, ridge_ops_per_byte
 from onnxroof.roofline.rates import DEFAULT_SPECIAL_LANES, Rate, Resolution, resolve
-from onnxroof.roofline.result import LevelResult, PlanResult, TargetResult
+from onnxroof.roofline.result import LevelResult, MappedResult, PlanResult, TargetResult
+from onnxroof.roofline.search import Chosen, Search, UnitFigures
 from onnxroof.roofline.terms import (
     bandwidth_bytes_per_s,
     level_energy_terms,
@@ -58,7 +62,7 @@ def evaluate(
         state: cold | steady: whether weights that fit on chip stay there from run to run.
     """
     evaluation = _Evaluation(model, target, tf32, residency(model.timeline, target.levels, state=state))
-    plans = tuple(evaluation.plan(shaped, assumed_precision) for shaped in model.plans)
+    plans = evaluation.plans(assumed_precision, objective)
     least = floor(model.border, target, tf32=tf32)
     rate = evaluation.dominant_rate()
     peak_bytes = model.peak_activation_bytes
@@ -130,11 +134,108 @@ class _Evaluation:
                 return self._rate(kind, max(count, key=lambda dtype: count[dtype]))
         return None
 
+    def plans(self, assumed_precision: str | None, objective: str) -> tuple[PlanResult, ...]:
+        """One for each policy that is wanted."""
+        found = {shaped.plan.fusion: self.plan(shaped, assumed_precision) for shaped in self.model.plans}
+        for policy in (policy for policy in SEARCHED if policy in self.model.policies):
+            found[policy] = self.searched(policy, assumed_precision, objective, tuple(found.values()))
+        return tuple(found[policy] for policy in self.model.policies)
+
     def plan(self, shaped: ShapedPlan, assumed_precision: str | None) -> PlanResult:
         """One plan, summed over its groups: each distinct shape times the groups that have it."""
         groups = placed(self.model.timeline.uses[shaped.plan.fusion], self.residency, self._crossings)
         figures = [self._kind(shape, crossing) for shape, crossing in groups.kinds]
-        counts = groups.counts
+        return self._summed(shaped.plan, groups, figures, assumed_precision, self._residents)
+
+    def searched(
+        self, policy: str, assumed_precision: str | None, objective: str, others: tuple[PlanResult, ...]
+    ) -> PlanResult:
+        """The plan of a policy that looks for the best groups on this target.
+
+        `depth-first` moves the fewest bytes over the outermost boundary. `auto` is the least of all plans in the
+        objective: its own, that of `depth-first`, and the `others`.
+        """
+        own = self._of_chosen(policy, assumed_precision, self.search.best("traffic" if policy != "auto" else objective))
+        if policy != "auto":
+            return own
+        if all(other.fusion != "depth-first" for other in others):
+            others = (*others, self._of_chosen(policy, assumed_precision, self.search.best("traffic")))
+        plans = {plan.fusion: plan for plan in (*others, own)}
+        best = plans[_best((own, *(plan for name, plan in plans.items() if name != "auto")), objective)]
+        return best if best.fusion == "auto" else replace(best, fusion="auto")
+
+    @cached_property
+    def search(self) -> Search:
+        """All runs of steps on this target."""
+        base = placed(self.model.timeline.uses[CLOCK], self.residency, self._crossings)
+        units = [self._unit(shape, crossing) for shape, crossing in base.kinds]
+        return Search(self.model.segments, self.model.store, self.target, self.residency, base, units)
+
+    def _unit(self, shape: GroupShape, crossing: Crossing | None) -> UnitFigures:
+        figures = self._kind(shape, crossing)
+        compute, _, traffic = self._parts(shape, crossing)
+        known = [energy for energy in compute.energies_j if energy is not None]
+        return UnitFigures(
+            engines_s=compute.engines_s,
+            compute_j=math.fsum(known) if len(known) == len(compute.energies_j) else None,
+            read_bytes=traffic.read_bytes * shape.repeat,
+            write_bytes=traffic.write_bytes * shape.repeat,
+            latency_s=figures.latency_s,
+            energy_j=figures.energy_j,
+            footprint_bytes=traffic.footprint_bytes,
+        )
+
+    def _of_chosen(self, policy: str, assumed_precision: str | None, chosen: Sequence[Chosen]) -> PlanResult:
+        """The plan of the groups that a search chose."""
+        search, clock = self.search, self.model.clock.plan
+        plan = Plan(
+            fusion=policy,
+            groups=groups(search, chosen, clock, policy),
+            decisions=tuple(decisions(search, chosen, policy)),
+        )
+        figures = [self._kind(shape, crossing) for shape, crossing in search.base.kinds]
+        numbers: dict[Hashable, int] = {}
+        index, residents = [], []
+        for part in chosen:
+            if part.choice is None:
+                index.append(search.base.index[part.first])
+                residents.append(search.base.resident_bytes[part.first])
+                continue
+            key = (id(part.choice.kind), part.choice.level, part.choice.step, tuple(part.choice.read_bytes.tolist()),
+                   tuple(part.choice.write_bytes.tolist()), search.base.index[part.first : part.last + 1])  # fmt: skip
+            if key not in numbers:
+                numbers[key] = len(figures)
+                figures.append(self._fused(part, [figures[n] for n in search.base.index[part.first : part.last + 1]]))
+            index.append(numbers[key])
+            residents.append(tuple(search.residents(part.first, part.last)))
+        rest = slice(len(search.segments.units), None)
+        index += search.base.index[rest]
+        residents += search.base.resident_bytes[rest]
+        used = sorted(set(index))
+        place = {number: position for position, number in enumerate(used)}
+        found = Placed(
+            kinds=tuple((shape, None) for shape in ()), index=tuple(place[n] for n in index),
+            resident_bytes=tuple(residents),
+        )  # fmt: skip
+        inner = {
+            candidate.subject
+            for part in chosen
+            for candidate in search.inner(part.first, part.last)
+            if part.choice is not None
+        }
+        kept = tuple(one for one in self._residents if one.action != "kept" or one.subject not in inner)
+        return self._summed(plan, found, [figures[number] for number in used], assumed_precision, kept)
+
+    def _summed(
+        self,
+        plan: Plan,
+        groups: Placed,
+        figures: Sequence[Figures],
+        assumed_precision: str | None,
+        residents: tuple[Decision, ...],
+    ) -> PlanResult:
+        counter = Counter(groups.index)
+        counts = tuple(counter[number] for number in range(len(figures)))
         latency_s = total([f.latency_s for f in figures], counts)
         if figures and not any(f.time_terms_s for f in figures):
             latency_s = None  # a target of which no rate and no bandwidth is known says nothing of time
@@ -143,20 +244,18 @@ class _Evaluation:
         names = [level.name for level in self.target.levels]
         decisions = (
             *self._conversions(assumed_precision), *self._substituted.values(), *_bypasses(figures, counts),
-            *shaped.plan.decisions, *self._residents,
+            *plan.decisions, *residents,
         )  # fmt: skip
         return PlanResult(
-            fusion=shaped.plan.fusion,
+            fusion=plan.fusion,
             latency_s=latency_s,
             energy_j=energy_j,
             ops_per_s=ops / latency_s if ops is not None and latency_s else None,
             ops_per_j=ops / energy_j if ops is not None and energy_j else None,
             traffic_bytes={name: total([f.traffic_bytes[name] for f in figures], counts) or 0.0 for name in names},
             resident_bytes={
-                name: max(taken, default=0.0) / level.instances
-                for name, level, taken in zip(
-                    names[1:], self.target.levels[1:], self.residency.resident_bytes[1:], strict=True
-                )
+                name: max((taken[number] for taken in groups.resident_bytes), default=0.0)
+                for number, name in enumerate(names[1:], 1)
             },
             resident_saved_bytes={
                 name: math.fsum(f.saved_bytes[name] * n for f, n in zip(figures, counts, strict=True)) for name in names
@@ -164,7 +263,7 @@ class _Evaluation:
             peak_footprint_bytes=peaks(names[1:], groups, figures),
             assumed_precision=assumed_precision,
             expected_latency_s=total([f.expected_s for f in figures], counts) if self.target.efficiency else None,
-            groups=Groups(self.model.op_types, shaped.plan, groups, figures),
+            groups=Groups(self.model.op_types, plan, groups, figures),
             decisions=decisions,
             map=Once(partial(mapped_total, figures, counts)),
         )
@@ -180,17 +279,91 @@ class _Evaluation:
         return self._figures[kind]
 
     def _evaluate(self, shape: GroupShape, crossing: Crossing | None) -> Figures:
-        levels = self.target.levels
+        compute, alone, traffic = self._parts(shape, crossing)
+        saved = alone.read_bytes + alone.write_bytes - traffic.read_bytes - traffic.write_bytes
+        alone_bytes = shape.compulsory_reads + shape.compulsory_writes
+        return self._priced(
+            [shape],
+            compute.engines_s,
+            compute.energies_j,
+            compute.spatial,
+            (traffic.read_bytes * shape.repeat).tolist(),
+            (traffic.write_bytes * shape.repeat).tolist(),
+            saved_bytes=(saved * shape.repeat).tolist(),
+            footprint_bytes=traffic.footprint_bytes.tolist(),
+            bypassed=traffic.bypassed,
+            tile=traffic.tile,
+            least_bytes=shape.repeat * (alone_bytes if crossing is None else crossing.least_bytes),
+            map_=partial(
+                mapped_result, shape, self.target, alone, compute.engines_s, compute.mac_engine, compute.mac_s,
+                self._nested,
+            ),
+        )  # fmt: skip
+
+    def _parts(self, shape: GroupShape, crossing: Crossing | None) -> tuple[_Compute, LevelTraffic, LevelTraffic]:
+        """What the work of a group takes, its traffic alone, and that with what stays around it; one trip."""
         compute = self._compute(shape)
-        engines, energies, spatial = compute.engines_s, compute.energies_j, compute.spatial
         if shape not in self._alone:
             array = compute.mac_engine.array if compute.mac_engine else None
-            self._alone[shape] = level_traffic(shape, levels, array)
+            self._alone[shape] = level_traffic(shape, self.target.levels, array)
         alone = self._alone[shape]
-        traffic = alone if crossing is None else crossing.applied(shape, alone)
-        repeat = shape.repeat
-        saved = (alone.read_bytes + alone.write_bytes - traffic.read_bytes - traffic.write_bytes) * repeat
-        reads, writes = (traffic.read_bytes * repeat).tolist(), (traffic.write_bytes * repeat).tolist()
+        return compute, alone, alone if crossing is None else crossing.applied(shape, alone)
+
+    def _fused(self, part: Chosen, members: Sequence[Figures]) -> Figures:
+        """A run of steps as one group."""
+        found = fused_group(self.search, part, members)
+        kinds = self.search.base.kinds
+        shapes = [kinds[self.search.base.index[step]][0] for step in range(part.first, part.last + 1)]
+        used = [(m.spatial, m.macs or 0) for m in members if m.spatial is not None]
+        macs = sum(count for _, count in used)
+        spatial = macs / sum(count / share for share, count in used if share) if macs else None
+        return self._priced(
+            shapes,
+            found.engines_s,
+            [found.compute_j],
+            spatial,
+            found.read_bytes,
+            found.write_bytes,
+            saved_bytes=found.saved_bytes,
+            footprint_bytes=found.footprint_bytes,
+            bypassed=(),
+            tile=found.tile,
+            least_bytes=found.least_bytes,
+            map_=partial(mapped, self.search, part, members, partial(self._mapped_time, found, shapes[0].repeat)),
+            again_ops=found.again_ops,
+        )
+
+    def _mapped_time(self, group: FusedGroup, repeat: int, traffic: Sequence[float]) -> float:
+        """The least time of a fused group with so many bytes at each level."""
+        overlapped, serial = [*group.engines_s.values()], []
+        for number, (level, count) in enumerate(zip(self.target.levels, traffic, strict=True)):
+            before = group.read_bytes[number] + group.write_bytes[number]
+            scale = count / before if before else 1.0
+            time = level_time_s(level, group.read_bytes[number] * scale, group.write_bytes[number] * scale)
+            if time is not None:
+                (overlapped if level.overlaps else serial).append(time)
+        launch_s = self.target.launch_overhead.value * repeat if self.target.launch_overhead else 0.0
+        return overlapped_time_s(overlapped, serial) + launch_s
+
+    def _priced(
+        self,
+        shapes: Sequence[GroupShape],
+        engines: Mapping[str, float],
+        energies: Sequence[float | None],
+        spatial: float | None,
+        reads: Sequence[float],
+        writes: Sequence[float],
+        *,
+        saved_bytes: Sequence[float],
+        footprint_bytes: Sequence[float],
+        bypassed: Sequence[int],
+        tile: Mapping[str, int],
+        least_bytes: float,
+        map_: Callable[[], MappedResult],
+        again_ops: float = 0.0,
+    ) -> Figures:
+        """All figures of a group of the work of some shapes; all trips."""
+        levels, repeat = self.target.levels, shapes[0].repeat
         terms = {f"compute:{name}": time for name, time in engines.items()}
         serial: dict[str, float] = {}
         for index, level in enumerate(levels):
@@ -203,49 +376,40 @@ class _Evaluation:
         time_s = overlapped_time_s(list(terms.values()), list(serial.values())) + launch_s
         everything = {**terms, **serial, **({"launch": launch_s} if launch_s else {})}
         energy_terms = self._energy(energies, reads, writes, time_s)
-        is_known = shape.is_known
-        ops = 2 * shape.mac_count + shape.vector_count + shape.special_count
+        is_known = all(shape.is_known for shape in shapes)
+        macs = sum(shape.mac_count for shape in shapes)
+        vector_ops = sum(shape.vector_count for shape in shapes)
+        special_ops = sum(shape.special_count for shape in shapes)
+        ops = 2 * macs + vector_ops + special_ops
         totals = [read + written for read, written in zip(reads, writes, strict=True)]
         names = [level.name for level in levels]
         compute_s = max(engines.values(), default=0.0)
-        alone_bytes = shape.compulsory_reads + shape.compulsory_writes
-        least = repeat * (alone_bytes if crossing is None else crossing.least_bytes)
         return Figures(
             latency_s=time_s if is_known else None,
             energy_j=math.fsum(energy_terms.values()) if energy_terms is not None and is_known else None,
             expected_s=self._expected(terms, serial, launch_s) if is_known else None,
             traffic_bytes=dict(zip(names, totals, strict=True)),
-            saved_bytes=dict(zip(names, saved.tolist(), strict=True)),
+            saved_bytes=dict(zip(names, saved_bytes, strict=True)),
             intensity={
                 name: ops * repeat / total if is_known and total > 0 else None
                 for name, total in zip(names, totals, strict=True)
             },
-            compulsory_intensity=ops * repeat / least if is_known and least > 0 else None,
+            compulsory_intensity=ops * repeat / least_bytes if is_known and least_bytes > 0 else None,
             time_bound=_largest(everything) if is_known else "",
             energy_bound=_largest(energy_terms) if energy_terms is not None and is_known else "",
             time_terms_s=everything,
             energy_terms_j=energy_terms if energy_terms is not None and is_known else {},
             spatial=spatial,
             temporal=compute_s / time_s if time_s > 0 and is_known else None,
-            footprint_bytes=dict(zip(names[1:], traffic.footprint_bytes[1:].tolist(), strict=True)),
-            tile=traffic.tile,
-            macs=shape.mac_count * repeat if is_known else None,
-            vector_ops=shape.vector_count * repeat if is_known else None,
-            special_ops=shape.special_count * repeat if is_known else None,
+            footprint_bytes=dict(zip(names[1:], footprint_bytes[1:], strict=True)),
+            tile=tile,
+            macs=macs * repeat if is_known else None,
+            vector_ops=vector_ops * repeat if is_known else None,
+            special_ops=special_ops * repeat if is_known else None,
             ops=ops * repeat if is_known else None,
-            bypassed=tuple(names[i] for i in traffic.bypassed),
-            map=Once(
-                partial(
-                    mapped_result,
-                    shape,
-                    self.target,
-                    alone,
-                    engines,
-                    compute.mac_engine,
-                    compute.mac_s,
-                    self._nested,
-                )
-            ),
+            bypassed=tuple(names[i] for i in bypassed),
+            map=Once(map_),
+            again_ops=again_ops,
         )
 
     def _compute(self, shape: GroupShape) -> _Compute:
@@ -278,7 +442,7 @@ class _Evaluation:
         return _Compute(engines, energies, spatial, mac_engine, mac_s)
 
     def _energy(
-        self, parts: list[float | None], reads: Sequence[float], writes: Sequence[float], time_s: float
+        self, parts: Sequence[float | None], reads: Sequence[float], writes: Sequence[float], time_s: float
     ) -> dict[str, float] | None:
         levels = level_energy_terms(self.target.levels, reads, writes)
         for index in range(len(self.target.levels)):

@@ -53,6 +53,7 @@ class Figures:
     ops: int | None
     bypassed: tuple[str, ...]
     map: Callable[[], MappedResult]
+    again_ops: float = 0.0
 
 
 class Groups(Sequence[GroupResult]):
@@ -107,6 +108,7 @@ class Groups(Sequence[GroupResult]):
                 name: own + more for (name, own), more in zip(figures.footprint_bytes.items(), resident, strict=True)
             },
             tile=figures.tile,
+            recomputed_ops=figures.again_ops,
             map=figures.map,
         )
 

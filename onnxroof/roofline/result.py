@@ -86,6 +86,7 @@ class GroupResult:
         temporal_utilization: Compute time at that utilization / latency.
         footprint_bytes: Live bytes of one instance of each level inside the outermost: tiles and what stays there.
         tile: Loop name to tile size at the outermost boundary, {} where the group has no loop nest.
+        recomputed_ops: Operations that are done again because tiles overlap; not among `ops`.
         map: Works out one mapping to all levels at once.
     """
 
@@ -110,6 +111,7 @@ class GroupResult:
     temporal_utilization: float | None
     footprint_bytes: Mapping[str, float]
     tile: Mapping[str, int]
+    recomputed_ops: float = 0.0
     map: Callable[[], MappedResult] = _unmapped
 
     @property
