@@ -202,12 +202,12 @@ class _Evaluation:
                 residents.append(search.base.resident_bytes[part.first])
                 continue
             key = (id(part.choice.kind), part.choice.level, part.choice.step, tuple(part.choice.read_bytes.tolist()),
-                   tuple(part.choice.write_bytes.tolist()), search.base.index[part.first : part.last + 1])  # fmt: skip
+                   tuple(part.choice.write_bytes.tolist()), search.base.index[part.first : part.last + 1], search.base.resident_bytes[part.first : part.last + 1])  # fmt: skip
             if key not in numbers:
                 numbers[key] = len(figures)
                 figures.append(self._fused(part, [figures[n] for n in search.base.index[part.first : part.last + 1]]))
             index.append(numbers[key])
-            residents.append(tuple(search.residents(part.first, part.last)))
+            residents.append(tuple(search.residents(part.first, part.last, part.choice.level)))
         rest = slice(len(search.segments.units), None)
         index += search.base.index[rest]
         residents += search.base.resident_bytes[rest]
@@ -220,8 +220,8 @@ class _Evaluation:
         inner = {
             candidate.subject
             for part in chosen
-            for candidate in search.inner(part.first, part.last)
             if part.choice is not None
+            for candidate in search.inner(part.first, part.last, part.choice.level)
         }
         kept = tuple(one for one in self._residents if one.action != "kept" or one.subject not in inner)
         return self._summed(plan, found, [figures[number] for number in used], assumed_precision, kept)

@@ -79,6 +79,7 @@ def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> Fus
     repeat = search.store.kernels[search.segments.units[part.first][0]].op.repeat
     whole = float(curve.read_bytes[step].sum() + curve.write_bytes[step].sum()) * repeat
     saved, footprints = [], [0.0] * len(levels)
+    residents = search.residents(part.first, part.last, choice.level)
     for number, level in enumerate(levels):
         if number < choice.level:
             saved.append(whole - float(choice.read_bytes[number] + choice.write_bytes[number]))
@@ -87,7 +88,10 @@ def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> Fus
         if number == choice.level:
             footprints[number] = float(curve.capacity_bytes[step]) / level.instances
         elif number > choice.level:
-            footprints[number] = max(float(unit.footprint_bytes[number]) for unit in units)
+            # Each member has its own tiles beside what stays there while it runs.
+            taken = (search.base.resident_bytes[step][number] for step in range(part.first, part.last + 1))
+            both = (float(u.footprint_bytes[number]) + more for u, more in zip(units, taken, strict=True))
+            footprints[number] = max(both) - residents[number]
     sizes = dict(zip(choice.kind.named.dims, curve.tiles[step].tolist(), strict=True))
     used = {dim for way in curve.ways for dim in way.order}
     least = float((curve.read_bytes.min(axis=0) + curve.write_bytes.min(axis=0)).sum()) * repeat

@@ -182,23 +182,27 @@ class Search:
             found.append(known.setdefault(key, len(known)))
         return found
 
-    def residents(self, first: int, last: int) -> list[float]:
-        """By level, the most that stays there of one instance while a run is one group, its own values left out."""
+    def residents(self, first: int, last: int, level: int) -> list[float]:
+        """By level, the most that stays there of one instance while a run is one group at a level.
+
+        What passes between its own operators need not stay there, nor further outside.
+        """
         steps = [list(self.base.resident_bytes[step]) for step in range(first, last + 1)]
-        for step in range(first, last + 1):
-            for candidate, number in self._begin.get(step, ()):
-                if candidate.last <= last and self._is_inner(candidate, first, last):
-                    for taken in steps[candidate.first - first : candidate.last - first + 1]:
-                        taken[number] -= candidate.bytes / self.residency.instances[number]
+        for candidate, number in self._inner(first, last, level):
+            for taken in steps[candidate.first - first : candidate.last - first + 1]:
+                taken[number] -= candidate.bytes / self.residency.instances[number]
         return [max(0.0, *taken) for taken in zip(*steps, strict=True)]
 
-    def inner(self, first: int, last: int) -> list[Candidate]:
-        """What stays on chip only because the steps of a run are not one group."""
+    def inner(self, first: int, last: int, level: int) -> list[Candidate]:
+        """What stays on chip only because the steps of a run are not one group at a level."""
+        return [candidate for candidate, _ in self._inner(first, last, level)]
+
+    def _inner(self, first: int, last: int, level: int) -> list[tuple[Candidate, int]]:
         return [
-            candidate
+            (candidate, number)
             for step in range(first, last + 1)
-            for candidate, _ in self._begin.get(step, ())
-            if candidate.last <= last and self._is_inner(candidate, first, last)
+            for candidate, number in self._begin.get(step, ())
+            if number <= level and candidate.last <= last and self._is_inner(candidate, first, last)
         ]
 
     def _is_inner(self, candidate: Candidate, first: int, last: int) -> bool:
@@ -213,17 +217,15 @@ class Search:
     def room(self, first: int, last: int, level: int) -> float:
         """Bytes that the tiles of a run may take of all instances of a level."""
         instances = self.residency.instances[level]
-        return self.residency.room_bytes[level] - self.residents(first, last)[level] * instances
+        return self.residency.room_bytes[level] - self.residents(first, last, level)[level] * instances
 
     def _price(self, segment: Segment) -> _Priced | None:
         kind, curve = segment.kind, segment.kind.curve
-        residents = None
         parts: list[tuple[int, list[int]]] = []
         for level in self._levels:
             if kind.least_bytes > self.residency.room_bytes[level]:
                 continue
-            residents = residents or self.residents(segment.first, segment.last)
-            room = self.residency.room_bytes[level] - residents[level] * self.residency.instances[level]
+            room = self.room(segment.first, segment.last, level)
             steps = []
             for capacities, numbers in kind.fronts:
                 place = bisect_right(capacities, room) - 1
