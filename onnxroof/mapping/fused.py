@@ -30,7 +30,7 @@ IntArray = npt.NDArray[np.int64]
 FEW_MEMBERS = 2
 """A group of so few operators has every tile size and every set of operands that stay tried."""
 
-MOST_TILES = (24, 81, 125, 256)
+MOST_TILES = (16, 49, 64, 81)
 """Of a larger one so many tiles are tried for one tiled dimension, for two, three, four and more."""
 
 MOST_TRIPS = 4096
@@ -39,7 +39,10 @@ MOST_TRIPS = 4096
 BLOCKS = (1, 16)
 """Sizes that are tried where several sums are cut at once."""
 
-MOST_PREFIXES = 4
+MOST_CUT = 6
+"""In a group of more operators no sum is cut whose result has halos."""
+
+MOST_PREFIXES = 3
 """So many sets of operands that stay for good are tried."""
 
 WORK_LIMITS = (1.0, 1.1, 1.5, math.inf)
@@ -105,7 +108,7 @@ def fused_curve(stack: Stack) -> FusedCurve:
     used = {span.dim for value in stack.values for span in value.spans} - {-1}
     halos = _halos(stack)
     parts: list[_Part] = []
-    for cut in _cuts(stack, used):
+    for cut in _cuts(stack, used, halos):
         dims = _tiled(stack, used, halos, cut)
         tiles = _tiles(tuple((dim, sizes) for dim, sizes in _sizes(stack, dims, halos) if len(sizes) > 1))
         fixed = {dim: sizes[0] for dim, sizes in _sizes(stack, dims, halos) if len(sizes) == 1}
@@ -127,9 +130,11 @@ def _halos(stack: Stack) -> frozenset[int]:
     return frozenset(found)
 
 
-def _cuts(stack: Stack, used: set[int]) -> Iterator[frozenset[int]]:
+def _cuts(stack: Stack, used: set[int], halos: frozenset[int]) -> Iterator[frozenset[int]]:
     """Sets of sums to cut: none; from the last on, and from the first on, all of which none lies inside another."""
     yield frozenset()
+    if halos and len(stack.members) > MOST_CUT:
+        return
     sums = [dim for dim in range(stack.tiled, len(stack.extents)) if dim in used]
     found: dict[frozenset[int], None] = {}
     for order in (sums, sums[::-1]) if len(stack.members) <= FEW_MEMBERS else (sums,):

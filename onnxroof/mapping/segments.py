@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -27,19 +28,37 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Kind:
-    """Equal runs.
+    """Equal runs; all else is worked out when it is first asked for.
 
     Attributes:
-        named: Their stack, with the names of the first of them.
-        where: For each operand (kernel of the run, whether it is written, position among inputs or outputs).
-        curve: What they move.
-        fronts: By limit to the work: (capacities, steps of the curve), fewer bytes from step to step.
+        store: Kernels of the model.
+        tensors: Of the workload.
+        units: Kernels of the steps of the first of them.
     """
 
-    named: NamedStack
-    where: tuple[tuple[int, bool, int], ...]
-    curve: FusedCurve
-    fronts: tuple[tuple[list[float], list[int]], ...]
+    store: Storage
+    tensors: Mapping[str, Tensor]
+    units: tuple[tuple[int, ...], ...]
+
+    @cached_property
+    def named(self) -> NamedStack:
+        """Their stack, with the names of the first of them."""
+        return stack_of(self.store, self.tensors, self.units)
+
+    @cached_property
+    def curve(self) -> FusedCurve:
+        """What they move."""
+        return fused_curve(self.named.stack)
+
+    @cached_property
+    def where(self) -> tuple[tuple[int, bool, int], ...]:
+        """For each operand the kernel of the run, whether it is written, and its position among inputs or outputs."""
+        return _where(self.store, self.named, [kernel for unit in self.units for kernel in unit])
+
+    @cached_property
+    def fronts(self) -> tuple[tuple[list[float], list[int]], ...]:
+        """By limit to the work: (capacities, steps of the curve), fewer bytes from step to step."""
+        return _fronts(self.named, self.curve)
 
     @property
     def least_bytes(self) -> float:
@@ -118,7 +137,7 @@ def segments(store: Storage, tensors: Mapping[str, Tensor], units: Sequence[tupl
             key = tuple(signs[first : last + 1])
             kind = kinds.get(key)
             if kind is None:
-                kind = kinds[key] = _kind(store, tensors, units[first : last + 1])
+                kind = kinds[key] = Kind(store, tensors, tuple(units[first : last + 1]))
             found.append(Segment(first, last, kind))
             first -= 1
         by_last.append(tuple(found))
@@ -161,18 +180,15 @@ def _signature(store: Storage, tensors: Mapping[str, Tensor], unit: Sequence[int
     return tuple(parts)
 
 
-def _kind(store: Storage, tensors: Mapping[str, Tensor], units: Sequence[tuple[int, ...]]) -> Kind:
-    named = stack_of(store, tensors, units)
-    curve = fused_curve(named.stack)
-    kernels = [kernel for unit in units for kernel in unit]
-    where = []
+def _where(store: Storage, named: NamedStack, kernels: Sequence[int]) -> tuple[tuple[int, bool, int], ...]:
+    found = []
     for name, operand in zip(named.operands, named.stack.operands, strict=True):
         member = operand.uses[0].member
         op = store.kernels[kernels[member]].op
         listed = op.outputs if operand.is_written else (*op.inputs, *op.parameters)
         position = next(n for n, other in enumerate(listed) if other and store.root(other) == name)
-        where.append((member, operand.is_written, position))
-    return Kind(named, tuple(where), curve, _fronts(named, curve))
+        found.append((member, operand.is_written, position))
+    return tuple(found)
 
 
 def _fronts(named: NamedStack, curve: FusedCurve) -> tuple[tuple[list[float], list[int]], ...]:

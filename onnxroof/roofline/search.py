@@ -220,6 +220,8 @@ class Search:
         return self.residency.room_bytes[level] - self.residents(first, last, level)[level] * instances
 
     def _price(self, segment: Segment) -> _Priced | None:
+        if not self._may_gain(segment):
+            return None
         kind, curve = segment.kind, segment.kind.curve
         parts: list[tuple[int, list[int]]] = []
         for level in self._levels:
@@ -251,6 +253,19 @@ class Search:
         latency = self._time(inner[:, :engines], reads, writes) + launch
         energy = self._energy(inner[:, engines], reads, writes, latency)
         return _Priced(kind, level_of, chosen, reads, writes, latency, energy)
+
+    def _may_gain(self, segment: Segment) -> bool:
+        """Whether one group could save anything: launches, or bytes outside the levels on chip."""
+        if self.target.launch_overhead is not None and self.target.launch_overhead.value:
+            return True
+        kernels = self._kernels(segment.first, segment.last)
+        used: dict[str, int] = {}
+        for kernel in kernels:
+            one = self.store.kernels[kernel]
+            for name in {self.store.root(t.tensor) for t in one.cost.reads} | {t.tensor for t in one.cost.writes}:
+                used[name] = used.get(name, 0) + 1
+        shared = [name for name, count in used.items() if count > 1]
+        return any(name not in kept for kept in self._inside for name in shared)
 
     def _crossing(
         self, segment: Segment, boundary: int, steps: npt.NDArray[np.int64], repeat: int
