@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -22,7 +22,7 @@ from onnxroof.mapping.regions import Span, SpanTable, hull, span_table
 from onnxroof.mapping.stacks import Member, Operand, Stack, Use
 from onnxroof.mapping.tiling import tile_sizes
 
-__all__ = ["WORK_LIMITS", "FusedCurve", "Way", "fused_curve"]
+__all__ = ["WORK_LIMITS", "FusedCurve", "Way", "fused_curve", "fused_step"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -32,6 +32,9 @@ FEW_MEMBERS = 2
 
 MOST_TILES = (16, 49, 64, 81)
 """Of a larger one so many tiles are tried for one tiled dimension, for two, three, four and more."""
+
+EVEN_TILES = (64, 400, 512, 625)
+"""The same of a group without halos, which can be run in fewer ways."""
 
 MOST_TRIPS = 4096
 """A dimension with a halo is cut into so many tiles at most."""
@@ -117,6 +120,21 @@ def fused_curve(stack: Stack) -> FusedCurve:
     return _front(stack, parts)
 
 
+def fused_step(stack: Stack, tile: Mapping[int, int], way: Way) -> FusedCurve:
+    """The one step of a tile and a way that are given.
+
+    Args:
+        stack: A group.
+        tile: Size by dimension; the others are not tiled.
+        way: How it is run; its order has the dimensions of `tile`.
+    """
+    evaluation = _Evaluation(stack, _tiles(()), way, dict(tile))
+    room = sum(stack.operands[number].bytes for number in way.resident)
+    part = _Part(evaluation, evaluation.footprint(way.resident) + room, 0.0, 0.0)
+    footprint = np.broadcast_to(np.asarray(part.footprint, dtype=float), (1,))
+    return _curve(stack, [part], np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), footprint)
+
+
 def _halos(stack: Stack) -> frozenset[int]:
     """Dimensions along which neighbouring tiles of something overlap."""
     found: set[int] = set()
@@ -167,7 +185,8 @@ def _sizes(stack: Stack, dims: Sequence[int], halos: frozenset[int]) -> Iterator
     """Sizes to try of each tiled dimension."""
     several = sum(dim >= stack.tiled for dim in dims)
     free = max(1, len(dims) - several if several > 1 else len(dims))
-    each = max(2, round(MOST_TILES[min(free, len(MOST_TILES)) - 1] ** (1 / free)))
+    most = (MOST_TILES if halos else EVEN_TILES)[min(free, len(MOST_TILES)) - 1]
+    each = max(2, round(most ** (1 / free)))
     if len(stack.members) <= FEW_MEMBERS and free <= 2:
         each = 64
     for dim in dims:

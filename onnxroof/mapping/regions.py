@@ -100,12 +100,19 @@ def _divided(of: Span, by: int, extent: int) -> Span:
 
 @lru_cache(maxsize=_KEPT)
 def hull(one: Span, other: Span) -> Span:
-    """What two readers of a dimension need together; all of it where they depend on different tiled dimensions."""
+    """What two readers of a dimension need together.
+
+    All of it where they depend on different tiled dimensions, or where one goes back to what the other is done with:
+    tiles would not slide over it.
+    """
     if one is other:
         return one
     if one.dim != other.dim or one.is_whole:
         return whole(one.extent)
-    return Span(one.extent, one.dim, one, other)
+    both = Span(one.extent, one.dim, one, other)
+    starts, ends = _bounds(both, (_smallest(both),))
+    starts = starts[ends > starts]
+    return both if (np.diff(starts) >= 0).all() else whole(one.extent)
 
 
 def access_spans(nest: LoopNest, access: Access, loops: Sequence[Span]) -> tuple[Span, ...]:
@@ -233,8 +240,12 @@ def covers(span: Span) -> bool:
     """Whether the tiles touch the whole dimension together, whatever their size."""
     if span.is_whole or span.is_tile:
         return True
-    smallest = max(1, span.tile_extent // 4096)
-    return bool(span_table(span, (smallest,)).covered[0] == span.extent)
+    return bool(span_table(span, (_smallest(span),)).covered[0] == span.extent)
+
+
+def _smallest(span: Span) -> int:
+    """A tile so small that what does not hold for it holds for none."""
+    return max(1, span.tile_extent // 4096)
 
 
 @lru_cache(maxsize=65536)
