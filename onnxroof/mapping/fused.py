@@ -292,6 +292,9 @@ class _Tiles:
         values: FloatArray = getattr(of, name)
         return values[self.places[span.dim]] if span.dim in self.places else float(values[0])
 
+    def _ratio(self, span: Span, values: FloatArray) -> FloatArray | float:
+        return values[self.places[span.dim]] if span.dim in self.places else float(values[0])
+
     def _table(self, span: Span, fixed: dict[int, int]) -> SpanTable:
         sizes = self.sizes.get(span.dim)
         if sizes is None:
@@ -307,13 +310,22 @@ class _Tiles:
             self._rows[key] = self._spread(span, self._table(span, fixed), "peak")
         return self._rows[key]
 
-    def overlap(self, span: Span, fixed: dict[int, int]) -> FloatArray | float:
-        """What a tile shares with the one before it."""
+    def fresh(self, span: Span, fixed: dict[int, int]) -> FloatArray | float:
+        """What of a tile is new."""
+        if span.dim < 0:
+            return float(span.extent)
+        key = (span, "fresh", fixed.get(span.dim))
+        if key not in self._rows:
+            self._rows[key] = self._spread(span, self._table(span, fixed), "fresh")
+        return self._rows[key]
+
+    def lag(self, span: Span, fixed: dict[int, int]) -> FloatArray | float:
+        """What of the tiles before is still needed."""
         if span.dim < 0 or span.of is None:
             return 0.0
-        key = (span, "overlap", fixed.get(span.dim))
+        key = (span, "lag", fixed.get(span.dim))
         if key not in self._rows:
-            self._rows[key] = self._spread(span, self._table(span, fixed), "overlap")
+            self._rows[key] = self._spread(span, self._table(span, fixed), "lag")
         return self._rows[key]
 
     def again(self, span: Span, fixed: dict[int, int]) -> FloatArray | float:
@@ -323,8 +335,7 @@ class _Tiles:
         key = (span, "again", fixed.get(span.dim))
         if key not in self._rows:
             table = self._table(span, fixed)
-            ratio = SpanTable(*(np.maximum(table.total / np.maximum(table.covered, 1.0), 1.0),) * 4)
-            self._rows[key] = self._spread(span, ratio, "total")
+            self._rows[key] = self._ratio(span, np.maximum(table.total / np.maximum(table.covered, 1.0), 1.0))
         return self._rows[key]
 
     def made(self, span: Span, fixed: dict[int, int]) -> FloatArray | float:
@@ -333,8 +344,7 @@ class _Tiles:
             return 1.0
         key = (span, "made", fixed.get(span.dim))
         if key not in self._rows:
-            ratio = SpanTable(*(np.maximum(self._table(span, fixed).total / span.extent, 1.0),) * 4)
-            self._rows[key] = self._spread(span, ratio, "total")
+            self._rows[key] = self._ratio(span, np.maximum(self._table(span, fixed).total / span.extent, 1.0))
         return self._rows[key]
 
     def trips(self, dim: int, extent: int, fixed: dict[int, int]) -> FloatArray | float:
@@ -457,10 +467,8 @@ class _Evaluation:
         if found is None:
             found = 1.0
             for span in spans:
-                size = self.tiles.peak(span, self.fixed)
-                if span.dim in self.way.cached:
-                    size = size - self.tiles.overlap(span, self.fixed)
-                found = found * size
+                is_cached = span.dim in self.way.cached
+                found = found * (self.tiles.fresh if is_cached else self.tiles.peak)(span, self.fixed)
             rows[key] = found
         return found
 
@@ -483,7 +491,7 @@ class _Evaluation:
         own = next((span for span in spans if span.dim == dim), None)
         if own is None:
             return 0.0
-        elements = self.tiles.overlap(own, self.fixed)
+        elements = self.tiles.lag(own, self.fixed)
         order = self.way.order
         for span in spans:
             if span.dim == dim:
@@ -491,7 +499,7 @@ class _Evaluation:
             if span.dim in order and order.index(span.dim) > order.index(dim):
                 elements = elements * float(span.extent)
             elif span.dim in self.way.cached:
-                elements = elements * (self.tiles.peak(span, self.fixed) - self.tiles.overlap(span, self.fixed))
+                elements = elements * self.tiles.fresh(span, self.fixed)
             else:
                 elements = elements * self.tiles.peak(span, self.fixed)
         return elements
@@ -506,8 +514,9 @@ class _Evaluation:
                     streams[use.member].append((operand, use))
         fixed: FloatArray | float = 0.0
         held = np.empty((len(stack.values), self.tiles.count))
-        phases = self._intervals()
-        alive = np.zeros((len(phases), len(stack.values)))
+        loops = self._intervals()
+        alive = np.zeros((len(stack.members), len(stack.values)))
+        ends: list[int] = []
         widths: list[float] = []
         for number, value in enumerate(stack.values):
             maker = stack.members[value.maker]
@@ -520,26 +529,28 @@ class _Evaluation:
             own = self.loops(maker)
             if any(self._extends(own, self.loops(stack.members[reader])) for reader in maker.readers):
                 alive[:, number] = 1.0
+                ends.append(len(stack.members))
                 continue
-            before = stack.values[value.replaced] if value.replaced >= 0 else None
-            for place, (first, last) in enumerate(phases):
-                if value.maker <= last and value.last >= first:
-                    # What is written in the place of an operand is counted with it.
-                    is_replacing = first == last == value.maker and before is not None and before.spans == value.spans
-                    alive[place, number] = 0.0 if is_replacing and width <= widths[value.replaced] else 1.0
+            first, last = value.maker, value.last
+            for begin, end in loops:
+                # What the loop of a sum does not make anew is there for all of it.
+                if first <= end and last >= begin and not any(span.dim in way.cut for span in value.spans):
+                    first, last = min(first, begin), max(last, end)
+            ends.append(last)
+            alive[first : last + 1, number] = 1.0
+            before = value.replaced
+            if before >= 0 and ends[before] == value.maker and stack.values[before].spans == value.spans:
+                # It is written in the place of what it is made of, which is counted.
+                alive[value.maker, number] = 0.0 if width <= widths[before] else 1.0
         for number in way.kept:
             fixed = fixed + self._kept(number)
         for member in stack.members:
             if member.rows is not None and member.dims & way.cut:
                 fixed = fixed + self.held(member.rows) * STATISTICS_BYTES
         needed = alive @ held
-        for place, (first, last) in enumerate(phases):
-            slices: FloatArray | float = 0.0
-            for member_place in range(first, last + 1):
-                if streams[member_place]:
-                    found = self._slices(streams[member_place])
-                    slices = found if isinstance(slices, float) and slices == 0.0 else np.maximum(slices, found)
-            needed[place] += slices
+        for place, passing in enumerate(streams):
+            if passing:
+                needed[place] += self._slices(passing)
         most: FloatArray = needed.max(axis=0)
         return most + fixed
 
@@ -581,8 +592,8 @@ class _Evaluation:
         return found
 
     def _intervals(self) -> list[tuple[int, int]]:
-        """Members that run in turn: one by one, or in the loop of a sum that is cut."""
-        found = [(place, place) for place in range(len(self.stack.members))]
+        """First and last members of the loops of sums that are cut."""
+        found = []
         for dim in self.way.cut:
             inside = [place for place, member in enumerate(self.stack.members) if dim in member.dims]
             if inside:

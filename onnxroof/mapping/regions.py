@@ -199,23 +199,29 @@ class SpanTable:
         total: (S,) sum of the lengths over the tiles.
         covered: (S,) what they touch together, each index once.
         overlap: (S,) most that a tile touches of what the tile before it touched.
+        fresh: (S,) most that a tile touches which no tile before it did, the first aside: what of it is there in the
+            beginning can come in as many steps.
+        lag: (S,) most of what came before that is still needed, if all that is made from it is made once: what a
+            window reaches back of the new part of its result, and not of all of it.
     """
 
     peak: FloatArray
     total: FloatArray
     covered: FloatArray
     overlap: FloatArray
+    fresh: FloatArray
+    lag: FloatArray
 
 
 @lru_cache(maxsize=65536)
 def span_table(span: Span, sizes: tuple[int, ...]) -> SpanTable:
     """The table of a span for tile sizes of its dimension; sizes do not matter to one that depends on none."""
     if span.is_whole:
-        whole = np.full(len(sizes), float(span.extent))
-        return SpanTable(whole, whole, whole, np.zeros(len(sizes)))
+        everything, nothing = np.full(len(sizes), float(span.extent)), np.zeros(len(sizes))
+        return SpanTable(everything, everything, everything, nothing, everything, nothing)
     if span.is_tile:
-        whole = np.full(len(sizes), float(span.extent))
-        return SpanTable(np.array(sizes, dtype=float), whole, whole, np.zeros(len(sizes)))
+        everything, nothing, size = np.full(len(sizes), float(span.extent)), np.zeros(len(sizes)), np.array(sizes) + 0.0
+        return SpanTable(size, everything, everything, nothing, size, nothing)
     extent = span.tile_extent
     starts, ends = _bounds(span, sizes)
     counts = np.array([-(-extent // size) for size in sizes])
@@ -228,12 +234,33 @@ def span_table(span: Span, sizes: tuple[int, ...]) -> SpanTable:
     overlap[begins] = 0
     total = np.add.reduceat(lengths, begins).astype(float)
     again = np.add.reduceat(overlap, begins).astype(float)
+    fresh = lengths - overlap
+    fresh[begins] = np.where(counts == 1, lengths[begins], 0)
+    lag = np.clip(before - _needed(span, sizes, begins), 0, None)
+    lag[begins] = 0
     return SpanTable(
         np.maximum.reduceat(lengths, begins).astype(float),
         total,
         total - again,
         np.maximum.reduceat(overlap, begins).astype(float),
+        np.maximum.reduceat(fresh, begins).astype(float),
+        np.maximum.reduceat(lag, begins).astype(float),
     )
+
+
+def _needed(span: Span, sizes: tuple[int, ...], begins: IntArray) -> IntArray:
+    """First index that each tile needs if of what is made of it only the new part is made."""
+    if span.of is None:
+        return _bounds(span, sizes)[0]
+    if span.other is not None:
+        return np.minimum(_needed(span.of, sizes, begins), _needed(span.other, sizes, begins))
+    first, behind = _bounds(span.of, sizes)
+    new = np.maximum(first, np.concatenate(([0], behind[:-1])))
+    new[begins] = first[begins]
+    if span.by:
+        return new // span.by
+    found: IntArray = np.clip(span.stride * new + span.offset, 0, span.extent)
+    return found
 
 
 def covers(span: Span) -> bool:

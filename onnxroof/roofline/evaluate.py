@@ -214,7 +214,7 @@ class _Evaluation:
         used = sorted(set(index))
         place = {number: position for position, number in enumerate(used)}
         found = Placed(
-            kinds=tuple((shape, None) for shape in ()), index=tuple(place[n] for n in index),
+            kinds=(), index=tuple(place[n] for n in index),
             resident_bytes=tuple(residents),
         )  # fmt: skip
         inner = {
@@ -335,7 +335,7 @@ class _Evaluation:
 
     def _mapped_time(self, group: FusedGroup, repeat: int, traffic: Sequence[float]) -> float:
         """The least time of a fused group with so many bytes at each level."""
-        overlapped, serial = [*group.engines_s.values()], []
+        overlapped, serial = [*group.engines_s.values()], list[float]()
         for number, (level, count) in enumerate(zip(self.target.levels, traffic, strict=True)):
             before = group.read_bytes[number] + group.write_bytes[number]
             scale = count / before if before else 1.0

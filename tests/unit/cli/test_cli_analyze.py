@@ -135,7 +135,7 @@ def test_bad_targets_and_policies_are_errors_of_the_user(files: tuple[str, str])
         run(files[0], "-t", "nvidia-h1000", "-t", "nothing-like-it-at-all")
     assert len(wrong.value.diagnostics) == 2
     with pytest.raises(UsageError):
-        run(files[0], "--fusion", "auto")
+        run(files[0], "--fusion", "magic")
     with pytest.raises(UsageError):
         run(files[0], "-o", "a.pdf")
     with pytest.raises(UsageError):
