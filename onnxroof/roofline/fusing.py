@@ -94,7 +94,8 @@ def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> Fus
             footprints[number] = max(both) - residents[number]
     sizes = dict(zip(choice.kind.named.dims, curve.tiles[step].tolist(), strict=True))
     used = {dim for way in curve.ways for dim in way.order}
-    least = float((curve.read_bytes.min(axis=0) + curve.write_bytes.min(axis=0)).sum()) * repeat
+    read, write = search.crossing(part, 0, curve.read_bytes.min(axis=0), curve.write_bytes.min(axis=0), repeat)
+    least = float(read + write) * repeat
     return FusedGroup(
         engines_s=engines,
         compute_j=None if any(e is None for e in energies) else math.fsum(

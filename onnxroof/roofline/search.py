@@ -82,6 +82,11 @@ class Chosen:
     last: int
     choice: Choice | None
 
+    @property
+    def kind(self) -> Kind | None:
+        """The kind of the run, None of one step."""
+        return None if self.choice is None else self.choice.kind
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Priced:
@@ -136,7 +141,7 @@ class Search:
         self._inside = [self.residency.inside(boundary) for boundary in range(len(levels) - 1)]
         self._engines = tuple(dict.fromkeys(name for unit in self.units for name in unit.engines_s))
         self._is_energy_known = all(unit.energy_j is not None for unit in self.units) and bool(self.units)
-        self._rows = np.array([self._row(unit) for unit in self.units]).reshape(len(self.units), -1)
+        self._rows = [self._row(unit) for unit in self.units]
         place = {name: number for number, kept in enumerate(self.residency.kept) for name in kept}
         self._begin: dict[int, list[tuple[Candidate, int]]] = {}
         for candidate in self.residency.candidates:
@@ -239,7 +244,7 @@ class Search:
             return None
         chosen = np.array([step for _, steps in parts for step in steps])
         level_of = np.array([level for level, steps in parts for _ in steps])
-        rows = self._rows[[self.base.index[step] for step in range(segment.first, segment.last + 1)]]
+        rows = np.array([self._rows[self.base.index[step]] for step in range(segment.first, segment.last + 1)])
         inner = curve.work[chosen] @ rows
         engines = len(self._engines)
         count = len(self.target.levels)
@@ -247,7 +252,9 @@ class Search:
         repeat = self.store.kernels[self.segments.units[segment.first][0]].op.repeat
         for boundary in range(int(level_of.max())):
             outside = np.flatnonzero(level_of > boundary)
-            read, write = self._crossing(segment, boundary, chosen[outside], repeat)
+            read, write = self.crossing(
+                segment, boundary, curve.read_bytes[chosen[outside]], curve.write_bytes[chosen[outside]], repeat
+            )
             reads[outside, boundary], writes[outside, boundary] = read * repeat, write * repeat
         launch = self.target.launch_overhead.value * repeat if self.target.launch_overhead else 0.0
         latency = self._time(inner[:, :engines], reads, writes) + launch
@@ -267,26 +274,33 @@ class Search:
         shared = [name for name, count in used.items() if count > 1]
         return any(name not in kept for kept in self._inside for name in shared)
 
-    def _crossing(
-        self, segment: Segment, boundary: int, steps: npt.NDArray[np.int64], repeat: int
+    def crossing(
+        self, run: Segment | Chosen, boundary: int, reads: FloatArray, writes: FloatArray, repeat: int
     ) -> tuple[FloatArray, FloatArray]:
-        """Bytes of one trip across a boundary outside the group's level, at some steps of its curve."""
-        kind, curve, kept = segment.kind, segment.kind.curve, self._inside[boundary]
-        if not kept:
-            return curve.read_bytes[steps].sum(axis=1), curve.write_bytes[steps].sum(axis=1)
-        kernels = [kernel for step in range(segment.first, segment.last + 1) for kernel in self.segments.units[step]]
-        reads, writes = curve.read_bytes[steps], curve.write_bytes[steps]
-        for number, (member, is_written, position) in enumerate(kind.where):
-            op = self.store.kernels[kernels[member]].op
-            name = op.outputs[position] if is_written else self.store.root((*op.inputs, *op.parameters)[position])
-            payer = kept.get(name)
-            if payer is None:
-                continue
-            if not is_written:
-                reads[:, number] = kind.named.stack.operands[number].bytes / repeat if payer in kernels else 0.0
-            elif payer != WRITTEN:
-                reads[:, number] = writes[:, number] = 0.0
-        return reads.sum(axis=1), writes.sum(axis=1)
+        """Bytes of one trip that cross a boundary outside a group's level, in and out.
+
+        Args:
+            run: The group.
+            boundary: Number of the level outside it.
+            reads, writes: (..., A) by operand, if nothing stays on chip around the group; fresh arrays.
+            repeat: Trips.
+        """
+        kept = self._inside[boundary]
+        if kept:
+            assert run.kind is not None
+            kernels = [kernel for step in range(run.first, run.last + 1) for kernel in self.segments.units[step]]
+            for number, (member, is_written, position) in enumerate(run.kind.where):
+                op = self.store.kernels[kernels[member]].op
+                name = op.outputs[position] if is_written else self.store.root((*op.inputs, *op.parameters)[position])
+                payer = kept.get(name)
+                if payer is None:
+                    continue
+                if not is_written:
+                    once = run.kind.named.stack.operands[number].bytes / repeat
+                    reads[..., number] = once if payer in kernels else 0.0
+                elif payer != WRITTEN:
+                    reads[..., number] = writes[..., number] = 0.0
+        return reads.sum(axis=-1), writes.sum(axis=-1)
 
     def _time(self, engines_s: FloatArray, reads: FloatArray, writes: FloatArray) -> FloatArray:
         """As `overlapped_time_s` of the engines and levels, for many groups at once."""

@@ -24,7 +24,7 @@ from onnxroof.roofline.evaluate import evaluate
 from onnxroof.roofline.result import PlanResult, TargetResult
 from onnxroof.targets.model import Engine, MemoryLevel, Peak, Target
 
-POLICIES = ("none", "epilogue")
+POLICIES = ("none", "epilogue", "depth-first", "auto")
 RUNNING = ("compute", "move", "unknown")
 SLACK = 1 + 1e-9
 
