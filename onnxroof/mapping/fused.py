@@ -51,7 +51,7 @@ MOST_PREFIXES = 3
 WORK_LIMITS = (1.0, 1.1, 1.5, math.inf)
 """A front is kept for each of these multiples of the work."""
 
-WORTH = 0.98
+WORTH = 0.95
 """A step of a large group has to move less than this part of the one before it."""
 
 STATISTICS_BYTES = 8
@@ -115,8 +115,9 @@ def fused_curve(stack: Stack) -> FusedCurve:
         dims = _tiled(stack, used, halos, cut)
         tiles = _tiles(tuple((dim, sizes) for dim, sizes in _sizes(stack, dims, halos) if len(sizes) > 1))
         fixed = {dim: sizes[0] for dim, sizes in _sizes(stack, dims, halos) if len(sizes) == 1}
+        shared: dict[object, FloatArray | float] = {}
         for way in _ways(stack, dims, halos, cut):
-            parts += _Evaluation(stack, tiles, way, fixed).parts()
+            parts += _Evaluation(stack, tiles, way, fixed, shared).parts()
     return _front(stack, parts)
 
 
@@ -128,7 +129,7 @@ def fused_step(stack: Stack, tile: Mapping[int, int], way: Way) -> FusedCurve:
         tile: Size by dimension; the others are not tiled.
         way: How it is run; its order has the dimensions of `tile`.
     """
-    evaluation = _Evaluation(stack, _tiles(()), way, dict(tile))
+    evaluation = _Evaluation(stack, _tiles(()), way, dict(tile), {})
     room = sum(stack.operands[number].bytes for number in way.resident)
     part = _Part(evaluation, evaluation.footprint(way.resident) + room, 0.0, 0.0)
     footprint = np.broadcast_to(np.asarray(part.footprint, dtype=float), (1,))
@@ -378,12 +379,21 @@ class _Part:
 
 @dataclass(eq=False)
 class _Evaluation:
-    """One way over all tiles of a stack; `fixed` are the sizes of dimensions that are cut in one size only."""
+    """One way over all tiles of a stack.
+
+    Attributes:
+        stack: The group.
+        tiles: All tiles.
+        way: How it is run.
+        fixed: Sizes of dimensions that are cut in one size only.
+        shared: Figures that all ways with these tiles share.
+    """
 
     stack: Stack
     tiles: _Tiles
     way: Way
     fixed: dict[int, int]
+    shared: dict[object, FloatArray | float]
     _loops: dict[frozenset[int], tuple[int, ...]] = field(default_factory=dict)
     _times: dict[object, FloatArray | float] = field(default_factory=dict)
 
@@ -573,8 +583,8 @@ class _Evaluation:
         """The least room for what streams past one operator: all of it walked along one loop, a slice at a time."""
         if len(streams) == 1:
             return streams[0][0].element_bytes
-        rows = self.tiles._rows
-        key = (tuple((operand.element_bytes, use) for operand, use in streams), *self.fixed.items())
+        rows = self.shared
+        key = tuple(id(use) for _, use in streams)
         found = rows.get(key)
         if found is None:
             loops = {axis.loop for _, use in streams for axis in use.axes if axis.loop >= 0}
@@ -662,25 +672,27 @@ def _front(stack: Stack, parts: Sequence[_Part]) -> FusedCurve:
         done[begin : begin + count] = part.work
         begin += count
     worth = 1.0 if len(stack.members) <= FEW_MEMBERS else WORTH
-    least_work = float(done.min())
+    order = np.lexsort((done, total, held))
+    held, total, done = held[order], total[order], done[order]
+    limits = float(done.min()) * np.array(WORK_LIMITS) * (1 + 1e-12)
     kept: set[int] = set()
-    for limit in WORK_LIMITS:
-        allowed = np.flatnonzero(done <= least_work * limit * (1 + 1e-12))
-        order = allowed[np.lexsort((done[allowed], total[allowed], held[allowed]))]
-        moved = total[order]
+    for limit in limits:
+        allowed = np.flatnonzero(done <= limit)
+        moved = total[allowed]
         least = np.minimum.accumulate(moved)
-        steps = np.flatnonzero(np.concatenate(([True], moved[1:] < least[:-1])))
+        steps = np.concatenate(([0], np.flatnonzero(moved[1:] < least[:-1]) + 1))
         last = math.inf
-        for step in steps.tolist():
-            if moved[step] < last * worth or step == steps[-1]:
-                kept.add(int(order[step]))
-                last = float(moved[step])
+        for step, amount in zip(allowed[steps].tolist(), moved[steps].tolist(), strict=True):
+            if amount < last * worth or amount == least[-1]:
+                kept.add(step)
+                last = amount
         if len(allowed) == total_count:
             break
-    chosen = np.array(sorted(kept, key=lambda n: (held[n], total[n])))
+    rows = np.array(sorted(kept))
+    capacity, chosen = held[rows], order[rows]
     starts = np.concatenate(([0], np.cumsum(counts)))
     part_of = np.searchsorted(starts, chosen, side="right") - 1
-    return _curve(stack, parts, part_of, chosen - starts[part_of], held[chosen])
+    return _curve(stack, parts, part_of, chosen - starts[part_of], capacity)
 
 
 def _curve(

@@ -7,7 +7,7 @@ A run counts if each of its steps makes something that a later one of the run re
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -60,6 +60,11 @@ class Kind:
         """By limit to the work: (capacities, steps of the curve), fewer bytes from step to step."""
         return _fronts(self.named, self.curve)
 
+    @cached_property
+    def sums(self) -> tuple[FloatArray, FloatArray]:
+        """(S,) bytes in and out of all operands."""
+        return self.curve.read_bytes.sum(axis=1), self.curve.write_bytes.sum(axis=1)
+
     @property
     def least_bytes(self) -> float:
         """The least capacity with which the run can be one group."""
@@ -80,16 +85,50 @@ class Segments:
     """All runs of a model.
 
     Attributes:
+        store: Kernels of the model.
         units: Kernels of each step.
         barriers: By step why it can be in no group with others, "" where it can.
         by_last: For each step the runs that end with it, by ascending length.
         kinds: Distinct kinds.
     """
 
+    store: Storage
     units: tuple[tuple[int, ...], ...]
     barriers: tuple[str, ...]
     by_last: tuple[tuple[Segment, ...], ...]
     kinds: tuple[Kind, ...]
+    _operands: dict[tuple[int, int], tuple[tuple[bool, str], ...]] = field(default_factory=dict)
+    _shared: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
+
+    def kernels(self, first: int, last: int) -> tuple[int, ...]:
+        """Kernels of a run in order."""
+        return tuple(kernel for unit in self.units[first : last + 1] for kernel in unit)
+
+    def operands(self, first: int, last: int, kind: Kind) -> tuple[tuple[bool, str], ...]:
+        """For each operand of a run of a kind whether it is written, and its root."""
+        found = self._operands.get((first, last))
+        if found is None:
+            kernels = self.kernels(first, last)
+            names = []
+            for member, is_written, position in kind.where:
+                op = self.store.kernels[kernels[member]].op
+                listed = op.outputs if is_written else (*op.inputs, *op.parameters)
+                names.append((is_written, listed[position] if is_written else self.store.root(listed[position])))
+            found = self._operands[first, last] = tuple(names)
+        return found
+
+    def shared(self, segment: Segment) -> tuple[str, ...]:
+        """Tensors that more than one operator of a run touches: only these can cross less often."""
+        found = self._shared.get((segment.first, segment.last))
+        if found is None:
+            used: dict[str, int] = {}
+            for kernel in self.kernels(segment.first, segment.last):
+                cost = self.store.kernels[kernel].cost
+                for name in {self.store.root(t.tensor) for t in cost.reads} | {t.tensor for t in cost.writes}:
+                    used[name] = used.get(name, 0) + 1
+            found = tuple(name for name, count in used.items() if count > 1)
+            self._shared[segment.first, segment.last] = found
+        return found
 
 
 def segments(store: Storage, tensors: Mapping[str, Tensor], units: Sequence[tuple[int, ...]]) -> Segments:
@@ -141,7 +180,7 @@ def segments(store: Storage, tensors: Mapping[str, Tensor], units: Sequence[tupl
             found.append(Segment(first, last, kind))
             first -= 1
         by_last.append(tuple(found))
-    return Segments(tuple(units), tuple(barriers), tuple(by_last), tuple(kinds.values()))
+    return Segments(store, tuple(units), tuple(barriers), tuple(by_last), tuple(kinds.values()))
 
 
 def _body(store: Storage, unit: Sequence[int]) -> Hashable:

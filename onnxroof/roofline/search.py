@@ -114,6 +114,17 @@ class _Priced:
         )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Draft:
+    """Choices of a run before they are priced: C of them, with a row each of engines, energy, and bytes by level."""
+
+    kind: Kind
+    level: npt.NDArray[np.int64]
+    step: npt.NDArray[np.int64]
+    figures: FloatArray
+    repeat: int
+
+
 @dataclass(eq=False)
 class Search:
     """The runs of a model on a target.
@@ -133,7 +144,6 @@ class Search:
     residency: Residency
     base: Placed
     units: Sequence[UnitFigures]
-    _priced: dict[Hashable, _Priced | None] = field(default_factory=dict)
     _runs: list[list[tuple[int, _Priced]]] | None = None
 
     def __post_init__(self) -> None:
@@ -162,30 +172,32 @@ class Search:
         """For each step the runs that end with it and fit some level, each with its first step."""
         if self._runs is None:
             states = self._states()
-            self._runs = []
+            drafts: dict[Hashable, _Draft | None] = {}
+            listed: list[list[tuple[int, Hashable]]] = []
             for last, found in enumerate(self.segments.by_last):
-                here = []
+                here: list[tuple[int, Hashable]] = []
                 for segment in found:
-                    key = (id(segment.kind), tuple(states[segment.first : last + 1]))
-                    if key not in self._priced:
-                        self._priced[key] = self._price(segment)
-                    priced = self._priced[key]
-                    if priced is not None:
-                        here.append((segment.first, priced))
-                self._runs.append(here)
+                    key = (id(segment.kind), states[segment.first : last + 1])
+                    if key not in drafts:
+                        drafts[key] = self._draft(segment)
+                    if drafts[key] is not None:
+                        here.append((segment.first, key))
+                listed.append(here)
+            priced = self._price({key: draft for key, draft in drafts.items() if draft is not None})
+            self._runs = [[(first, priced[key]) for first, key in here] for here in listed]
         return self._runs
 
-    def _states(self) -> list[Hashable]:
+    def _states(self) -> tuple[int, ...]:
         """What matters around each step: what it takes alone, what stays there, and what begins to stay."""
         known: dict[Hashable, int] = {}
-        found: list[Hashable] = []
+        found: list[int] = []
         for step in range(len(self.segments.units)):
             begin = tuple(
                 (candidate.last - step, candidate.bytes, number) for candidate, number in self._begin.get(step, ())
             )
             key = (self.base.index[step], self.base.resident_bytes[step], begin)
             found.append(known.setdefault(key, len(known)))
-        return found
+        return tuple(found)
 
     def residents(self, first: int, last: int, level: int) -> list[float]:
         """By level, the most that stays there of one instance while a run is one group at a level.
@@ -207,71 +219,83 @@ class Search:
             (candidate, number)
             for step in range(first, last + 1)
             for candidate, number in self._begin.get(step, ())
-            if number <= level and candidate.last <= last and self._is_inner(candidate, first, last)
+            if number <= level
+            and candidate.last <= last
+            and not candidate.is_written
+            and candidate.root in self.store.producers
         ]
-
-    def _is_inner(self, candidate: Candidate, first: int, last: int) -> bool:
-        maker = self.store.producers.get(candidate.root)
-        if maker is None or candidate.is_written or candidate.first < first:
-            return False
-        return not self.store.leaves(candidate.root, self._kernels(first, last))
-
-    def _kernels(self, first: int, last: int) -> frozenset[int]:
-        return frozenset(kernel for step in range(first, last + 1) for kernel in self.segments.units[step])
 
     def room(self, first: int, last: int, level: int) -> float:
         """Bytes that the tiles of a run may take of all instances of a level."""
         instances = self.residency.instances[level]
         return self.residency.room_bytes[level] - self.residents(first, last, level)[level] * instances
 
-    def _price(self, segment: Segment) -> _Priced | None:
+    def _draft(self, segment: Segment) -> _Draft | None:
+        """The levels and tiles of a run that may be best; None where it fits none or could gain nothing."""
         if not self._may_gain(segment):
             return None
-        kind, curve = segment.kind, segment.kind.curve
-        parts: list[tuple[int, list[int]]] = []
+        kind = segment.kind
+        parts: list[tuple[int, int]] = []
         for level in self._levels:
             if kind.least_bytes > self.residency.room_bytes[level]:
                 continue
             room = self.room(segment.first, segment.last, level)
-            steps = []
+            steps: dict[int, None] = {}
             for capacities, numbers in kind.fronts:
                 place = bisect_right(capacities, room) - 1
-                if place >= 0 and numbers[place] not in steps:
-                    steps.append(numbers[place])
-            if steps:
-                parts.append((level, steps))
+                if place >= 0:
+                    steps[numbers[place]] = None
+            parts += [(level, step) for step in steps]
         if not parts:
             return None
-        chosen = np.array([step for _, steps in parts for step in steps])
-        level_of = np.array([level for level, steps in parts for _ in steps])
-        rows = np.array([self._rows[self.base.index[step]] for step in range(segment.first, segment.last + 1)])
-        inner = curve.work[chosen] @ rows
-        engines = len(self._engines)
-        count = len(self.target.levels)
-        reads, writes = inner[:, engines + 1 : engines + 1 + count], inner[:, engines + 1 + count :]
+        curve = kind.curve
+        chosen = np.array([step for _, step in parts])
+        level_of = np.array([level for level, _ in parts])
+        rows = np.array([self._rows[number] for number in self.base.index[segment.first : segment.last + 1]])
+        figures = curve.work[chosen] @ rows
+        engines, count = len(self._engines), len(self.target.levels)
         repeat = self.store.kernels[self.segments.units[segment.first][0]].op.repeat
         for boundary in range(int(level_of.max())):
             outside = np.flatnonzero(level_of > boundary)
-            read, write = self.crossing(
-                segment, boundary, curve.read_bytes[chosen[outside]], curve.write_bytes[chosen[outside]], repeat
+            steps_outside = chosen[outside]
+            if self._inside[boundary]:
+                read, write = self.crossing(
+                    segment, boundary, curve.read_bytes[steps_outside], curve.write_bytes[steps_outside], repeat
+                )
+            else:
+                read, write = kind.sums[0][steps_outside], kind.sums[1][steps_outside]
+            figures[outside, engines + 1 + boundary] = read * repeat
+            figures[outside, engines + 1 + count + boundary] = write * repeat
+        return _Draft(kind, level_of, chosen, figures, repeat)
+
+    def _price(self, drafts: Mapping[Hashable, _Draft]) -> dict[Hashable, _Priced]:
+        """Times and energies of all runs at once."""
+        if not drafts:
+            return {}
+        figures = np.concatenate([draft.figures for draft in drafts.values()])
+        counts = [len(draft.step) for draft in drafts.values()]
+        engines, count = len(self._engines), len(self.target.levels)
+        reads, writes = figures[:, engines + 1 : engines + 1 + count], figures[:, engines + 1 + count :]
+        latency = self._time(figures[:, :engines], reads, writes)
+        if self.target.launch_overhead is not None:
+            launches = np.repeat([draft.repeat for draft in drafts.values()], counts)
+            latency = latency + self.target.launch_overhead.value * launches
+        energy = self._energy(figures[:, engines], reads, writes, latency)
+        found: dict[Hashable, _Priced] = {}
+        begin = 0
+        for (key, draft), size in zip(drafts.items(), counts, strict=True):
+            here = slice(begin, begin + size)
+            found[key] = _Priced(
+                draft.kind, draft.level, draft.step, reads[here], writes[here], latency[here], energy[here]
             )
-            reads[outside, boundary], writes[outside, boundary] = read * repeat, write * repeat
-        launch = self.target.launch_overhead.value * repeat if self.target.launch_overhead else 0.0
-        latency = self._time(inner[:, :engines], reads, writes) + launch
-        energy = self._energy(inner[:, engines], reads, writes, latency)
-        return _Priced(kind, level_of, chosen, reads, writes, latency, energy)
+            begin += size
+        return found
 
     def _may_gain(self, segment: Segment) -> bool:
         """Whether one group could save anything: launches, or bytes outside the levels on chip."""
         if self.target.launch_overhead is not None and self.target.launch_overhead.value:
             return True
-        kernels = self._kernels(segment.first, segment.last)
-        used: dict[str, int] = {}
-        for kernel in kernels:
-            one = self.store.kernels[kernel]
-            for name in {self.store.root(t.tensor) for t in one.cost.reads} | {t.tensor for t in one.cost.writes}:
-                used[name] = used.get(name, 0) + 1
-        shared = [name for name, count in used.items() if count > 1]
+        shared = self.segments.shared(segment)
         return any(name not in kept for kept in self._inside for name in shared)
 
     def crossing(
@@ -288,10 +312,8 @@ class Search:
         kept = self._inside[boundary]
         if kept:
             assert run.kind is not None
-            kernels = [kernel for step in range(run.first, run.last + 1) for kernel in self.segments.units[step]]
-            for number, (member, is_written, position) in enumerate(run.kind.where):
-                op = self.store.kernels[kernels[member]].op
-                name = op.outputs[position] if is_written else self.store.root((*op.inputs, *op.parameters)[position])
+            kernels = self.segments.kernels(run.first, run.last)
+            for number, (is_written, name) in enumerate(self.segments.operands(run.first, run.last, run.kind)):
                 payer = kept.get(name)
                 if payer is None:
                     continue
