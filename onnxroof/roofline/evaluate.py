@@ -24,7 +24,7 @@ from onnxroof.mapping.residency import Residency, residency
 from onnxroof.mapping.traffic import GroupShape, LevelTraffic, level_traffic
 from onnxroof.roofline.floor import floor
 from onnxroof.roofline.fusing import FusedGroup, decisions, fused_group, groups, mapped
-from onnxroof.roofline.groups import Figures, Groups, Once, mapped_total, peaks, total
+from onnxroof.roofline.groups import Figures, Groups, Later, Once, mapped_total, peaks, total
 from onnxroof.roofline.knowledge import Knowledge
 from onnxroof.roofline.mapped import mapped_result
 from onnxroof.roofline.model import energy_ridge_ops_per_byte, overlapped_time_s, ridge_ops_per_byte
@@ -116,6 +116,7 @@ class _Evaluation:
     _nested: dict[Hashable, NestedMapping] = field(default_factory=dict)
     _figures: dict[tuple[GroupShape, Crossing | None], Figures] = field(default_factory=dict)
     _crossings: dict[object, Crossing] = field(default_factory=dict)
+    _places: dict[str, Placed] = field(default_factory=dict)
     _alone: dict[GroupShape, LevelTraffic] = field(default_factory=dict)
     _rates: dict[tuple[str, str], Resolution] = field(default_factory=dict)
     _substituted: dict[tuple[str, str], Decision] = field(default_factory=dict)
@@ -143,9 +144,15 @@ class _Evaluation:
 
     def plan(self, shaped: ShapedPlan, assumed_precision: str | None) -> PlanResult:
         """One plan, summed over its groups: each distinct shape times the groups that have it."""
-        groups = placed(self.model.timeline.uses[shaped.plan.fusion], self.residency, self._crossings)
+        groups = self._placed(shaped.plan.fusion)
         figures = [self._kind(shape, crossing) for shape, crossing in groups.kinds]
-        return self._summed(shaped.plan, groups, figures, assumed_precision, self._residents)
+        choices = Later(lambda: (*shaped.plan.decisions, *self._residents))
+        return self._summed(shaped.plan, groups, figures, assumed_precision, choices)
+
+    def _placed(self, fusion: str) -> Placed:
+        if fusion not in self._places:
+            self._places[fusion] = placed(self.model.timeline.uses[fusion], self.residency, self._crossings)
+        return self._places[fusion]
 
     def searched(
         self, policy: str, assumed_precision: str | None, objective: str, others: tuple[PlanResult, ...]
@@ -167,7 +174,7 @@ class _Evaluation:
     @cached_property
     def search(self) -> Search:
         """All runs of steps on this target."""
-        base = placed(self.model.timeline.uses[CLOCK], self.residency, self._crossings)
+        base = self._placed(CLOCK)
         units = [self._unit(shape, crossing) for shape, crossing in base.kinds]
         return Search(self.model.segments, self.model.store, self.target, self.residency, base, units)
 
@@ -188,11 +195,7 @@ class _Evaluation:
     def _of_chosen(self, policy: str, assumed_precision: str | None, chosen: Sequence[Chosen]) -> PlanResult:
         """The plan of the groups that a search chose."""
         search, clock = self.search, self.model.clock.plan
-        plan = Plan(
-            fusion=policy,
-            groups=groups(search, chosen, clock, policy),
-            decisions=tuple(decisions(search, chosen, policy)),
-        )
+        plan = Plan(fusion=policy, groups=groups(search, chosen, clock))
         figures = [self._kind(shape, crossing) for shape, crossing in search.base.kinds]
         numbers: dict[Hashable, int] = {}
         index, residents = [], []
@@ -217,14 +220,20 @@ class _Evaluation:
             kinds=(), index=tuple(place[n] for n in index),
             resident_bytes=tuple(residents),
         )  # fmt: skip
+        choices = Later(partial(self._choices, chosen))
+        return self._summed(plan, found, [figures[number] for number in used], assumed_precision, choices)
+
+    def _choices(self, chosen: Sequence[Chosen]) -> Iterator[Decision]:
+        """What a search fused and did not, and what stays on chip between its groups."""
+        search = self.search
+        yield from decisions(search, chosen)
         inner = {
             candidate.subject
             for part in chosen
             if part.choice is not None
             for candidate in search.inner(part.first, part.last, part.choice.level)
         }
-        kept = tuple(one for one in self._residents if one.action != "kept" or one.subject not in inner)
-        return self._summed(plan, found, [figures[number] for number in used], assumed_precision, kept)
+        yield from (one for one in self._residents if one.action != "kept" or one.subject not in inner)
 
     def _summed(
         self,
@@ -232,7 +241,7 @@ class _Evaluation:
         groups: Placed,
         figures: Sequence[Figures],
         assumed_precision: str | None,
-        residents: tuple[Decision, ...],
+        choices: Sequence[Decision],
     ) -> PlanResult:
         counter = Counter(groups.index)
         counts = tuple(counter[number] for number in range(len(figures)))
@@ -242,9 +251,8 @@ class _Evaluation:
         energy_j = total([f.energy_j for f in figures], counts)
         ops = total([f.ops for f in figures], counts)
         names = [level.name for level in self.target.levels]
-        decisions = (
+        forced = (
             *self._conversions(assumed_precision), *self._substituted.values(), *_bypasses(figures, counts),
-            *plan.decisions, *residents,
         )  # fmt: skip
         return PlanResult(
             fusion=plan.fusion,
@@ -264,7 +272,7 @@ class _Evaluation:
             assumed_precision=assumed_precision,
             expected_latency_s=total([f.expected_s for f in figures], counts) if self.target.efficiency else None,
             groups=Groups(self.model.op_types, plan, groups, figures),
-            decisions=decisions,
+            decisions=Later(lambda: (*forced, *choices)),
             map=Once(partial(mapped_total, figures, counts)),
         )
 

@@ -47,7 +47,7 @@ class FusedGroup:
     least_bytes: float
 
 
-def groups(search: Search, chosen: Sequence[Chosen], clock: Plan, fusion: str) -> tuple[Group, ...]:
+def groups(search: Search, chosen: Sequence[Chosen], clock: Plan) -> tuple[Group, ...]:
     """The groups of a plan; those of the clock's plan that are no steps follow behind."""
     found = []
     for number, part in enumerate(chosen):
@@ -135,7 +135,7 @@ def mapped(
     return MappedResult(traffic_bytes=traffic, latency_s=time_s(list(traffic.values())))
 
 
-def decisions(search: Search, chosen: Sequence[Chosen], fusion: str) -> Iterator[Decision]:
+def decisions(search: Search, chosen: Sequence[Chosen]) -> Iterator[Decision]:
     """Of each run its group, and of each edge between two groups why they are two."""
     store = search.store
     part_of: dict[int, int] = {}

@@ -153,7 +153,7 @@ class PlanResult:
     assumed_precision: str | None
     expected_latency_s: float | None
     groups: Sequence[GroupResult]
-    decisions: tuple[Decision, ...]
+    decisions: Sequence[Decision]
     map: Callable[[], MappedResult] = _unmapped
 
     @property
