@@ -20,7 +20,7 @@ import numpy.typing as npt
 from onnxroof.ir.loopnest import Access, LoopNest
 
 __all__ = [
-    "Span", "SpanTable", "access_spans", "covers", "hull", "loop_spans", "span_table", "through_view", "tile", "whole",
+    "Span", "SpanTable", "access_spans", "covers", "hull", "loop_spans", "scaled", "span_table", "through_view", "tile", "whole",
 ]  # fmt: skip
 
 FloatArray = npt.NDArray[np.float64]
@@ -113,6 +113,11 @@ def hull(one: Span, other: Span) -> Span:
     starts, ends = _bounds(both, (_smallest(both),))
     starts = starts[ends > starts]
     return both if (np.diff(starts) >= 0).all() else whole(one.extent)
+
+
+def scaled(span: Span, times: int) -> Span:
+    """The same part of a dimension that is so many times as long."""
+    return _window(span, times, times - 1, 0, span.extent * times)
 
 
 def access_spans(nest: LoopNest, access: Access, loops: Sequence[Span]) -> tuple[Span, ...]:

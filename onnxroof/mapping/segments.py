@@ -1,7 +1,7 @@
 """Every run of steps of the clock that could be one group, with the curves of what it moves.
 
 Runs that are equal but for names share one curve: a block of a network that occurs eighty times is worked out once.
-A run counts if each of its steps makes something that a later one of the run reads.
+A run counts if each of its steps touches a tensor that a later one of the run touches.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from onnxroof.mapping.storage import Storage
 
 __all__ = ["MOST_STEPS", "Kind", "Segment", "Segments", "segments"]
 
-MOST_STEPS = 6
+MOST_STEPS = 12
 """So many steps of the clock are one group at most."""
 
 FloatArray = npt.NDArray[np.float64]
@@ -139,45 +139,39 @@ def segments(store: Storage, tensors: Mapping[str, Tensor], units: Sequence[tupl
         tensors: Of the workload.
         units: Kernels of each step of the clock.
     """
-    step_of = {kernel: step for step, unit in enumerate(units) for kernel in unit}
     barriers = [next(filter(None, (unfusible(store.kernels[kernel]) for kernel in unit)), "") for unit in units]
     known: dict[Hashable, int] = {}
     signs = [
         0 if barriers[step] else known.setdefault(_signature(store, tensors, unit), len(known) + 1)
         for step, unit in enumerate(units)
     ]
-    # For each step the first later step that reads something of it.
-    next_reader = [
-        min(
-            (
-                step_of[reader]
-                for kernel in unit
-                for name in store.kernels[kernel].op.outputs
-                for reader in store.readers.get(name, ())
-                if step_of[reader] > step
-            ),
-            default=len(units),
-        )
-        for step, unit in enumerate(units)
+    touched = [
+        {
+            store.root(transfer.tensor)
+            for kernel in unit
+            for transfer in (*store.kernels[kernel].cost.reads, *store.kernels[kernel].cost.writes)
+        }
+        for unit in units
     ]
     body = [_body(store, unit) for unit in units]
     kinds: dict[tuple[int, ...], Kind] = {}
     by_last: list[tuple[Segment, ...]] = []
     for last in range(len(units)):
         found: list[Segment] = []
-        first = last - 1
+        first, used = last - 1, set(touched[last])
         while (
             not barriers[last]
             and first >= max(0, last - MOST_STEPS + 1)
             and not barriers[first]
             and body[first] == body[last]
-            and next_reader[first] <= last
+            and not used.isdisjoint(touched[first])
         ):
             key = tuple(signs[first : last + 1])
             kind = kinds.get(key)
             if kind is None:
                 kind = kinds[key] = Kind(store, tensors, tuple(units[first : last + 1]))
             found.append(Segment(first, last, kind))
+            used |= touched[first]
             first -= 1
         by_last.append(tuple(found))
     return Segments(store, tuple(units), tuple(barriers), tuple(by_last), tuple(kinds.values()))

@@ -22,6 +22,7 @@ from onnxroof.mapping.regions import (
     covers,
     hull,
     loop_spans,
+    scaled,
     through_view,
     tile,
     whole,
@@ -169,6 +170,7 @@ class _Builder:
         self.values: list[tuple[str, int, tuple[Span, ...], Access]] = []
         self.members: dict[int, Member] = {}
         self.tiled = 0
+        self.result_spans: tuple[Span, ...] = ()
 
     def maker_of(self, name: str, place: int) -> int:
         """The member before `place` that makes a tensor, -1 for none."""
@@ -225,13 +227,27 @@ class _Builder:
         spans = self.wanted.get(name)
         if spans is None:
             if place + 1 < len(self.kernels) or self.extents:
-                return tuple(whole(extent) for extent in shape)
+                return self._beside(shape)
             spans = tuple(self._tile(extent, f"{_loop_name(kernel, access, axis)}") for axis, extent in enumerate(shape))
             self.tiled = len(self.extents)
+            self.result_spans = spans
             return spans
         if self.store.leaves(name, self.inside):
             return tuple(span if covers(span) else whole(span.extent) for span in spans)
         return spans
+
+    def _beside(self, shape: Sequence[int]) -> tuple[Span, ...]:
+        """What is made at a tile of a further result that nobody in the group reads.
+
+        Any way to cut it would do. It is cut with the last result where it is as long or so many times longer.
+        """
+        if len(shape) != len(self.result_spans):
+            return tuple(whole(extent) for extent in shape)
+        found = []
+        for extent, span in zip(shape, self.result_spans, strict=True):
+            times, rest = divmod(extent, span.extent)
+            found.append(scaled(span, times) if times and not rest else whole(extent))
+        return tuple(found)
 
     def _tile(self, extent: int, name: str) -> Span:
         if extent == 1:

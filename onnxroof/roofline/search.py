@@ -116,13 +116,17 @@ class _Priced:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Draft:
-    """Choices of a run before they are priced: C of them, with a row each of engines, energy, and bytes by level."""
+    """Choices of a run before they are priced: C of them, with a row each of engines, energy, and bytes by level.
+
+    `gains`: Whether one of them saves a launch or outermost bytes.
+    """
 
     kind: Kind
     level: npt.NDArray[np.int64]
     step: npt.NDArray[np.int64]
     figures: FloatArray
     repeat: int
+    gains: bool
 
 
 @dataclass(eq=False)
@@ -173,13 +177,19 @@ class Search:
         if self._runs is None:
             states = self._states()
             drafts: dict[Hashable, _Draft | None] = {}
+            keys: dict[tuple[int, int], Hashable] = {}
             listed: list[list[tuple[int, Hashable]]] = []
             for last, found in enumerate(self.segments.by_last):
                 here: list[tuple[int, Hashable]] = []
                 for segment in found:
                     key = (id(segment.kind), states[segment.first : last + 1])
+                    keys[segment.first, last] = key
                     if key not in drafts:
-                        drafts[key] = self._draft(segment)
+                        parts = ((segment.first + 1, last), (segment.first, last - 1))
+                        within = [drafts[keys[part]] for part in parts if part in keys]
+                        # What is no group without its first or last step, or gains nothing by it, is none with it.
+                        is_promising = all(within) and (not within or any(part.gains for part in within if part))
+                        drafts[key] = self._draft(segment) if is_promising else None
                     if drafts[key] is not None:
                         here.append((segment.first, key))
                 listed.append(here)
@@ -266,7 +276,10 @@ class Search:
                 read, write = kind.sums[0][steps_outside], kind.sums[1][steps_outside]
             figures[outside, engines + 1 + boundary] = read * repeat
             figures[outside, engines + 1 + count + boundary] = write * repeat
-        return _Draft(kind, level_of, chosen, figures, repeat)
+        outer = float((figures[:, engines + 1] + figures[:, engines + 1 + count]).min())
+        apart = sum(self._single("traffic", step) for step in range(segment.first, segment.last + 1))
+        launches = self.target.launch_overhead is not None and self.target.launch_overhead.value > 0
+        return _Draft(kind, level_of, chosen, figures, repeat, launches or outer < apart)
 
     def _price(self, drafts: Mapping[Hashable, _Draft]) -> dict[Hashable, _Priced]:
         """Times and energies of all runs at once."""
