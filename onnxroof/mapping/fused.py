@@ -396,6 +396,8 @@ class _Evaluation:
     shared: dict[object, FloatArray | float]
     _loops: dict[frozenset[int], tuple[int, ...]] = field(default_factory=dict)
     _times: dict[object, FloatArray | float] = field(default_factory=dict)
+    _moved: dict[int, tuple[FloatArray | float, FloatArray | float]] = field(default_factory=dict)
+    _work: list[FloatArray | float] = field(default_factory=list)
 
     # What runs how often
 
@@ -423,8 +425,13 @@ class _Evaluation:
             self._times[dims] = found
         return found
 
-    def work(self, member: Member) -> FloatArray | float:
-        """How often a member does its work."""
+    def works(self) -> list[FloatArray | float]:
+        """How often each member does its work."""
+        if not self._work:
+            self._work += [self._times_of(member) for member in self.stack.members]
+        return self._work
+
+    def _times_of(self, member: Member) -> FloatArray | float:
         found: FloatArray | float = 1.0
         for span in member.spans:
             if span.of is not None and span.dim not in self.way.cached:
@@ -448,6 +455,14 @@ class _Evaluation:
 
     def moved(self, number: int) -> tuple[FloatArray | float, FloatArray | float]:
         """Bytes of an operand in and out."""
+        if number in self.way.resident:
+            return float(self.stack.operands[number].bytes), 0.0
+        found = self._moved.get(number)
+        if found is None:
+            found = self._moved[number] = self._crossing(number)
+        return found
+
+    def _crossing(self, number: int) -> tuple[FloatArray | float, FloatArray | float]:
         operand, way = self.stack.operands[number], self.way
         base = float(operand.bytes)
         if operand.is_written:
@@ -456,8 +471,6 @@ class _Evaluation:
                 return 0.0, base
             partial = (self.trips(tuple(sorted(sums))) - 1) * (base * operand.partial_bytes / operand.element_bytes)
             return partial, partial + base
-        if number in way.resident:
-            return base, 0.0
         if number in way.kept:
             most = self.factor(operand.uses[0], is_kept=True)
             for use in operand.uses[1:]:
@@ -518,55 +531,90 @@ class _Evaluation:
         """Bytes of a tile, without the operands that stay for good."""
         stack, way = self.stack, self.way
         streams: list[list[tuple[Operand, Use]]] = [[] for _ in stack.members]
+        reads = [0] * len(stack.members)
         for number, operand in enumerate(stack.operands):
             if number not in way.kept and number not in resident and operand.value < 0:
                 for use in operand.uses:
                     streams[use.member].append((operand, use))
+                    reads[use.member] += not operand.is_written
+        # Sums over what streams past, or is cut, are partial until the end.
+        widths = np.array(
+            [
+                value.partial_bytes
+                if reads[value.maker] > 1 or stack.members[value.maker].sums & way.cut
+                else value.element_bytes
+                for value in stack.values
+            ]
+        )
+        key = ("held", way.cached)
+        held = self.shared.get(key)
+        if held is None:
+            held = np.empty((len(stack.values), self.tiles.count))
+            for number, value in enumerate(stack.values):
+                held[number] = self.held(value.spans)
+            self.shared[key] = held
+        alive, lasting = self._alive()
+        needed = (alive * widths) @ held
         fixed: FloatArray | float = 0.0
-        held = np.empty((len(stack.values), self.tiles.count))
-        loops = self._intervals()
-        alive = np.zeros((len(stack.members), len(stack.values)))
-        ends: list[int] = []
-        widths: list[float] = []
-        for number, value in enumerate(stack.values):
-            maker = stack.members[value.maker]
-            is_partial = bool(maker.sums & way.cut) or any(not o.is_written for o, _ in streams[value.maker][1:])
-            width = value.partial_bytes if is_partial else value.element_bytes
-            widths.append(width)
-            held[number] = self.held(value.spans) * width
-            if way.cached:
+        if lasting:
+            fixed = widths[lasting] @ np.asarray(held)[lasting]
+        if way.cached:
+            for value, width in zip(stack.values, widths.tolist(), strict=True):
                 fixed = fixed + self.cache(value.spans) * width
-            own = self.loops(maker)
-            if any(self._extends(own, self.loops(stack.members[reader])) for reader in maker.readers):
-                alive[:, number] = 1.0
-                ends.append(len(stack.members))
-                continue
-            first, last = value.maker, value.last
-            for begin, end in loops:
-                # What the loop of a sum does not make anew is there for all of it.
-                if first <= end and last >= begin and not any(span.dim in way.cut for span in value.spans):
-                    first, last = min(first, begin), max(last, end)
-            ends.append(last)
-            alive[first : last + 1, number] = 1.0
-            before = value.replaced
-            if before >= 0 and ends[before] == value.maker and stack.values[before].spans == value.spans:
-                # It is written in the place of what it is made of, which is counted.
-                alive[value.maker, number] = 0.0 if width <= widths[before] else 1.0
         for number in way.kept:
             fixed = fixed + self._kept(number)
-        for member in stack.members:
-            if member.rows is not None and member.dims & way.cut:
-                fixed = fixed + self.held(member.rows) * STATISTICS_BYTES
-        needed = alive @ held
+        if way.cut:
+            for member in stack.members:
+                if member.rows is not None and member.dims & way.cut:
+                    fixed = fixed + self.held(member.rows) * STATISTICS_BYTES
         for place, passing in enumerate(streams):
             if passing:
                 needed[place] += self._slices(passing)
         most: FloatArray = needed.max(axis=0)
         return most + fixed
 
-    def _extends(self, own: tuple[int, ...], reader: tuple[int, ...]) -> bool:
-        """Whether a reader runs in a loop of the tile in which what it reads is not made anew."""
-        return any(dim not in own and dim not in self.way.cut for dim in reader)
+    def _alive(self) -> tuple[FloatArray, list[int]]:
+        """(M, V) which values are there while a member runs; and those that are there for all of the group.
+
+        These are read in a loop of the tile in which they are not made anew. They are in no row of the first.
+        """
+        lasting = []
+        for number, value in enumerate(self.stack.values):
+            maker = self.stack.members[value.maker]
+            for reader in maker.readers:
+                if not self.stack.members[reader].dims <= maker.dims:
+                    own = self.loops(maker)
+                    loops = self.loops(self.stack.members[reader])
+                    if any(dim not in own and dim not in self.way.cut for dim in loops):
+                        lasting.append(number)
+                        break
+        key = ("alive", *lasting)
+        found = self.shared.get(key)
+        if found is None:
+            found = self.shared[key] = self._turns(frozenset(lasting))
+        return np.asarray(found), lasting
+
+    def _turns(self, lasting: frozenset[int]) -> FloatArray:
+        values, cut = self.stack.values, self.way.cut
+        alive = np.zeros((len(self.stack.members), len(values)))
+        ends: list[int] = []
+        for number, value in enumerate(values):
+            if number in lasting:
+                ends.append(len(self.stack.members))
+                continue
+            first, last = value.maker, value.last
+            for begin, end in self._intervals():
+                # What the loop of a sum does not make anew is there for all of it.
+                if first <= end and last >= begin and not any(span.dim in cut for span in value.spans):
+                    first, last = min(first, begin), max(last, end)
+            ends.append(last)
+            alive[first : last + 1, number] = 1.0
+            before = values[value.replaced] if value.replaced >= 0 else None
+            if before is not None and ends[value.replaced] == value.maker and before.spans == value.spans:
+                # It is written in the place of what it is made of, which is counted.
+                is_wider = value.element_bytes > before.element_bytes or value.partial_bytes > before.element_bytes
+                alive[value.maker, number] = float(is_wider)
+        return alive
 
     def _kept(self, number: int) -> FloatArray | float:
         operand = self.stack.operands[number]
@@ -621,8 +669,7 @@ class _Evaluation:
         stack = self.stack
         work: FloatArray | float = 1.0
         ops = float(sum(member.ops for member in stack.members))
-        for member in stack.members:
-            times = self.work(member)
+        for member, times in zip(stack.members, self.works(), strict=True):
             if not isinstance(times, float) or times != 1.0:
                 work = work + (times - 1.0) * (member.ops / ops if ops else 0.0)
         base: FloatArray | float = 0.0
@@ -711,8 +758,7 @@ def _curve(
             read, write = evaluation.moved(operand)
             reads[rows, operand] = read if isinstance(read, float) else read[here]
             writes[rows, operand] = write if isinstance(write, float) else write[here]
-        for member in stack.members:
-            times = evaluation.work(member)
+        for member, times in zip(stack.members, evaluation.works(), strict=True):
             if isinstance(times, float):
                 if times == 1.0:
                     continue
