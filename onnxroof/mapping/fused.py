@@ -636,7 +636,7 @@ class _Evaluation:
         found = rows.get(key)
         if found is None:
             loops = {axis.loop for _, use in streams for axis in use.axes if axis.loop >= 0}
-            for loop in (loops or {-1}):
+            for loop in loops or {-1}:
                 total: FloatArray | float = 0.0
                 for operand, use in streams:
                     elements: FloatArray | float = operand.element_bytes
@@ -759,13 +759,11 @@ def _curve(
             reads[rows, operand] = read if isinstance(read, float) else read[here]
             writes[rows, operand] = write if isinstance(write, float) else write[here]
         for member, times in zip(stack.members, evaluation.works(), strict=True):
-            if isinstance(times, float):
-                if times == 1.0:
-                    continue
-            else:
-                times = times[here]
-            again[rows] += (times - 1) * member.ops
-            work[rows, member.unit] = np.maximum(work[rows, member.unit], times)
+            if isinstance(times, float) and times == 1.0:
+                continue
+            done = times if isinstance(times, float) else times[here]
+            again[rows] += (done - 1) * member.ops
+            work[rows, member.unit] = np.maximum(work[rows, member.unit], done)
         for dim, size in evaluation.fixed.items():
             tiles[rows, dim] = size
         for dim, sizes in evaluation.tiles.sizes.items():

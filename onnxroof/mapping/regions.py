@@ -20,7 +20,8 @@ import numpy.typing as npt
 from onnxroof.ir.loopnest import Access, LoopNest
 
 __all__ = [
-    "Span", "SpanTable", "access_spans", "covers", "hull", "loop_spans", "scaled", "span_table", "through_view", "tile", "whole",
+    "Span", "SpanTable", "access_spans", "covers", "hull", "loop_spans", "scaled", "span_table", "through_view", "tile",
+    "whole",
 ]  # fmt: skip
 
 FloatArray = npt.NDArray[np.float64]
@@ -36,8 +37,8 @@ class Span:
         dim: Number of the tiled dimension that it depends on, -1 for none: then it is the whole dimension.
         of: The span that it comes from, None for the tile itself.
         other: A second one: it is the least interval that holds both.
-        stride, reach, offset: Else its indices are `stride * i + offset + 0 ... reach` for i in `of`, as far as they lie
-            in the dimension,
+        stride, reach, offset: Else its indices are `stride * i + offset + 0 ... reach` for i in `of`, as far as they
+            lie in the dimension,
         by: or, where this is not 0, `i // by`: the outer one of two dimensions that a view made one.
     """
 

@@ -141,7 +141,9 @@ def unfusible(kernel: Kernel) -> str:
     """Why an operator cannot be computed tile by tile with others, "" where it can."""
     cost = kernel.cost
     if cost.coverage is not Coverage.EXACT:
-        return f"what {kernel.op.op_type} does is not {'modelled' if cost.coverage is Coverage.NOT_MODELLED else 'known'}"
+        return (
+            f"what {kernel.op.op_type} does is not {'modelled' if cost.coverage is Coverage.NOT_MODELLED else 'known'}"
+        )
     if cost.nest is None or cost.kind not in (OpKind.COMPUTE, OpKind.MOVE):
         return f"what {kernel.op.op_type} touches is no affine function of loops: any tile may need all of its operands"
     if any(loop.kind is LoopKind.SEQUENTIAL for loop in cost.nest.loops):
@@ -228,7 +230,9 @@ class _Builder:
         if spans is None:
             if place + 1 < len(self.kernels) or self.extents:
                 return self._beside(shape)
-            spans = tuple(self._tile(extent, f"{_loop_name(kernel, access, axis)}") for axis, extent in enumerate(shape))
+            spans = tuple(
+                self._tile(extent, f"{_loop_name(kernel, access, axis)}") for axis, extent in enumerate(shape)
+            )
             self.tiled = len(self.extents)
             self.result_spans = spans
             return spans
@@ -259,7 +263,7 @@ class _Builder:
     def _online(
         self, kernel: Kernel, wanted: Sequence[tuple[Access, Sequence[Span]]], loops: list[Span]
     ) -> tuple[list[Span], tuple[Span, ...] | None]:
-        """Of a normalisation whose results only need a factor later: a row may be cut as all its readers cut their sum."""
+        """Loops of a normalisation whose results only need a factor later: a row is cut as all its readers cut it."""
         nest = kernel.cost.nest
         assert nest is not None
         free = loop_spans(LoopNest(nest.loops, nest.accesses), wanted)
@@ -341,7 +345,14 @@ class _Builder:
         for name, place, spans, access in reversed(self.values):
             last = max(self.readers[name])
             values.append(
-                Value(access.bits / 8, max(access.partial_bits, access.bits) / 8, spans, place, last, self._replaced(place, numbers))
+                Value(
+                    access.bits / 8,
+                    max(access.partial_bits, access.bits) / 8,
+                    spans,
+                    place,
+                    last,
+                    self._replaced(place, numbers),
+                )
             )
         operands, names = [], []
         sizes: dict[str, int] = {}

@@ -204,11 +204,14 @@ class _Evaluation:
                 index.append(search.base.index[part.first])
                 residents.append(search.base.resident_bytes[part.first])
                 continue
-            key = (id(part.choice.kind), part.choice.level, part.choice.step, tuple(part.choice.read_bytes.tolist()),
-                   tuple(part.choice.write_bytes.tolist()), search.base.index[part.first : part.last + 1], search.base.resident_bytes[part.first : part.last + 1])  # fmt: skip
+            steps = slice(part.first, part.last + 1)
+            key = (
+                id(part.choice.kind), part.choice.level, part.choice.step, part.choice.read_bytes.tobytes(),
+                part.choice.write_bytes.tobytes(), search.base.index[steps], search.base.resident_bytes[steps],
+            )  # fmt: skip
             if key not in numbers:
                 numbers[key] = len(figures)
-                figures.append(self._fused(part, [figures[n] for n in search.base.index[part.first : part.last + 1]]))
+                figures.append(self._fused(part, [figures[n] for n in search.base.index[steps]]))
             index.append(numbers[key])
             residents.append(tuple(search.residents(part.first, part.last, part.choice.level)))
         rest = slice(len(search.segments.units), None)

@@ -209,7 +209,9 @@ def _why(search: Search, maker: Chosen, reader: Chosen, root: str) -> tuple[str,
     if found is None:
         readers = len(store.readers.get(root, ()))
         if readers > 1:
-            return f"it has {readers} readers, which no one run of steps holds together with it", {"readers": float(readers)}
+            return f"it has {readers} readers, which no one run of steps holds together with it", {
+                "readers": float(readers)
+            }
         return "other operators run between the two, of which some make nothing that a group of both would read", {}
     if not search._levels:
         return "no level on chip holds tiles of all operands", {}
@@ -250,6 +252,7 @@ def _costs_more(search: Search, segment: Segment, rooms: Mapping[int, float]) ->
         )
     again = float(segment.kind.curve.again_ops[priced.step[number]])
     return (
-        f"another grouping is better: of the two alone {fused:.0f} B would cross the outermost boundary, {alone:.0f} B apart",
+        f"another grouping is better: of the two alone {fused:.0f} B would cross the outermost boundary, {alone:.0f} B "
+        "apart",
         {"fused_bytes": fused, "apart_bytes": alone, "recomputed_ops": again},
     )

@@ -1,9 +1,10 @@
 """Which runs of steps should be one group on a target, at which level, with which tile? The best for an objective.
 
-Every run that could be a group is priced at every level that has room for it; the least sum over the whole model is found
-by dynamic programming over the steps. That is exact over groups of consecutive steps for times and energies, which are
-sums over groups. Their product is least at a corner of the lower hull of all (time, energy), so it is found by a
-search over weights of the two, each of them a sum again. Runs that are equal, with the same around them, are priced once.
+Every run that could be a group is priced at every level that has room for it; the least sum over the whole model is
+found by dynamic programming over the steps. That is exact over groups of consecutive steps for times and energies, which
+are sums over groups. Their product is least at a corner of the lower hull of all (time, energy), so it is found by a
+search over weights of the two, each of them a sum again. Runs that are equal, with the same around them, are priced
+once. A run of which no part gains anything is not looked at.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -319,7 +320,8 @@ class Search:
         Args:
             run: The group.
             boundary: Number of the level outside it.
-            reads, writes: (..., A) by operand, if nothing stays on chip around the group; fresh arrays.
+            reads: (..., A) bytes in by operand, if nothing stays on chip around the group; a fresh array.
+            writes: The same of bytes out.
             repeat: Trips.
         """
         kept = self._inside[boundary]
@@ -427,7 +429,9 @@ class Search:
     def _walked(self, weights: tuple[float, float, float]) -> tuple[Chosen, ...]:
         """The least weighted sum of time, energy and outermost traffic, by dynamic programming over the steps."""
         alone = [
-            _weighted(weights, self._single("latency", step), self._single("energy", step), self._single("traffic", step))
+            _weighted(
+                weights, self._single("latency", step), self._single("energy", step), self._single("traffic", step)
+            )
             for step in range(len(self.segments.units))
         ]
         known: dict[int, tuple[float, int]] = {}

@@ -58,7 +58,9 @@ def graph(draw: random.Random) -> str:
         names.append(f"t{number}")
     shape = f"float[1,{channels},{size},{size}]"
     read = " ".join(node.split("=", 1)[1] for node in nodes)
-    outputs = [name for name in names[1:] if f"({name})" not in read and f"{name}," not in read and f"{name})" not in read]
+    outputs = [
+        name for name in names[1:] if f"({name})" not in read and f"{name}," not in read and f"{name})" not in read
+    ]
     declared = f"<{', '.join(weights)}>" if weights else ""
     return f"g ({shape} x) => ({', '.join(f'{shape} {n}' for n in outputs)}) {declared} {{ {' '.join(nodes)} }}"
 
@@ -120,5 +122,7 @@ def test_groups_of_consecutive_steps_are_close_to_the_best_of_all(
     found = result.plan("depth-first").traffic_bytes["dram"]
     best = least(model, store, units, alone, capacity)
     with capsys.disabled():
-        print(f"\n{len(units)} steps, {capacity} B: {found / best - 1:.2%} above the best, {found / sum(alone):.2f} of apart")
+        print(
+            f"\n{len(units)} steps, {capacity} B: {found / best - 1:.2%} above the best, {found / sum(alone):.2f} of apart"
+        )
     assert best * (1 - 1e-9) <= found <= best * 1.02

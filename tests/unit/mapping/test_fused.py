@@ -1,7 +1,8 @@
-"""Curves of groups: stacks of convolutions in all halo modes by hand, recorded results of other tools, known patterns."""
+"""Curves of groups: convolutions in all halo modes by hand, recorded results of other tools, known patterns."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -44,11 +45,11 @@ PAIR = """g (float[1,1,12,12] x) => (float[1,1,8,8] y) <float[1,1,3,3] v, float[
 @pytest.mark.parametrize(
     ("cached", "keeps", "fetch", "work", "footprint"),
     [
-        # Recompute: (8 + 8)^2 of x; (6 + 6)^2 of 10^2 are made. While m is made: its 36, a row of v (3) and the tile of x
-        # (64) that stream past. Then 36, w (9) and a row of y (4).
+        # Recompute: (8 + 8)^2 of x; (6 + 6)^2 of 10^2 are made. While m is made: its 36, a row of v (3) and the tile of
+        # x (64) that stream past. Then 36, w (9) and a row of y (4).
         ("", False, 16 * 16, 1.44, 36 + 3 + 64),
-        # Halos along x stay: each of the 12 columns of x and of the 10 of m comes once for a row of tiles. Two columns of
-        # m (2 x 6) and of x (2 x 8) stay beside the new 4 x 8 of x. While y is made: 4 x 6 new of m, w and a row of y.
+        # Halos along x stay: each of the 12 columns of x and of the 10 of m comes once for a row of tiles. Two columns
+        # of m (2 x 6) and of x (2 x 8) stay beside the new 4 x 8 of x. While y is made: 4 x 6 new of m, w, a row of y.
         ("ox", True, 16 * 12, 1.2, 12 + 16 + 32 + 24 + 9 + 4),
         # All halos stay. Of m: two columns 2 x 4 and two rows 2 x 10 beside the new 4 x 4; of x: 2 x 4 and 2 x 12.
         ("oy ox", True, 12 * 12, 1.0, 8 + 20 + 16 + 8 + 24 + 16 + 9 + 4),
@@ -123,9 +124,11 @@ def test_fsrcnn_gains_over_layer_by_layer() -> None:
 
 
 def chain(rows: int, *widths: int) -> str:
-    weights = ", ".join(f"float[{a},{b}] w{n}" for n, (a, b) in enumerate(zip(widths, widths[1:], strict=False)))
+    weights = ", ".join(f"float[{a},{b}] w{n}" for n, (a, b) in enumerate(itertools.pairwise(widths)))
     nodes = " ".join(f"t{n + 1} = MatMul({f't{n}' if n else 'x'}, w{n})" for n in range(len(widths) - 1))
-    return f"g (float[{rows},{widths[0]}] x) => (float[{rows},{widths[-1]}] t{len(widths) - 1}) <{weights}> {{ {nodes} }}"
+    return (
+        f"g (float[{rows},{widths[0]}] x) => (float[{rows},{widths[-1]}] t{len(widths) - 1}) <{weights}> {{ {nodes} }}"
+    )
 
 
 CURVES: dict[tuple[int, ...], FusedCurve] = {}
@@ -174,14 +177,16 @@ def closed_form(m: int, n0: int, n1: int, n2: int, buffer: int) -> float:
                 least = min(least, float(np.where(fits, moved, math.inf).min()))
     for keeps_w0 in (False, True):
         for keeps_w1 in (False, True):
-            moved = t0 * blocks + t2 * (2 * blocks - 1) + w0 * (1 if keeps_w0 else trips) + w1 * (1 if keeps_w1 else trips)
+            moved = (
+                t0 * blocks + t2 * (2 * blocks - 1) + w0 * (1 if keeps_w0 else trips) + w1 * (1 if keeps_w1 else trips)
+            )
             held = rows * block + rows + (n0 * block if keeps_w0 else block) + (n2 * block if keeps_w1 else block)
             least = min(least, float(np.where(held <= buffer, moved, math.inf).min()))
     return least
 
 
-ATTENTION = """g (float[1,HEADS,1024,64] q, float[1,HEADS,64,1024] k, float[1,HEADS,1024,64] v, float[1,1,1024,1024] mask)
-    => (float[1,HEADS,1024,64] y) <float scale = {8.0}>
+ATTENTION = """g (float[1,HEADS,1024,64] q, float[1,HEADS,64,1024] k, float[1,HEADS,1024,64] v,
+    float[1,1,1024,1024] mask) => (float[1,HEADS,1024,64] y) <float scale = {8.0}>
     { s = MatMul(q, k) t = Div(s, scale) u = Add(t, mask) p = Softmax<axis=-1>(u) y = MatMul(p, v) }"""
 
 
