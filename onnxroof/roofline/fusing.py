@@ -221,7 +221,8 @@ def _why(search: Search, maker: Chosen, reader: Chosen, root: str) -> tuple[str,
     needed, room = found.kind.least_bytes / level.instances, rooms[best] / level.instances
     if needed > room:
         return (
-            f"a tile of both needs {needed:.0f} B at {level.name}, {room:.0f} B are left there: fits from {needed:.0f} B",
+            f"a tile of both needs {needed:.0f} B at {level.name}, {room:.0f} B are left there: "
+            f"fits from {needed:.0f} B",
             {"needs_bytes": needed, "room_bytes": room},
         )
     return _costs_more(search, found, rooms)

@@ -1,10 +1,10 @@
 """Which runs of steps should be one group on a target, at which level, with which tile? The best for an objective.
 
 Every run that could be a group is priced at every level that has room for it; the least sum over the whole model is
-found by dynamic programming over the steps. That is exact over groups of consecutive steps for times and energies, which
-are sums over groups. Their product is least at a corner of the lower hull of all (time, energy), so it is found by a
-search over weights of the two, each of them a sum again. Runs that are equal, with the same around them, are priced
-once. A run of which no part gains anything is not looked at.
+found by dynamic programming over the steps. That is exact over groups of consecutive steps for times and energies,
+which are sums over groups. Their product is least at a corner of the lower hull of all (time, energy), so it is found
+by a search over weights of the two, each of them a sum again. Runs that are equal, with the same around them, are
+priced once. A run of which no part gains anything is not looked at.
 """
 
 from __future__ import annotations

@@ -123,6 +123,7 @@ def test_groups_of_consecutive_steps_are_close_to_the_best_of_all(
     best = least(model, store, units, alone, capacity)
     with capsys.disabled():
         print(
-            f"\n{len(units)} steps, {capacity} B: {found / best - 1:.2%} above the best, {found / sum(alone):.2f} of apart"
+            f"\n{len(units)} steps, {capacity} B: {found / best - 1:.2%} above the best, "
+            f"{found / sum(alone):.2f} of apart"
         )
     assert best * (1 - 1e-9) <= found <= best * 1.02

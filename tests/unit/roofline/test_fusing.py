@@ -98,7 +98,8 @@ def test_what_passes_inside_a_group_need_not_stay_on_chip() -> None:
 
 
 def test_attention_is_one_group_and_its_scores_never_leave() -> None:
-    text = """g (float[1,8,512,64] q, float[1,8,64,512] k, float[1,8,512,64] v) => (float[1,8,512,64] y) <float c = {8.0}>
+    text = """g (float[1,8,512,64] q, float[1,8,64,512] k, float[1,8,512,64] v) => (float[1,8,512,64] y)
+        <float c = {8.0}>
         { s = MatMul(q, k) t = Div(s, c) p = Softmax<axis=-1>(t) y = MatMul(p, v) }"""
     found = plan(text, chip("512 KiB", rest="keeps = []"))
     (group,) = found.groups
