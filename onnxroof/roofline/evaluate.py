@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 from onnxroof.dtypes import DType
@@ -18,19 +18,19 @@ from onnxroof.mapping.array import spatial_utilization
 from onnxroof.mapping.nested import NestedMapping
 from onnxroof.mapping.placed import Crossing, Placed, placed
 from onnxroof.mapping.plan import Decision, Plan
-from onnxroof.mapping.planned import CLOCK, PlannedModel, ShapedPlan
+from onnxroof.mapping.planned import PlannedModel, ShapedPlan
 from onnxroof.mapping.policies import SEARCHED
 from onnxroof.mapping.residency import Residency, residency
 from onnxroof.mapping.traffic import GroupShape, LevelTraffic, level_traffic
 from onnxroof.roofline.floor import floor
-from onnxroof.roofline.fusing import FusedGroup, decisions, fused_group, groups, mapped
 from onnxroof.roofline.groups import Figures, Groups, Later, Once, mapped_total, peaks, total
 from onnxroof.roofline.knowledge import Knowledge
 from onnxroof.roofline.mapped import mapped_result
 from onnxroof.roofline.model import energy_ridge_ops_per_byte, overlapped_time_s, ridge_ops_per_byte
 from onnxroof.roofline.rates import DEFAULT_SPECIAL_LANES, Rate, Resolution, resolve
 from onnxroof.roofline.result import LevelResult, MappedResult, PlanResult, TargetResult
-from onnxroof.roofline.search import Chosen, Search, UnitFigures
+from onnxroof.roofline.search import UnitFigures
+from onnxroof.roofline.searched import Searched, best_of
 from onnxroof.roofline.terms import (
     bandwidth_bytes_per_s,
     level_energy_terms,
@@ -82,7 +82,7 @@ def evaluate(
         unknown=knowledge.unknown,
         estimated=knowledge.estimated,
         sources=knowledge.sources,
-        best_plan=_best(plans, objective),
+        best_plan=best_of(plans, objective),
         plans=plans,
     )
 
@@ -139,47 +139,30 @@ class _Evaluation:
         """One for each policy that is wanted."""
         found = {shaped.plan.fusion: self.plan(shaped, assumed_precision) for shaped in self.model.plans}
         for policy in (policy for policy in SEARCHED if policy in self.model.policies):
-            found[policy] = self.searched(policy, assumed_precision, objective, tuple(found.values()))
+            found[policy] = self.searched.plan(policy, assumed_precision, objective, tuple(found.values()))
         return tuple(found[policy] for policy in self.model.policies)
 
     def plan(self, shaped: ShapedPlan, assumed_precision: str | None) -> PlanResult:
         """One plan, summed over its groups: each distinct shape times the groups that have it."""
-        groups = self._placed(shaped.plan.fusion)
-        figures = [self._kind(shape, crossing) for shape, crossing in groups.kinds]
-        choices = Later(lambda: (*shaped.plan.decisions, *self._residents))
-        return self._summed(shaped.plan, groups, figures, assumed_precision, choices)
+        groups = self.placed(shaped.plan.fusion)
+        figures = [self.figures(shape, crossing) for shape, crossing in groups.kinds]
+        choices = Later(lambda: (*shaped.plan.decisions, *self.residents))
+        return self.summed(shaped.plan, groups, figures, assumed_precision, choices)
 
-    def _placed(self, fusion: str) -> Placed:
+    def placed(self, fusion: str) -> Placed:
+        """Groups of a policy with what stays on chip around them."""
         if fusion not in self._places:
             self._places[fusion] = placed(self.model.timeline.uses[fusion], self.residency, self._crossings)
         return self._places[fusion]
 
-    def searched(
-        self, policy: str, assumed_precision: str | None, objective: str, others: tuple[PlanResult, ...]
-    ) -> PlanResult:
-        """The plan of a policy that looks for the best groups on this target.
-
-        `depth-first` moves the fewest bytes over the outermost boundary. `auto` is the least of all plans in the
-        objective: its own, that of `depth-first`, and the `others`.
-        """
-        own = self._of_chosen(policy, assumed_precision, self.search.best("traffic" if policy != "auto" else objective))
-        if policy != "auto":
-            return own
-        if all(other.fusion != "depth-first" for other in others):
-            others = (*others, self._of_chosen(policy, assumed_precision, self.search.best("traffic")))
-        plans = {plan.fusion: plan for plan in (*others, own)}
-        best = plans[_best((own, *(plan for name, plan in plans.items() if name != "auto")), objective)]
-        return best if best.fusion == "auto" else replace(best, fusion="auto")
-
     @cached_property
-    def search(self) -> Search:
-        """All runs of steps on this target."""
-        base = self._placed(CLOCK)
-        units = [self._unit(shape, crossing) for shape, crossing in base.kinds]
-        return Search(self.model.segments, self.model.store, self.target, self.residency, base, units)
+    def searched(self) -> Searched:
+        """Plans of groups that are looked for on this target."""
+        return Searched(self)
 
-    def _unit(self, shape: GroupShape, crossing: Crossing | None) -> UnitFigures:
-        figures = self._kind(shape, crossing)
+    def unit(self, shape: GroupShape, crossing: Crossing | None) -> UnitFigures:
+        """What a group takes as one of the units of which a search makes larger ones."""
+        figures = self.figures(shape, crossing)
         compute, _, traffic = self._parts(shape, crossing)
         known = [energy for energy in compute.energies_j if energy is not None]
         return UnitFigures(
@@ -192,53 +175,7 @@ class _Evaluation:
             footprint_bytes=traffic.footprint_bytes,
         )
 
-    def _of_chosen(self, policy: str, assumed_precision: str | None, chosen: Sequence[Chosen]) -> PlanResult:
-        """The plan of the groups that a search chose."""
-        search, clock = self.search, self.model.clock.plan
-        plan = Plan(fusion=policy, groups=groups(search, chosen, clock))
-        figures = [self._kind(shape, crossing) for shape, crossing in search.base.kinds]
-        numbers: dict[Hashable, int] = {}
-        index, residents = [], []
-        for part in chosen:
-            if part.choice is None:
-                index.append(search.base.index[part.first])
-                residents.append(search.base.resident_bytes[part.first])
-                continue
-            steps = slice(part.first, part.last + 1)
-            key = (
-                id(part.choice.kind), part.choice.level, part.choice.step, part.choice.read_bytes.tobytes(),
-                part.choice.write_bytes.tobytes(), search.base.index[steps], search.base.resident_bytes[steps],
-            )  # fmt: skip
-            if key not in numbers:
-                numbers[key] = len(figures)
-                figures.append(self._fused(part, [figures[n] for n in search.base.index[steps]]))
-            index.append(numbers[key])
-            residents.append(tuple(search.residents(part.first, part.last, part.choice.level)))
-        rest = slice(len(search.segments.units), None)
-        index += search.base.index[rest]
-        residents += search.base.resident_bytes[rest]
-        used = sorted(set(index))
-        place = {number: position for position, number in enumerate(used)}
-        found = Placed(
-            kinds=(), index=tuple(place[n] for n in index),
-            resident_bytes=tuple(residents),
-        )  # fmt: skip
-        choices = Later(partial(self._choices, chosen))
-        return self._summed(plan, found, [figures[number] for number in used], assumed_precision, choices)
-
-    def _choices(self, chosen: Sequence[Chosen]) -> Iterator[Decision]:
-        """What a search fused and did not, and what stays on chip between its groups."""
-        search = self.search
-        yield from decisions(search, chosen)
-        inner = {
-            candidate.subject
-            for part in chosen
-            if part.choice is not None
-            for candidate in search.inner(part.first, part.last, part.choice.level)
-        }
-        yield from (one for one in self._residents if one.action != "kept" or one.subject not in inner)
-
-    def _summed(
+    def summed(
         self,
         plan: Plan,
         groups: Placed,
@@ -246,6 +183,7 @@ class _Evaluation:
         assumed_precision: str | None,
         choices: Sequence[Decision],
     ) -> PlanResult:
+        """A plan of its groups' figures; `choices` are its decisions."""
         counter = Counter(groups.index)
         counts = tuple(counter[number] for number in range(len(figures)))
         latency_s = total([f.latency_s for f in figures], counts)
@@ -280,10 +218,12 @@ class _Evaluation:
         )
 
     @cached_property
-    def _residents(self) -> tuple[Decision, ...]:
+    def residents(self) -> tuple[Decision, ...]:
+        """What stays on chip between groups, and what does not."""
         return self.residency.decisions(self.target.levels)
 
-    def _kind(self, shape: GroupShape, crossing: Crossing | None) -> Figures:
+    def figures(self, shape: GroupShape, crossing: Crossing | None) -> Figures:
+        """All figures of a group with what stays around it."""
         kind = (shape, crossing)
         if kind not in self._figures:
             self._figures[kind] = self._evaluate(shape, crossing)
@@ -293,7 +233,7 @@ class _Evaluation:
         compute, alone, traffic = self._parts(shape, crossing)
         saved = alone.read_bytes + alone.write_bytes - traffic.read_bytes - traffic.write_bytes
         alone_bytes = shape.compulsory_reads + shape.compulsory_writes
-        return self._priced(
+        return self.priced(
             [shape],
             compute.engines_s,
             compute.energies_j,
@@ -320,43 +260,7 @@ class _Evaluation:
         alone = self._alone[shape]
         return compute, alone, alone if crossing is None else crossing.applied(shape, alone)
 
-    def _fused(self, part: Chosen, members: Sequence[Figures]) -> Figures:
-        """A run of steps as one group."""
-        found = fused_group(self.search, part, members)
-        kinds = self.search.base.kinds
-        shapes = [kinds[self.search.base.index[step]][0] for step in range(part.first, part.last + 1)]
-        used = [(m.spatial, m.macs or 0) for m in members if m.spatial is not None]
-        macs = sum(count for _, count in used)
-        spatial = macs / sum(count / share for share, count in used if share) if macs else None
-        return self._priced(
-            shapes,
-            found.engines_s,
-            [found.compute_j],
-            spatial,
-            found.read_bytes,
-            found.write_bytes,
-            saved_bytes=found.saved_bytes,
-            footprint_bytes=found.footprint_bytes,
-            bypassed=(),
-            tile=found.tile,
-            least_bytes=found.least_bytes,
-            map_=partial(mapped, self.search, part, members, partial(self._mapped_time, found, shapes[0].repeat)),
-            again_ops=found.again_ops,
-        )
-
-    def _mapped_time(self, group: FusedGroup, repeat: int, traffic: Sequence[float]) -> float:
-        """The least time of a fused group with so many bytes at each level."""
-        overlapped, serial = [*group.engines_s.values()], list[float]()
-        for number, (level, count) in enumerate(zip(self.target.levels, traffic, strict=True)):
-            before = group.read_bytes[number] + group.write_bytes[number]
-            scale = count / before if before else 1.0
-            time = level_time_s(level, group.read_bytes[number] * scale, group.write_bytes[number] * scale)
-            if time is not None:
-                (overlapped if level.overlaps else serial).append(time)
-        launch_s = self.target.launch_overhead.value * repeat if self.target.launch_overhead else 0.0
-        return overlapped_time_s(overlapped, serial) + launch_s
-
-    def _priced(
+    def priced(
         self,
         shapes: Sequence[GroupShape],
         engines: Mapping[str, float],
@@ -521,21 +425,6 @@ def _bypasses(figures: Sequence[Figures], counts: Sequence[int]) -> Iterator[Dec
 def _largest(terms: Mapping[str, float]) -> str:
     """The name of the largest term, "" where all are nothing."""
     return max(terms, key=lambda name: terms[name]) if any(terms.values()) else ""
-
-
-def _best(plans: Sequence[PlanResult], objective: str) -> str:
-    """The plan that is least in the objective, by outermost traffic where that is unknown; the simpler one in a tie."""
-
-    def key(plan: PlanResult) -> float | None:
-        if objective == "latency":
-            return plan.latency_s
-        if objective == "energy":
-            return plan.energy_j
-        return None if plan.latency_s is None or plan.energy_j is None else plan.latency_s * plan.energy_j
-
-    if all(key(plan) is not None for plan in plans):
-        return min(plans, key=lambda plan: key(plan) or 0.0).fusion
-    return min(plans, key=lambda plan: next(iter(plan.traffic_bytes.values()), 0.0)).fusion
 
 
 def _fits(target: Target, parameter_bytes: int, peak_activation_bytes: int | None) -> bool | None:

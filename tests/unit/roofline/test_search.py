@@ -50,7 +50,7 @@ def compositions(count: int) -> list[list[tuple[int, int]]]:
 @pytest.mark.parametrize("seed", range(6))
 def test_the_best_of_all_cuts_and_choices_is_found(seed: int) -> None:
     found = evaluation(chip(random.Random(seed)))
-    search = found.search
+    search = found.searched.search
     runs = {(first, last): priced for last, here in enumerate(search.runs()) for first, priced in here}
     plans = []
     for cuts in compositions(5):
@@ -88,9 +88,9 @@ def test_the_best_of_all_cuts_and_choices_is_found(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_what_the_search_prices_is_what_the_group_takes(seed: int) -> None:
     found = evaluation(chip(random.Random(seed)))
-    chosen = found.search.best("traffic")
+    chosen = found.searched.search.best("traffic")
     assert any(part.choice is not None for part in chosen)
-    plan = found._of_chosen("depth-first", None, chosen)
+    plan = found.searched.of_chosen("depth-first", None, chosen)
     for part, group in zip(chosen, plan.groups, strict=True):
         if part.choice is not None:
             assert group.latency_s == pytest.approx(part.choice.latency_s)
