@@ -20,7 +20,7 @@ from onnxroof.mapping.storage import Storage
 
 __all__ = ["MOST_STEPS", "Kind", "Segment", "Segments", "segments"]
 
-MOST_STEPS = 12
+MOST_STEPS = 8
 """So many steps of the clock are one group at most."""
 
 FloatArray = npt.NDArray[np.float64]
