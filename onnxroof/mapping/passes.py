@@ -15,7 +15,7 @@ import numpy.typing as npt
 from onnxroof.mapping.regions import Span, hull
 from onnxroof.mapping.stacks import Member, Operand, Stack, Use
 from onnxroof.mapping.tiles import Tiles
-from onnxroof.mapping.ways import Way
+from onnxroof.mapping.ways import SOME_MEMBERS, Way
 
 __all__ = ["Evaluation", "Part"]
 
@@ -349,7 +349,9 @@ class Evaluation:
             for number in staying[:count]:
                 moved = moved - reads[number] + stack.operands[number].bytes
                 room += stack.operands[number].bytes
-            footprint = some if not count or count < len(staying) else self.footprint(resident)
+            # What does not stream past needs no slice; in a large group that makes little difference.
+            is_less = count and count == len(staying) and len(stack.members) <= SOME_MEMBERS
+            footprint = self.footprint(resident) if is_less else some
             yield Part(chosen, footprint + room, moved, work)
 
     def _returns(self, number: int, operand: Operand) -> bool:

@@ -13,7 +13,7 @@ from onnxroof.mapping.regions import Span, span_table
 from onnxroof.mapping.stacks import Operand, Stack
 from onnxroof.mapping.tiling import tile_sizes
 
-__all__ = ["FEW_MEMBERS", "Way", "cuts_of", "halos_of", "sizes_of", "tiled_dims", "ways_of"]
+__all__ = ["FEW_MEMBERS", "SOME_MEMBERS", "Way", "cuts_of", "halos_of", "sizes_of", "tiled_dims", "ways_of"]
 
 FEW_MEMBERS = 2
 """A group of so few operators has every tile size and every set of operands that stay tried."""
@@ -30,8 +30,8 @@ MOST_TRIPS = 4096
 BLOCKS = (1, 16)
 """Sizes that are tried where several sums are cut at once."""
 
-MOST_CUT = 6
-"""In a group of more operators no sum is cut whose result has halos."""
+SOME_MEMBERS = 6
+"""In a group of more operators no sum is cut if something has halos, and all operands stay that would gain by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def halos_of(stack: Stack) -> frozenset[int]:
 def cuts_of(stack: Stack, used: set[int], halos: frozenset[int]) -> Iterator[frozenset[int]]:
     """Sets of sums to cut: none; from the last on, and from the first on, all of which none lies inside another."""
     yield frozenset()
-    if halos and len(stack.members) > MOST_CUT:
+    if halos and len(stack.members) > SOME_MEMBERS:
         return
     sums = [dim for dim in range(stack.tiled, len(stack.extents)) if dim in used]
     found: dict[frozenset[int], None] = {}
@@ -169,7 +169,7 @@ def _keeping(stack: Stack, way: Way) -> Iterator[Way]:
             for kept in itertools.combinations(gaining, count):
                 yield replace(way, kept=frozenset(kept))
         return
-    if not way.cached:
+    if not way.cached and len(stack.members) <= SOME_MEMBERS:
         yield way
     yield replace(way, kept=frozenset(gaining))
 
