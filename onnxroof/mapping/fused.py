@@ -142,8 +142,11 @@ def _curve(
         evaluation, here = parts[number].evaluation, places[rows]
         for operand in range(operands):
             read, write = evaluation.moved(operand)
-            reads[rows, operand] = read if isinstance(read, float) else read[here]
-            writes[rows, operand] = write if isinstance(write, float) else write[here]
+            for figures, moved in ((reads, read), (writes, write)):
+                if not isinstance(moved, float):
+                    figures[rows, operand] = moved[here]
+                elif moved:
+                    figures[rows, operand] = moved
         for member, times in zip(stack.members, evaluation.works(), strict=True):
             if isinstance(times, float) and times == 1.0:
                 continue

@@ -342,13 +342,14 @@ class Evaluation:
         staying = [number for number, operand in enumerate(stack.operands) if self._returns(number, operand)]
         staying.sort(key=lambda number: stack.operands[number].bytes)
         some = self.footprint(frozenset())
+        before, moved, room = 0, base, 0.0
         for count in _prefixes(len(staying)):
             resident = frozenset(staying[:count])
             chosen = replace(self, way=replace(self.way, resident=resident)) if resident else self
-            moved, room = base, 0.0
-            for number in staying[:count]:
-                moved = moved - reads[number] + stack.operands[number].bytes
+            for number in staying[before:count]:
+                moved = moved + (stack.operands[number].bytes - reads[number])
                 room += stack.operands[number].bytes
+            before = count
             # What does not stream past needs no slice; in a large group that makes little difference.
             is_less = count and count == len(staying) and len(stack.members) <= SOME_MEMBERS
             footprint = self.footprint(resident) if is_less else some
