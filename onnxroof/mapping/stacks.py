@@ -168,6 +168,7 @@ class _Builder:
         self.wanted: dict[str, tuple[Span, ...]] = {}
         self.readers: dict[str, list[int]] = {}
         self.reads: dict[str, list[Use]] = {}
+        self.widths: dict[str, float] = {}
         self.written: list[tuple[str, int, tuple[Axis, ...], Access]] = []
         self.values: list[tuple[str, int, tuple[Span, ...], Access]] = []
         self.members: dict[int, Member] = {}
@@ -316,6 +317,7 @@ class _Builder:
             spans = access_spans(nest, access, loops)
             if self.maker_of(root, place) < 0:
                 self.reads.setdefault(root, []).append(Use(place, _axes(nest, access, spans)))
+                self.widths[root] = max(self.widths.get(root, 0.0), access.bits / 8)
                 continue
             view, shape = self.tensors[name].dims, self.tensors[root].dims
             if len(view) == len(spans):
@@ -327,7 +329,9 @@ class _Builder:
             if root in seen:
                 continue
             if self.maker_of(root, place) < 0:
+                # What no loop touches is taken whole, byte by byte.
                 self.reads.setdefault(root, []).append(Use(place, (Axis(whole(transfer.bytes), -1),)))
+                self.widths[root] = max(self.widths.get(root, 0.0), 1.0)
             else:
                 self._want(root, place, tuple(whole(extent) for extent in self.tensors[root].dims))
 
@@ -361,12 +365,12 @@ class _Builder:
                 root = self.store.root(transfer.tensor)
                 sizes[root] = max(sizes.get(root, 0), transfer.bytes)
         for name, uses in self.reads.items():
-            bits = 8 if all(use.axes and use.axes[0].loop == -1 and len(use.axes) == 1 for use in uses) else 0
-            width = 1.0 if bits else self.tensors[name].dtype.bits / 8
+            width = self.widths[name]
             names.append(name)
             operands.append(Operand(sizes.get(name, 0), width, width, False, -1, tuple(reversed(uses))))
         for name, place, axes, access in reversed(self.written):
-            written = next(t.bytes for t in self.store.kernels[self.kernels[place]].cost.writes if t.tensor == name)
+            transfers = self.store.kernels[self.kernels[place]].cost.writes
+            written = sum(transfer.bytes for transfer in transfers if transfer.tensor == name)
             names.append(name)
             operands.append(
                 Operand(

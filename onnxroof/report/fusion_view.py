@@ -44,7 +44,7 @@ def plans_table(result: TargetResult) -> Table:
 
 
 def _compiler_words(result: TargetResult) -> str:
-    """How far what the target's compiler is known to do lies from the least of all groupings, "" where one is not planned."""
+    """How far what the target's compiler does lies from the least of all groupings, "" where one is not planned."""
     plans = {plan.fusion: plan for plan in result.plans}
     own, best = plans.get(result.target.fusion), plans.get("auto")
     if own is None or best is None or own.latency_s is None or best.latency_s is None:
@@ -52,7 +52,8 @@ def _compiler_words(result: TargetResult) -> str:
     words = f"Its compiler is known to do {fusion_words(own.fusion)}: {quantity(own.latency_s, 's')}"
     if best.latency_s >= own.latency_s:
         return f"{words}, and no other grouping that was found is faster."
-    return f"{words}; the least of all groupings takes {quantity(best.latency_s, 's')}, {change(best.latency_s, own.latency_s)}."
+    saved = change(best.latency_s, own.latency_s)
+    return f"{words}; the least of all groupings takes {quantity(best.latency_s, 's')}, {saved}."
 
 
 def decision_tables(plan: PlanResult) -> tuple[Table, ...]:

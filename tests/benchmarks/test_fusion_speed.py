@@ -1,7 +1,7 @@
 """How long do the policies that look for groups take, beside those that do not?
 
-Times are those of the processor, the least of several, held against planning and evaluating without a search in the same
-run, so that a slower machine does not fail.
+Times are those of the processor, the least of several, held against planning and evaluating without a search in the
+same run, so that a slower machine does not fail.
 """
 
 from __future__ import annotations
