@@ -87,3 +87,38 @@ def test_every_edge_between_groups_has_a_reason(model: Workload, where: Target) 
             assert decision.reason
             if "needs_bytes" in decision.figures:
                 assert decision.figures["needs_bytes"] > decision.figures["room_bytes"]
+
+
+@settings(max_examples=80, deadline=None)
+@given(workloads(max_ops=12, with_unknown=True))
+def test_no_tensor_is_lost(model: Workload) -> None:
+    """What enters and leaves a run, by the graph alone; each at least once, and no more than that at the best."""
+    costs = cost_table(model)
+    found = planned(model, costs, storage(model, costs), POLICIES)
+    store = found.store
+    for segment in (one for here in found.segments.by_last for one in here):
+        kernels = found.segments.kernels(segment.first, segment.last)
+        made = {name for kernel in kernels for name in store.kernels[kernel].op.outputs}
+        reads: dict[str, int] = {}
+        writes: dict[str, int] = {}
+        for kernel in kernels:
+            cost = store.kernels[kernel].cost
+            for transfer in cost.reads:
+                root = store.root(transfer.tensor)
+                if root not in made:
+                    reads[root] = max(reads.get(root, 0), transfer.bytes)
+            for transfer in cost.writes:
+                readers = store.readers.get(transfer.tensor, ())
+                is_wanted = transfer.tensor in store.outputs or transfer.tensor in store.carried or not readers
+                if is_wanted or any(reader not in kernels for reader in readers):
+                    writes[transfer.tensor] = transfer.bytes
+        operands = found.segments.operands(segment.first, segment.last, segment.kind)
+        assert {name for is_written, name in operands if not is_written} == set(reads)
+        assert {name for is_written, name in operands if is_written} == set(writes)
+        curve = segment.kind.curve
+        for number, (is_written, name) in enumerate(operands):
+            moved = curve.write_bytes[:, number] if is_written else curve.read_bytes[:, number]
+            assert moved.min() >= (writes if is_written else reads)[name]
+        assert curve.total_bytes.min() == sum(reads.values()) + sum(writes.values())
+        assert (curve.work >= 1).all()
+        assert (curve.again_ops >= 0).all()
