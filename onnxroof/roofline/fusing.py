@@ -163,7 +163,7 @@ def _fused(search: Search, part: Chosen, choice: Choice) -> Decision:
     curve = choice.kind.curve
     first = search.store.kernels[search.segments.units[part.first][0]].op.name
     last = search.store.kernels[search.segments.units[part.last][-1]].op.name
-    alone = sum(search._single("traffic", step) for step in range(part.first, part.last + 1))
+    alone = sum(search.alone("traffic", step) for step in range(part.first, part.last + 1))
     figures = {
         "footprint_bytes": float(curve.capacity_bytes[choice.step]) / level.instances,
         "saved_bytes": alone - choice.outer_bytes,
@@ -213,9 +213,9 @@ def _why(search: Search, maker: Chosen, reader: Chosen, root: str) -> tuple[str,
                 "readers": float(readers)
             }
         return "other operators run between the two, of which some make nothing that a group of both would read", {}
-    if not search._levels:
+    if not search.levels:
         return "no level on chip holds tiles of all operands", {}
-    rooms = {level: search.room(found.first, found.last, level) for level in search._levels}
+    rooms = {level: search.room(found.first, found.last, level) for level in search.levels}
     best = max(rooms, key=lambda level: rooms[level])
     level = search.target.levels[best]
     needed, room = found.kind.least_bytes / level.instances, rooms[best] / level.instances
@@ -239,7 +239,7 @@ def _run(search: Search, maker: Chosen, reader: Chosen) -> Segment | None:
 
 
 def _costs_more(search: Search, segment: Segment, rooms: Mapping[int, float]) -> tuple[str, dict[str, float]]:
-    alone = sum(search._single("traffic", step) for step in range(segment.first, segment.last + 1))
+    alone = sum(search.alone("traffic", step) for step in range(segment.first, segment.last + 1))
     priced = next((p for first, p in search.runs()[segment.last] if first == segment.first), None)
     if priced is None:
         return "no tile of both fits beside what stays on chip meanwhile", {}

@@ -13,6 +13,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ from onnxroof.targets.model import MemoryLevel, Quantity, Target
 __all__ = ["Choice", "Chosen", "Search", "UnitFigures"]
 
 FloatArray = npt.NDArray[np.float64]
+_Amount = TypeVar("_Amount", float, FloatArray)
 
 HULL_STEPS = 16
 """So many weights of time and energy are tried at most for their product."""
@@ -141,6 +143,7 @@ class Search:
         residency: What stays on chip between steps.
         base: Every step as a group of its own.
         units: For each kind of `base` what it takes.
+        levels: Numbers of the levels that can hold the tiles of a group: those on chip that hold all operands.
     """
 
     segments: Segments
@@ -163,7 +166,7 @@ class Search:
             number = place.get(candidate.root)
             if number is not None:
                 self._begin.setdefault(candidate.first, []).append((candidate, number))
-        self._levels = tuple(
+        self.levels: tuple[int, ...] = tuple(
             number for number in range(1, len(levels)) if levels[number].holds >= {"input", "weight", "output"}
         )
 
@@ -247,7 +250,7 @@ class Search:
             return None
         kind = segment.kind
         parts: list[tuple[int, int]] = []
-        for level in self._levels:
+        for level in self.levels:
             if kind.least_bytes > self.residency.room_bytes[level]:
                 continue
             room = self.room(segment.first, segment.last, level)
@@ -278,7 +281,7 @@ class Search:
             figures[outside, engines + 1 + boundary] = read * repeat
             figures[outside, engines + 1 + count + boundary] = write * repeat
         outer = float((figures[:, engines + 1] + figures[:, engines + 1 + count]).min())
-        apart = sum(self._single("traffic", step) for step in range(segment.first, segment.last + 1))
+        apart = sum(self.alone("traffic", step) for step in range(segment.first, segment.last + 1))
         launches = self.target.launch_overhead is not None and self.target.launch_overhead.value > 0
         return _Draft(kind, level_of, chosen, figures, repeat, launches or outer < apart)
 
@@ -378,8 +381,8 @@ class Search:
         """
         if objective in ("energy", "edp") and not self._is_energy_known:
             objective = "traffic"
-        time = math.fsum(self._single("latency", step) for step in range(len(self.segments.units)))
-        traffic = math.fsum(self._single("traffic", step) for step in range(len(self.segments.units)))
+        time = math.fsum(self.alone("latency", step) for step in range(len(self.segments.units)))
+        traffic = math.fsum(self.alone("traffic", step) for step in range(len(self.segments.units)))
         tie = 1e-9
         if objective == "latency" and time:
             return self._walked((1.0, 0.0, tie * time / traffic if traffic else 0.0))
@@ -410,15 +413,13 @@ class Search:
         return min(zip(points, plans, strict=True), key=lambda pair: pair[0][0] * pair[0][1])[1]
 
     def _sums(self, plan: Sequence[Chosen]) -> tuple[float, float]:
-        return tuple(  # type: ignore[return-value]
-            math.fsum(
-                self._single(name, part.first) if part.choice is None else getattr(part.choice, f"{name}_{unit}")
-                for part in plan
-            )
-            for name, unit in (("latency", "s"), ("energy", "j"))
-        )
+        """Time and energy of a plan."""
+        time = (self.alone("latency", part.first) if part.choice is None else part.choice.latency_s for part in plan)
+        energy = (self.alone("energy", part.first) if part.choice is None else part.choice.energy_j for part in plan)
+        return math.fsum(time), math.fsum(energy)
 
-    def _single(self, what: str, step: int) -> float:
+    def alone(self, what: str, step: int) -> float:
+        """Latency, energy or outermost traffic of a step as a group of its own; what is unknown counts nothing."""
         unit = self.units[self.base.index[step]]
         if what == "latency":
             return unit.latency_s or 0.0
@@ -429,9 +430,7 @@ class Search:
     def _walked(self, weights: tuple[float, float, float]) -> tuple[Chosen, ...]:
         """The least weighted sum of time, energy and outermost traffic, by dynamic programming over the steps."""
         alone = [
-            _weighted(
-                weights, self._single("latency", step), self._single("energy", step), self._single("traffic", step)
-            )
+            _weighted(weights, self.alone("latency", step), self.alone("energy", step), self.alone("traffic", step))
             for step in range(len(self.segments.units))
         ]
         known: dict[int, tuple[float, int]] = {}
@@ -456,8 +455,9 @@ class Search:
         return tuple(reversed(plan))
 
 
-def _weighted(weights: tuple[float, float, float], time, energy, traffic):  # type: ignore[no-untyped-def]
+def _weighted(weights: tuple[float, float, float], time: _Amount, energy: _Amount, traffic: _Amount) -> _Amount:
     total = weights[0] * time + weights[2] * traffic
+    # An unknown energy is infinite and must not count where it has no weight.
     return total + weights[1] * energy if weights[1] else total
 
 

@@ -78,9 +78,9 @@ def test_the_best_of_all_cuts_and_choices_is_found(seed: int) -> None:
         chosen = search.best(objective)
         assert [step for part in chosen for step in range(part.first, part.last + 1)] == list(range(5))
         total = (
-            sum(search._single("latency", p.first) if p.choice is None else p.choice.latency_s for p in chosen),
-            sum(search._single("energy", p.first) if p.choice is None else p.choice.energy_j for p in chosen),
-            sum(search._single("traffic", p.first) if p.choice is None else p.choice.outer_bytes for p in chosen),
+            sum(search.alone("latency", p.first) if p.choice is None else p.choice.latency_s for p in chosen),
+            sum(search.alone("energy", p.first) if p.choice is None else p.choice.energy_j for p in chosen),
+            sum(search.alone("traffic", p.first) if p.choice is None else p.choice.outer_bytes for p in chosen),
         )
         assert value(total) == pytest.approx(min(map(value, plans)), rel=1e-6)
 
