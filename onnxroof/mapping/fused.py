@@ -62,7 +62,7 @@ class FusedCurve:
         return total
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=4096)
 def fused_curve(stack: Stack) -> FusedCurve:
     """The curve of a group."""
     used = {span.dim for value in stack.values for span in value.spans} - {-1}

@@ -219,7 +219,7 @@ class SpanTable:
     lag: FloatArray
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def span_table(span: Span, sizes: tuple[int, ...]) -> SpanTable:
     """The table of a span for tile sizes of its dimension; sizes do not matter to one that depends on none."""
     if span.is_whole:
@@ -281,7 +281,7 @@ def _smallest(span: Span) -> int:
     return max(1, span.tile_extent // 4096)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def _bounds(span: Span, sizes: tuple[int, ...]) -> tuple[IntArray, IntArray]:
     """First index, and the one behind the last, of each tile of each size, one size after the other."""
     if span.of is None:

@@ -102,7 +102,7 @@ class Tiles:
         return self.rows[key]
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def tiles_of(sizes: tuple[tuple[int, tuple[int, ...]], ...]) -> Tiles:
     """All combinations of the sizes of some dimensions, which are given with their numbers."""
     shape = [len(some) for _, some in sizes]
