@@ -28,8 +28,9 @@ __all__ = ["analyze"]
     "May be repeated; a shelf of eight, one of each class, when left out.",
 )  # fmt: skip
 @click.option(
-    "--fusion", metavar="POLICY", help="Plan with this policy alone: none, epilogue. All are planned when left out."
-)
+    "--fusion", metavar="POLICY",
+    help="Plan with this policy alone: none, epilogue, depth-first, auto. All are planned when left out.",
+)  # fmt: skip
 @click.option(
     "--objective", type=click.Choice(["latency", "energy", "edp"]), default="latency", show_default=True,
     help="What the best plan is least in.",

@@ -93,6 +93,8 @@ class OpCost:
         compute_type: Type of the arithmetic: of the MACs where there are any.
         nest: Loop nest with access maps, None where the operator is not affine (then its bytes are its curve).
         is_foldable: Scale or shift by constants that any compiler may fold into a neighbouring contraction.
+        rescales: Whether results of a part of the swept loops only need a factor for each row once the rest is known
+            (softmax): a sum along them may take the parts one after the other.
         appends_to: Name of the cache tensor to which the first output is appended in place, or "".
         in_place: (output, input) names that share one buffer: the output is the input with new elements written
             into it (appended caches, of attention operators too, and scattered updates).
@@ -109,6 +111,7 @@ class OpCost:
     compute_type: DType = DType.UNDEFINED
     nest: LoopNest | None = None
     is_foldable: bool = False
+    rescales: bool = False
     appends_to: str = ""
     in_place: tuple[tuple[str, str], ...] = ()
     least: Least | None = None

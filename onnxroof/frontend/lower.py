@@ -26,14 +26,7 @@ from onnxroof.frontend.scope import Scope, execution_order
 from onnxroof.frontend.search import SEARCHES
 from onnxroof.frontend.tops import tops_of, tops_of_value
 from onnxroof.frontend.types import (
-    UNKNOWN_TYPE,
-    Known,
-    Shape,
-    ValueType,
-    contents_of,
-    filled,
-    stated_size,
-    type_of_proto,
+    UNKNOWN_TYPE, Known, Shape, ValueType, contents_of, filled, stated_size, type_of_proto,
 )  # fmt: skip
 from onnxroof.frontend.unfold import FunctionKey, function_key
 from onnxroof.ir.contents import Contents
@@ -307,12 +300,7 @@ class Lowering:
     # -- kinds of nodes -------------------------------------------------------------------------------------
 
     def _call(
-        self,
-        node: proto.NodeProto,
-        function: proto.FunctionProto,
-        scope: Scope,
-        place: str,
-        parent: Scope | None = None,
+        self, node: proto.NodeProto, body: proto.FunctionProto, scope: Scope, place: str, parent: Scope | None = None
     ) -> None:
         """The function's body in place of the call; its results take the names that the caller gives them."""
         actual = self.operands(node, scope)
@@ -322,25 +310,25 @@ class Lowering:
             path = f"{path.rsplit('#', 1)[0]}#{count}"
             count += 1
         self._taken_names[f"\0{path}"] = None
-        attributes = {a.name: a for a in function.attribute_proto} | {a.name: a for a in node.attribute}
-        opsets = {("" if o.domain == "ai.onnx" else o.domain): o.version for o in function.opset_import}
+        attributes = {a.name: a for a in body.attribute_proto} | {a.name: a for a in node.attribute}
+        opsets = {("" if o.domain == "ai.onnx" else o.domain): o.version for o in body.opset_import}
         results = {
             formal: self.claim(local, scope)
-            for formal, local in zip(function.output, node.output, strict=False)
-            if local and formal not in function.input
+            for formal, local in zip(body.output, node.output, strict=False)
+            if local and formal not in body.input
         }
         inner = Scope(
             path=path, repeat=scope.repeat, opsets=opsets or scope.opsets, attributes=attributes, depth=scope.depth + 1,
-            names={formal: actual[i] if i < len(actual) else "" for i, formal in enumerate(function.input)},
-            declared={v.name: type_of_proto(v.type) for v in function.value_info}, results=results, parent=parent,
+            names={formal: actual[i] if i < len(actual) else "" for i, formal in enumerate(body.input)},
+            declared={v.name: type_of_proto(v.type) for v in body.value_info}, results=results, parent=parent,
             is_optional=scope.is_optional, place=place,
         )  # fmt: skip
-        self.graph(function.node, inner)
-        for formal, local in zip(function.output, node.output, strict=False):
+        self.graph(body.node, inner)
+        for formal, local in zip(body.output, node.output, strict=False):
             made = inner.find(formal)
             if local and not made:
                 raise ModelError.at(
-                    self.path, f"function `{function.name}` does not produce its output `{formal}`", code="M201"
+                    self.path, f"function `{body.name}` does not produce its output `{formal}`", code="M201"
                 )
             if local and made:
                 scope.names[local] = made

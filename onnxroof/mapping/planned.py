@@ -13,7 +13,8 @@ from onnxroof.costs.table import CostTable
 from onnxroof.ir.tensor import TensorKind
 from onnxroof.ir.workload import Workload
 from onnxroof.mapping.plan import Group, Plan
-from onnxroof.mapping.policies import plan
+from onnxroof.mapping.policies import POLICIES, plan
+from onnxroof.mapping.segments import Segments, segments
 from onnxroof.mapping.storage import Kernel, Storage, parameter_roots, peak_activation_bytes
 from onnxroof.mapping.timeline import Timeline, timeline
 from onnxroof.mapping.traffic import GroupShape, group_shapes
@@ -69,7 +70,7 @@ class Border:
     work: Mapping[str, Work]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class PlannedModel:
     """Everything of a model that a roofline needs, computed once for all targets.
 
@@ -78,7 +79,9 @@ class PlannedModel:
         costs: Its costs.
         store: Its kernels and views.
         op_types: Types of all its operators by name.
-        plans: One a policy.
+        policies: That are wanted.
+        plans: One for each of them that is the same for all targets.
+        clock: The plan whose groups are the steps in which time is counted.
         alone: Each operator alone, whether or not it is among the plans.
         border: Compulsory figures of the whole model.
         work: Known work by compute type, all of it.
@@ -91,13 +94,20 @@ class PlannedModel:
     costs: CostTable
     store: Storage
     op_types: Mapping[str, str]
+    policies: tuple[str, ...]
     plans: tuple[ShapedPlan, ...]
+    clock: ShapedPlan
     alone: ShapedPlan
     border: Border
     work: Mapping[str, Work]
     parameter_bytes: int
     peak_activation_bytes: int | None
     timeline: Timeline
+
+    @cached_property
+    def segments(self) -> Segments:
+        """Every run of steps that could be one group."""
+        return segments(self.store, self.workload.tensors, [step.kernels for step in self.timeline.steps])
 
 
 def planned(
@@ -119,21 +129,24 @@ def planned(
         chosen = plan(policy, store)
         return ShapedPlan(chosen, *group_shapes(store, chosen, shared))
 
-    found = {policy: shaped(policy) for policy in dict.fromkeys((*policies, CLOCK, "none"))}
-    plans = tuple(_with_idle(found[policy], workload, store, idle) for policy in policies)
+    fixed = [policy for policy in policies if policy in POLICIES]
+    found = {policy: shaped(policy) for policy in dict.fromkeys((*fixed, CLOCK, "none"))}
+    listed = {policy: _with_idle(found[policy], workload, store, idle) for policy in dict.fromkeys((*fixed, CLOCK))}
     weights = [workload.tensors[name] for name in parameter_roots(workload, store)]
     return PlannedModel(
         workload=workload,
         costs=costs,
         store=store,
         op_types={op.name: op.op_type for op in workload.ops},
-        plans=plans,
+        policies=tuple(policies),
+        plans=tuple(listed[policy] for policy in fixed),
+        clock=listed[CLOCK],
         alone=found["none"],
         border=_border(workload, store),
         work=_work((kernel, kernel.cost.work) for kernel in store.kernels),
         parameter_bytes=sum(tensor.bytes for tensor in weights if tensor.is_shaped),
         peak_activation_bytes=peak_activation_bytes(workload, store),
-        timeline=timeline(workload, store, found[CLOCK].each, [each.each for each in plans]),
+        timeline=timeline(workload, store, found[CLOCK].each, [each.each for each in listed.values()]),
     )
 
 

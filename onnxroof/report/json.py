@@ -182,6 +182,7 @@ def group_document(group: GroupResult, target: Target, *, with_mapping: bool = T
         "ceiling_ops_per_s": height.ceiling_ops_per_s if height else None,
         "footprint_bytes": _numbers(group.footprint_bytes),
         "tile": dict(group.tile),
+        "recomputed_ops": group.recomputed_ops,
         **(_mapping(group.mapped) if with_mapping else {}),
     }
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import overload
 
 from onnxroof.mapping.placed import Placed
-from onnxroof.mapping.plan import Plan
+from onnxroof.mapping.plan import Decision, Plan
 from onnxroof.roofline.result import GroupResult, MappedResult
 
-__all__ = ["Figures", "Groups", "Once", "mapped_total", "peaks", "total"]
+__all__ = ["Figures", "Groups", "Later", "Once", "mapped_total", "peaks", "total"]
 
 
 @dataclass(slots=True, eq=False)
@@ -55,6 +55,37 @@ class Figures:
     ops: int | None
     bypassed: tuple[str, ...]
     map: Callable[[], MappedResult]
+    again_ops: float = 0.0
+
+
+class Later(Sequence[Decision]):
+    """Decisions that are made when they are looked at: a large model has tens of thousands."""
+
+    def __init__(self, work: Callable[[], Iterable[Decision]]) -> None:
+        self._work = work
+        self._found: tuple[Decision, ...] | None = None
+
+    @property
+    def found(self) -> tuple[Decision, ...]:
+        """All of them."""
+        if self._found is None:
+            self._found = tuple(self._work())
+        return self._found
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    def __iter__(self) -> Iterator[Decision]:
+        return iter(self.found)
+
+    @overload
+    def __getitem__(self, index: int) -> Decision: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Decision]: ...
+
+    def __getitem__(self, index: int | slice) -> Decision | Sequence[Decision]:
+        return self.found[index]
 
 
 class Groups(Sequence[GroupResult]):
@@ -111,6 +142,7 @@ class Groups(Sequence[GroupResult]):
                 name: own + more for (name, own), more in zip(figures.footprint_bytes.items(), resident, strict=True)
             },
             tile=figures.tile,
+            recomputed_ops=figures.again_ops,
             map=figures.map,
         )
 

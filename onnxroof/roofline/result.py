@@ -89,6 +89,7 @@ class GroupResult:
         temporal_utilization: Compute time at that utilization / latency.
         footprint_bytes: Live bytes of one instance of each level inside the outermost: tiles and what stays there.
         tile: Loop name to tile size at the outermost boundary, {} where the group has no loop nest.
+        recomputed_ops: Operations that are done again because tiles overlap; not among `ops`.
         map: Works out one mapping to all levels at once.
     """
 
@@ -115,6 +116,7 @@ class GroupResult:
     tile: Mapping[str, int]
     latency_estimated_s: float | None = None
     energy_estimated_j: float | None = None
+    recomputed_ops: float = 0.0
     map: Callable[[], MappedResult] = _unmapped
 
     @property
@@ -158,7 +160,7 @@ class PlanResult:
     assumed_precision: str | None
     expected_latency_s: float | None
     groups: Sequence[GroupResult]
-    decisions: tuple[Decision, ...]
+    decisions: Sequence[Decision]
     latency_estimated_s: float | None = None
     energy_estimated_j: float | None = None
     map: Callable[[], MappedResult] = _unmapped

@@ -9,7 +9,7 @@ from onnxroof.dtypes import DType
 from onnxroof.mapping.offload import Offload, offload
 from onnxroof.mapping.placement import Placement, placement
 from onnxroof.mapping.planned import PlannedModel, planned
-from onnxroof.mapping.policies import POLICIES
+from onnxroof.mapping.policies import NAMES
 from onnxroof.rewrites.precision import converted
 from onnxroof.roofline.evaluate import evaluate
 from onnxroof.roofline.rates import needed_conversion
@@ -26,7 +26,7 @@ class OnTargets:
     def __init__(
         self, count: Counted, fusion: str | None, objective: str, *, tf32: bool, copies_cache: bool, state: str
     ) -> None:
-        self._policies = tuple(POLICIES) if fusion is None else (fusion,)
+        self._policies = NAMES if fusion is None else (fusion,)
         self._objective = objective
         self._tf32 = tf32
         self._state = state
