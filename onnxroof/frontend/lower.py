@@ -26,7 +26,14 @@ from onnxroof.frontend.scope import Scope, execution_order
 from onnxroof.frontend.search import SEARCHES
 from onnxroof.frontend.tops import tops_of, tops_of_value
 from onnxroof.frontend.types import (
-    UNKNOWN_TYPE, Known, Shape, ValueType, contents_of, filled, stated_size, type_of_proto,
+    UNKNOWN_TYPE,
+    Known,
+    Shape,
+    ValueType,
+    contents_of,
+    filled,
+    stated_size,
+    type_of_proto,
 )  # fmt: skip
 from onnxroof.frontend.unfold import FunctionKey, function_key
 from onnxroof.ir.contents import Contents
@@ -47,7 +54,6 @@ _SHAPE_KEEPING = frozenset(
     | {"LeakyRelu", "Log", "LogSoftmax", "Mish", "Neg", "Not", "Reciprocal", "Relu", "Round", "Selu", "Sigmoid", "Sign"}
     | {"Sin", "Softmax", "Softplus", "Softsign", "Sqrt", "Tan", "Tanh", "ThresholdedRelu"}
 )
-
 # Their operands stand side by side, element by element.
 _SIDE_BY_SIDE = frozenset({"Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Where", "Equal", "Less", "Greater"})
 
@@ -483,8 +489,7 @@ class Lowering:
 def _seen(inputs: Sequence[Known | None]) -> Operands:
     shapes = [i.type.shape if i is not None else None for i in inputs]
     values = [i.value if i is not None else None for i in inputs]
-    tops = [None if i is None else i.tops or tops_of_value(i.value) for i in inputs]
-    return Operands(shapes, values, tops)
+    return Operands(shapes, values, [None if i is None else i.tops or tops_of_value(i.value) for i in inputs])
 
 
 def _popped(entries: dict[str, Any], length: int) -> tuple[tuple[str, Any], ...]:
