@@ -289,6 +289,7 @@ def _renamed(cost: OpCost, names: Mapping[str, str]) -> OpCost:
         compute_type=cost.compute_type,
         nest=cost.nest,
         is_foldable=cost.is_foldable,
+        rescales=cost.rescales,
         appends_to=names[cost.appends_to] if cost.appends_to else "",
         in_place=tuple((names[a], names[b]) for a, b in cost.in_place),
         least=_renamed_least(cost.least, names),
