@@ -20,12 +20,14 @@ from onnxroof.mapping.plan import Decision
 from onnxroof.mapping.planned import PlannedModel, ShapedPlan
 from onnxroof.mapping.residency import Residency, residency
 from onnxroof.mapping.traffic import GroupShape, LevelTraffic, level_traffic
+from onnxroof.roofline.efficiency import efficiency, mix_time_s
 from onnxroof.roofline.floor import floor
-from onnxroof.roofline.groups import Figures, Groups, Once, mapped_total, peaks, total
+from onnxroof.roofline.groups import Figures, Groups, Once, mapped_total, peaks, summed, total
 from onnxroof.roofline.knowledge import Knowledge
 from onnxroof.roofline.mapped import mapped_result
 from onnxroof.roofline.model import energy_ridge_ops_per_byte, overlapped_time_s, ridge_ops_per_byte
 from onnxroof.roofline.rates import DEFAULT_SPECIAL_LANES, Rate, Resolution, resolve
+from onnxroof.roofline.regimes import Regime, power_capped_s, regime, together
 from onnxroof.roofline.result import LevelResult, PlanResult, TargetResult
 from onnxroof.roofline.terms import (
     bandwidth_bytes_per_s,
@@ -33,6 +35,7 @@ from onnxroof.roofline.terms import (
     level_time_s,
     mean_energy_j_per_byte,
 )
+from onnxroof.roofline.waterfall import waterfall
 from onnxroof.targets.model import Engine, Target
 
 __all__ = ["evaluate"]
@@ -89,6 +92,7 @@ class _Compute:
 
     Attributes:
         engines_s: Time by engine.
+        full_engines_s: Time by engine with its array full.
         energies_j: Of each part, None where unknown.
         spatial: Utilization of the array, None without MACs.
         mac_engine: That runs the MACs, if it has an array.
@@ -96,6 +100,7 @@ class _Compute:
     """
 
     engines_s: dict[str, float]
+    full_engines_s: dict[str, float]
     energies_j: list[float | None]
     spatial: float | None
     mac_engine: Engine | None
@@ -141,6 +146,7 @@ class _Evaluation:
         energy_j = total([f.energy_j for f in figures], counts)
         ops = total([f.ops for f in figures], counts)
         names = [level.name for level in self.target.levels]
+        energy_terms = summed([f.energy_terms_j for f in figures], counts) if energy_j is not None else {}
         decisions = (
             *self._conversions(assumed_precision), *self._substituted.values(), *_bypasses(figures, counts),
             *shaped.plan.decisions, *self._residents,
@@ -166,6 +172,15 @@ class _Evaluation:
             expected_latency_s=total([f.expected_s for f in figures], counts) if self.target.efficiency else None,
             groups=Groups(self.model.op_types, shaped.plan, groups, figures),
             decisions=decisions,
+            waterfall_s=summed([f.waterfall_s for f in figures], counts) if latency_s is not None else {},
+            regime=together([f.regime for f in figures], [f.latency_s for f in figures], counts, energy_terms),
+            efficiency=efficiency(
+                ops,
+                latency_s,
+                energy_j,
+                mix_time_s([f.full_engines_s for f in figures], counts),
+                energy_terms.get("compute"),
+            ),
             map=Once(partial(mapped_total, figures, counts)),
         )
 
@@ -234,6 +249,17 @@ class _Evaluation:
             special_ops=shape.special_count * repeat if is_known else None,
             ops=ops * repeat if is_known else None,
             bypassed=tuple(names[i] for i in traffic.bypassed),
+            full_engines_s=compute.full_engines_s,
+            waterfall_s=waterfall(
+                max(compute.full_engines_s.values(), default=0.0),
+                compute_s,
+                _levels_of(terms),
+                _levels_of(serial),
+                launch_s,
+            )
+            if is_known
+            else {},
+            regime=self._regime(compute, terms, serial, totals, launch_s, energy_terms or {}) if is_known else Regime(),
             map=Once(
                 partial(
                     mapped_result,
@@ -248,8 +274,43 @@ class _Evaluation:
             ),
         )
 
+    def _regime(
+        self,
+        compute: _Compute,
+        terms: Mapping[str, float],
+        serial: Mapping[str, float],
+        level_bytes: Sequence[float],
+        launch_s: float,
+        energy_terms: Mapping[str, float],
+    ) -> Regime:
+        levels_s = _levels_of({**terms, **serial})
+        roofs_s = dict(levels_s)
+        for level, count in zip(self.target.levels, level_bytes, strict=True):
+            bandwidth = bandwidth_bytes_per_s(level)
+            if bandwidth is not None:
+                roofs_s[level.name] = count / (bandwidth * level.instances)
+        power_s: float | None = None
+        cap = self.target.power_cap
+        if cap is not None:
+            self.knowledge.need("chip.power_cap", cap)
+            static_w = self.target.static_power.value if self.target.static_power else 0.0
+            capped_s = power_capped_s(energy_terms, cap.value, static_w)
+            time_s = overlapped_time_s(list(terms.values()), list(serial.values())) + launch_s
+            power_s = None if capped_s is None else max(0.0, capped_s - time_s)
+        return regime(
+            compute.engines_s,
+            compute.full_engines_s,
+            levels_s,
+            roofs_s,
+            serial=_levels_of(serial),
+            launch_s=launch_s,
+            energy_j=energy_terms,
+            power_s=power_s,
+        )
+
     def _compute(self, shape: GroupShape) -> _Compute:
         engines: dict[str, float] = {}
+        full: dict[str, float] = {}
         energies: list[float | None] = []
         spatial: float | None = 1.0 if shape.mac_count else None
         mac_engine: Engine | None = None
@@ -273,9 +334,10 @@ class _Evaluation:
             if rate.ops_per_s:
                 time_s = lanes / (rate.ops_per_s * used)
                 engines[rate.engine.name] = engines.get(rate.engine.name, 0.0) + time_s
+                full[rate.engine.name] = full.get(rate.engine.name, 0.0) + lanes / rate.ops_per_s
                 mac_s += time_s if rate.engine is mac_engine and kind == "mac" else 0.0
             energies.append(None if rate.energy_j_per_op is None else lanes * rate.energy_j_per_op)
-        return _Compute(engines, energies, spatial, mac_engine, mac_s)
+        return _Compute(engines, full, energies, spatial, mac_engine, mac_s)
 
     def _energy(
         self, parts: list[float | None], reads: Sequence[float], writes: Sequence[float], time_s: float
@@ -341,6 +403,11 @@ def _bypasses(figures: Sequence[Figures], counts: Sequence[int]) -> Iterator[Dec
             reason=f"no tile of {count} of {sum(counts)} groups fits: what is outside delivers to what is inside",
             figures={"groups": float(count)},
         )
+
+
+def _levels_of(terms: Mapping[str, float]) -> dict[str, float]:
+    """The terms of levels, by the level's name."""
+    return {name.removeprefix("memory:"): time for name, time in terms.items() if name.startswith("memory:")}
 
 
 def _largest(terms: Mapping[str, float]) -> str:

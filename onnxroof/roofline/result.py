@@ -8,10 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from onnxroof.mapping.nested import LevelTile
 from onnxroof.mapping.plan import Decision
+from onnxroof.roofline.efficiency import Efficiency
+from onnxroof.roofline.regimes import Regime
 from onnxroof.targets.model import Source, Target
+
+if TYPE_CHECKING:  # it evaluates, and so stands above its own result
+    from onnxroof.roofline.sensitivity import Elasticity
 
 __all__ = ["GroupResult", "LevelResult", "MappedResult", "PlanResult", "TargetResult"]
 
@@ -37,6 +43,13 @@ class LevelResult:
     energy_j_per_byte: float | None
     ridge_ops_per_byte: float | None
     energy_ridge_ops_per_byte: float | None
+
+    @property
+    def balance_gap(self) -> float | None:
+        """Energy ridge / ridge: above 1, energy needs more reuse than time does; None where either is unknown."""
+        if self.ridge_ops_per_byte is None or self.energy_ridge_ops_per_byte is None:
+            return None
+        return self.energy_ridge_ops_per_byte / self.ridge_ops_per_byte
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +99,9 @@ class GroupResult:
         temporal_utilization: Compute time at that utilization / latency.
         footprint_bytes: Live bytes of one instance of each level inside the outermost: tiles and what stays there.
         tile: Loop name to tile size at the outermost boundary, {} where the group has no loop nest.
+        full_engines_s: Time by engine with every array full.
+        waterfall_s: Parts that add up to the latency, as `roofline.waterfall` names them; {} where it is unknown.
+        regime: What sets time and energy, and why the group lies below its roof.
         map: Works out one mapping to all levels at once.
     """
 
@@ -110,6 +126,9 @@ class GroupResult:
     temporal_utilization: float | None
     footprint_bytes: Mapping[str, float]
     tile: Mapping[str, int]
+    full_engines_s: Mapping[str, float] = field(default_factory=dict)
+    waterfall_s: Mapping[str, float] = field(default_factory=dict)
+    regime: Regime = field(default_factory=Regime)
     map: Callable[[], MappedResult] = _unmapped
 
     @property
@@ -136,6 +155,9 @@ class PlanResult:
         expected_latency_s: With the target's measured efficiencies, None where it has none.
         groups: In order of execution.
         decisions: Of the mapping and the evaluation.
+        waterfall_s: Sums of the groups' parts; {} where the latency is unknown.
+        regime: That of most of the time, and sums over the groups.
+        efficiency: What the plan attains beside the roof of its mix of engines.
         map: Works out the sum of the groups' mappings.
     """
 
@@ -152,6 +174,9 @@ class PlanResult:
     expected_latency_s: float | None
     groups: Sequence[GroupResult]
     decisions: tuple[Decision, ...]
+    waterfall_s: Mapping[str, float] = field(default_factory=dict)
+    regime: Regime = field(default_factory=Regime)
+    efficiency: Efficiency = field(default_factory=Efficiency)
     map: Callable[[], MappedResult] = _unmapped
 
     @property
@@ -181,6 +206,7 @@ class TargetResult:
         sources: Sources of the numbers that were used.
         best_plan: Fusion name of the plan that is least in the objective.
         plans: One a policy.
+        sense: Works out how much each number of the target matters to the best plan.
     """
 
     target: Target
@@ -199,6 +225,22 @@ class TargetResult:
     sources: tuple[Source, ...]
     best_plan: str
     plans: tuple[PlanResult, ...] = field(default=())
+    sense: Callable[[], tuple[Elasticity, ...]] = tuple
+
+    @property
+    def sensitivity(self) -> tuple[Elasticity, ...]:
+        """Elasticities of the best plan to the numbers of the target: worked out at the first look."""
+        return self.sense()
+
+    @property
+    def peak_ops_per_j(self) -> float | None:
+        """Efficiency of compute alone, 1 / energy per operation."""
+        return 1 / self.energy_j_per_op if self.energy_j_per_op else None
+
+    @property
+    def area_mm2(self) -> float | None:
+        """Area of the chip, None where unknown."""
+        return None if self.target.area is None else self.target.area.value * 1e6
 
     def plan(self, fusion: str) -> PlanResult:
         """The plan of a policy; raises `KeyError` where that policy was not planned."""

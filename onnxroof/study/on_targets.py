@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 
 from onnxroof.dtypes import DType
 from onnxroof.mapping.placement import Placement, placement
@@ -10,8 +12,10 @@ from onnxroof.mapping.planned import PlannedModel, planned
 from onnxroof.mapping.policies import POLICIES
 from onnxroof.rewrites.precision import converted
 from onnxroof.roofline.evaluate import evaluate
+from onnxroof.roofline.groups import Once
 from onnxroof.roofline.rates import needed_conversion
-from onnxroof.roofline.result import TargetResult
+from onnxroof.roofline.result import PlanResult, TargetResult
+from onnxroof.roofline.sensitivity import elasticities
 from onnxroof.study.count import Counted, counted
 from onnxroof.targets.model import Target
 
@@ -41,14 +45,21 @@ class OnTargets:
             runs = {kernel.op.name for kernel in count.store.kernels}
             idle = [kernel.op.name for kernel in self._base.store.kernels if kernel.op.name not in runs]
             self._variants[forced] = self._planned(count, idle)
-        return evaluate(
-            self._base if forced is None else self._variants[forced],
+        model = self._base if forced is None else self._variants[forced]
+        result = evaluate(
+            model,
             target,
             objective=self._objective,
             assumed_precision=None if forced is None else forced.name,
             tf32=self._tf32,
             state=self._state,
         )
+        best = replace(model, plans=tuple(plan for plan in model.plans if plan.plan.fusion == result.best_plan))
+        return replace(result, sense=Once(partial(elasticities, target, partial(self._best, best))))
+
+    def _best(self, model: PlannedModel, target: Target) -> PlanResult:
+        """The one plan of a model on a target."""
+        return evaluate(model, target, tf32=self._tf32, state=self._state).best
 
     def placement(self) -> Placement:
         """What the model wants of on-chip memory, as it is."""

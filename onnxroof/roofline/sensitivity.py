@@ -1,0 +1,175 @@
+"""How much does each number of a target matter to a model's time and energy?
+
+Each number is changed by a small factor and the model is evaluated again, so every effect is in it: other engines that
+become the fastest, tiles that grow with a capacity, what stays on chip.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from onnxroof.roofline.result import PlanResult
+from onnxroof.targets.model import Engine, MemoryLevel, Peak, Quantity, Target
+
+__all__ = ["STEP", "Elasticity", "Number", "elasticities", "numbers"]
+
+STEP = 1e-3
+"""A number is multiplied and divided by 1 + STEP."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Number:
+    """A number of a target that its figures depend on.
+
+    Attributes:
+        key: As in `unknown`, e.g. `memory[dram].bandwidth`.
+        scaled: The target with this number times a factor.
+    """
+
+    key: str
+    scaled: Callable[[float], Target]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elasticity:
+    """What a number of the target does to a plan.
+
+    Attributes:
+        key: Of the number.
+        latency: d ln(latency) / d ln(number): -1 where twice the number halves the time; None where unknown.
+        energy: The same of the energy.
+        twice_latency: Latency with twice the number / latency now: what steps (a tensor that then fits) do, which no
+            small change shows; None where unknown.
+        twice_energy: The same of the energy.
+    """
+
+    key: str
+    latency: float | None
+    energy: float | None
+    twice_latency: float | None
+    twice_energy: float | None
+
+
+def elasticities(target: Target, evaluated: Callable[[Target], PlanResult]) -> tuple[Elasticity, ...]:
+    """Elasticity of a plan to every number of a target that it may depend on, in the order of the target's parts.
+
+    Args:
+        target: The target.
+        evaluated: The plan on a target; only figures are read, so that all else may be left out.
+    """
+    base = _figures(evaluated(target))
+    found = []
+    for number in numbers(target):
+        more, less, twice = (_figures(evaluated(number.scaled(f))) for f in (1 + STEP, 1 / (1 + STEP), 2.0))
+        slopes = [_slope(above, below) for above, below in zip(more, less, strict=True)]
+        doubled = [_ratio(after, before) for after, before in zip(twice, base, strict=True)]
+        found.append(
+            Elasticity(
+                key=number.key,
+                latency=slopes[0],
+                energy=slopes[1],
+                twice_latency=doubled[0],
+                twice_energy=doubled[1],
+            )
+        )
+    return tuple(found)
+
+
+def numbers(target: Target) -> Iterator[Number]:
+    """The numbers that times and energies are made of: what the file does not state has none."""
+    for place, engine in enumerate(target.engines):
+        yield from _engine_numbers(target, place, engine)
+    for place, level in enumerate(target.levels):
+        yield from _level_numbers(target, place, level)
+    for key in ("static_power", "launch_overhead"):
+        quantity: Quantity | None = getattr(target, key)
+        if quantity is not None:
+            yield Number(f"chip.{key}", _chip_scaled(target, key, quantity))
+
+
+def _engine_numbers(target: Target, place: int, engine: Engine) -> Iterator[Number]:
+    for index, peak in enumerate(engine.peaks):
+        for key, quantity in (("rate", peak.rate), ("energy", peak.energy)):
+            if quantity is not None:
+                name = f"engine[{engine.name}].peak[{peak.input.name}].{key}"
+                yield Number(name, _peak_scaled(target, place, index, peak, key, quantity))
+    for name, cost in engine.special_cost.items():
+        yield Number(f"engine[{engine.name}].special_cost.{name}", _special_scaled(target, place, name, cost))
+
+
+def _level_numbers(target: Target, place: int, level: MemoryLevel) -> Iterator[Number]:
+    groups: list[tuple[str, tuple[str, ...]]] = [("capacity", ("capacity",))]
+    if level.shares_port:
+        groups.append(("bandwidth", ("read_bandwidth", "write_bandwidth")))
+    else:
+        groups += [(key, (key,)) for key in ("read_bandwidth", "write_bandwidth")]
+    if level.read_energy == level.write_energy:
+        groups.append(("energy", ("read_energy", "write_energy")))
+    else:
+        groups += [(key, (key,)) for key in ("read_energy", "write_energy")]
+    for key, fields in groups:
+        if getattr(level, fields[0]) is not None:
+            yield Number(f"memory[{level.name}].{key}", _level_scaled(target, place, level, fields))
+
+
+def _chip_scaled(target: Target, key: str, quantity: Quantity) -> Callable[[float], Target]:
+    def scaled(factor: float) -> Target:
+        changed: dict[str, Quantity] = {key: _times(quantity, factor)}
+        return replace(target, **changed)  # type: ignore[arg-type]
+
+    return scaled
+
+
+def _peak_scaled(
+    target: Target, place: int, index: int, peak: Peak, key: str, quantity: Quantity
+) -> Callable[[float], Target]:
+    def scaled(factor: float) -> Target:
+        changed: dict[str, Quantity] = {key: _times(quantity, factor)}
+        peaks = [*target.engines[place].peaks]
+        peaks[index] = replace(peak, **changed)  # type: ignore[arg-type]
+        return _with_engine(target, place, replace(target.engines[place], peaks=tuple(peaks)))
+
+    return scaled
+
+
+def _special_scaled(target: Target, place: int, name: str, cost: float) -> Callable[[float], Target]:
+    def scaled(factor: float) -> Target:
+        engine = target.engines[place]
+        return _with_engine(target, place, replace(engine, special_cost={**engine.special_cost, name: cost * factor}))
+
+    return scaled
+
+
+def _level_scaled(target: Target, place: int, level: MemoryLevel, fields: tuple[str, ...]) -> Callable[[float], Target]:
+    def scaled(factor: float) -> Target:
+        quantity = _times(getattr(level, fields[0]), factor)
+        changed: dict[str, Quantity] = dict.fromkeys(fields, quantity)
+        levels = [*target.levels]
+        levels[place] = replace(level, **changed)  # type: ignore[arg-type]
+        return replace(target, levels=tuple(levels))
+
+    return scaled
+
+
+def _with_engine(target: Target, place: int, engine: Engine) -> Target:
+    engines = [*target.engines]
+    engines[place] = engine
+    return replace(target, engines=tuple(engines))
+
+
+def _times(quantity: Quantity, factor: float) -> Quantity:
+    return replace(quantity, value=quantity.value * factor)
+
+
+def _figures(plan: PlanResult) -> tuple[float | None, float | None]:
+    return plan.latency_s, plan.energy_j
+
+
+def _slope(more: float | None, less: float | None) -> float | None:
+    return math.log(more / less) / (2 * math.log1p(STEP)) if more and less else None
+
+
+def _ratio(part: float | None, whole: float | None) -> float | None:
+    return part / whole if part is not None and whole else None
