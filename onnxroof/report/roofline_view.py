@@ -47,6 +47,7 @@ def levels_table(result: TargetResult) -> Table:
         Column(label="Energy", help="Mean of reading and writing a byte"),
         Column(label="Ridge point", help="Operations per byte from which computing takes longer than this level"),
         Column(label="Energy ridge", help="Operations per byte from which computing takes more energy than this level"),
+        Column(label="Gap", help="Energy ridge / ridge point: above 1, energy needs more reuse than time does"),
         Column(label="Traffic", help="Bytes that the level exchanges with the one inside it, best plan"),
         Column(label="Model’s intensity", help="Operations of the model / traffic"),
     )
@@ -116,6 +117,7 @@ def _level_cells(index: int, level: LevelResult, plan: PlanResult, ops: float | 
         number_cell(level.energy_j_per_byte, quantity(level.energy_j_per_byte, "J/B")),
         number_cell(level.ridge_ops_per_byte, intensity(level.ridge_ops_per_byte)),
         number_cell(level.energy_ridge_ops_per_byte, intensity(level.energy_ridge_ops_per_byte)),
+        number_cell(level.balance_gap, "" if level.balance_gap is None else f"{level.balance_gap:.3g}"),
         number_cell(traffic, quantity(traffic, "B")),
         number_cell(
             ops / traffic if ops is not None and traffic else None,

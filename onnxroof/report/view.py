@@ -125,6 +125,9 @@ class TargetView:
     chart_notes: tuple[str, ...]
     groups: Table
     shares: tuple[Figure, ...]
+    regimes: tuple[Fact, ...]
+    levers: Table | None
+    sensitivity: Table | None
     plans: Table
     decisions: tuple[Table, ...]
     unknown: tuple[Fact, ...]
