@@ -10,7 +10,7 @@ from onnxroof.report.numbers import change, percent, quantity
 from onnxroof.report.plans import time_by_bound
 from onnxroof.report.shares import colour_of
 from onnxroof.report.view import Cell, Column, Fact, Figure, LegendItem, Row, Table
-from onnxroof.report.words import bound_words, cause_words, energy_words, shown, waterfall_words
+from onnxroof.report.words import bound_words, cause_words, comma_list, counted, energy_words, shown, waterfall_words
 from onnxroof.roofline.levers import Lever, levers
 from onnxroof.roofline.regimes import ON_THE_ROOF
 from onnxroof.roofline.result import PlanResult, TargetResult
@@ -68,11 +68,16 @@ def levers_table(result: TargetResult) -> Table | None:
         Column(label="At most", help="Least time of the plan, were this term nothing"),
         text_column("Leaves the regime", "The least factor at which something else binds most of the time"),
     )
-    rows = tuple(Row(cells=_lever_cells(lever, plan.latency_s, result)) for lever in found)
+    worth = [lever for lever in found if plan.latency_s - lever.limit_s >= _SMALLEST * plan.latency_s]
+    rows = tuple(Row(cells=_lever_cells(lever, plan.latency_s, result)) for lever in worth)
     note = (
-        "Bytes, tiles and groups stay as they are. What a factor on a bandwidth does, as many times fewer bytes at that "
-        "level do too: narrower elements, more reuse."
+        "Bytes, tiles and groups stay as they are. What a factor on a bandwidth does, as many times fewer bytes at "
+        "that level do too: narrower elements, more reuse."
     )
+    if len(worth) < len(found):
+        note += (
+            f" Raising {comma_list(bound_words(lever.term) for lever in found if lever not in worth)} saves nothing."
+        )
     return Table(caption="Which roof to raise", columns=columns, rows=rows, note=note, sortable=False)
 
 
@@ -89,12 +94,9 @@ def sensitivity_table(result: TargetResult) -> Table:
     for one in result.sensitivity:
         local = (one.latency, one.energy)
         doubled = (one.twice_latency, one.twice_energy)
-        effect = max(
-            *(abs(value) for value in local if value is not None),
-            *(abs(value - 1) for value in doubled if value is not None),
-            0.0,
-            0.0,
-        )
+        effects = [abs(value) for value in local if value is not None]
+        effects += [abs(value - 1) for value in doubled if value is not None]
+        effect = max(effects, default=0.0)
         if effect < _SMALLEST:
             left_out += 1
             continue
@@ -107,7 +109,7 @@ def sensitivity_table(result: TargetResult) -> Table:
     rows.sort(key=lambda row: -row[0])
     note = "Each number is changed and the model evaluated again, its groups as they are."
     if left_out:
-        note += f" {left_out} more numbers change neither."
+        note += f" {counted(left_out, 'more number')} {'changes' if left_out == 1 else 'change'} neither."
     return Table(
         caption="What each number of the target matters", columns=columns, rows=tuple(row for _, row in rows), note=note
     )
@@ -149,22 +151,20 @@ def _facts(result: TargetResult, plan: PlanResult) -> Iterator[Fact]:
 def _time_words(plan: PlanResult) -> str:
     kind, _, name = plan.regime.time.partition(":")
     share = time_by_bound(plan).get(plan.regime.time)
-    of_time = f" ({percent(share)} of the time)" if share is not None else ""
+    time = "the largest part of its time" if share is None else f"{percent(share)} of its time, the largest part,"
     if kind == "compute":
-        return f"compute-bound: in most of its time{of_time} the {shown(name)} engine is busy and memory waits for it"
+        return f"compute-bound: for {time} the {shown(name)} engine is busy and memory waits for it"
     if kind == "memory":
-        return (
-            f"memory-bound at {shown(name)}: in most of its time{of_time} the engines wait for bytes from {shown(name)}"
-        )
+        return f"memory-bound at {shown(name)}: for {time} the engines wait for bytes from {shown(name)}"
     if kind == "launch":
-        return f"launch-bound: in most of its time{of_time} starting a group takes longer than what the group does"
+        return f"launch-bound: for {time} starting a group takes longer than what the group does"
     if kind == "ridge":
-        return "at the ridge: in most of its time compute and memory take equally long, and both are in full use"
+        return f"at the ridge: for {time} compute and memory take equally long, and both are in full use"
     return "unknown"
 
 
 def _energy_words(plan: PlanResult) -> str:
-    kind, _, name = plan.regime.energy.partition(":")
+    kind = plan.regime.energy.partition(":")[0]
     sums: dict[str, float] = {}
     for group in plan.groups:
         for term, energy in group.energy_terms_j.items():
@@ -173,7 +173,8 @@ def _energy_words(plan: PlanResult) -> str:
     if kind == "compute":
         return f"compute-dominated: arithmetic takes {share}, at least half"
     if kind == "memory":
-        return f"memory-dominated: moving bytes takes more than arithmetic, most of it {energy_words(f'memory:{name}')} ({share})"
+        most = f"most of it {energy_words(plan.regime.energy)} ({share})"
+        return f"memory-dominated: moving bytes takes more than arithmetic, {most}"
     if kind == "static":
         return f"static: {share} are drawn for as long as the chip is on, whatever it does; less time saves it"
     return "unknown"
