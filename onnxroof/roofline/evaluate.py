@@ -24,6 +24,7 @@ from onnxroof.roofline.efficiency import efficiency, mix_time_s
 from onnxroof.roofline.floor import floor
 from onnxroof.roofline.groups import Figures, Groups, Once, mapped_total, peaks, summed, total
 from onnxroof.roofline.knowledge import Knowledge
+from onnxroof.roofline.ledger import ledger
 from onnxroof.roofline.mapped import mapped_result
 from onnxroof.roofline.model import energy_ridge_ops_per_byte, overlapped_time_s, ridge_ops_per_byte
 from onnxroof.roofline.rates import DEFAULT_SPECIAL_LANES, Rate, Resolution, resolve
@@ -182,6 +183,17 @@ class _Evaluation:
                 energy_terms.get("compute"),
             ),
             map=Once(partial(mapped_total, figures, counts)),
+            account=Once(
+                partial(
+                    ledger,
+                    self.target,
+                    [(f.shape, f.read_bytes, f.write_bytes) for f in figures],
+                    counts,
+                    tf32=self.tf32,
+                    has_latency=latency_s is not None,
+                    has_energy=energy_j is not None,
+                )
+            ),
         )
 
     @cached_property
@@ -226,6 +238,9 @@ class _Evaluation:
         alone_bytes = shape.compulsory_reads + shape.compulsory_writes
         least = repeat * (alone_bytes if crossing is None else crossing.least_bytes)
         return Figures(
+            shape=shape,
+            read_bytes=reads,
+            write_bytes=writes,
             latency_s=time_s if is_known else None,
             energy_j=math.fsum(energy_terms.values()) if energy_terms is not None and is_known else None,
             expected_s=self._expected(terms, serial, launch_s) if is_known else None,

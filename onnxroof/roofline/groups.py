@@ -9,6 +9,7 @@ from typing import Generic, TypeVar, overload
 
 from onnxroof.mapping.placed import Placed
 from onnxroof.mapping.plan import Plan
+from onnxroof.mapping.traffic import GroupShape
 from onnxroof.roofline.regimes import Regime
 from onnxroof.roofline.result import GroupResult, MappedResult
 
@@ -34,8 +35,14 @@ class Once(Generic[T]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Figures:
-    """What all groups of one shape share; all trips."""
+    """What all groups of one shape share; all trips.
 
+    `read_bytes` and `write_bytes` are those of each level, outermost first.
+    """
+
+    shape: GroupShape
+    read_bytes: Sequence[float]
+    write_bytes: Sequence[float]
     latency_s: float | None
     energy_j: float | None
     expected_s: float | None

@@ -17,6 +17,7 @@ from onnxroof.roofline.regimes import Regime
 from onnxroof.targets.model import Source, Target
 
 if TYPE_CHECKING:  # it evaluates, and so stands above its own result
+    from onnxroof.roofline.ledger import Ledger
     from onnxroof.roofline.sensitivity import Elasticity
 
 __all__ = ["GroupResult", "LevelResult", "MappedResult", "PlanResult", "TargetResult"]
@@ -65,6 +66,10 @@ class MappedResult:
     traffic_bytes: Mapping[str, float]
     latency_s: float | None
     levels: tuple[LevelTile, ...] = ()
+
+
+def _unaccounted() -> None:
+    return None
 
 
 def _unmapped() -> MappedResult:
@@ -159,6 +164,7 @@ class PlanResult:
         regime: That of most of the time, and sums over the groups.
         efficiency: What the plan attains beside the roof of its mix of engines.
         map: Works out the sum of the groups' mappings.
+        account: Works out what the plan does, as arrays.
     """
 
     fusion: str
@@ -178,6 +184,12 @@ class PlanResult:
     regime: Regime = field(default_factory=Regime)
     efficiency: Efficiency = field(default_factory=Efficiency)
     map: Callable[[], MappedResult] = _unmapped
+    account: Callable[[], Ledger | None] = _unaccounted
+
+    @property
+    def ledger(self) -> Ledger | None:
+        """What the plan does, as arrays that other numbers can price; None where nobody made it."""
+        return self.account()
 
     @property
     def mapped(self) -> MappedResult:

@@ -1,13 +1,13 @@
 """How much does each number of a target matter to a model's time and energy?
 
-Each number is changed by a small factor and the model is evaluated again, so every effect is in it: other engines that
-become the fastest, tiles that grow with a capacity, what stays on chip.
+Each number is changed by a small factor and the model is priced or, where what it does changes too, evaluated again. So
+every effect is in it: other engines that become the fastest, tiles that grow with a capacity, what stays on chip.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from onnxroof.roofline.result import PlanResult
@@ -52,29 +52,22 @@ class Elasticity:
     twice_energy: float | None
 
 
-def elasticities(target: Target, evaluated: Callable[[Target], PlanResult]) -> tuple[Elasticity, ...]:
+def elasticities(target: Target, plan: PlanResult, evaluated: Callable[[Target], PlanResult]) -> tuple[Elasticity, ...]:
     """Elasticity of a plan to every number of a target that it may depend on, in the order of the target's parts.
 
     Args:
         target: The target.
-        evaluated: The plan on a target; only figures are read, so that all else may be left out.
+        plan: The plan on it.
+        evaluated: The plan on another target; only figures are read, so that all else may be left out.
     """
-    base = _figures(evaluated(target))
-    found = []
-    for number in numbers(target):
-        more, less, twice = (_figures(evaluated(number.scaled(f))) for f in (1 + STEP, 1 / (1 + STEP), 2.0))
-        slopes = [_slope(above, below) for above, below in zip(more, less, strict=True)]
-        doubled = [_ratio(after, before) for after, before in zip(twice, base, strict=True)]
-        found.append(
-            Elasticity(
-                key=number.key,
-                latency=slopes[0],
-                energy=slopes[1],
-                twice_latency=doubled[0],
-                twice_energy=doubled[1],
-            )
-        )
-    return tuple(found)
+    found = list(numbers(target))
+    factors = (1 + STEP, 1 / (1 + STEP), 2.0)
+    figures = _figures(plan, [number.scaled(factor) for number in found for factor in factors], evaluated)
+    base = (plan.latency_s, plan.energy_j)
+    return tuple(
+        _elasticity(number.key, base, figures[place : place + len(factors)])
+        for number, place in zip(found, range(0, len(figures), len(factors)), strict=True)
+    )
 
 
 def numbers(target: Target) -> Iterator[Number]:
@@ -163,8 +156,35 @@ def _times(quantity: Quantity, factor: float) -> Quantity:
     return replace(quantity, value=quantity.value * factor)
 
 
-def _figures(plan: PlanResult) -> tuple[float | None, float | None]:
-    return plan.latency_s, plan.energy_j
+def _figures(
+    plan: PlanResult, targets: Sequence[Target], evaluated: Callable[[Target], PlanResult]
+) -> list[tuple[float | None, float | None]]:
+    """Latency and energy of a plan on each target: priced together where bytes and engines stay as they are."""
+    ledger = plan.ledger
+    covered = [place for place, target in enumerate(targets) if ledger is not None and ledger.covers(target)]
+    found: dict[int, tuple[float | None, float | None]] = {}
+    if ledger is not None:
+        priced = ledger.priced([targets[place] for place in covered])
+        for place, latency_s, energy_j in zip(covered, priced.latency_s, priced.energy_j, strict=True):
+            found[place] = _known(latency_s), _known(energy_j)
+    for place, target in enumerate(targets):
+        if place not in found:
+            other = evaluated(target)
+            found[place] = other.latency_s, other.energy_j
+    return [found[place] for place in range(len(targets))]
+
+
+def _elasticity(
+    key: str, base: tuple[float | None, float | None], figures: Sequence[tuple[float | None, float | None]]
+) -> Elasticity:
+    more, less, twice = figures
+    slopes = [_slope(above, below) for above, below in zip(more, less, strict=True)]
+    doubled = [_ratio(after, before) for after, before in zip(twice, base, strict=True)]
+    return Elasticity(key=key, latency=slopes[0], energy=slopes[1], twice_latency=doubled[0], twice_energy=doubled[1])
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
 
 
 def _slope(more: float | None, less: float | None) -> float | None:

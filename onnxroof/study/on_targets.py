@@ -55,7 +55,7 @@ class OnTargets:
             state=self._state,
         )
         best = replace(model, plans=tuple(plan for plan in model.plans if plan.plan.fusion == result.best_plan))
-        return replace(result, sense=Once(partial(elasticities, target, partial(self._best, best))))
+        return replace(result, sense=Once(partial(elasticities, target, result.best, partial(self._best, best))))
 
     def _best(self, model: PlannedModel, target: Target) -> PlanResult:
         """The one plan of a model on a target."""

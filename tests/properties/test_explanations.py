@@ -17,6 +17,7 @@ from onnxroof.mapping.storage import storage
 from onnxroof.roofline.evaluate import evaluate
 from onnxroof.roofline.regimes import CAUSES
 from onnxroof.roofline.result import TargetResult
+from onnxroof.roofline.sensitivity import numbers
 from onnxroof.targets.model import Target
 
 SLACK = 1 + 1e-9
@@ -175,3 +176,37 @@ def test_c8_more_units_of_an_array_never_cost_time_for_fixed_traffic(
         for before, after in zip(plan.groups, grown.plan(plan.fusion).groups, strict=True):
             at_first = before.time_terms_s.get("compute:matrix", 0.0)
             assert after.time_terms_s.get("compute:matrix", 0.0) <= at_first * SLACK
+
+
+@settings(max_examples=60, deadline=None)
+@given(workloads(with_unknown=True), targets(is_known=False), st.lists(st.sampled_from([0.5, 1.0, 3.0]), min_size=40))
+def test_a_ledger_prices_a_plan_as_it_is_evaluated(workload: Workload, target: Target, factors: list[float]) -> None:
+    # All numbers of the target changed one after the other, each by a factor of its own; capacities but the outermost
+    # and engines that take over are not in a ledger, which must say so.
+    changed = [target]
+    for position, factor in enumerate(factors):
+        found = list(numbers(changed[-1]))
+        if position < len(found):
+            changed.append(found[position].scaled(factor))
+    for plan in run(workload, target).plans:
+        ledger = plan.ledger
+        assert ledger is not None
+        assert ledger.covers(target)
+        covered = [other for other in changed if ledger.covers(other)]
+        priced = ledger.priced(covered)
+        for other, latency_s, energy_j in zip(covered, priced.latency_s, priced.energy_j, strict=True):
+            again = run(workload, other).plan(plan.fusion)
+            for mine, evaluated in ((latency_s, again.latency_s), (energy_j, again.energy_j)):
+                assert math.isnan(mine) == (evaluated is None)
+                if evaluated is not None:
+                    assert mine == pytest.approx(evaluated, rel=1e-12, abs=1e-30)
+
+
+@settings(max_examples=30, deadline=None)
+@given(workloads(), targets())
+def test_a_ledger_covers_every_number_but_capacities_on_chip(workload: Workload, target: Target) -> None:
+    inner = {f"memory[{level.name}].capacity" for level in target.levels[1:]}
+    ledger = run(workload, target).best.ledger
+    assert ledger is not None
+    for number in numbers(target):
+        assert ledger.covers(number.scaled(2.0)) == (number.key not in inner)
