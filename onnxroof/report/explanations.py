@@ -8,6 +8,7 @@ from onnxroof.report.document import Document, Json, number, numbers
 
 if TYPE_CHECKING:  # a count must not wait for what stands behind targets
     from onnxroof.roofline.levers import Exit
+    from onnxroof.roofline.ranges import Ranges
     from onnxroof.roofline.regimes import Regime
     from onnxroof.roofline.result import GroupResult, PlanResult, TargetResult
 
@@ -85,6 +86,7 @@ def target_explanation(result: TargetResult) -> Document:
         "peak_ops_per_s_per_mm2": _per_area(result.peak_ops_per_s, result.area_mm2),
         "power_cap_w": None if cap is None else number(cap.value),
         "ceilings": ceilings,
+        "ranges": _ranges(result.ranges),
     }
 
 
@@ -101,6 +103,18 @@ def sensitivity_document(result: TargetResult) -> list[Json]:
         }
         for one in ordered
     ]
+
+
+def _ranges(found: Ranges | None) -> Document | None:
+    if found is None:
+        return None
+    named = {
+        "latency_s": found.latency_s,
+        "energy_j": found.energy_j,
+        "floor_latency_s": found.floor_latency_s,
+        "floor_energy_j": found.floor_energy_j,
+    }
+    return {name: None if one is None else [number(one.low), number(one.high)] for name, one in named.items()}
 
 
 def _regime(regime: Regime) -> Document:

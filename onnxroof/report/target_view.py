@@ -16,7 +16,7 @@ from onnxroof.report.plans import fits_words, peak_share, time_by_bound
 from onnxroof.report.roofline_view import chart_notes, level_legend, levels_table, rooflines_of
 from onnxroof.report.shares import share_figures
 from onnxroof.report.view import Fact, Row, Table, TargetView
-from onnxroof.report.why_view import levers_table, regime_facts, sensitivity_table, waterfall_figure
+from onnxroof.report.why_view import levers_table, range_facts, regime_facts, sensitivity_table, waterfall_figure
 from onnxroof.report.words import bound_words, comma_list, counted, fusion_words, shown
 from onnxroof.roofline.result import TargetResult
 from onnxroof.targets.model import Source
@@ -55,6 +55,7 @@ def target_view(result: TargetResult, anchor: str, index: int, *, has_sensitivit
         sensitivity=sensitivity_table(result) if has_sensitivity else None,
         plans=plans_table(result),
         decisions=decision_tables(result.best),
+        ranges=range_facts(result),
         unknown=tuple(Fact(label=shown(key), value=consequence(key)) for key in result.unknown),
         estimated=tuple(shown(key) for key in result.estimated),
         sources=_sources_table(result.sources),

@@ -15,7 +15,7 @@ from onnxroof.roofline.levers import Lever, levers
 from onnxroof.roofline.regimes import ON_THE_ROOF
 from onnxroof.roofline.result import PlanResult, TargetResult
 
-__all__ = ["levers_table", "regime_facts", "sensitivity_table", "waterfall_figure"]
+__all__ = ["levers_table", "range_facts", "regime_facts", "sensitivity_table", "waterfall_figure"]
 
 _SMALLEST = 5e-4  # an effect below that is not worth a row
 
@@ -112,6 +112,24 @@ def sensitivity_table(result: TargetResult) -> Table:
         note += f" {counted(left_out, 'more number')} {'changes' if left_out == 1 else 'change'} neither."
     return Table(
         caption="What each number of the target matters", columns=columns, rows=tuple(row for _, row in rows), note=note
+    )
+
+
+def range_facts(result: TargetResult) -> tuple[Fact, ...]:
+    """The figures of a target that rest on uncertain numbers, each with its range."""
+    found = result.ranges
+    if found is None:
+        return ()
+    named = (
+        ("Least time of the best plan", found.latency_s, "s"),
+        ("Energy of the best plan", found.energy_j, "J"),
+        ("Floor", found.floor_latency_s, "s"),
+        ("Floor of the energy", found.floor_energy_j, "J"),
+    )
+    return tuple(
+        Fact(label=label, value=f"{quantity(one.low, unit)} to {quantity(one.high, unit)}")
+        for label, one, unit in named
+        if one is not None and one.is_wide
     )
 
 

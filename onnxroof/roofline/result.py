@@ -18,6 +18,7 @@ from onnxroof.targets.model import Source, Target
 
 if TYPE_CHECKING:  # it evaluates, and so stands above its own result
     from onnxroof.roofline.ledger import Ledger
+    from onnxroof.roofline.ranges import Ranges
     from onnxroof.roofline.sensitivity import Elasticity
 
 __all__ = ["GroupResult", "LevelResult", "MappedResult", "PlanResult", "TargetResult"]
@@ -69,6 +70,10 @@ class MappedResult:
 
 
 def _unaccounted() -> None:
+    return None
+
+
+def _undoubted() -> None:
     return None
 
 
@@ -219,6 +224,7 @@ class TargetResult:
         best_plan: Fusion name of the plan that is least in the objective.
         plans: One a policy.
         sense: Works out how much each number of the target matters to the best plan.
+        doubt: Works out how far its figures and the floors may be off.
     """
 
     target: Target
@@ -238,6 +244,15 @@ class TargetResult:
     best_plan: str
     plans: tuple[PlanResult, ...] = field(default=())
     sense: Callable[[], tuple[Elasticity, ...]] = tuple
+    doubt: Callable[[], Ranges | None] = _undoubted
+
+    @property
+    def ranges(self) -> Ranges | None:
+        """How far figures may be off that rest on uncertain numbers: worked out at the first look; None if nobody can.
+
+        A range whose ends are the same rests on none.
+        """
+        return self.doubt()
 
     @property
     def sensitivity(self) -> tuple[Elasticity, ...]:

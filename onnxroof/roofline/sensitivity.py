@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from onnxroof.roofline.result import PlanResult
 from onnxroof.targets.model import Engine, MemoryLevel, Peak, Quantity, Target
 
-__all__ = ["STEP", "Elasticity", "Number", "elasticities", "numbers"]
+__all__ = ["STEP", "Elasticity", "Number", "elasticities", "figures_on", "numbers"]
 
 STEP = 1e-3
 """A number is multiplied and divided by 1 + STEP."""
@@ -62,7 +62,7 @@ def elasticities(target: Target, plan: PlanResult, evaluated: Callable[[Target],
     """
     found = list(numbers(target))
     factors = (1 + STEP, 1 / (1 + STEP), 2.0)
-    figures = _figures(plan, [number.scaled(factor) for number in found for factor in factors], evaluated)
+    figures = figures_on(plan, [number.scaled(factor) for number in found for factor in factors], evaluated)
     base = (plan.latency_s, plan.energy_j)
     return tuple(
         _elasticity(number.key, base, figures[place : place + len(factors)])
@@ -156,7 +156,7 @@ def _times(quantity: Quantity, factor: float) -> Quantity:
     return replace(quantity, value=quantity.value * factor)
 
 
-def _figures(
+def figures_on(
     plan: PlanResult, targets: Sequence[Target], evaluated: Callable[[Target], PlanResult]
 ) -> list[tuple[float | None, float | None]]:
     """Latency and energy of a plan on each target: priced together where bytes and engines stay as they are."""

@@ -12,7 +12,9 @@ from onnxroof.mapping.planned import PlannedModel, planned
 from onnxroof.mapping.policies import POLICIES
 from onnxroof.rewrites.precision import converted
 from onnxroof.roofline.evaluate import evaluate
+from onnxroof.roofline.floor import floor
 from onnxroof.roofline.groups import Once
+from onnxroof.roofline.ranges import ranges
 from onnxroof.roofline.rates import needed_conversion
 from onnxroof.roofline.result import PlanResult, TargetResult
 from onnxroof.roofline.sensitivity import elasticities
@@ -55,7 +57,12 @@ class OnTargets:
             state=self._state,
         )
         best = replace(model, plans=tuple(plan for plan in model.plans if plan.plan.fusion == result.best_plan))
-        return replace(result, sense=Once(partial(elasticities, target, result.best, partial(self._best, best))))
+        again = partial(self._best, best)
+        return replace(
+            result,
+            sense=Once(partial(elasticities, target, result.best, again)),
+            doubt=Once(partial(ranges, target, result.best, again, partial(floor, model.border, tf32=self._tf32))),
+        )
 
     def _best(self, model: PlannedModel, target: Target) -> PlanResult:
         """The one plan of a model on a target."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -15,8 +16,10 @@ from onnxroof.ir.workload import Workload
 from onnxroof.mapping.planned import planned
 from onnxroof.mapping.storage import storage
 from onnxroof.roofline.evaluate import evaluate
+from onnxroof.roofline.floor import floor
+from onnxroof.roofline.ranges import SPREADS, ranges
 from onnxroof.roofline.regimes import CAUSES
-from onnxroof.roofline.result import TargetResult
+from onnxroof.roofline.result import PlanResult, TargetResult
 from onnxroof.roofline.sensitivity import numbers
 from onnxroof.targets.model import Target
 
@@ -210,3 +213,37 @@ def test_a_ledger_covers_every_number_but_capacities_on_chip(workload: Workload,
     assert ledger is not None
     for number in numbers(target):
         assert ledger.covers(number.scaled(2.0)) == (number.key not in inner)
+
+
+@settings(max_examples=60, deadline=None)
+@given(workloads(), targets(), st.data())
+def test_whatever_uncertain_numbers_are_within_their_spread_the_figure_is_in_its_range(
+    workload: Workload, target: Target, data: st.DataObject
+) -> None:
+    # All numbers of these targets are estimates; capacities keep their values.
+    changed = target
+    for position, number in enumerate(numbers(target)):
+        if number.key.endswith("capacity"):
+            continue
+        spread = SPREADS["estimate"]
+        exponent = data.draw(st.floats(min_value=-1, max_value=1))
+        changed = list(numbers(changed))[position].scaled(spread**exponent)
+    costs = cost_table(workload)
+
+    def evaluated(other: Target) -> PlanResult:
+        model = planned(workload, costs, storage(workload, costs), ("epilogue",))
+        return evaluate(model, other).best
+
+    border = planned(workload, costs, storage(workload, costs), ("epilogue",)).border
+    found = ranges(target, evaluated(target), evaluated, partial(floor, border))
+    least, other = floor(border, changed), evaluated(changed)
+    for inside, value in (
+        (found.latency_s, other.latency_s),
+        (found.energy_j, other.energy_j),
+        (found.floor_latency_s, least.latency_s),
+        (found.floor_energy_j, least.energy_j),
+    ):
+        assert (inside is None) == (value is None)
+        if inside is not None and value is not None:
+            assert inside.low <= value * SLACK
+            assert value <= inside.high * SLACK

@@ -86,3 +86,10 @@ def test_a_plan_with_an_unknown_operator_has_no_levers():
     plan = plan_explanation(study(text, target(MATRIX, levels)).targets[0].best, None)
     assert plan["levers"] == []
     assert plan["waterfall_s"] == {}
+
+
+def test_a_target_has_ranges_of_plan_and_floor():
+    found = written()["ranges"]
+    assert list(found) == ["latency_s", "energy_j", "floor_latency_s", "floor_energy_j"]
+    assert found["latency_s"] == pytest.approx([4.9152e-6, 4.9152e-6])  # all of it is a vendor's
+    assert json.loads(to_json(analysis()))["models"][0]["targets"][0]["ranges"] is None
