@@ -116,6 +116,7 @@ def test_the_example_of_a_target_loads_and_serves(tmp_path):
         "docs/model.md",
         "docs/validation.md",
         "docs/exam.md",
+        "docs/roofline.md",
     ],
 )
 def test_links_and_named_paths_exist(page):
