@@ -9,11 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from onnxroof.roofline.result import PlanResult
 from onnxroof.targets.model import Engine, MemoryLevel, Peak, Quantity, Target
 
-__all__ = ["STEP", "Elasticity", "Number", "elasticities", "figures_on", "numbers"]
+__all__ = ["BITS", "STEP", "Elasticity", "Number", "elasticities", "figures_on", "numbers"]
+
+BITS = "bits of every element"
+"""The key of what is no number of the target."""
 
 STEP = 1e-3
 """A number is multiplied and divided by 1 + STEP."""
@@ -55,12 +59,14 @@ class Elasticity:
 def elasticities(target: Target, plan: PlanResult, evaluated: Callable[[Target], PlanResult]) -> tuple[Elasticity, ...]:
     """Elasticity of a plan to every number of a target that it may depend on, in the order of the target's parts.
 
+    The last is that to the bits of the model's elements (`BITS`), at the rates that the target has for them now.
+
     Args:
         target: The target.
         plan: The plan on it.
         evaluated: The plan on another target; only figures are read, so that all else may be left out.
     """
-    found = list(numbers(target))
+    found = [*numbers(target), _bits(target)]
     factors = (1 + STEP, 1 / (1 + STEP), 2.0)
     figures = figures_on(plan, [number.scaled(factor) for number in found for factor in factors], evaluated)
     base = (plan.latency_s, plan.energy_j)
@@ -80,6 +86,31 @@ def numbers(target: Target) -> Iterator[Number]:
         quantity: Quantity | None = getattr(target, key)
         if quantity is not None:
             yield Number(f"chip.{key}", _chip_scaled(target, key, quantity))
+
+
+def _bits(target: Target) -> Number:
+    """So many times the bytes of everything are as good as so many times less bandwidth and room at such a price."""
+
+    def scaled(factor: float) -> Target:
+        less, more = partial(_maybe, factor=1 / factor), partial(_maybe, factor=factor)
+        levels = tuple(
+            replace(
+                level,
+                capacity=less(level.capacity),
+                read_bandwidth=less(level.read_bandwidth),
+                write_bandwidth=less(level.write_bandwidth),
+                read_energy=more(level.read_energy),
+                write_energy=more(level.write_energy),
+            )
+            for level in target.levels
+        )
+        return replace(target, levels=levels)
+
+    return Number(BITS, scaled)
+
+
+def _maybe(quantity: Quantity | None, factor: float) -> Quantity | None:
+    return None if quantity is None else _times(quantity, factor)
 
 
 def _engine_numbers(target: Target, place: int, engine: Engine) -> Iterator[Number]:

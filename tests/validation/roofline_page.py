@@ -113,8 +113,8 @@ def page() -> str:
 
 The table that made the roofline known among accelerators is that of Google's first TPU (Jouppi et al., *In-datacenter
 performance analysis of a Tensor Processing Unit*, ISCA 2017, tables 1 and 3). This page reads it with the equations and
-the target file of onnxroof (`hwdb/google-tpu-v1.toml`). A test makes the page anew and compares. Of the file's numbers the
-peak is published; bandwidth and idle power were written from memory, energies are estimates: see the ranges at the end.
+the target file of onnxroof (`hwdb/google-tpu-v1.toml`); a test makes the page anew and compares. Of the file's numbers
+the peak is published; bandwidth and idle power were written from memory, energies are estimates: see the end.
 
 ## The two roofs
 
@@ -129,7 +129,7 @@ peak is published; bandwidth and idle power were written from memory, energies a
   Reuse that is enough for time is not enough for energy.
 - Static power: {
         own.static_w:.0f} W flow however busy the chip is, so that a slower application pays more of it for each
-  operation: {own.static_w:.0f} W / throughput is a third part of the energy.
+  operation: {own.static_w:.0f} W / throughput is the third term of the energy.
 
 ## The six applications at the throughput roof
 

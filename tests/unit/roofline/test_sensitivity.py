@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from oracles.tiny import engine, level, on_target, target
 
-from onnxroof.roofline.sensitivity import Elasticity, numbers
+from onnxroof.roofline.sensitivity import BITS, Elasticity, numbers
 from onnxroof.targets.model import Target
 
 LINEAR = "g (float[64,64] x) => (float[64,64] y) <float[64,64] w> { y = MatMul(x, w) }"
@@ -65,10 +65,33 @@ def test_c39_another_engine_takes_over_when_it_gets_faster() -> None:
     assert found["engine[second].peak[FLOAT].rate"].twice_latency == pytest.approx(1 / 1.8)
 
 
+def test_c39_the_bits_of_every_element_scale_what_moves() -> None:
+    # dram binds: its time is linear in the bits; the energy of compute, 0.524 uJ of 0.524 + 4.915 + 0.098, is not
+    where = target(MATRIX, level("dram", "1 GB", "10 GB/s", "100 pJ/B"), level("sram", "1 MB", "1 TB/s", "1 pJ/B"))
+    found = of(LINEAR, where)[BITS]
+    assert found.latency == pytest.approx(1.0, abs=1e-6)
+    assert found.twice_latency == pytest.approx(2.0)
+    compute, moved = 524_288e-12, 49_152 * 102e-12
+    assert found.energy == pytest.approx(moved / (compute + moved), abs=1e-6)
+    # The model in FLOAT16 moves half: the same as half the bits at the rate of FLOAT.
+    halved = LINEAR.replace("float[", "float16[")
+    slow = target(
+        engine("matrix", "mac", {"FLOAT16": "1 TFLOP/s, 1 pJ/FLOP"}), *(
+            level("dram", "1 GB", "10 GB/s", "100 pJ/B"), level("sram", "1 MB", "1 TB/s", "1 pJ/B")
+        ),
+    )  # fmt: skip
+    narrow, wide = on_target(halved, slow).best, on_target(LINEAR, where).best
+    assert narrow.latency_s is not None
+    assert wide.latency_s == pytest.approx(2 * narrow.latency_s)
+    again = of(halved, slow)[BITS]
+    assert again.twice_latency == pytest.approx(2.0)
+    assert again.twice_energy == pytest.approx((wide.energy_j or 0) / (narrow.energy_j or 1))
+
+
 def test_unknown_figures_have_no_elasticity() -> None:
     found = of(LINEAR, target(engine("matrix", "mac", {"FLOAT": "1 TFLOP/s"}), level("dram")))
-    (only,) = found.values()
-    assert only.key == "engine[matrix].peak[FLOAT].rate"
+    only = found["engine[matrix].peak[FLOAT].rate"]
+    assert set(found) == {only.key, BITS}
     assert (only.energy, only.twice_energy) == (None, None)
     assert only.latency == pytest.approx(-1.0, abs=1e-6)
 
