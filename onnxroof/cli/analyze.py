@@ -22,12 +22,15 @@ __all__ = ["analyze"]
 @click.command()
 @model_arguments
 @click.option(
-    "-t", "--target", "targets", multiple=True, metavar="TARGET|FILE",
-    help="Target by id or file. May be repeated; a shelf of eight, one of each class, when left out.",
+    "-t", "--target", "targets", multiple=True, metavar="TARGET|FILE|LINE",
+    help="Target by id, by file, or described in a line: peak=RATE:TYPE and LEVEL=CAPACITY@BANDWIDTH (or one of the "
+    "two) with commas between them, outermost level first, e.g. peak=8TOP/s:INT8,dram=68GB/s,sram=4MiB@1TB/s. "
+    "May be repeated; a shelf of eight, one of each class, when left out.",
 )  # fmt: skip
 @click.option(
-    "--fusion", metavar="POLICY", help="Plan with this policy alone: none, epilogue. All are planned when left out."
-)
+    "--fusion", metavar="POLICY",
+    help="Plan with this policy alone: none, epilogue, depth-first, auto. All are planned when left out.",
+)  # fmt: skip
 @click.option(
     "--objective", type=click.Choice(["latency", "energy", "edp"]), default="latency", show_default=True,
     help="What the best plan is least in.",

@@ -70,9 +70,10 @@ def annotate(
     wanted = value or ("latency_s" if target else "ops")
     names = graph_names(model)
     chosen = {position: found.get(wanted) for position, found in figures.items()}
-    write_text(output, node_data(names.graph, names.nodes, chosen))
+    write_text(output, node_data(names.graph, names.nodes, chosen, is_numbered=names.are_named_inside))
     nameless = sum(not name for name, _ in names.nodes)
-    note = f"; {nameless:,} nodes without a name go by their first output" if nameless else ""
+    number = " and by the number that the ONNX adapter gives them" if names.are_named_inside else ""
+    note = f"; {nameless:,} nodes without a name go by their first output{number}" if nameless else ""
     click.echo(f"{output}: {wanted} of nodes of graph `{names.graph}`{note}", err=True)
 
 

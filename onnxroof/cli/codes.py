@@ -82,6 +82,16 @@ PARAGRAPHS: Mapping[str, str] = {
         "The target file is not TOML. The line is where the reader gave up; the cause is often a line above, such as "
         "a missing quote or bracket."
     ),
+    "T104": (
+        "A target that is described in a line is a list of parts with commas between them: `peak=RATE:TYPE`, and "
+        "`LEVEL=CAPACITY`, `LEVEL=BANDWIDTH` or `LEVEL=CAPACITY@BANDWIDTH`, outermost level first, each number with "
+        "its unit, as in `peak=8TOP/s:INT8,dram=68GB/s,sram=4MiB@1TB/s`. It needs a peak and a level. More can be said "
+        "in a file, which may extend such a line."
+    ),
+    "T105": (
+        "A target file extends a file that extends it in turn, so that none of them says anything by itself. Let one "
+        "of them stand alone, or extend a target that comes along."
+    ),
     "T201": (
         "A key that every target, engine, level or number needs is absent. Every number has a unit and names its "
         "source; what is not known is left out as a whole, with its table, and is then reported as unknown."
@@ -106,6 +116,40 @@ PARAGRAPHS: Mapping[str, str] = {
         "Two parts of the file contradict each other or name the same thing twice: two engines, levels or peaks of "
         "one name, a bandwidth given both as a whole and apart, an efficiency of what does not exist, an id that is "
         "not the file's name."
+    ),
+    "T301": (
+        "A warning: a level has less bandwidth, all its instances together, than the level outside it, which it would "
+        "then only slow down. Often levels stand in the wrong order, or the bandwidth is that of one core and the "
+        "level has no `scope`."
+    ),
+    "T302": (
+        "A warning: a level that all cores share holds more than the shared level outside it. Levels stand outermost "
+        "first; a capacity may have another prefix than was meant."
+    ),
+    "T303": (
+        "A warning: a byte of a level takes more energy than one of the level outside it. Check whether one of them is "
+        "an energy for a bit, or the order of the levels."
+    ),
+    "T304": (
+        "A warning: an engine at its peak, at its energy for each operation, draws far more than the power cap of the "
+        "chip. One of the three numbers is likely wrong by a prefix, or counts MACs as operations."
+    ),
+    "T305": (
+        "A warning: a narrower type has a lower peak than a wider one of the same kind on the same engine, such as "
+        "FLOAT16 below FLOAT. Hardware that runs the wider type could run the narrower one in it."
+    ),
+    "T306": (
+        "A warning: the fastest peak and the outermost bandwidth are so far apart, or so near, that one of them is "
+        "likely wrong by a prefix, or the bandwidth is one in bits. Devices that are built lie between 5 and 13,000 "
+        "operations for a byte."
+    ),
+    "T307": (
+        "A warning: the arrays of all cores, busy in every clock, do not reach the peak that the engine has. The array "
+        "is that of one core; `chip.cores` says how many there are, and the peak is that of the whole chip."
+    ),
+    "T308": (
+        "A warning: no engine runs multiply-accumulates, so that contractions, most of the work of most models, take "
+        "no time. Add `mac` to what an engine `runs`."
     ),
     "U101": (
         "A dimension is given as `-d NAME=INT` with a whole number of 0 or more, below 2^31, and once. The message "

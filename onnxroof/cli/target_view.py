@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
+from onnxroof.cli.roof_chart import chart, roofs
+from onnxroof.roofline.model import energy_ridge_ops_per_byte, ridge_ops_per_byte
+from onnxroof.roofline.terms import bandwidth_bytes_per_s, mean_energy_j_per_byte
+from onnxroof.targets.diff import Fact, differences
 from onnxroof.targets.gaps import unknown_keys
-from onnxroof.targets.model import Engine, MemoryLevel, Peak, Quantity, Target
+from onnxroof.targets.model import Engine, MemoryLevel, Peak, Quantity, Support, Target
 from onnxroof.units import format_si
 
-__all__ = ["print_list", "print_target", "target_json"]
+__all__ = ["differences_json", "print_differences", "print_target", "table_of", "target_json", "terminal"]
 
-_CHIP = ("process", "area", "clock", "static_power", "power_cap", "launch_overhead")
-
-
-def print_list(targets: Iterable[Target]) -> None:
-    """Prints one line a target."""
-    rows = [(target.id, target.name, target.vendor, target.klass) for target in targets]
-    _console().print(_table(("id", "name", "vendor", "class"), rows))
+_WIDEST_CHART = 100
+_CHIP = ("process", "area", "clock", "static_power", "power_cap", "launch_overhead", "host_link")
 
 
 def print_target(target: Target) -> None:
     """Prints engines, levels, ridge points, sources and what is unknown."""
-    console = _console()
+    console = terminal()
     console.print(" · ".join(filter(None, (target.name, target.id, target.klass, target.vendor))))
+    if target.extends:
+        console.print(f"extends {target.extends}")
     console.print(", ".join(_chip_facts(target)))
+    if target.support is not None:
+        operators, support = ", ".join(sorted(target.support.operators)), target.support
+        console.print(f"{support.compiler} [{support.source.kind}] puts on it: {operators}")
+    console.print()
+    for roof in roofs(target):
+        console.print("\n".join([*chart(roof, min(console.width, _WIDEST_CHART)), ""]))
     engines = [
         (
-            engine.name,
-            " ".join(sorted(engine.runs)),
+            engine.name if peak is engine.peaks[0] else "",
             peak.input.name,
             peak.accumulate.name,
             _text(peak.rate),
@@ -39,8 +46,9 @@ def print_target(target: Target) -> None:
         )
         for engine, peak in _peaks(target)
     ]
-    engine_heads = ("engine", "runs", "type", "accumulate", "dense peak", "energy", "source kinds")
-    console.print("\nEngines", _table(engine_heads, engines))
+    engine_heads = ("engine", "type", "accumulate", "dense peak", "energy", "source kinds")
+    runs = [f"{engine.name} runs {', '.join(sorted(engine.runs))}" for engine in target.engines]
+    console.print(f"Engines: {'; '.join(runs)}", table_of(engine_heads, engines))
     levels = [
         (
             level.name,
@@ -53,20 +61,20 @@ def print_target(target: Target) -> None:
         for level in target.levels
     ]
     level_heads = ("level", "instances", "capacity", "bandwidth", "energy", "source kinds")
-    console.print("\nMemory levels, outermost first, figures of one instance", _table(level_heads, levels))
+    console.print("\nMemory levels, outermost first, figures of one instance", table_of(level_heads, levels))
     for title, ridge in (
-        ("Ridge points in time: operations per byte where compute takes as long as the level", _ridge),
-        ("Ridge points in energy: operations per byte where compute takes as much as the level", _energy_ridge),
+        ("Ridge points in time: OP/B where compute takes as long as the level", _ridge),
+        ("Ridge points in energy: OP/B where compute takes as much as the level", _energy_ridge),
     ):
         rows = [
-            (engine.name, peak.input.name, *(format_si(ridge(peak, level), "OP/B") for level in target.levels))
+            (engine.name, peak.input.name, *(format_si(ridge(peak, level), "").strip() for level in target.levels))
             for engine, peak in _peaks(target)
             if any(ridge(peak, level) is not None for level in target.levels)
         ]
         if rows:
-            console.print(f"\n{title}", _table(("engine", "type", *(level.name for level in target.levels)), rows))
+            console.print(f"\n{title}", table_of(("engine", "type", *(level.name for level in target.levels)), rows))
     sources = [(key, source.kind, _source_title(target, key)) for key, source in target.sources.items()]
-    console.print("\nSources", _table(("key", "kind", "title"), sources))
+    console.print("\nSources", table_of(("key", "kind", "title"), sources))
     console.print("\nUnknown: " + (", ".join(unknown_keys(target)) or "nothing"))
 
 
@@ -77,12 +85,14 @@ def target_json(target: Target) -> dict[str, object]:
         "name": target.name,
         "vendor": target.vendor or None,
         "class": target.klass,
+        "extends": target.extends or None,
         "released": target.released.isoformat() if target.released else None,
         "fusion": target.fusion,
         "fused_attention": target.fused_attention,
         "chip": {"cores": target.cores} | {name: _quantity(getattr(target, name)) for name in _CHIP},
         "engines": [_engine(engine) for engine in target.engines],
         "levels": [_level(level, target) for level in target.levels],
+        "support": _support(target.support),
         "efficiency": {name: _quantity(quantity) for name, quantity in target.efficiency.items()},
         "sources": [
             {
@@ -99,15 +109,64 @@ def target_json(target: Target) -> dict[str, object]:
     }
 
 
-def _console() -> Console:
+def _support(support: Support | None) -> dict[str, object] | None:
+    if support is None:
+        return None
+    return {
+        "compiler": support.compiler,
+        "source": support.source.key,
+        "where": support.where or None,
+        "operators": sorted(support.operators),
+        "constant_weights": sorted(support.constant_weights),
+        "types": sorted(dtype.name for dtype in support.types),
+        "largest_rank": support.largest_rank,
+        "cut": support.cut,
+        "unchecked": support.unchecked or None,
+    }
+
+
+def print_differences(first: Target, second: Target) -> None:
+    """Prints what two targets say differently, with the ratio of numbers."""
+    rows = [
+        (row.key, _fact(row.first), _fact(row.second), f"{row.ratio:.3g}" if row.ratio is not None else "")
+        for row in differences(first, second)
+    ]
+    if rows:
+        terminal().print(table_of(("key", first.id, second.id, "ratio"), rows))
+    else:
+        terminal().print(f"{first.id} and {second.id} say the same")
+
+
+def differences_json(first: Target, second: Target) -> dict[str, object]:
+    """What two targets say differently as JSON, null where one has no such thing."""
+
+    def fact(said: Fact | None) -> dict[str, object] | None:
+        return said if said is None else {"text": said.text, "value": said.value, "kind": said.kind or None}
+
+    rows = [
+        {"key": row.key, "first": fact(row.first), "second": fact(row.second), "ratio": row.ratio}
+        for row in differences(first, second)
+    ]
+    return {"first": first.id, "second": second.id, "differences": rows}
+
+
+def _fact(fact: Fact | None) -> str:
+    return "has none" if fact is None else " ".join(filter(None, (fact.text, f"[{fact.kind}]" if fact.kind else "")))
+
+
+def terminal() -> Console:
+    """Where tables go: as wide as the terminal, or as `COLUMNS` says; wide in a file."""
     console = Console(markup=False, highlight=False, emoji=False)
-    return console if console.is_terminal else Console(markup=False, highlight=False, emoji=False, width=160)
+    if console.is_terminal or "COLUMNS" in os.environ:
+        return console
+    return Console(markup=False, highlight=False, emoji=False, width=200)
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+def table_of(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table without lines, which breaks lines where it must, but never in the first column."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for head in heads:
-        table.add_column(head, overflow="fold")
+    for index, head in enumerate(heads):
+        table.add_column(head, overflow="fold", no_wrap=index == 0)
     for row in rows:
         table.add_row(*row)
     return table
@@ -146,17 +205,18 @@ def _source_title(target: Target, key: str) -> str:
 
 def _ridge(peak: Peak, level: MemoryLevel) -> float | None:
     """Operations per byte where the peak takes as long as the level, its instances together."""
-    bandwidths = [quantity.value for quantity in (level.read_bandwidth, level.write_bandwidth) if quantity is not None]
-    if peak.rate is None or not bandwidths:
+    bandwidth = bandwidth_bytes_per_s(level)
+    if peak.rate is None or bandwidth is None:
         return None
-    return peak.rate.value / (max(bandwidths) * level.instances)
+    return ridge_ops_per_byte(peak.rate.value, bandwidth * level.instances)
 
 
 def _energy_ridge(peak: Peak, level: MemoryLevel) -> float | None:
     """Operations per byte where the operations take as much energy as the byte, read and write on average."""
-    if peak.energy is None or not peak.energy.value or level.read_energy is None or level.write_energy is None:
+    energy = mean_energy_j_per_byte(level)
+    if peak.energy is None or not peak.energy.value or energy is None:
         return None
-    return (level.read_energy.value + level.write_energy.value) / 2 / peak.energy.value
+    return energy_ridge_ops_per_byte(peak.energy.value, energy)
 
 
 def _quantity(quantity: Quantity | None) -> dict[str, object] | None:

@@ -1,4 +1,4 @@
-"""`onnxroof targets`: which targets there are, what is known of one, and whether target files are sound."""
+"""`onnxroof targets`: which targets there are, what is known of one, and how target files are written."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["targets"]
 
+_COLUMNS = ("id", "name", "vendor", "class", "peak", "bandwidth", "capacity", "power")
 _FORMAT = click.option(
     "--format",
     "output_format",
@@ -25,23 +26,40 @@ _FORMAT = click.option(
 
 @click.group()
 def targets() -> None:
-    """List, show and check accelerators."""
+    """List, show, compare, check and format accelerators."""
 
 
 @targets.command(name="list")
+@click.argument("words", metavar="[TEXT]...", nargs=-1)
+@click.option(
+    "--class", "classes", multiple=True, metavar="TEXT",
+    help="Only classes in which this occurs: NPU, edge, ... May be repeated: any of them.",
+)  # fmt: skip
+@click.option("--vendor", "vendors", multiple=True, metavar="TEXT", help="Only of these vendors. May be repeated.")
+@click.option(
+    "--sort", "column", type=click.Choice(_COLUMNS), default="id", show_default=True,
+    help="Column to sort by: numbers from the largest, what is unknown last.",
+)  # fmt: skip
 @_FORMAT
-def list_targets(output_format: str) -> None:
-    """List the targets that come with onnxroof."""
+def list_targets(
+    words: tuple[str, ...], classes: tuple[str, ...], vendors: tuple[str, ...], column: str, output_format: str
+) -> None:
+    """List the targets that come with onnxroof.
+
+    With TEXT only those in whose id, name, vendor or class every TEXT occurs. peak is the fastest dense one; bandwidth
+    and capacity are those of the outermost memory, power is the cap.
+    """
+    from onnxroof.cli.target_list import list_json, ordered, print_list, selected
     from onnxroof.targets.catalog import load_target, target_ids
 
-    rows = [load_target(target_id) for target_id in target_ids()]
+    found = selected(map(load_target, target_ids()), words=words, classes=classes, vendors=vendors)
+    rows = ordered(found, column)
     if output_format == "json":
-        entries = [{"id": row.id, "name": row.name, "vendor": row.vendor or None, "class": row.klass} for row in rows]
-        click.echo(json.dumps(entries, indent=2, ensure_ascii=False))
-        return
-    from onnxroof.cli.target_view import print_list
-
-    print_list(rows)
+        click.echo(json.dumps(list_json(rows), indent=2, ensure_ascii=False))
+    elif rows:
+        print_list(rows)
+    else:
+        click.echo("no target has all of that", err=True)
 
 
 def _complete_id(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -56,7 +74,11 @@ def _complete_id(context: click.Context, parameter: click.Parameter, incomplete:
 @click.argument("target_id", metavar="ID", shell_complete=_complete_id)
 @_FORMAT
 def show(target_id: str, output_format: str) -> None:
-    """Show what is known of a target, and from where. ID is an id of the list, or a target file."""
+    """Show what is known of a target, and from where, with its roofs.
+
+    ID is an id of the list, a target file, or a description in a line such as
+    peak=8TOP/s:INT8,dram=68GB/s,sram=4MiB@1TB/s.
+    """
     from onnxroof.targets.catalog import load_target
 
     target = load_target(target_id)
@@ -71,23 +93,98 @@ def show(target_id: str, output_format: str) -> None:
 @targets.command()
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path())
 def check(files: tuple[str, ...]) -> None:
-    """Check target files: one fault a line, all faults of all files; exit code 2 if there is any."""
+    """Check target files: one fault a line, all faults of all files; exit code 2 if there is any.
+
+    Files without faults are also read for what is sound but implausible: a warning a line, no change of the exit code.
+    """
     from pathlib import Path
 
     from onnxroof.errors import TargetError
-    from onnxroof.targets.read import read_target
+    from onnxroof.targets.read import read_with_warnings
 
-    faults = 0
+    faults = warnings = 0
     for file in files:
         try:
-            read_target(Path(file))
+            _, doubts = read_with_warnings(Path(file))
+            for doubt in doubts:
+                key, _, message = doubt.line.partition(": ")
+                click.echo(f"{doubt.where}: {key}: warning: {message} ({doubt.hint})")
+            warnings += len(doubts)
         except TargetError as error:
             for diagnostic in error.diagnostics:
                 hint = f" ({diagnostic.hint})" if diagnostic.hint else ""
                 click.echo(f"{diagnostic.where}: {diagnostic.line}{hint}")
             faults += len(error.diagnostics)
-    count = f"{len(files)} file{'s' if len(files) != 1 else ''}"
-    found = f"{faults} fault{'s' if faults != 1 else ''}" if faults else "no faults"
-    click.echo(f"{count}, {found}", err=True)
+    found = [_counted(len(files), "file"), _counted(faults, "fault") if faults else "no faults"]
+    click.echo(", ".join([*found, *([_counted(warnings, "warning")] if warnings else [])]), err=True)
     if faults:
         sys.exit(2)
+
+
+@targets.command(name="format")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path())
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; exit code 1 if a file is not in this form.")
+@click.pass_context
+def format_files(context: click.Context, files: tuple[str, ...], only_check: bool) -> None:
+    """Rewrite target files with keys in canonical order and even spacing; comments stay. Prints what has changed.
+
+    A file with faults is left as it is, and they are told.
+    """
+    from pathlib import Path
+
+    from onnxroof.errors import OnnxroofError, TargetError, UsageError
+    from onnxroof.targets.format import format_text
+    from onnxroof.targets.read import read_target
+
+    errors: list[OnnxroofError] = []
+    changed = 0
+    for file in files:
+        path = Path(file)
+        try:
+            read_target(path)
+            before = path.read_bytes()
+            after = format_text(before.decode("utf-8")).encode("utf-8")
+            if after != before:
+                if not only_check:
+                    path.write_bytes(after)
+                click.echo(file)
+                changed += 1
+        except TargetError as error:
+            errors.append(error)
+        except OSError as error:
+            errors.append(UsageError.at(file, f"cannot write the file: {error.strerror}", code="U202"))
+    if errors:
+        raise OnnxroofError.joined(errors)
+    context.exit(1 if only_check and changed else 0)
+
+
+@targets.command()
+def schema() -> None:
+    """Print the format of target files as a JSON Schema.
+
+    With `onnxroof targets schema > target.schema.json` and the line `#:schema target.schema.json` at the top of a
+    file, editors that know TOML complete its keys and check them.
+    """
+    from onnxroof.targets.schema import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+@targets.command()
+@click.argument("first", metavar="A", shell_complete=_complete_id)
+@click.argument("second", metavar="B", shell_complete=_complete_id)
+@_FORMAT
+def diff(first: str, second: str, output_format: str) -> None:
+    """Show in what targets A and B differ: ids, files or descriptions in a line. ratio is B over A."""
+    from onnxroof.cli.target_view import differences_json, print_differences
+    from onnxroof.targets.catalog import load_target
+
+    a, b = load_target(first), load_target(second)
+    if output_format == "json":
+        click.echo(json.dumps(differences_json(a, b), indent=2, ensure_ascii=False))
+    else:
+        print_differences(a, b)
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'s' if number != 1 else ''}"

@@ -1,23 +1,25 @@
 """What attention costs as one operator: scores and their sum with V in MACs, softmax beside them, caches in place.
 
 Work counts query heads, bytes count key/value heads. Past and present of an operator are one buffer, of which the
-past is read and only new tokens are written, unless caches are copied. A causal mask does not reduce the work.
+past is read and only new tokens are written, unless caches are copied. A causal mask does not reduce the work
+that is counted, but the least of it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
 from onnxroof.costs.context import CostContext, MissingShapeError
-from onnxroof.costs.cost import OpCost, Transfer, Work
+from onnxroof.costs.cost import Least, OpCost, Transfer, Work
 from onnxroof.costs.elementwise import steps
 from onnxroof.costs.nests import make_nest, pointwise, read_at, whole_reads, write_at
 from onnxroof.costs.normalization import softmax_work
 from onnxroof.costs.registry import cost
 from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis, whole_axis
 
-__all__ = ["Cache", "Heads", "attention", "cached", "past_tokens", "recurrence", "rotary", "score_work"]
+__all__ = ["Cache", "Heads", "at_least", "attention", "cached", "past_tokens", "recurrence", "rotary", "score_work"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,8 @@ def attention(
     extra: Work | None = None,
     partial: tuple[tuple[int, int], ...] = (),
     is_soft_capped: bool = False,
+    is_full: bool = False,
+    is_causal: bool = False,
 ) -> OpCost:
     """The cost of an attention whose queries, keys and values are inputs 0 to 2.
 
@@ -136,6 +140,8 @@ def attention(
         extra: Work beside scores, softmax and the product with V.
         partial: Inputs that are read in part, with the elements of each.
         is_soft_capped: Whether scores pass a tanh.
+        is_full: Whether a cache is taken as full because how much it holds is not known: it may hold nothing.
+        is_causal: Whether no query sees the keys behind it: a kernel may leave them out.
     """
     present_masks = tuple(i for i in masks if ctx.has_input(i))
     work = score_work(heads, masks=len(present_masks), is_soft_capped=is_soft_capped) + (extra or Work())
@@ -146,6 +152,13 @@ def attention(
     others = [i for i in range(len(ctx.op.outputs)) if i not in outputs]
     partial_reads = tuple(transfer for index, elements in partial for transfer in ctx.read_some(index, elements))
     group = heads.heads // max(heads.kv_heads, 1)
+    reads = (*ctx.read(_Q, _K, _V, *present_masks, *small), *partial_reads)
+    certain = at_least(heads, is_full=is_full, is_causal=is_causal)
+    least = None
+    if is_full:
+        least = Least(work=score_work(certain), reads=ctx.read(_Q, _K, _V))
+    elif certain.scores < heads.scores:
+        least = Least(work=score_work(certain, masks=len(present_masks), is_soft_capped=is_soft_capped))
     extras = (
         *(read_at(ctx, i, _mask_axes(ctx.input(i).dims, heads, group)) for i in present_masks),
         *whole_reads(ctx, *small),
@@ -153,11 +166,28 @@ def attention(
     )
     return ctx.compute(
         work,
-        reads=(*ctx.read(_Q, _K, _V, *present_masks, *small), *partial_reads, *cache_reads),
+        reads=(*reads, *cache_reads),
         writes=(*ctx.write(*others), *cache_writes),
         nest=_nest(ctx, heads, caches, extras, others),
         in_place=shared,
+        least=least,
     )
+
+
+def _causal_pairs(heads: Heads) -> int:
+    """Queries times keys up to each of them, of all sequences; the queries follow what is past."""
+    past = heads.keys - heads.new_keys
+    seen = heads.window if heads.is_windowed else heads.keys
+    # The first queries see one key more each, up to as many as there are to see.
+    growing = min(max(seen - past, 0), heads.queries)
+    first = growing * past + growing * (growing + 1) // 2
+    return heads.batch * (first + (heads.queries - growing) * seen)
+
+
+def at_least(heads: Heads, *, is_full: bool, is_causal: bool) -> Heads:
+    """The same attention behind an empty cache where it is only taken as full, and without the keys behind a query."""
+    certain = dataclasses.replace(heads, keys=heads.new_keys, pairs=None) if is_full else heads
+    return dataclasses.replace(certain, pairs=_causal_pairs(certain)) if is_causal and heads.pairs is None else certain
 
 
 def _nest(
@@ -277,6 +307,7 @@ def standard_attention(ctx: CostContext) -> OpCost:
         caches=(Cache(4, 1), Cache(5, 2)),
         masks=(3,),
         small=(6,),
+        is_causal=bool(attributes.integer("is_causal")),
         is_soft_capped=attributes.number("softcap") != 0.0,
     )
 

@@ -1,6 +1,9 @@
 """What operators of classical machine learning cost (ai.onnx.ml).
 
-Their coefficients are attributes of the node, not tensors: they are in no count of bytes.
+Their coefficients are attributes of the node, of which the frontend makes weights: `parameters` of the operator. They
+are read whole, but for trees. Of those a row visits one node for each level of a tree and one leaf: the entries of so
+many nodes and leaves are read, at most all, as if each visit were one of another node; leaves have the mean number of
+weights. That is the most; the least is the shortest path of each tree, the same for all rows.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from onnxroof.costs.context import CostContext, MissingShapeError
-from onnxroof.costs.cost import OpCost, Work
+from onnxroof.costs.cost import Least, OpCost, Transfer, Work
 from onnxroof.costs.elementwise import STEPS, register_rows, steps
 from onnxroof.costs.registry import cost
 from onnxroof.ir.op import OpKind
@@ -96,9 +99,13 @@ def tree_ensemble(ctx: CostContext) -> OpCost:
     nodes = attributes.integers("nodes_nodeids") or ()
     branches = (attributes.integers("nodes_truenodeids") or (), attributes.integers("nodes_falsenodeids") or ())
     modes = attributes.texts("nodes_modes")
-    depths = _depths(trees, nodes, branches, modes)
+    children: _Children = {}
+    for tree, node, left, right, mode in zip(trees, nodes, *branches, modes, strict=True):
+        children[tree, node] = () if mode == "LEAF" else ((tree, left), (tree, right))
+    inner = {child for pair in children.values() for child in pair}
+    roots = [root for root in children if root not in inner]
     results = int(ctx.op.op_type == "TreeEnsembleClassifier")  # after the labels
-    return ctx.compute(steps(_rows(ctx) * (sum(depths) + len(depths))) + _transformed(ctx, results))
+    return _walked(ctx, children, roots, sum(not pair for pair in children.values()), results)
 
 
 @cost("TreeEnsemble", domain=_DOMAIN)
@@ -117,36 +124,61 @@ def tree_ensemble_of_leaves(ctx: CostContext) -> OpCost:
         for side in ("true", "false")
     )
     # A leaf is (1, its number), an inner node (0, its number): both are numbered from 0.
-    children = {(0, node): pair for node, pair in enumerate(zip(*sides, strict=True))}
-    depths = [_depth(children, (0, root)) for root in attributes.integers("tree_roots") or ()]
-    return ctx.compute(steps(_rows(ctx) * (sum(depths) + len(depths))) + _transformed(ctx, 0))
+    children: _Children = {(0, node): pair for node, pair in enumerate(zip(*sides, strict=True))}
+    leaves = {child for pair in children.values() for child in pair if child[0]}
+    roots = [(0, root) for root in attributes.integers("tree_roots") or ()]
+    return _walked(ctx, children, roots, len(leaves), 0)
 
 
 def _rows(ctx: CostContext) -> int:
     return math.prod(ctx.input(0).dims[:-1])
 
 
-def _depths(
-    trees: Sequence[int], nodes: Sequence[int], branches: tuple[Sequence[int], Sequence[int]], modes: Sequence[str]
-) -> list[int]:
-    """Comparisons on the longest path of each tree."""
-    children: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
-    for tree, node, left, right, mode in zip(trees, nodes, *branches, modes, strict=True):
-        children[tree, node] = () if mode == "LEAF" else ((tree, left), (tree, right))
-    inner = {child for pair in children.values() for child in pair}
-    return [_depth(children, root) for root in children if root not in inner]
+_Node = tuple[int, int]
+_Children = dict[_Node, tuple[_Node, ...]]
 
 
-def _depth(children: Mapping[tuple[int, int], tuple[tuple[int, int], ...]], root: tuple[int, int]) -> int:
-    """Comparisons on the longest path from a node to a leaf."""
-    depth, level = 0, set(children.get(root, ()))
-    while level:
-        # A malformed tree with a cycle would never end: no path is longer than the number of nodes.
-        depth += 1
-        if depth > len(children):
-            raise MissingShapeError("the nodes of a tree form a cycle")
+def _walked(ctx: CostContext, children: _Children, roots: Sequence[_Node], leaves: int, results: int) -> OpCost:
+    """The cost of walking every tree from its root to a leaf, once a row, and of the transform of output `results`."""
+    rows = _rows(ctx)
+    paths = [_paths(children, root) for root in roots]
+    longest, shortest = (sum(path[place] for path in paths) for place in (1, 0))
+    after = _transformed(ctx, results)
+    # In the first form leaves are nodes among others, in the second they are entries of lists of their own alone.
+    nodes, is_among = len(children), any(not pair for pair in children.values())
+    most = _tables(ctx, (rows * (longest + is_among * len(roots)), nodes), (rows * len(roots), leaves))
+    least = _tables(ctx, (min(rows, 1) * shortest, nodes), (0, leaves))
+    return ctx.compute(
+        steps(rows * (longest + len(roots))) + after,
+        reads=(*ctx.read_all(), *most),
+        least=Least(work=steps(rows * (shortest + len(roots))) + after, reads=(*ctx.read_all(), *least)),
+    )
+
+
+def _tables(ctx: CostContext, nodes: tuple[int, int], leaves: tuple[int, int]) -> tuple[Transfer, ...]:
+    """Reads of the lists of nodes and leaves: of each as large a part as is visited of all."""
+    found = []
+    for name in ctx.op.parameters:
+        table = ctx.tensors[name]
+        is_of_leaves = name.removeprefix(f"{ctx.op.name}.").startswith(("class_", "target_", "leaf_"))
+        visited, every = leaves if is_of_leaves else nodes
+        found.append(Transfer(name, table.bytes_of(-(-table.elements * min(visited, every) // max(every, 1)))))
+    return tuple(found)
+
+
+def _paths(children: _Children, root: _Node) -> tuple[int, int]:
+    """Comparisons on the shortest and on the longest path from a node to a leaf."""
+    shortest, longest, level = -1, 0, {root}
+    while True:
+        if shortest < 0 and any(not children.get(node) for node in level):
+            shortest = longest
         level = {child for node in level for child in children.get(node, ())}
-    return depth
+        if not level:
+            return shortest, longest
+        # A malformed tree with a cycle would never end: no path is longer than the number of nodes.
+        longest += 1
+        if longest > len(children):
+            raise MissingShapeError("the nodes of a tree form a cycle")
 
 
 # Transforms of a result, named by text or, from TreeEnsemble on, by number.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from onnxroof.costs.cost import OpCost, Transfer, Work
+from onnxroof.costs.cost import Least, OpCost, Transfer, Work
 from onnxroof.dtypes import DType
 from onnxroof.ir.loopnest import LoopNest
 from onnxroof.ir.op import Attributes, Op, OpKind
@@ -116,6 +116,7 @@ class CostContext:
         compute_type: DType | None = None,
         is_foldable: bool = False,
         in_place: tuple[tuple[str, str], ...] = (),
+        least: Least | None = None,
     ) -> OpCost:
         """The cost of an operator that does arithmetic; every operand once where `reads` or `writes` is left out."""
         return OpCost(
@@ -127,6 +128,7 @@ class CostContext:
             nest=nest,
             is_foldable=is_foldable,
             in_place=in_place,
+            least=least,
         )
 
     def move(
@@ -147,17 +149,10 @@ class CostContext:
             in_place=in_place,
         )
 
-    def values(self, index: int) -> tuple[float, ...] | None:
-        """The elements of a small input that are known, flat, or None."""
-        if not self.has_input(index):
-            return None
-        value = self.tensors[self.op.inputs[index]].value
-        return None if value is None else tuple(value.ravel().tolist())
-
     def integers(self, index: int) -> tuple[int, ...] | None:
-        """As `values`, for shape operands."""
-        values = self.values(index)
-        return None if values is None else tuple(int(v) for v in values)
+        """The elements of a small input that are known, flat, or None."""
+        value = self.tensors[self.op.inputs[index]].value if self.has_input(index) else None
+        return None if value is None else value.integers
 
     def is_constant(self, index: int) -> bool:
         """Whether an input is a weight."""

@@ -1,17 +1,18 @@
 """What com.microsoft's attention operators cost that take queries, keys and values already projected.
 
 Sequences of unknown, unequal lengths are taken as of one length, which is the least work. A cache whose filling is
-not known is taken as full.
+not known is taken as full, and at least as empty.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from itertools import pairwise
 
 from onnxroof.costs.attention import Cache, Heads, attention, past_tokens, rotary, score_work
 from onnxroof.costs.context import CostContext, MissingShapeError
-from onnxroof.costs.cost import OpCost, Transfer, Work
+from onnxroof.costs.cost import Least, OpCost, Transfer, Work
 from onnxroof.costs.elementwise import steps
 from onnxroof.costs.nests import pointwise, read_at, write_at
 from onnxroof.costs.normalization import rms_norm_work
@@ -50,7 +51,10 @@ def multi_head_attention(ctx: CostContext) -> OpCost:
         new_keys=new,
     )
     biased = heads.batch * count * (heads.queries * width + new * (width + value_width)) if ctx.has_input(3) else 0
-    return attention(ctx, heads, caches=(Cache(6, 1), Cache(7, 2)), masks=(4, 5), small=(3, 8, 9), extra=steps(biased))
+    return attention(
+        ctx, heads, caches=(Cache(6, 1), Cache(7, 2)), masks=(4, 5), small=(3, 8, 9), extra=steps(biased),
+        is_full=ctx.has_input(8) and ctx.integers(8) is None, is_causal=bool(ctx.attributes.integer("unidirectional")),
+    )  # fmt: skip
 
 
 def _keys_and_width(ctx: CostContext, count: int, width: int) -> tuple[int, int]:
@@ -81,10 +85,10 @@ def decoder_masked_attention(ctx: CostContext) -> OpCost:
     is_cross = ctx.has_input(1) and len(ctx.input(1).dims) == 4
     width = (hidden if ctx.has_input(1) else hidden // 3) // count
     new = ctx.input(1).dims[2] if is_cross else queries
+    is_shared = bool(ctx.attributes.integer("past_present_share_buffer"))
     if is_cross:
         past, value_width = 0, ctx.input(2).dims[3]
     else:
-        is_shared = bool(ctx.attributes.integer("past_present_share_buffer"))
         past = _filled(ctx, 5, new, 7, is_shared=is_shared)
         value_width = ctx.input(2).dims[2] // count if ctx.has_input(2) else width
     heads = Heads(
@@ -99,6 +103,7 @@ def decoder_masked_attention(ctx: CostContext) -> OpCost:
         masks=(3, 4),
         small=(7, 8, 9, 10),
         extra=steps(biased),
+        is_full=is_shared and not is_cross and ctx.integers(7) is None,
     )
 
 
@@ -138,7 +143,8 @@ def group_query_attention(ctx: CostContext) -> OpCost:
     batch, queries, _ = ctx.input(0).dims
     new = ctx.input(1).dims[1] if ctx.has_input(1) else queries
     past = past_tokens(ctx, 3)
-    if ctx.has_output(1) and ctx.output(1).dims[-2] == past and past >= new:
+    is_shared = ctx.has_output(1) and ctx.output(1).dims[-2] == past and past >= new
+    if is_shared:
         # One buffer of the greatest length: how much of it is filled is a value, else all of it.
         total = ctx.integers(6)
         past = (min(total[0], past) if total else past) - new
@@ -165,6 +171,8 @@ def group_query_attention(ctx: CostContext) -> OpCost:
         extra=extra + _quantized_cache(ctx, heads, 12, 13),
         partial=tables,
         is_soft_capped=ctx.attributes.number("softcap") != 0.0,
+        is_full=is_shared and ctx.integers(6) is None,
+        is_causal=True,
     )
 
 
@@ -306,7 +314,9 @@ def _selected_attention(
     return _appended(ctx, work, reads, queries * token)
 
 
-def _appended(ctx: CostContext, work: Work, reads: tuple[Transfer, ...], elements: int) -> OpCost:
+def _appended(
+    ctx: CostContext, work: Work, reads: tuple[Transfer, ...], elements: int, least: Least | None = None
+) -> OpCost:
     """An attention that appends `elements` to its caches, inputs 3 and 4, in place whether or not it returns them."""
     writes = ctx.write(0)
     shared: tuple[tuple[str, str], ...] = ()
@@ -320,7 +330,7 @@ def _appended(ctx: CostContext, work: Work, reads: tuple[Transfer, ...], element
             shared += ((ctx.op.outputs[place], ctx.op.inputs[index]),)
         else:
             writes += ctx.read_some(index, elements)
-    return ctx.compute(work, reads=reads, writes=writes, in_place=shared)
+    return ctx.compute(work, reads=reads, writes=writes, in_place=shared, least=least)
 
 
 @cost("PagedAttention", domain=MS)
@@ -339,7 +349,8 @@ def paged_attention(ctx: CostContext) -> OpCost:
         width, value_width = hidden // count, attributes.integer("v_head_size")
     sequences = max(ctx.input(6).elements, 1)
     room = ctx.input(7).dims[1] * ctx.input(3).dims[1]
-    pasts = ctx.integers(6) or (max(room - -(-tokens // sequences), 0),) * sequences
+    known = ctx.integers(6)
+    pasts = known or (max(room - -(-tokens // sequences), 0),) * sequences
     window = max(attributes.integer("local_window_size", -1), 0)
     length, longer = divmod(tokens, sequences)
     pairs, read = 0, 0
@@ -357,7 +368,10 @@ def paged_attention(ctx: CostContext) -> OpCost:
     reads = ctx.read(0, 1, 2, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16)
     for index, elements in ((3, _stored(ctx, 3, read)), (4, _stored(ctx, 4, read)), *tables):
         reads += ctx.read_some(index, elements) if ctx.has_input(index) else ()
-    return _appended(ctx, work, reads, _stored(ctx, 3, tokens))
+    # Where the pages may hold nothing, the new tokens see each other alone.
+    alone = dataclasses.replace(heads, pairs=least_pairs(tokens, sequences))
+    least = None if known else Least(work=score_work(alone), reads=ctx.read(0, 1, 2))
+    return _appended(ctx, work, reads, _stored(ctx, 3, tokens), least=least)
 
 
 def _stored(ctx: CostContext, index: int, tokens: int) -> int:

@@ -10,7 +10,7 @@ from onnxroof.dtypes import DType
 from onnxroof.ir.loopnest import LoopNest
 from onnxroof.ir.op import OpKind
 
-__all__ = ["Coverage", "OpCost", "Transfer", "Work"]
+__all__ = ["Coverage", "Least", "OpCost", "Transfer", "Work"]
 
 
 class Coverage(enum.Enum):
@@ -68,6 +68,19 @@ class Transfer:
     bytes: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Least:
+    """The least that an operator can cost whose data decide how much it does.
+
+    Attributes:
+        work: Operations of one trip that no data spare it.
+        reads: Likewise; None where data have no say in what is read.
+    """
+
+    work: Work = field(default_factory=Work)
+    reads: tuple[Transfer, ...] | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OpCost:
     """Cost of one operator, for one trip.
@@ -80,9 +93,13 @@ class OpCost:
         compute_type: Type of the arithmetic: of the MACs where there are any.
         nest: Loop nest with access maps, None where the operator is not affine (then its bytes are its curve).
         is_foldable: Scale or shift by constants that any compiler may fold into a neighbouring contraction.
+        rescales: Whether results of a part of the swept loops only need a factor for each row once the rest is known
+            (softmax): a sum along them may take the parts one after the other.
         appends_to: Name of the cache tensor to which the first output is appended in place, or "".
         in_place: (output, input) names that share one buffer: the output is the input with new elements written
             into it (appended caches, of attention operators too, and scattered updates).
+        least: Where data or a causal mask decide how much is done, so that `work` and `reads` are the most: the least.
+            A floor may rest on nothing else. None where they have no say.
         coverage: Whether the cost is known.
         reason: Why it is not, or why it is not modelled.
     """
@@ -94,10 +111,22 @@ class OpCost:
     compute_type: DType = DType.UNDEFINED
     nest: LoopNest | None = None
     is_foldable: bool = False
+    rescales: bool = False
     appends_to: str = ""
     in_place: tuple[tuple[str, str], ...] = ()
+    least: Least | None = None
     coverage: Coverage = Coverage.EXACT
     reason: str = ""
+
+    @property
+    def least_work(self) -> Work | None:
+        """What no data spare the operator."""
+        return self.work if self.least is None else self.least.work
+
+    @property
+    def least_reads(self) -> tuple[Transfer, ...]:
+        """What no data spare it to read."""
+        return self.reads if self.least is None or self.least.reads is None else self.least.reads
 
     @property
     def read_bytes(self) -> int:

@@ -1,6 +1,7 @@
 """What mixtures of experts cost: each token goes to k of them; experts that no token chooses are not read.
 
-Which experts are chosen is data: at most one more with each choice, never more than there are.
+Which experts are chosen is data: at most one more with each choice, never more than there are; at least those that all
+tokens have in common.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import math
 
 from onnxroof.costs.context import CostContext, MissingShapeError
-from onnxroof.costs.cost import OpCost, Transfer, Work
+from onnxroof.costs.cost import Least, OpCost, Transfer, Work
 from onnxroof.costs.elementwise import STEPS, steps
 from onnxroof.costs.normalization import softmax_work
 from onnxroof.costs.registry import cost
@@ -97,11 +98,14 @@ def _experts(
     for bias, width in zip(biases, (made, hidden, inner), strict=True):
         work += steps(routes * width if bias >= 0 and ctx.has_input(bias) else 0)
     work += steps(routes * hidden + (routes - tokens) * hidden)  # weighted by the router, summed over the choices
-    busy = min(experts, routes)
-    if is_packed:
-        work += steps(busy * hidden * products)
-    reads = (*ctx.read(0, 1, *whole), *_expert_reads(ctx, (fc1, fc2, fc3, *per_expert), (busy, experts)))
-    return ctx.compute(work, reads=reads)
+
+    def with_experts(busy: int) -> Least:
+        unpacked = steps(busy * hidden * products * is_packed)
+        experts_read = _expert_reads(ctx, (fc1, fc2, fc3, *per_expert), (busy, experts))
+        return Least(work=work + unpacked, reads=(*ctx.read(0, 1, *whole), *experts_read))
+
+    most, least = with_experts(min(experts, routes)), with_experts(min(chosen, routes))
+    return ctx.compute(most.work, reads=most.reads, least=least)
 
 
 @cost("MoE", domain=MS)

@@ -5,6 +5,7 @@ The least number of sweeps is two, for softmax too: maximum and sum can be taken
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -58,7 +59,8 @@ def _rows(shape: Sequence[int], axes: Sequence[int]) -> int:
 @cost("Softmax")
 def softmax(ctx: CostContext) -> OpCost:
     """1 max, 1 sub, EXP, 1 add, DIV an element."""
-    return ctx.compute(softmax_work(ctx.input(0).elements), nest=sweep(ctx, _softmax_axes(ctx)))
+    alone = ctx.compute(softmax_work(ctx.input(0).elements), nest=sweep(ctx, _softmax_axes(ctx)))
+    return dataclasses.replace(alone, rescales=True)
 
 
 @cost("LogSoftmax")
@@ -82,7 +84,8 @@ def bias_softmax(ctx: CostContext) -> OpCost:
     tensor, bias = ctx.input(0), ctx.input(1).dims
     is_broadcast = len(bias) == len(tensor.dims) and all(b in (1, n) for b, n in zip(bias, tensor.dims, strict=True))
     nest = sweep(ctx, _normalized_axes(ctx, 1), extra=_trailing(ctx, 1)) if is_broadcast else None
-    return ctx.compute(softmax_work(tensor.elements) + steps(tensor.elements), nest=nest)
+    alone = ctx.compute(softmax_work(tensor.elements) + steps(tensor.elements), nest=nest)
+    return dataclasses.replace(alone, rescales=True)
 
 
 @cost("QLinearSoftmax", domain="com.microsoft")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from onnxroof.costs.attention import Cache, Heads, cached, past_tokens, score_work
+from onnxroof.costs.attention import Cache, Heads, at_least, cached, past_tokens, score_work
 from onnxroof.costs.context import CostContext, MissingShapeError
 from onnxroof.costs.contrib_attention import least_pairs
-from onnxroof.costs.cost import OpCost, Work
+from onnxroof.costs.cost import Least, OpCost, Work
 from onnxroof.costs.elementwise import steps
 from onnxroof.costs.matmul import REQUANTIZE
 from onnxroof.costs.registry import cost
@@ -30,7 +30,12 @@ def projected_attention(ctx: CostContext) -> OpCost:
         rotated = 2 * heads.batch * heads.heads * heads.queries * width
     work = projected + score_work(heads, masks=masks) + steps(3 * rotated)
     work += steps(heads.batch * heads.queries * ctx.input(1).dims[1] if ctx.has_input(2) else 0)
-    return _with_cache(ctx, work, heads, cache=Cache(4, 1), inputs=(0, 1, 2, 3, 5, 6, 7, 8))
+    is_full = bool(ctx.attributes.integer("past_present_share_buffer")) and ctx.has_input(4) and not ctx.integers(6)
+    certain = at_least(heads, is_full=is_full, is_causal=bool(ctx.attributes.integer("unidirectional")))
+    least = None
+    if certain.scores < heads.scores:
+        least = Least(work=projected + score_work(certain), reads=ctx.read(0, 1, 2) if is_full else None)
+    return _with_cache(ctx, work, heads, cache=Cache(4, 1), inputs=(0, 1, 2, 3, 5, 6, 7, 8), least=least)
 
 
 def _projected(ctx: CostContext, *, weights: int, past: int, length: int) -> tuple[Heads, Work]:
@@ -56,11 +61,15 @@ def _projected(ctx: CostContext, *, weights: int, past: int, length: int) -> tup
     return heads, Work(macs=batch * tokens * inner * columns)
 
 
-def _with_cache(ctx: CostContext, work: Work, heads: Heads, *, cache: Cache, inputs: tuple[int, ...]) -> OpCost:
+def _with_cache(
+    ctx: CostContext, work: Work, heads: Heads, *, cache: Cache, inputs: tuple[int, ...], least: Least | None = None
+) -> OpCost:
     """Keys and values are one cache [2, batch, heads, tokens, width], read as past and appended to."""
     rows = 2 * heads.batch * heads.heads
     reads, writes, shared = cached(ctx, (cache,), past=heads.keys - heads.new_keys, new=heads.new_keys, rows=rows)
-    return ctx.compute(work, reads=(*ctx.read(*inputs), *reads), writes=(*ctx.write(0), *writes), in_place=shared)
+    return ctx.compute(
+        work, reads=(*ctx.read(*inputs), *reads), writes=(*ctx.write(0), *writes), in_place=shared, least=least
+    )
 
 
 @cost("QAttention", domain=MS)

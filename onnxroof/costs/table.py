@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from onnxroof.costs.context import CostContext, MissingShapeError, merged
-from onnxroof.costs.cost import Coverage, OpCost, Transfer, Work
+from onnxroof.costs.cost import Coverage, Least, OpCost, Transfer, Work
 from onnxroof.costs.registry import Registry, Treatment, standard_registry
 from onnxroof.dtypes import DType, packed_bytes
+from onnxroof.ir.contents import Contents
 from onnxroof.ir.op import Op, OpKind
 from onnxroof.ir.tensor import Tensor, TensorKind
 from onnxroof.ir.workload import Workload
 
-__all__ = ["CostTable", "cost_table", "op_cost"]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+__all__ = ["CostTable", "Sums", "cost_table", "op_cost", "summed_costs", "weight_bytes"]
+
+Sums = tuple[int | None, ...]
+"""Figures of one operator, all trips; None for what is not known."""
+
+Column: TypeAlias = "npt.NDArray[np.float64]"
+_NAN = float("nan")
 
 _SETTLED = {
     kind: OpCost(kind=kind, work=Work()) for kind in (OpKind.CONSTANT, OpKind.HOST, OpKind.ABSORBED, OpKind.VIEW)
@@ -33,26 +41,50 @@ class CostTable:
     Attributes:
         costs: Parallel to the workload's `ops`.
         by_name: The same by the operators' names.
-        macs: (N,), nan where the work is not known.
-        vector_ops: (N,), nan likewise.
-        special_ops: (N,), all names together, nan likewise.
-        read_bytes: (N,), operands without a known shape count nothing.
-        weight_bytes: (N,), the part of `read_bytes` whose tensors are weights.
-        write_bytes: (N,).
+        weight_reads: Likewise, the bytes of `cost.read_bytes` whose tensors are weights.
     """
 
     costs: tuple[OpCost, ...]
     by_name: Mapping[str, OpCost]
-    macs: npt.NDArray[np.float64]
-    vector_ops: npt.NDArray[np.float64]
-    special_ops: npt.NDArray[np.float64]
-    read_bytes: npt.NDArray[np.float64]
-    weight_bytes: npt.NDArray[np.float64]
-    write_bytes: npt.NDArray[np.float64]
+    weight_reads: tuple[int, ...]
+
+    # A count reads the costs one by one: the arrays are made for those who ask for them.
+
+    @cached_property
+    def macs(self) -> Column:
+        """(N,), nan where the work is not known."""
+        return _column(cost.work.macs if cost.work else _NAN for cost in self.costs)
+
+    @cached_property
+    def vector_ops(self) -> Column:
+        """(N,), nan where the work is not known."""
+        return _column(cost.work.vector_ops if cost.work else _NAN for cost in self.costs)
+
+    @cached_property
+    def special_ops(self) -> Column:
+        """(N,), all names together, nan where the work is not known."""
+        return _column(cost.work.special_ops if cost.work else _NAN for cost in self.costs)
+
+    @cached_property
+    def read_bytes(self) -> Column:
+        """(N,), operands without a known shape count nothing."""
+        return _column(cost.read_bytes for cost in self.costs)
+
+    @cached_property
+    def weight_bytes(self) -> Column:
+        """(N,), the part of `read_bytes` whose tensors are weights."""
+        return _column(self.weight_reads)
+
+    @cached_property
+    def write_bytes(self) -> Column:
+        """(N,), operands without a known shape count nothing."""
+        return _column(cost.write_bytes for cost in self.costs)
 
     @cached_property
     def is_known(self) -> npt.NDArray[np.bool_]:
         """(N,), whether the cost counts as known."""
+        import numpy as np
+
         return np.array([cost.coverage is not Coverage.UNKNOWN for cost in self.costs], dtype=np.bool_)
 
 
@@ -80,18 +112,32 @@ def cost_table(workload: Workload, *, registry: Registry | None = None, copies_c
         else:
             cost = _named(template, op)
         costs.append(cost)
-    works = [cost.work for cost in costs]
-    nan = float("nan")
     return CostTable(
         costs=tuple(costs),
         by_name={op.name: cost for op, cost in zip(workload.ops, costs, strict=True)},
-        macs=_column(work.macs if work else nan for work in works),
-        vector_ops=_column(work.vector_ops if work else nan for work in works),
-        special_ops=_column(work.special_ops if work else nan for work in works),
-        read_bytes=_column(cost.read_bytes for cost in costs),
-        weight_bytes=_column(_weight_bytes(cost, workload.tensors) for cost in costs),
-        write_bytes=_column(cost.write_bytes for cost in costs),
+        weight_reads=tuple(weight_bytes(cost, workload.tensors) for cost in costs),
     )
+
+
+def summed_costs(workload: Workload, of_one: Callable[[Op, OpCost], Sums], *, copies_cache: bool = False) -> list[Sums]:
+    """A few figures of every operator, each made once for all operators that are alike.
+
+    Args:
+        workload: With concrete shapes.
+        of_one: The figures of an operator and its cost; they may not depend on names.
+        copies_cache: Whether appended caches are copied as a whole instead of in place.
+    """
+    rules, signatures = standard_registry(), _Signatures(workload.tensors)
+    known: dict[Hashable, Sums] = {}
+    found = []
+    for op in workload.ops:
+        if op.disposition in _SETTLED:
+            continue
+        key = (signatures.of(op), op.repeat)
+        if key not in known:
+            known[key] = of_one(op, op_cost(op, workload.tensors, rules, copies_cache=copies_cache))
+        found.append(known[key])
+    return found
 
 
 def op_cost(op: Op, tensors: Mapping[str, Tensor], registry: Registry, *, copies_cache: bool = False) -> OpCost:
@@ -111,9 +157,16 @@ def op_cost(op: Op, tensors: Mapping[str, Tensor], registry: Registry, *, copies
         cost = rule.formula(CostContext(op, tensors, copies_cache))
     except MissingShapeError as error:
         return _bytes_alone(op, tensors, rule.kind, None, coverage=Coverage.UNKNOWN, reason=str(error))
+    if op.is_at_most and cost.kind is not OpKind.VIEW:
+        cost = dataclasses.replace(cost, least=Least(reads=()))
     if cost.kind is OpKind.VIEW or not (op.parameters or op.conversion_ops):
         return cost
-    scales = (_scale(tensors[name], cost, op, tensors) for name in op.parameters if tensors[name].is_shaped)
+    stated = {transfer.tensor for transfer in cost.reads}
+    scales = [
+        _scale(tensors[name], cost, op, tensors)
+        for name in op.parameters
+        if tensors[name].is_shaped and name not in stated
+    ]
     work = None if cost.work is None else cost.work + Work(vector_ops=op.conversion_ops)
     is_arithmetic = cost.kind is OpKind.MOVE and op.conversion_ops > 0
     return dataclasses.replace(
@@ -155,11 +208,14 @@ def _bytes_alone(
     )
 
 
-def _weight_bytes(cost: OpCost, tensors: Mapping[str, Tensor]) -> int:
+def weight_bytes(cost: OpCost, tensors: Mapping[str, Tensor]) -> int:
+    """The part of what an operator reads that is weights."""
     return sum(t.bytes for t in cost.reads if tensors[t.tensor].kind is TensorKind.WEIGHT)
 
 
-def _column(values: Iterable[float]) -> npt.NDArray[np.float64]:
+def _column(values: Iterable[float]) -> Column:
+    import numpy as np
+
     return np.fromiter(values, dtype=np.float64)
 
 
@@ -185,6 +241,7 @@ class _Signatures:
             repeated,
             op.compute_type,
             op.conversion_ops,
+            op.is_at_most,
             _frozen(op.attributes.values),
         )
 
@@ -192,10 +249,9 @@ class _Signatures:
         number = self._of_tensor.get(name)
         if number is None:
             tensor = self._tensors[name]
-            contents = None if tensor.value is None else (tensor.value.shape, tensor.value.tobytes())
             # The name itself decides where a shape is missing: the reason tells it.
             hidden = None if tensor.is_shaped else name
-            key = (tensor.dtype, tensor.scale, tensor.shape, tensor.kind, tensor.is_output, contents, hidden)
+            key = (tensor.dtype, tensor.scale, tensor.shape, tensor.kind, tensor.is_output, tensor.value, hidden)
             number = self._numbers.setdefault(key, len(self._numbers))
             self._of_tensor[name] = number
         return number
@@ -207,9 +263,7 @@ def _frozen(value: Any) -> Hashable:
         return tuple((name, _frozen(item)) for name, item in value.items())
     if isinstance(value, (list, tuple)):
         return tuple(_frozen(item) for item in value)
-    if isinstance(value, np.ndarray):
-        return (value.shape, value.dtype.str, value.tobytes())
-    return value if isinstance(value, (int, float, str, bytes)) else id(value)
+    return value if isinstance(value, (int, float, str, bytes, Contents)) else id(value)
 
 
 def _positional(cost: OpCost, op: Op) -> OpCost:
@@ -235,8 +289,16 @@ def _renamed(cost: OpCost, names: Mapping[str, str]) -> OpCost:
         compute_type=cost.compute_type,
         nest=cost.nest,
         is_foldable=cost.is_foldable,
+        rescales=cost.rescales,
         appends_to=names[cost.appends_to] if cost.appends_to else "",
         in_place=tuple((names[a], names[b]) for a, b in cost.in_place),
+        least=_renamed_least(cost.least, names),
         coverage=cost.coverage,
         reason=cost.reason,
     )
+
+
+def _renamed_least(least: Least | None, names: Mapping[str, str]) -> Least | None:
+    if least is None or least.reads is None:
+        return least
+    return Least(work=least.work, reads=tuple(Transfer(names[t.tensor], t.bytes) for t in least.reads))

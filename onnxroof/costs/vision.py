@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 
 from onnxroof.costs.context import CostContext, MissingShapeError
-from onnxroof.costs.cost import OpCost, Work
+from onnxroof.costs.cost import Least, OpCost, Work
 from onnxroof.costs.elementwise import steps
 from onnxroof.costs.registry import cost
 
@@ -73,12 +73,15 @@ def roi_align(ctx: CostContext) -> OpCost:
     """
     samples = ctx.attributes.integer("sampling_ratio") ** 2
     result = ctx.output(0).elements
-    if samples == 0:
+    is_open = samples == 0
+    if is_open:
         sides = zip(ctx.input(0).dims[2:], ctx.output(0).dims[2:], strict=True)
         samples = math.prod(-(-extent // bins) if bins else 0 for extent, bins in sides)
     divided = {"DIV": result} if ctx.attributes.text("mode", "avg") == "avg" else {}
     reads = (*ctx.read_some(0, 4 * samples * result), *ctx.read(1, 2))
-    return ctx.compute(Work(vector_ops=9 * samples * result, special=divided), reads=reads)
+    # Regions of no extent have no samples and read nothing.
+    least = Least(work=Work(special=divided), reads=ctx.read(1, 2)) if is_open else None
+    return ctx.compute(Work(vector_ops=9 * samples * result, special=divided), reads=reads, least=least)
 
 
 @cost("MaxRoiPool")
@@ -86,7 +89,7 @@ def max_roi_pool(ctx: CostContext) -> OpCost:
     """At most: every region is taken to be the whole map; 1 max for each of its elements and channels."""
     source = ctx.input(0).dims
     regions = ctx.input(1).dims[0]
-    return ctx.compute(steps(regions * math.prod(source[1:])), reads=ctx.read(0, 1))
+    return ctx.compute(steps(regions * math.prod(source[1:])), reads=ctx.read(0, 1), least=Least(reads=ctx.read(1)))
 
 
 @cost("NonMaxSuppression")
@@ -95,6 +98,7 @@ def non_max_suppression(ctx: CostContext) -> OpCost:
 
     A box is held against those selected before it, in the order of scores, until enough are selected: the most pairs
     there can be come of selecting all but the last one first. All may be selected where data decide how many.
+    At least, 1 comparison for each score but one, to find the highest; nothing where data may tell to select none.
     """
     scores = ctx.input(1)
     batch, classes, boxes = scores.dims
@@ -103,8 +107,10 @@ def non_max_suppression(ctx: CostContext) -> OpCost:
     pairs = batch * classes * max(selected - 1, 0) * (2 * boxes - selected) // 2
     sorted_ = batch * classes * boxes * max(boxes - 1, 0).bit_length()
     work = Work(vector_ops=12 * pairs + sorted_, special={"DIV": pairs})
-
-    return ctx.compute(work, reads=ctx.read(0, 1))
+    is_certain = most is not None and selected > 0
+    compared = steps(batch * classes * max(boxes - 1, 0) if is_certain else 0)
+    least = Least(work=compared, reads=ctx.read(1) if is_certain else ())
+    return ctx.compute(work, reads=ctx.read(0, 1), least=least)
 
 
 @cost("Col2Im")

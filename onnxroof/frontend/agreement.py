@@ -5,18 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy.typing as npt
-import onnx
-
+from onnxroof.frontend import proto
 from onnxroof.frontend.tops import Tops
+from onnxroof.ir.contents import Contents
 from onnxroof.ir.op import Op
 
 __all__ = ["Clash", "ContradictionError", "Gap", "Operands", "WatchedNodeError", "gaps_of", "unchecked_gap"]
 
 Shape = tuple[int | None, ...] | None
-Values = Sequence[npt.NDArray[Any] | None]
+Values = Sequence[Contents | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +109,13 @@ class Operands:
         return shape[axis] if shape is not None and -len(shape) <= axis < len(shape) else None
 
 
-def unchecked_gap(node: onnx.NodeProto, operands: Operands) -> Gap | None:
+def unchecked_gap(node: proto.NodeProto, operands: Operands) -> Gap | None:
     """The first gap of a node that onnx's own inference passes over, None where there is none."""
     rules = _UNCHECKED.get(node.op_type, ())
     return next((gap for rule in rules for gap in rule(node, operands) if not gap.is_closed), None)
 
 
-def gaps_of(node: onnx.NodeProto, operands: Operands) -> tuple[Gap, ...]:
+def gaps_of(node: proto.NodeProto, operands: Operands) -> tuple[Gap, ...]:
     """All pairs that may have to go together, in an order that depends on ranks alone."""
     rules = _UNCHECKED.get(node.op_type, ())
     found = [gap for rule in rules for gap in rule(node, operands)]
@@ -144,14 +142,14 @@ def _gap(have: int | None, want: int | None, reason: str, *, can_broadcast: bool
         yield Gap(have, want, reason, can_broadcast)
 
 
-def _integer(node: onnx.NodeProto, name: str, default: int = 0) -> int:
+def _integer(node: proto.NodeProto, name: str, default: int = 0) -> int:
     return next((int(a.i) for a in node.attribute if a.name == name), default)
 
 
 def _channels(x: int, w: int, *, is_transposed: bool = False) -> Rule:
     """Channels of an image against those of a convolution's weights, at positions `x` and `w` of the inputs."""
 
-    def rule(node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
+    def rule(node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
         stated = operands.extent(w, 0 if is_transposed else 1)
         wanted = stated if stated is None or is_transposed else stated * _integer(node, "group", 1)
         channels = operands.extent(x, -1 if _integer(node, "channels_last") else 1)
@@ -163,7 +161,7 @@ def _channels(x: int, w: int, *, is_transposed: bool = False) -> Rule:
 def _window(w: int | None) -> Rule:
     """A window that is larger than the padded image; its extents are stated or those of the weights at `w`."""
 
-    def rule(node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
+    def rule(node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
         lists = {a.name: list(a.ints) for a in node.attribute}
         source = operands.shapes[0] if operands.shapes else None
         if source is None or any(a.name == "auto_pad" and a.s not in (b"", b"NOTSET") for a in node.attribute):
@@ -186,29 +184,29 @@ def _window(w: int | None) -> Rule:
     return rule
 
 
-def _per_channel(_node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
+def _per_channel(_node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
     yield from _gap(operands.extent(0, 1), operands.extent(1, 0), "the channels of the input and of the scale")
 
 
-def _expand(_node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
+def _expand(_node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
     source = operands.shapes[0] if operands.shapes else None
     target = operands.values[1] if len(operands.values) > 1 else None
     if source is not None and target is not None:
-        for have, want in zip(reversed(source), reversed(target.reshape(-1).tolist()), strict=False):
-            yield from _gap(have, int(want), "the extents of the input and of the new shape", can_broadcast=True)
+        for have, want in zip(reversed(source), reversed(target.integers), strict=False):
+            yield from _gap(have, want, "the extents of the input and of the new shape", can_broadcast=True)
 
 
-def _recurrent(_node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
+def _recurrent(_node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
     yield from _gap(operands.extent(0, 2), operands.extent(1, 2), "the features of the input and of the weights")
 
 
-def _reshape(node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
+def _reshape(node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
     source = operands.shapes[0] if operands.shapes else None
     target = operands.values[1] if len(operands.values) > 1 else None
     if source is None or None in source or target is None:
         return
     copies = not _integer(node, "allowzero")
-    extents = [int(extent) for extent in target.reshape(-1)]
+    extents = target.integers
     if -1 in extents or (copies and 0 in extents[len(source) :]):
         return  # onnx checks the first, and says the second
     resolved = [(source[i] or 0) if copies and extent == 0 else extent for i, extent in enumerate(extents)]
@@ -216,7 +214,17 @@ def _reshape(node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
     yield Gap(have, math.prod(resolved), "the elements of the input and of the new shape")
 
 
-def _einsum(node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
+def _split(node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
+    sizes = next((list(a.ints) for a in node.attribute if a.name == "split"), None)
+    operand = operands.values[1] if len(operands.values) > 1 else None
+    if operand is not None:
+        sizes = list(operand.integers)
+    if sizes is not None:
+        extent = operands.extent(0, _integer(node, "axis"))
+        yield from _gap(extent, sum(sizes), "the extent that is split and the sum of its parts")
+
+
+def _einsum(node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
     equation = next((a.s.decode("utf-8", "replace") for a in node.attribute if a.name == "equation"), "")
     terms = equation.replace(" ", "").split("->")[0].split(",")
     if "..." in equation or len(terms) != len(operands.shapes):
@@ -231,13 +239,13 @@ def _einsum(node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
                 yield Gap(extents.setdefault(label, extent), extent, reason, can_broadcast=True)
 
 
-def _gathered(node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
+def _gathered(node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
     tops = operands.tops[1] if len(operands.tops) > 1 else None
     if tops is not None:
         yield from _reach(max(tops), operands.extent(0, _integer(node, "axis")))
 
 
-def _gathered_nd(node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
+def _gathered_nd(node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
     tops = operands.tops[1] if len(operands.tops) > 1 else None
     if tops is not None and len(tops) == operands.extent(1, -1):
         for place, top in enumerate(tops):
@@ -249,7 +257,7 @@ def _reach(top: int, extent: int | None) -> Iterator[Gap]:
         yield Gap(top + 1, extent, "the positions that are taken and those that there are", may_be_less=True)
 
 
-def _group_query(node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
+def _group_query(node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
     heads, kv_heads = _integer(node, "num_heads"), _integer(node, "kv_num_heads")
     width = operands.extent(0, -1)
     if width is None or not heads or not kv_heads:
@@ -263,12 +271,12 @@ def _group_query(node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
         yield from _gap(operands.extent(index, 0), batch, f"the batches of the past {name} and of the query")
 
 
-def _packed_weight(node: onnx.NodeProto, operands: Operands) -> Iterator[Gap]:
+def _packed_weight(node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
     depth = _integer(node, "K") or None
     yield from _gap(operands.extent(0, -1), depth, "the features of the input and of the packed weights")
 
 
-Rule = Callable[[onnx.NodeProto, Operands], Iterator[Gap]]
+Rule = Callable[[proto.NodeProto, Operands], Iterator[Gap]]
 
 _UNCHECKED: Mapping[str, tuple[Rule, ...]] = {
     "Conv": (_channels(0, 1), _window(1)),
@@ -287,6 +295,7 @@ _UNCHECKED: Mapping[str, tuple[Rule, ...]] = {
     "LSTM": (_recurrent,),
     "Reshape": (_reshape,),
     "Einsum": (_einsum,),
+    "Split": (_split,),
     "Gather": (_gathered,),
     "GatherND": (_gathered_nd,),
     "GroupQueryAttention": (_group_query,),

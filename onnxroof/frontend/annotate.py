@@ -13,6 +13,7 @@ import onnx
 
 from onnxroof.errors import UsageError
 from onnxroof.frontend.read import read_model
+from onnxroof.frontend.scope import subgraphs
 from onnxroof.frontend.wire import STRIPPED_LOCATION, with_metadata
 
 __all__ = ["GraphNames", "annotate_model", "graph_names"]
@@ -22,18 +23,33 @@ _CHUNK_BYTES = 2**20
 
 @dataclass(frozen=True, slots=True)
 class GraphNames:
-    """Name of a model's graph, and by position the name and the first output of each of its nodes ("" for none)."""
+    """Names of a model's own graph.
+
+    Attributes:
+        graph: Its own.
+        nodes: By position the name and the first output of each of its nodes, "" for none.
+        are_named_inside: Whether in each body of it all nodes have names of their own.
+    """
 
     graph: str
     nodes: tuple[tuple[str, str], ...]
+    are_named_inside: bool
 
 
 def graph_names(path: Path) -> GraphNames:
     """The names in a model's graph. Raises `ModelError` as `read_model` does."""
     graph = read_model(path).graph
     return GraphNames(
-        graph.name, tuple((node.name, next((name for name in node.output if name), "")) for node in graph.node)
+        graph=graph.name,
+        nodes=tuple((node.name, next((name for name in node.output if name), "")) for node in graph.node),
+        are_named_inside=all(_is_named(body) for node in graph.node for body in subgraphs(node)),
     )
+
+
+def _is_named(graph: onnx.GraphProto) -> bool:
+    names = [node.name for node in graph.node]
+    is_own = "" not in names and len(set(names)) == len(names)
+    return is_own and all(_is_named(body) for node in graph.node for body in subgraphs(node))
 
 
 def annotate_model(

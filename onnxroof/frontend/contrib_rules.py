@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import onnx
-from onnx import checker, helper, shape_inference
-
 from onnxroof.dtypes import DType
+from onnxroof.frontend import proto
 from onnxroof.frontend.agreement import ContradictionError
-from onnxroof.frontend.types import ValueType, type_of_proto, type_to_proto
+from onnxroof.frontend.broadcast import broadcast_shape
+from onnxroof.frontend.defaults import contrib_defaults
+from onnxroof.frontend.proto import attribute_value
+from onnxroof.frontend.types import ValueType
+from onnxroof.ir.contents import Contents
 
-__all__ = ["RULES", "SIZED_BY_DATA", "ContribNode", "Rule", "Shape", "UnknownError", "contrib_defaults", "rule"]
+__all__ = ["RULES", "SIZED_BY_DATA", "ContribNode", "Rule", "Shape", "UnknownError", "rule"]
 
 Shape = tuple[int, ...]
 
 
 class UnknownError(Exception):
     """A rule needs a shape, a type or contents that are not known: the node's results then are not known either."""
-
-
-@cache
-def _frozen_defaults() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
-    """Attribute defaults by domain and operator, as ONNX Runtime's schemas state them."""
-    text = resources.files("onnxroof.frontend").joinpath("contrib_defaults.json").read_text(encoding="utf-8")
-    found: Mapping[str, Mapping[str, Mapping[str, Any]]] = json.loads(text)["operators"]
-    return found
-
-
-def contrib_defaults(domain: str, op_type: str) -> Mapping[str, Any]:
-    """Values that the attributes of an operator take where a node leaves them out; empty for an unknown operator."""
-    return _frozen_defaults().get(domain, {}).get(op_type, {})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,9 +34,9 @@ class ContribNode:
         values: Contents of small inputs where known.
     """
 
-    node: onnx.NodeProto
+    node: proto.NodeProto
     types: Sequence[ValueType | None]
-    values: Sequence[npt.NDArray[Any] | None]
+    values: Sequence[Contents | None]
 
     def has(self, index: int) -> bool:
         """Whether the optional input at a position is there."""
@@ -89,7 +73,7 @@ class ContribNode:
         value = self.values[index] if index < len(self.values) else None
         if value is None:
             raise UnknownError
-        return tuple(int(v) for v in value.ravel())
+        return value.integers
 
     def scalar(self, index: int) -> int:
         """The one element of an input of integers."""
@@ -102,7 +86,7 @@ class ContribNode:
         """An attribute or its default, None where there is neither; text as `str`."""
         for attribute in self.node.attribute:
             if attribute.name == name:
-                value = helper.get_attribute_value(attribute)
+                value = attribute_value(attribute)
                 return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
         return contrib_defaults(self.node.domain, self.node.op_type).get(name)
 
@@ -127,26 +111,20 @@ class ContribNode:
 
     def standard(self, op_type: str, shapes: Mapping[str, Shape], **attributes: Any) -> Shape:
         """As `as_standard`, of operands with the given shapes."""
-        schema = onnx.defs.get_schema(op_type)
-        probe = onnx.NodeProto(op_type=op_type, input=list(shapes), output=["y"])
-        kept = [a for a in self.node.attribute if a.name in schema.attributes and a.name not in attributes]
-        probe.attribute.extend(kept)
-        probe.attribute.extend(helper.make_attribute(name, value) for name, value in attributes.items())
-        known = {name: type_to_proto(ValueType(DType.FLOAT, shape)) for name, shape in shapes.items()}
-        imports = [helper.make_opsetid("", schema.since_version)]
-        try:
-            found = shape_inference.infer_node_outputs(schema, probe, known, opset_imports=imports)
-        except (shape_inference.InferenceError, checker.ValidationError) as error:
-            raise UnknownError from error
-        return ContribNode(probe, [type_of_proto(found["y"])], [None]).shape(0)
+        from onnxroof.frontend.onnx_inference import standard_shape
+
+        found = standard_shape(op_type, shapes, self.node.attribute, attributes)
+        if found is None:
+            raise UnknownError
+        return ContribNode(self.node, [found], [None]).shape(0)
 
     def broadcast(self, *shapes: Shape) -> Shape:
         """The shape that others broadcast to."""
-        try:
-            return tuple(np.broadcast_shapes(*shapes))
-        except ValueError as error:
+        found = broadcast_shape(shapes)
+        if found is None:
             listed = " and ".join(str(list(shape)) for shape in shapes)
-            raise ContradictionError(f"{listed} do not broadcast") from error
+            raise ContradictionError(f"{listed} do not broadcast")
+        return found
 
 
 Rule = Callable[[ContribNode], tuple[ValueType, ...]]

@@ -7,19 +7,17 @@ tested against its runs and its own inference. The families are in modules besid
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import numpy.typing as npt
-import onnx
 
 from onnxroof.frontend import (
     contrib_shapes_attention,
     contrib_shapes_dense,
     contrib_shapes_quantized,
     contrib_shapes_windows,
+    proto,
 )
 from onnxroof.frontend.contrib_rules import RULES, SIZED_BY_DATA, ContribNode, UnknownError
 from onnxroof.frontend.types import ValueType
+from onnxroof.ir.contents import Contents
 
 __all__ = ["contrib_note", "contrib_types"]
 
@@ -31,7 +29,7 @@ _IN_STANDARD_DOMAIN = frozenset({"SimplifiedLayerNormalization"})
 
 
 def contrib_types(
-    node: onnx.NodeProto, types: Sequence[ValueType | None], values: Sequence[npt.NDArray[Any] | None]
+    node: proto.NodeProto, types: Sequence[ValueType | None], values: Sequence[Contents | None]
 ) -> tuple[ValueType, ...] | None:
     """Types of the outputs by position, None where no rule knows the operator or an input is not known.
 
@@ -48,7 +46,7 @@ def contrib_types(
         return None  # what is not known, or inputs, ranks or attributes that the operator does not have
 
 
-def contrib_note(node: onnx.NodeProto) -> str:
+def contrib_note(node: proto.NodeProto) -> str:
     """What is assumed of a size that depends on data, or ""."""
     if (node.domain, node.op_type) not in SIZED_BY_DATA:
         return ""

@@ -10,15 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-import onnx
-
 from onnxroof.dtypes import DType
 from onnxroof.errors import ModelError
+from onnxroof.frontend import proto
 from onnxroof.frontend.agreement import Clash, Gap
 from onnxroof.frontend.growth import growth_of
 from onnxroof.frontend.scope import Scope
 from onnxroof.frontend.types import Known, ValueType, filled, stated_size, type_of_proto
+from onnxroof.ir.contents import Contents
 from onnxroof.ir.tensor import TensorKind
 
 if TYPE_CHECKING:
@@ -27,38 +26,45 @@ if TYPE_CHECKING:
 __all__ = ["CONTROL_FLOW", "Lowerer", "activation_of", "lowered_body", "name_results", "named_trips", "subgraph"]
 
 # Lowers a node with graphs in its attributes, of a name in a scope.
-Lowerer = Callable[["Lowering", onnx.NodeProto, str, Scope], None]
+Lowerer = Callable[["Lowering", proto.NodeProto, str, Scope], None]
 
 # A trip limit of this size is how exporters write "no limit".
 _NO_LIMIT = 1 << 31
 
 
-def _lower_if(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scope) -> None:
+def _lower_if(lowering: Lowering, node: proto.NodeProto, name: str, scope: Scope) -> None:
     """A known condition takes its branch; else the branch with more work is taken, and said."""
     condition = lowering.value(lowering.operands(node, scope), 0)
-    if not scope.path and name in lowering.observed.branches:
-        condition = np.array(lowering.observed.branches[name])
+    place = lowering.places[name]
+    if place in lowering.observed.branches:
+        condition = Contents(DType.BOOL, (), (lowering.observed.branches[place],))
     if condition is None or not condition.size:
-        names = _heavier_branch(lowering, node, name, scope)
-        results = [activation_of(lowering, result, lowering.known[result].type) for result in names]
+        names, results = _heavier_branch(lowering, node, name, scope)
     else:
-        chosen = "then_branch" if bool(condition.reshape(-1)[0]) else "else_branch"
+        chosen = "then_branch" if condition.elements[0] else "else_branch"
         names = lowered_body(lowering, subgraph(lowering, node, chosen, name), name, chosen, scope, scope.repeat)
         results = [_alias(lowering, result) for result in names]
     name_results(lowering, node, name, scope, names, results)
 
 
-def _heavier_branch(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scope) -> tuple[str, ...]:
-    """Lowers both branches, keeps the one with more work and returns the names of its results.
+def _heavier_branch(
+    lowering: Lowering, node: proto.NodeProto, name: str, scope: Scope
+) -> tuple[tuple[str, ...], list[Known]]:
+    """Lowers both branches, keeps the one with more work; returns the names of its results and what is known of them.
 
-    A branch whose shapes contradict each other under these dimensions is not the one that runs.
+    A branch whose shapes contradict each other under these dimensions is not the one that runs. Where the condition is
+    an input of the model, its user chooses the branch, as he does a dimension; else a run may take either.
     """
     found: list[tuple[float, str, Segment, tuple[str, ...]]] = []
+    types: list[list[ValueType]] = []
     clashes: list[Clash] = []
+    conditions = (lowering.known[condition] for condition in lowering.operands(node, scope)[:1] if condition)
+    is_chosen = any(condition.kind is TensorKind.INPUT for condition in conditions)
     for label in ("then_branch", "else_branch"):
         mark = lowering.mark()
         try:
-            results = lowered_body(lowering, subgraph(lowering, node, label, name), name, label, scope, scope.repeat)
+            body = subgraph(lowering, node, label, name)
+            results = lowered_body(lowering, body, name, label, scope, scope.repeat, is_optional=not is_chosen)
         except Clash as clash:
             lowering.cut(mark)
             clashes.append(clash)
@@ -66,6 +72,7 @@ def _heavier_branch(lowering: Lowering, node: onnx.NodeProto, name: str, scope: 
         ops = lowering.ops[mark.ops :]
         touched = {n for op in ops for n in (*op.inputs, *op.outputs) if n}
         work = lowering.branch_work(ops, lowering.tensors(touched))
+        types.append([lowering.known[result].type for result in results])
         found.append((work, label, lowering.cut(mark), results))
     if not found:
         raise clashes[0]
@@ -73,10 +80,13 @@ def _heavier_branch(lowering: Lowering, node: onnx.NodeProto, name: str, scope: 
     lowering.restore(segment)
     why = "the shapes of the other contradict each other" if clashes else "the branch with more work"
     lowering.notes[f"{name}: the condition depends on data; `{label}` is counted, {why}"] = None
-    return results
+    made = [activation_of(lowering, result, lowering.known[result].type) for result in results]
+    if not is_chosen and not clashes and types[0] != types[1]:
+        made = [replace(known, is_at_most=True) for known in made]
+    return results, made
 
 
-def _lower_loop(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scope) -> None:
+def _lower_loop(lowering: Lowering, node: proto.NodeProto, name: str, scope: Scope) -> None:
     """Trip count times the body; a count that depends on data is a named dimension."""
     operands = lowering.operands(node, scope)
     body = subgraph(lowering, node, "body", name)
@@ -85,9 +95,13 @@ def _lower_loop(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scop
         raise ModelError.at(
             lowering.path, f"the body of loop `{name}` does not take and return what the loop carries", code="M204"
         )
-    seen = None if scope.path else lowering.observed.trips.get(name)
+    seen = lowering.observed.trips.get(lowering.places[name])
     trips = _loop_trips(lowering, body, name, operands, seen)
     depends_on_data = seen is None and f"{name}.trips" in lowering.sizes
+    # A number of trips that is a dimension is somebody's choice; the limit of one that may stop early is a bound.
+    start = operands[1] if len(operands) > 1 else ""
+    may_start = bool(start) and lowering.known[start].value is None
+    is_bound = seen is None and not depends_on_data and (may_start or (trips > 1 and _may_stop_early(body)))
     initial = [lowering.known[c].type for c in carried]
     counters = [_counter(body.input[0], DType.INT64), _counter(body.input[1], DType.BOOL)]
     if len(operands) > 1 and operands[1]:
@@ -97,14 +111,20 @@ def _lower_loop(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scop
     def walked(types: Sequence[ValueType]) -> tuple[str, ...]:
         lowering.cut(mark)
         repeat = scope.repeat * max(trips, 1)
-        return lowered_body(lowering, body, name, "body", scope, repeat, node, operands, [*counters, *types])
+        return lowered_body(
+            lowering, body, name, "body", scope, repeat, node, operands, [*counters, *types], is_optional=is_optional
+        )
 
     def carried_types(results: Sequence[str]) -> list[ValueType]:
         return [lowering.known[r].type for r in results[1 : 1 + len(carried)]]
 
+    is_optional = is_bound
     results = walked(initial)
+    if not is_optional and trips > 1 and any(lowering.known[r].is_at_most for r in results[1 : 1 + len(carried)]):
+        is_optional = True  # what the first trip makes at most, the second one takes in
+        results = walked(initial)
     last_condition = lowering.known[results[0]].value
-    if trips > 1 and last_condition is not None and last_condition.size and not bool(last_condition.reshape(-1)[0]):
+    if trips > 1 and last_condition is not None and last_condition.size and not last_condition.elements[0]:
         trips = 1
         results = walked(initial)
     after = carried_types(results)
@@ -120,6 +140,11 @@ def _lower_loop(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scop
     made = [activation_of(lowering, r, t) for r, t in zip(results[1:], [*after, *stacked], strict=True)]
     if depends_on_data:
         made = [replace(known, depends_on_data=True) for known in made]
+    if is_bound:
+        made = [
+            replace(known, is_at_most=known.is_at_most or place >= len(carried) or known.type != initial[place])
+            for place, known in enumerate(made)
+        ]
     if trips == 0:
         made[: len(carried)] = [replace(lowering.known[c], kind=TensorKind.ACTIVATION, value=None) for c in carried]
         _skip(lowering, node, name, scope, mark.ops, made, carried)
@@ -127,12 +152,14 @@ def _lower_loop(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scop
     name_results(lowering, node, name, scope, results[1:], made)
 
 
-def _loop_trips(lowering: Lowering, body: onnx.GraphProto, name: str, operands: Sequence[str], seen: int | None) -> int:
+def _loop_trips(
+    lowering: Lowering, body: proto.GraphProto, name: str, operands: Sequence[str], seen: int | None
+) -> int:
     limit = lowering.value(operands, 0)
     start = lowering.value(operands, 1)
-    if start is not None and start.size and not bool(start.reshape(-1)[0]):
+    if start is not None and start.size and not start.elements[0]:
         return 0
-    trips = None if limit is None or not limit.size else max(int(limit.reshape(-1)[0]), 0)
+    trips = None if limit is None or not limit.size else max(limit.integers[0], 0)
     if trips is None or trips >= _NO_LIMIT:
         return named_trips(lowering, name, seen=seen)
     if seen is not None:
@@ -142,7 +169,7 @@ def _loop_trips(lowering: Lowering, body: onnx.GraphProto, name: str, operands: 
     return trips
 
 
-def _lower_scan(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scope) -> None:
+def _lower_scan(lowering: Lowering, node: proto.NodeProto, name: str, scope: Scope) -> None:
     """The body once for each element along the scanned axis."""
     operands = lowering.operands(node, scope)
     body = subgraph(lowering, node, "body", name)
@@ -219,20 +246,20 @@ CONTROL_FLOW: Mapping[tuple[str, str], Lowerer] = {
 }
 
 
-def subgraph(lowering: Lowering, node: onnx.NodeProto, label: str, name: str) -> onnx.GraphProto:
+def subgraph(lowering: Lowering, node: proto.NodeProto, label: str, name: str) -> proto.GraphProto:
     """The graph of an attribute, which must be there."""
     for attribute in node.attribute:
         if attribute.name == label and attribute.HasField("g"):
-            graph: onnx.GraphProto = attribute.g
+            graph: proto.GraphProto = attribute.g
             return graph
     raise ModelError.at(lowering.path, f"node `{name}` ({node.op_type}) has no graph `{label}`", code="M204")
 
 
-def _axes(attributes: Mapping[str, onnx.AttributeProto], name: str) -> list[int]:
+def _axes(attributes: Mapping[str, proto.AttributeProto], name: str) -> list[int]:
     return list(attributes[name].ints) if name in attributes else []
 
 
-def _counter(formal: onnx.ValueInfoProto, dtype: DType) -> ValueType:
+def _counter(formal: proto.ValueInfoProto, dtype: DType) -> ValueType:
     """Type of a loop's trip counter or condition: of the rank that the body states, a scalar else."""
     stated = type_of_proto(formal.type).shape
     return ValueType(dtype, (1,) if stated is not None and len(stated) == 1 else ())
@@ -240,33 +267,39 @@ def _counter(formal: onnx.ValueInfoProto, dtype: DType) -> ValueType:
 
 def lowered_body(
     lowering: Lowering,
-    graph: onnx.GraphProto,
+    graph: proto.GraphProto,
     name: str,
     label: str,
     scope: Scope,
     repeat: int,
-    node: onnx.NodeProto | None = None,
+    node: proto.NodeProto | None = None,
     operands: Sequence[str] = (),
     types: Sequence[ValueType] = (),
+    *,
+    is_optional: bool = False,
 ) -> tuple[str, ...]:
     """Lowers a subgraph and returns the workload names of its outputs.
 
-    With `node`, the subgraph has inputs of the given types, which an enter view takes from `operands`.
+    With `node`, the subgraph has inputs of the given types, which an enter view takes from `operands`. `is_optional`
+    says whether data may leave the subgraph out.
     """
     declared = {v.name: type_of_proto(v.type) for v in (*graph.value_info, *graph.output)}
     inner = Scope(
         path=f"{name}/{label}", repeat=repeat, opsets=scope.opsets, parent=scope, attributes=scope.attributes,
-        declared=declared, depth=scope.depth + 1,
+        declared=declared, depth=scope.depth + 1, is_optional=is_optional or scope.is_optional,
+        place=f"{lowering.places[name]}/{label}/",
     )  # fmt: skip
     lowering.add_initializers(graph, inner)
     if node is not None:
         received = []
         for place, (formal, kind) in enumerate(zip(graph.input, types, strict=True)):
             operand = operands[place] if place < len(operands) else ""
-            depends_on_data = bool(operand) and lowering.known[operand].depends_on_data
+            source = lowering.known[operand] if operand else None
             known = Known(
-                filled(kind, type_of_proto(formal.type)), TensorKind.ACTIVATION, depends_on_data=depends_on_data
-            )
+                filled(kind, type_of_proto(formal.type)), TensorKind.ACTIVATION,
+                depends_on_data=source is not None and source.depends_on_data,
+                is_at_most=source is not None and source.is_at_most,
+            )  # fmt: skip
             received.append(lowering.define(formal.name, inner, known))
         lowering.emit_view(node, lowering.fresh_name(f"{name}/enter"), scope, operands, received)
     lowering.graph(graph.node, inner)
@@ -283,7 +316,7 @@ def lowered_body(
 
 def name_results(
     lowering: Lowering,
-    node: onnx.NodeProto,
+    node: proto.NodeProto,
     name: str,
     scope: Scope,
     results: Sequence[str],
@@ -291,22 +324,22 @@ def name_results(
 ) -> None:
     """Lists the node itself as a view from what its bodies return to its own results."""
     outputs = []
+    shapes = lowering.seen_in_run(node, name, scope)
     if len(node.output) > len(made):
         raise ModelError.at(lowering.path, f"node `{name}` has more outputs than its body", code="M204")
-    for local, known in zip(node.output, made, strict=False):
+    for local, known, seen in zip(node.output, made, shapes, strict=False):
         declared = scope.declared.get(local)
         kind = filled(known.type, declared)
         kind = stated_size(kind, declared) if known.depends_on_data else kind
-        seen = None if scope.path else lowering.observed.shapes.get(local)
-        kind = kind if seen is None or kind.container else replace(kind, shape=seen)
-        known = replace(known, type=kind, is_output=False)  # noqa: PLW2901
+        kind = kind if seen is None or not local or kind.container else replace(kind, shape=seen)
+        known = replace(known, type=kind, is_output=False, is_at_most=known.is_at_most and seen is None)  # noqa: PLW2901
         outputs.append(lowering.define(local, scope, known) if local else "")
     lowering.emit_view(node, name, scope, results, outputs)
 
 
 def _skip(
     lowering: Lowering,
-    node: onnx.NodeProto,
+    node: proto.NodeProto,
     name: str,
     scope: Scope,
     first_op: int,
@@ -330,7 +363,8 @@ def _alias(lowering: Lowering, name: str) -> Known:
 
 def activation_of(lowering: Lowering, name: str, kind: ValueType) -> Known:
     """A value of some type that comes from another, and depends on data where that does."""
-    return Known(kind, TensorKind.ACTIVATION, depends_on_data=lowering.known[name].depends_on_data)
+    source = lowering.known[name]
+    return Known(kind, TensorKind.ACTIVATION, depends_on_data=source.depends_on_data, is_at_most=source.is_at_most)
 
 
 def named_trips(lowering: Lowering, name: str, stated: int | None = None, *, seen: int | None = None) -> int:
@@ -339,7 +373,7 @@ def named_trips(lowering: Lowering, name: str, stated: int | None = None, *, see
     return lowering.named_size(f"{name}.trips", usual, is_stated=stated is not None, seen=seen)
 
 
-def _may_stop_early(body: onnx.GraphProto) -> bool:
+def _may_stop_early(body: proto.GraphProto) -> bool:
     """Whether the condition that a body returns is anything but the one it got or a constant."""
     result = body.output[0].name
     for _ in range(len(body.node) + 1):

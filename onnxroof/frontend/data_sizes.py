@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import onnx
-
 from onnxroof.dtypes import DType
+from onnxroof.frontend import proto
 from onnxroof.frontend.types import Shape, ValueType
 
 __all__ = ["open_extents", "usual_extents", "with_rank"]
@@ -25,7 +24,7 @@ Types = Sequence[ValueType | None]
 _LIKE_FIRST = frozenset({"Pad", "Expand", "Tile", "Resize", "Upsample", "CenterCropPad", "Trilu", "Einsum"})
 
 
-def with_rank(node: onnx.NodeProto, types: Types, kind: ValueType) -> ValueType:
+def with_rank(node: proto.NodeProto, types: Types, kind: ValueType) -> ValueType:
     """The type with as many unknown extents as the operand says that holds the shape, or with those of a part."""
     if node.domain or kind.shape is not None or kind.container or kind.dtype is DType.UNDEFINED:
         return kind
@@ -46,7 +45,7 @@ _SHAPE_OPERAND = {"Reshape": 1, "Expand": 1, "ConstantOfShape": 0}
 _MOST_RANK = 64
 
 
-def open_extents(node: onnx.NodeProto, types: Types, kind: ValueType) -> tuple[int, ...]:
+def open_extents(node: proto.NodeProto, types: Types, kind: ValueType) -> tuple[int, ...]:
     """Axes of a result whose extents are decided by data alone: all that the inputs' types could tell is known."""
     if node.domain or kind.shape is None or kind.container or kind.dtype is DType.UNDEFINED:
         return ()
@@ -55,7 +54,7 @@ def open_extents(node: onnx.NodeProto, types: Types, kind: ValueType) -> tuple[i
     return tuple(axis for axis, extent in enumerate(kind.shape) if extent is None)
 
 
-def usual_extents(node: onnx.NodeProto, types: Types, kind: ValueType) -> tuple[int, ...]:
+def usual_extents(node: proto.NodeProto, types: Types, kind: ValueType) -> tuple[int, ...]:
     """What every extent of a result is taken as: known ones as they are, the others by their class."""
     shape: Shape = kind.shape or ()
     first = types[0].shape if types and types[0] is not None else None

@@ -8,7 +8,10 @@ import operator
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from fractions import Fraction
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 __all__ = ["evaluate_dim", "names_of"]
 
@@ -54,7 +57,7 @@ _OPERATORS: Mapping[type[ast.AST], Callable[[Fraction, Fraction], Fraction]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
-    ast.FloorDiv: lambda a, b: Fraction(a // b),
+    ast.FloorDiv: lambda a, b: type(a)(a // b),
     ast.Div: operator.truediv,
     ast.Mod: operator.mod,
     ast.Pow: _power,
@@ -69,6 +72,8 @@ def _evaluate(node: ast.expr, table: Mapping[str, int | None], functions: Mappin
 
 
 def _evaluate_node(node: ast.expr, table: Mapping[str, int | None], functions: Mapping[str, str]) -> Fraction:
+    from fractions import Fraction  # it brings decimal numbers with it; most models have no formulas
+
     if isinstance(node, ast.Constant) and type(node.value) is int:
         return Fraction(node.value)
     if isinstance(node, ast.Name):
@@ -88,7 +93,7 @@ def _evaluate_node(node: ast.expr, table: Mapping[str, int | None], functions: M
 
 def _call(function: str, arguments: Sequence[Fraction]) -> Fraction:
     if function in ("floor", "ceiling") and len(arguments) == 1:
-        return Fraction(math.floor(arguments[0]) if function == "floor" else math.ceil(arguments[0]))
+        return type(arguments[0])(math.floor(arguments[0]) if function == "floor" else math.ceil(arguments[0]))
     if function.lower() in ("max", "min") and arguments:
         return max(arguments) if function.lower() == "max" else min(arguments)
     if function == "Mod" and len(arguments) == 2:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import onnx
-
 from onnxroof.dtypes import DType, Kind
 from onnxroof.errors import Diagnostic, ModelError, UsageError
+from onnxroof.frontend import proto
 from onnxroof.frontend.dims import Bound, InputDims, Settled, bind_dims, is_placeholder
 from onnxroof.frontend.expressions import evaluate_dim
 from onnxroof.frontend.infer import Inference
@@ -23,7 +22,10 @@ from onnxroof.ir.observed import NOTHING_OBSERVED, Observed
 from onnxroof.ir.tensor import TensorKind
 from onnxroof.ir.workload import DimBinding, Workload
 
-__all__ = ["load_workload"]
+__all__ = ["Loader", "load_workload", "loader"]
+
+Loader = Callable[[Mapping[str, int], Observed], Workload]
+"""A model under any values of named dimensions, and with what a run of it showed."""
 
 
 def load_workload(
@@ -45,17 +47,30 @@ def load_workload(
     for name, value in given.items():
         if value < 0:
             raise UsageError.at(f"-d {name}={value}", "a dimension cannot be negative", code="U101")
+    return loader(path, branch_work)(given, observed)
+
+
+def loader(path: Path, branch_work: BranchWork) -> Loader:
+    """Reads a model once, for any number of workloads: what is inferred of a node that is the same in two is kept.
+
+    Raises `ModelError` as `load_workload` does, and so does what it returns.
+    """
     model = read_model(path)
     check_unfolding(str(path), model)
     weights = {t.name for t in model.graph.initializer} | {t.values.name for t in model.graph.sparse_initializer}
     # Files before IR version 4 list their initializers among the inputs.
     inputs = tuple(value for value in model.graph.input if value.name not in weights)
     inference = Inference(model.ir_version or 3)
-    walk = _Walk(path, model, inputs, _input_dims(inputs), given, branch_work, inference, observed)
-    try:
-        return _workload(walk, solve(walk.bind, walk.lower, given))
-    except UnsolvedError as error:
-        raise _contradiction(path, error) from error
+    dims = _input_dims(inputs)
+
+    def loaded(given: Mapping[str, int], observed: Observed) -> Workload:
+        walk = _Walk(path, model, inputs, dims, given, branch_work, inference, observed)
+        try:
+            return _workload(walk, solve(walk.bind, walk.lower, given))
+        except UnsolvedError as error:
+            raise _contradiction(path, error) from error
+
+    return loaded
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,8 +78,8 @@ class _Walk:
     """A model that can be lowered again and again under other dimensions."""
 
     path: Path
-    model: onnx.ModelProto
-    inputs: tuple[onnx.ValueInfoProto, ...]
+    model: proto.ModelProto
+    inputs: tuple[proto.ValueInfoProto, ...]
     dims: tuple[InputDims, ...]
     given: Mapping[str, int]
     branch_work: BranchWork
@@ -73,7 +88,7 @@ class _Walk:
 
     def bind(self, given: Mapping[str, int], settled: Mapping[str, Settled]) -> Bound:
         """The dimensions, with values that the graph implies in place of defaults."""
-        return bind_dims(self.dims, given, settled)
+        return bind_dims(self.dims, given, {**self.observed.settled, **settled})
 
     def lower(self, bound: Bound, watched: str = "") -> Lowering:
         """One walk; raises `Clash` where shapes contradict each other, `WatchedNodeError` at the watched node."""
@@ -105,14 +120,14 @@ class _Walk:
         return lowering
 
 
-def _value_names(graph: onnx.GraphProto) -> frozenset[str]:
+def _value_names(graph: proto.GraphProto) -> frozenset[str]:
     names = {name for node in graph.node for name in node.output}
     names.update(value.name for value in (*graph.input, *graph.initializer))
     names.update(sparse.values.name for sparse in graph.sparse_initializer)
     return frozenset(names)
 
 
-def _input_dims(inputs: tuple[onnx.ValueInfoProto, ...]) -> tuple[InputDims, ...]:
+def _input_dims(inputs: tuple[proto.ValueInfoProto, ...]) -> tuple[InputDims, ...]:
     found = []
     for value in inputs:
         if value.type.WhichOneof("value") != "tensor_type":
@@ -129,7 +144,7 @@ def _input_dims(inputs: tuple[onnx.ValueInfoProto, ...]) -> tuple[InputDims, ...
     return tuple(found)
 
 
-def _opsets(model: onnx.ModelProto) -> dict[str, int]:
+def _opsets(model: proto.ModelProto) -> dict[str, int]:
     """Imported versions by domain; a file without any is of the first version."""
     return {("" if o.domain == "ai.onnx" else o.domain): o.version for o in model.opset_import} or {"": 1}
 
@@ -137,7 +152,7 @@ def _opsets(model: onnx.ModelProto) -> dict[str, int]:
 class _Declared(Mapping[str, ValueType]):
     """Types that the file states, with its named dimensions replaced by their values; read where they are needed."""
 
-    def __init__(self, graph: onnx.GraphProto, bound: Bound) -> None:
+    def __init__(self, graph: proto.GraphProto, bound: Bound) -> None:
         self._values = {value.name: value for value in (*graph.value_info, *graph.output)}
         self._bound = bound
 
@@ -156,7 +171,7 @@ class _Declared(Mapping[str, ValueType]):
         return len(self._values)
 
 
-def _declared_extent(dim: onnx.TensorShapeProto.Dimension, extent: int | None, bound: Bound) -> int | None:
+def _declared_extent(dim: proto.TensorShapeProto.Dimension, extent: int | None, bound: Bound) -> int | None:
     if extent is not None:
         return extent if extent > 0 else None
     label = dim.dim_param.strip()

@@ -5,26 +5,38 @@ Every extent is a number when the walk starts, so each node is inferred once, in
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy.typing as npt
-import onnx
-
 from onnxroof.dtypes import DType
 from onnxroof.errors import ModelError
+from onnxroof.frontend import proto
 from onnxroof.frontend.agreement import Clash, ContradictionError, Operands, WatchedNodeError, gaps_of, unchecked_gap
 from onnxroof.frontend.attributes import attributes_of, constant_content, resolved
 from onnxroof.frontend.bodies import BODIES, standard_body
 from onnxroof.frontend.control_flow import CONTROL_FLOW
 from onnxroof.frontend.data_sizes import open_extents, usual_extents, with_rank
-from onnxroof.frontend.infer import RANDOM, Inference, NodeValue
+from onnxroof.frontend.disposition import disposition_of
+from onnxroof.frontend.infer import Inference, NodeValue
+from onnxroof.frontend.ml_tables import enter_tables
 from onnxroof.frontend.scope import Scope, execution_order
 from onnxroof.frontend.search import SEARCHES
 from onnxroof.frontend.tops import tops_of, tops_of_value
-from onnxroof.frontend.types import UNKNOWN_TYPE, Known, Shape, ValueType, array_of, filled, stated_size, type_of_proto
+from onnxroof.frontend.types import (
+    UNKNOWN_TYPE,
+    Known,
+    Shape,
+    ValueType,
+    contents_of,
+    filled,
+    stated_size,
+    type_of_proto,
+)  # fmt: skip
 from onnxroof.frontend.unfold import FunctionKey, function_key
+from onnxroof.ir.contents import Contents
 from onnxroof.ir.observed import NOTHING_OBSERVED, Observed
 from onnxroof.ir.op import Attributes, Op, OpKind
 from onnxroof.ir.tensor import Tensor, TensorKind
@@ -34,9 +46,6 @@ __all__ = ["LOWERERS", "BranchWork", "Lowering", "Mark", "Segment"]
 # Nodes with graphs in their attributes, by domain and type: their bodies are listed instead.
 LOWERERS = {**CONTROL_FLOW, **SEARCHES}
 
-# Up to this many elements a computed value is shape arithmetic of the host; above it is real work.
-_HOST_ELEMENTS = 64
-
 # They hold a weight's elements in another order or under another shape.
 _REARRANGES = frozenset({"Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten"})
 # One input, one output of the same shape: the shape of either gives that of the other.
@@ -45,6 +54,8 @@ _SHAPE_KEEPING = frozenset(
     | {"LeakyRelu", "Log", "LogSoftmax", "Mish", "Neg", "Not", "Reciprocal", "Relu", "Round", "Selu", "Sigmoid", "Sign"}
     | {"Sin", "Softmax", "Softplus", "Softsign", "Sqrt", "Tan", "Tanh", "ThresholdedRelu"}
 )
+# Their operands stand side by side, element by element.
+_SIDE_BY_SIDE = frozenset({"Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Where", "Equal", "Less", "Greater"})
 
 BranchWork = Callable[[Sequence[Op], Mapping[str, Tensor]], float]
 
@@ -89,13 +100,14 @@ class Lowering:
         known: The values by workload name.
         notes: What the reader of a report should know, each once.
         sizes: Trip counts and extents that depend on data, by the name of their dimension, with their sources.
+        places: Of the nodes by their names.
         outputs: Workload names of the model's outputs, once the walk has ended.
         position: Of the node of the model's own graph at which the walk is.
     """
 
     path: str
     inference: Inference
-    functions: Mapping[FunctionKey, onnx.FunctionProto]
+    functions: Mapping[FunctionKey, proto.FunctionProto]
     given: Mapping[str, int]
     branch_work: BranchWork
     observed: Observed = NOTHING_OBSERVED
@@ -106,6 +118,7 @@ class Lowering:
     known: dict[str, Known] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
     sizes: dict[str, tuple[int, str]] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
     position: int = -1
     _taken_names: dict[str, None] = field(default_factory=dict)
@@ -138,7 +151,7 @@ class Lowering:
         self.known[name] = known
         return name
 
-    def value(self, operands: Sequence[str], index: int) -> npt.NDArray[Any] | None:
+    def value(self, operands: Sequence[str], index: int) -> Contents | None:
         """Elements of an operand where they are known, None also where it is left out."""
         return self.known[operands[index]].value if index < len(operands) and operands[index] else None
 
@@ -161,11 +174,11 @@ class Lowering:
         self.sizes[dim] = (value, "given" if dim in self.given else source)
         return value
 
-    def add_initializers(self, graph: onnx.GraphProto, scope: Scope) -> None:
+    def add_initializers(self, graph: proto.GraphProto, scope: Scope) -> None:
         """Enters the weights of a graph."""
         for tensor in graph.initializer:
             kind = ValueType(DType.from_number(tensor.data_type), tuple(tensor.dims))
-            self.define(tensor.name, scope, Known(kind, TensorKind.WEIGHT, array_of(tensor)))
+            self.define(tensor.name, scope, Known(kind, TensorKind.WEIGHT, contents_of(tensor)))
         for sparse in graph.sparse_initializer:
             kind = ValueType(DType.from_number(sparse.values.data_type), tuple(sparse.dims))
             self.define(sparse.values.name, scope, Known(kind, TensorKind.WEIGHT))
@@ -177,7 +190,7 @@ class Lowering:
             known = self.known[name]
             found[name] = Tensor(
                 name=name, dtype=known.type.dtype, shape=known.type.shape, kind=known.kind, is_output=known.is_output,
-                value=known.value, origin=known.origin,
+                value=known.value, origin=known.origin, is_at_most=known.is_at_most,
             )  # fmt: skip
         return found
 
@@ -207,7 +220,7 @@ class Lowering:
 
     # -- graphs ---------------------------------------------------------------------------------------------
 
-    def graph(self, nodes: Sequence[onnx.NodeProto], scope: Scope) -> None:
+    def graph(self, nodes: Sequence[proto.NodeProto], scope: Scope) -> None:
         """Lowers the nodes of one graph or function body, in order of execution."""
         order, cycle = execution_order(nodes)
         if cycle:
@@ -220,23 +233,25 @@ class Lowering:
                 self.position = index
             self.node(nodes[index], index, scope)
 
-    def node(self, node: onnx.NodeProto, index: int, scope: Scope) -> None:
+    def node(self, node: proto.NodeProto, index: int, scope: Scope) -> None:
         """Lowers one node."""
         if node.domain == "ai.onnx":
-            node = _copy(node, domain="")
+            node = deepcopy(node)
+            node.domain = ""
         node = resolved(node, scope.attributes)
         function = self.functions.get(function_key(node))
         if function is not None:
-            self._call(node, function, scope)
+            self._call(node, function, scope, f"{scope.place}{index}/")
             return
         if (node.domain, node.op_type) in BODIES:
             types = [self.known[operand].type if operand else None for operand in self.operands(node, scope)]
             function = standard_body(node, types, scope.opsets)
             if function is not None:
                 # Graphs in its attributes may read what is around the node.
-                self._call(node, function, scope, parent=scope)
+                self._call(node, function, scope, f"{scope.place}{index}/", parent=scope)
                 return
         name = self.unique_name(node, index, scope)
+        self.places[name] = f"{scope.place}{index}"
         lowerer = LOWERERS.get((node.domain, node.op_type))
         if lowerer is not None:
             lowerer(self, node, name, scope)
@@ -247,7 +262,7 @@ class Lowering:
         else:
             self._plain(node, name, scope)
 
-    def unique_name(self, node: onnx.NodeProto, index: int, scope: Scope) -> str:
+    def unique_name(self, node: proto.NodeProto, index: int, scope: Scope) -> str:
         """The node's name, or `Relu_17` where that is empty or taken."""
         prefix = f"{scope.path}/" if scope.path else ""
         name = f"{prefix}{node.name}" if node.name else ""
@@ -263,7 +278,7 @@ class Lowering:
         self._taken_names[name] = None
         return name
 
-    def operands(self, node: onnx.NodeProto, scope: Scope) -> tuple[str, ...]:
+    def operands(self, node: proto.NodeProto, scope: Scope) -> tuple[str, ...]:
         """Workload names of a node's inputs, "" for one that is left out."""
         found = []
         for local in node.input:
@@ -277,7 +292,7 @@ class Lowering:
         return tuple(found)
 
     def emit_view(
-        self, node: onnx.NodeProto, name: str, scope: Scope, inputs: Sequence[str], outputs: Sequence[str]
+        self, node: proto.NodeProto, name: str, scope: Scope, inputs: Sequence[str], outputs: Sequence[str]
     ) -> None:
         """Lists a control-flow node itself: it moves nothing, its body is listed beside it."""
         self.ops.append(
@@ -291,7 +306,7 @@ class Lowering:
     # -- kinds of nodes -------------------------------------------------------------------------------------
 
     def _call(
-        self, node: onnx.NodeProto, function: onnx.FunctionProto, scope: Scope, parent: Scope | None = None
+        self, node: proto.NodeProto, body: proto.FunctionProto, scope: Scope, place: str, parent: Scope | None = None
     ) -> None:
         """The function's body in place of the call; its results take the names that the caller gives them."""
         actual = self.operands(node, scope)
@@ -301,29 +316,30 @@ class Lowering:
             path = f"{path.rsplit('#', 1)[0]}#{count}"
             count += 1
         self._taken_names[f"\0{path}"] = None
-        attributes = {a.name: a for a in function.attribute_proto} | {a.name: a for a in node.attribute}
-        opsets = {("" if o.domain == "ai.onnx" else o.domain): o.version for o in function.opset_import}
+        attributes = {a.name: a for a in body.attribute_proto} | {a.name: a for a in node.attribute}
+        opsets = {("" if o.domain == "ai.onnx" else o.domain): o.version for o in body.opset_import}
         results = {
             formal: self.claim(local, scope)
-            for formal, local in zip(function.output, node.output, strict=False)
-            if local and formal not in function.input
+            for formal, local in zip(body.output, node.output, strict=False)
+            if local and formal not in body.input
         }
         inner = Scope(
             path=path, repeat=scope.repeat, opsets=opsets or scope.opsets, attributes=attributes, depth=scope.depth + 1,
-            names={formal: actual[i] if i < len(actual) else "" for i, formal in enumerate(function.input)},
-            declared={v.name: type_of_proto(v.type) for v in function.value_info}, results=results, parent=parent,
+            names={formal: actual[i] if i < len(actual) else "" for i, formal in enumerate(body.input)},
+            declared={v.name: type_of_proto(v.type) for v in body.value_info}, results=results, parent=parent,
+            is_optional=scope.is_optional, place=place,
         )  # fmt: skip
-        self.graph(function.node, inner)
-        for formal, local in zip(function.output, node.output, strict=False):
+        self.graph(body.node, inner)
+        for formal, local in zip(body.output, node.output, strict=False):
             made = inner.find(formal)
             if local and not made:
                 raise ModelError.at(
-                    self.path, f"function `{function.name}` does not produce its output `{formal}`", code="M201"
+                    self.path, f"function `{body.name}` does not produce its output `{formal}`", code="M201"
                 )
             if local and made:
                 scope.names[local] = made
 
-    def _plain(self, node: onnx.NodeProto, name: str, scope: Scope) -> None:
+    def _plain(self, node: proto.NodeProto, name: str, scope: Scope) -> None:
         operands = self.operands(node, scope)
         inputs = [self.known[operand] if operand else None for operand in operands]
         found = self._inferred(node, name, scope, operands, inputs)
@@ -331,16 +347,16 @@ class Lowering:
             kind if kind.is_complete else filled(kind, scope.declared.get(local))
             for kind, local in zip(found.types, node.output, strict=True)
         ]
-        shapes = self._observed(node, scope)
+        shapes = self.seen_in_run(node, name, scope)
         depends_on_data = self._size(node, name, scope, inputs, found.types, types, shapes) or bool(found.note)
         types = [k if s is None or k.container else replace(k, shape=s) for k, s in zip(types, shapes, strict=True)]
         is_seen = bool(self.observed.shapes) and None not in shapes
-        depends_on_data = depends_on_data or any(i is not None and i.depends_on_data for i in inputs)
-        depends_on_data = depends_on_data and not is_seen
+        depends_on_data = not is_seen and (depends_on_data or any(i is not None and i.depends_on_data for i in inputs))
+        is_at_most = not is_seen and (bool(found.note) or any(i is not None and i.is_at_most for i in inputs))
         if depends_on_data:
             types = [stated_size(kind, scope.declared.get(n)) for kind, n in zip(types, node.output, strict=True)]
         self._fill_backwards(node, operands, types)
-        disposition = _disposition(node, inputs, types, found.values)
+        disposition = disposition_of(node, inputs, types, found.values)
         kind = TensorKind.WEIGHT if disposition is OpKind.CONSTANT else TensorKind.ACTIVATION
         origin = ""
         if disposition is OpKind.CONSTANT and node.op_type in _REARRANGES and inputs and inputs[0] is not None:
@@ -352,19 +368,24 @@ class Lowering:
         outputs = []
         for i, local in enumerate(node.output):
             known = Known(
-                types[i], kind, found.values[i], origin, depends_on_data=depends_on_data, tops=None if i else tops
-            )
+                types[i], kind, found.values[i], origin, depends_on_data=depends_on_data, is_at_most=is_at_most,
+                tops=None if i else tops,
+            )  # fmt: skip
             outputs.append(self.define(local, scope, known) if local else "")
         self._emit(node, name, scope, operands, tuple(outputs), disposition)
 
-    def _observed(self, node: onnx.NodeProto, scope: Scope) -> list[Shape]:
+    def seen_in_run(self, node: proto.NodeProto, name: str, scope: Scope) -> list[Shape]:
         """Extents of the outputs in a run, () for one that nobody wants, None where they were not seen."""
+        inner = self.observed.inner.get(self.places[name])
+        if inner is not None and len(inner) == sum(map(bool, node.output)):
+            found = iter(inner)
+            return [next(found) if local else () for local in node.output]
         names = [scope.results.get(local, "" if scope.path else local) for local in node.output]
         return [self.observed.shapes.get(name) if local else () for name, local in zip(names, node.output, strict=True)]
 
     def _size(
         self,
-        node: onnx.NodeProto,
+        node: proto.NodeProto,
         name: str,
         scope: Scope,
         inputs: Sequence[Known | None],
@@ -379,6 +400,8 @@ class Lowering:
             if types[place].dtype is DType.UNDEFINED or inferred[place].dtype is DType.UNDEFINED:
                 continue  # not a size that is missing: what comes out is not known
             kind = with_rank(node, sources, types[place])
+            if kind.is_complete:
+                continue
             stated = filled(kind, scope.declared.get(local))
             axes = open_extents(node, sources, stated) if local else ()
             if not axes:
@@ -394,7 +417,7 @@ class Lowering:
 
     def _inferred(
         self,
-        node: onnx.NodeProto,
+        node: proto.NodeProto,
         name: str,
         scope: Scope,
         operands: tuple[str, ...],
@@ -412,21 +435,27 @@ class Lowering:
             found = self.inference.node(node, scope.opsets, types, seen.values)
         except ContradictionError as error:
             if any(i is not None and i.depends_on_data for i in inputs):
-                # Sizes that depend on data need not go together as they are taken.
+                # Sizes that depend on data need not go together as they are taken: side by side, they are the others'.
+                certain = next((i.type.shape for i in inputs if i and not i.depends_on_data), None)
+                if certain is not None and not node.domain and node.op_type in _SIDE_BY_SIDE:
+                    pairs = zip(inputs, types, strict=True)
+                    alike = [replace(t, shape=certain) if t and i and i.depends_on_data else t for i, t in pairs]
+                    with contextlib.suppress(ContradictionError):
+                        return self.inference.node(node, scope.opsets, alike, seen.values)
                 self.notes[f"{name}: the sizes of its inputs depend on data, that of its output is not known"] = None
                 return NodeValue((UNKNOWN_TYPE,) * len(node.output), (None,) * len(node.output))
             raise Clash(
                 node=name, op_type=node.op_type, operands=operands, shapes=tuple(seen.shapes), reason=str(error),
                 gaps=gaps_of(node, seen), ops=self.ops,
             ) from error  # fmt: skip
-        if found.note and (not self.observed.shapes or None in self._observed(node, scope)):
+        if found.note and (not self.observed.shapes or None in self.seen_in_run(node, name, scope)):
             self.notes[f"{name}: {found.note}"] = None
         if node.op_type == "DequantizeLinear":
             # Whether a dequantized weight folds or lives on in its reader is decided by a rewrite.
             return replace(found, values=(None,) * len(node.output))
         return found
 
-    def _fill_backwards(self, node: onnx.NodeProto, operands: Sequence[str], types: list[ValueType]) -> None:
+    def _fill_backwards(self, node: proto.NodeProto, operands: Sequence[str], types: list[ValueType]) -> None:
         """An elementwise operator behind an unknown one gives that one its output's shape."""
         if node.domain or node.op_type not in _SHAPE_KEEPING or not operands or not operands[0] or not types:
             return
@@ -439,7 +468,7 @@ class Lowering:
 
     def _emit(
         self,
-        node: onnx.NodeProto,
+        node: proto.NodeProto,
         name: str,
         scope: Scope,
         inputs: tuple[str, ...],
@@ -451,7 +480,8 @@ class Lowering:
             Op(
                 name=name, op_type=node.op_type, domain=node.domain, version=version, inputs=inputs, outputs=outputs,
                 attributes=attributes_of(node, version), scope=scope.path, repeat=scope.repeat, disposition=disposition,
-                position=self.position,
+                parameters=enter_tables(self, node, name), position=self.position,
+                is_at_most=scope.is_optional or any(self.known[name].is_at_most for name in inputs if name),
             )
         )  # fmt: skip
 
@@ -459,33 +489,7 @@ class Lowering:
 def _seen(inputs: Sequence[Known | None]) -> Operands:
     shapes = [i.type.shape if i is not None else None for i in inputs]
     values = [i.value if i is not None else None for i in inputs]
-    tops = [None if i is None else i.tops or tops_of_value(i.value) for i in inputs]
-    return Operands(shapes, values, tops)
-
-
-def _disposition(
-    node: onnx.NodeProto,
-    inputs: Sequence[Known | None],
-    types: Sequence[ValueType],
-    values: Sequence[npt.NDArray[Any] | None],
-) -> OpKind | None:
-    """CONSTANT where no input of the model is needed, HOST for known shape arithmetic, None for what runs."""
-    present = [i for i in inputs if i is not None]
-    if node.op_type in RANDOM or any(t.container for t in types):
-        return None
-    if node.op_type != "DequantizeLinear" and all(i.kind is TensorKind.WEIGHT for i in present):
-        return OpKind.CONSTANT if present or not node.input else None
-    is_known = all(value is not None for value, local in zip(values, node.output, strict=True) if local)
-    if is_known and sum(value.size for value in values if value is not None) <= _HOST_ELEMENTS:
-        return OpKind.HOST
-    return None
-
-
-def _copy(node: onnx.NodeProto, domain: str) -> onnx.NodeProto:
-    copy = onnx.NodeProto()
-    copy.CopyFrom(node)
-    copy.domain = domain
-    return copy
+    return Operands(shapes, values, [None if i is None else i.tops or tops_of_value(i.value) for i in inputs])
 
 
 def _popped(entries: dict[str, Any], length: int) -> tuple[tuple[str, Any], ...]:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import onnx
-
 from onnxroof.dtypes import DType
+from onnxroof.frontend import proto
 from onnxroof.frontend.types import ValueType
 
 __all__ = ["ml_types"]
@@ -21,7 +20,7 @@ _LIKE_INPUT = frozenset({"Binarizer", "Imputer"})
 
 
 def ml_types(
-    node: onnx.NodeProto, types: Sequence[ValueType | None], inferred: tuple[ValueType, ...]
+    node: proto.NodeProto, types: Sequence[ValueType | None], inferred: tuple[ValueType, ...]
 ) -> tuple[ValueType, ...]:
     """Inferred types with what is known of the operators of machine learning pipelines; the same for all others."""
     first = types[0] if types else None
@@ -51,7 +50,7 @@ def ml_types(
 
 
 def _classified(
-    node: onnx.NodeProto, rows: int | None, attributes: dict[str, onnx.AttributeProto]
+    node: proto.NodeProto, rows: int | None, attributes: dict[str, proto.AttributeProto]
 ) -> tuple[ValueType, ...]:
     """A label for each row, and a score for each class."""
     labels = DType.INT64

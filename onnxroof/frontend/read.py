@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # protobuf comes without types
 
 from onnxroof.dtypes import DType, Kind, packed_bytes
 from onnxroof.errors import Diagnostic, ModelError, UsageError
+from onnxroof.frontend import proto
 from onnxroof.frontend.magic import HEAD_BYTES, kind_of_file
 from onnxroof.frontend.wire import PAYLOAD_LIMIT_BYTES, without_payloads
 
@@ -42,7 +42,7 @@ class StripSizes:
     after_bytes: int
 
 
-def read_model(path: Path) -> onnx.ModelProto:
+def read_model(path: Path) -> proto.ModelProto:
     """The model without the values of its large tensors and without stack traces.
 
     A tensor whose value was left out is marked as external at `wire.STRIPPED_LOCATION`; `has_value` is false for it.
@@ -85,13 +85,13 @@ def strip_model(
     return StripSizes(before_bytes=before_bytes, after_bytes=len(stripped))
 
 
-def has_value(tensor: onnx.TensorProto) -> bool:
+def has_value(tensor: proto.TensorProto) -> bool:
     """Whether the elements of a tensor are in it, as many as its dims say.
 
     False for external data, for a payload that was left out, and for one of the wrong size. A tensor without elements
     has its value.
     """
-    if tensor.data_location == onnx.TensorProto.EXTERNAL or any(d < 0 for d in tensor.dims):
+    if tensor.data_location == proto.TensorProto.EXTERNAL or any(d < 0 for d in tensor.dims):
         return False
     elements: int = math.prod(tensor.dims)
     dtype = DType.from_number(tensor.data_type)
@@ -146,10 +146,10 @@ def _is_folder(path: Path) -> ModelError:
     return ModelError(Diagnostic(where=str(path), message="this is a folder, not a model file", hint=hint, code="M101"))
 
 
-def _parsed(payload_free: bytes, path: Path) -> onnx.ModelProto:
+def _parsed(payload_free: bytes, path: Path) -> proto.ModelProto:
     where = str(path)
     try:
-        model: onnx.ModelProto = onnx.ModelProto.FromString(payload_free)
+        model: proto.ModelProto = proto.ModelProto.FromString(payload_free)
     except DecodeError as error:
         raise ModelError.at(where, "protobuf cannot parse it as an ONNX model: it is damaged", code="M103") from error
     if not model.HasField("graph"):
@@ -167,7 +167,7 @@ def _parsed(payload_free: bytes, path: Path) -> onnx.ModelProto:
     return model
 
 
-def _check_texts(model: onnx.ModelProto) -> None:
+def _check_texts(model: proto.ModelProto) -> None:
     """Raises TypeError at a name that is not UTF-8: protobuf hands it out as bytes, which no text joins."""
     "".join((model.producer_name, model.producer_version, *(o.domain for o in model.opset_import)))
     _check_graph(model.graph)
@@ -178,19 +178,19 @@ def _check_texts(model: onnx.ModelProto) -> None:
         _check_nodes(function.node)
 
 
-def _check_graph(graph: onnx.GraphProto) -> None:
+def _check_graph(graph: proto.GraphProto) -> None:
     "".join((graph.name, *(t.name for t in graph.initializer), *(s.values.name for s in graph.sparse_initializer)))
     for values in (graph.input, graph.output, graph.value_info):
         _check_values(values)
     _check_nodes(graph.node)
 
 
-def _check_values(values: Iterable[onnx.ValueInfoProto]) -> None:
+def _check_values(values: Iterable[proto.ValueInfoProto]) -> None:
     for value in values:
         "".join((value.name, *(dim.dim_param for dim in value.type.tensor_type.shape.dim)))
 
 
-def _check_nodes(nodes: Iterable[onnx.NodeProto]) -> None:
+def _check_nodes(nodes: Iterable[proto.NodeProto]) -> None:
     for node in nodes:
         attributes = node.attribute
         "".join((node.name, node.op_type, node.domain, *node.input, *node.output, *(a.name for a in attributes)))

@@ -6,7 +6,6 @@ This is the one place that reads weights, and only where a user asked for a run.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from onnx import external_data_helper
 
 from onnxroof.dtypes import DType, Kind, packed_bytes
 from onnxroof.errors import Diagnostic, ModelError
+from onnxroof.frontend.places import Places, mark_places
 from onnxroof.frontend.read import has_value
 from onnxroof.ir.workload import Workload
 
@@ -63,8 +63,7 @@ class Runnable:
         model: Serialized.
         feeds: Inputs by name.
         values: Names of the outputs whose shapes are wanted.
-        trips: By node of a loop the output that has an element for each trip.
-        conditions: By node of an If the value that it looks at.
+        places: Of its loops and branches; nodes are named by theirs.
         made_up: How many weights have made-up values.
     """
 
@@ -72,8 +71,7 @@ class Runnable:
     model: bytes
     feeds: Mapping[str, Feed]
     values: tuple[str, ...]
-    trips: Mapping[str, str]
-    conditions: Mapping[str, str]
+    places: Places
     made_up: int
 
 
@@ -91,26 +89,17 @@ def runnable(path: Path, workload: Workload) -> Runnable:
     model = onnx.load(str(path), load_external_data=False)
     graph = model.graph
     made_up = _fill(_tensors(model), path)
-    names = [node.name or f"{node.op_type}_{index}" for index, node in enumerate(graph.node)]
-    once = {name for name, count in Counter(names).items() if count == 1}
     given = [value.name for value in graph.output]
     made = list(dict.fromkeys(output for node in graph.node for output in node.output if output))
-    trips, conditions, limits = {}, {}, {}
-    for index, (name, node) in enumerate(zip(names, graph.node, strict=True)):
-        if node.domain not in ("", "ai.onnx") or name not in once:
-            continue
-        if node.op_type == "Loop":
-            trips[name] = _counted(node, f"onnxroof.{index}")
-            limits[node.input[0]] = f"{name}.trips"
-        elif node.op_type == "If":
-            conditions[name] = node.input[0]
-    wanted = dict.fromkeys((*made, *trips.values()))
-    graph.output.extend(onnx.ValueInfoProto(name=name) for name in wanted if name not in given)
+    graph.output.extend(onnx.ValueInfoProto(name=name) for name in made if name not in given)
     del graph.value_info[:]
-    _name_once(model)
+    # By what a loop is limited in the end, the last operator at its position: it stands behind its body.
+    loops = {op.position: op.name for op in workload.ops if op.key == ("", "Loop") and not op.scope}
+    limits = {graph.node[place].input[0]: f"{name}.trips" for place, name in loops.items()}
+    places = mark_places(model)
     return Runnable(
         path=str(path), model=model.SerializeToString(), feeds=_feeds(workload, limits),
-        values=tuple(dict.fromkeys((*given, *made))), trips=trips, conditions=conditions, made_up=made_up,
+        values=tuple(dict.fromkeys((*given, *made))), places=places, made_up=made_up,
     )  # fmt: skip
 
 
@@ -133,38 +122,6 @@ def _check(path: Path, workload: Workload) -> None:
             f"a run would hold {needed / 1e9:.3g} GB of weights and values, more than {MOST_BYTES / 1e9:.3g} GB",
             "give smaller dimensions with `-d`, or leave out --shapes-from-run", code="M402",
         )  # fmt: skip
-
-
-def _counted(node: onnx.NodeProto, name: str) -> str:
-    """Gives a loop a further output with an element for each trip, and returns the output's name.
-
-    Outputs that nobody wants get names: the further one stands behind all of them, and the runtime breaks down over
-    a loop whose first ones have none.
-    """
-    body = next(attribute.g for attribute in node.attribute if attribute.name == "body")
-    wanted = [*node.output, *[""] * (len(body.output) - 1 - len(node.output))]
-    node.output[:] = [output or f"{name}.unused.{place}" for place, output in enumerate(wanted)]
-    counter = f"{name}.trip"
-    body.node.append(onnx.helper.make_node("Identity", [body.input[0].name], [counter]))
-    body.output.append(onnx.helper.make_tensor_value_info(counter, onnx.TensorProto.INT64, []))
-    node.output.append(f"{name}.trips")
-    return f"{name}.trips"
-
-
-def _name_once(model: onnx.ModelProto) -> None:
-    """Takes away names that another node of the same graph has: the runtime refuses those, ONNX does not."""
-    for nodes in (model.graph.node, *(function.node for function in model.functions)):
-        _name_nodes_once(nodes)
-
-
-def _name_nodes_once(nodes: Iterable[onnx.NodeProto]) -> None:
-    names: set[str] = set()
-    for node in nodes:
-        if node.name in names:
-            node.name = ""
-        names.add(node.name)
-        for graph in _graphs_of(node):
-            _name_nodes_once(graph.node)
 
 
 def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:

@@ -6,8 +6,7 @@ import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import onnx
-
+from onnxroof.frontend import proto
 from onnxroof.frontend.types import ValueType
 
 __all__ = ["Scope", "captured_names", "execution_order", "subgraphs"]
@@ -27,17 +26,21 @@ class Scope:
         results: Names in the workload that the results of a function's body take, by local name.
         declared: Types that the file states, by local name.
         depth: Nesting, against runaway recursion.
+        place: What stands before the position of its nodes in their places (`onnxroof.frontend.places`).
+        is_optional: Whether data may leave it out: a branch that a run need not take, trips that it need not make.
     """
 
     path: str
     repeat: int
     opsets: Mapping[str, int]
     parent: Scope | None = None
-    attributes: Mapping[str, onnx.AttributeProto] = field(default_factory=dict)
+    attributes: Mapping[str, proto.AttributeProto] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     results: Mapping[str, str] = field(default_factory=dict)
     declared: Mapping[str, ValueType] = field(default_factory=dict)
     depth: int = 0
+    place: str = ""
+    is_optional: bool = False
 
     def find(self, local: str) -> str | None:
         """Name in the workload of a local name, None where nothing of that name is in sight."""
@@ -49,16 +52,16 @@ class Scope:
         return None
 
 
-def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+def subgraphs(node: proto.NodeProto) -> Iterator[proto.GraphProto]:
     """The graphs among a node's attributes."""
     for attribute in node.attribute:
-        if attribute.type == onnx.AttributeProto.GRAPH:
+        if attribute.type == proto.AttributeProto.GRAPH:
             yield attribute.g
-        elif attribute.type == onnx.AttributeProto.GRAPHS:
+        elif attribute.type == proto.AttributeProto.GRAPHS:
             yield from attribute.graphs
 
 
-def captured_names(graph: onnx.GraphProto) -> frozenset[str]:
+def captured_names(graph: proto.GraphProto) -> frozenset[str]:
     """Names that a subgraph takes from the graphs around it."""
     inside = {v.name for v in graph.input} | {t.name for t in graph.initializer}
     inside.update(name for node in graph.node for name in node.output)
@@ -70,7 +73,7 @@ def captured_names(graph: onnx.GraphProto) -> frozenset[str]:
     return frozenset(outside)
 
 
-def execution_order(nodes: Sequence[onnx.NodeProto]) -> tuple[list[int], list[int]]:
+def execution_order(nodes: Sequence[proto.NodeProto]) -> tuple[list[int], list[int]]:
     """Indices of the nodes in an order in which each follows what it reads, and those of a cycle if there is one.
 
     The file's order is kept wherever it is one.

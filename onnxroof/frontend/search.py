@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import onnx
-
 from onnxroof.dtypes import DType
+from onnxroof.frontend import proto
 from onnxroof.frontend.control_flow import Lowerer, activation_of, lowered_body, name_results, named_trips, subgraph
 from onnxroof.frontend.scope import Scope
 from onnxroof.frontend.types import ValueType, type_of_proto
@@ -60,7 +59,7 @@ _GREEDY = _Inputs(max_length=1)
 _BEAMS = _Inputs(max_length=1, beams=3, sequences=4, decoder_ids=10)
 
 
-def _lower_search(lowering: Lowering, node: onnx.NodeProto, name: str, scope: Scope) -> None:
+def _lower_search(lowering: Lowering, node: proto.NodeProto, name: str, scope: Scope) -> None:
     inputs = _BEAMS if "Beam" in node.op_type else _GREEDY
     operands = lowering.operands(node, scope)
     graphs = {a.name for a in node.attribute if a.HasField("g")}
@@ -99,7 +98,7 @@ def _extents(
 ) -> _Extents:
     def scalar(place: int) -> int | None:
         value = lowering.value(operands, place) if place >= 0 else None
-        return None if value is None or not value.size else int(value.reshape(-1)[0])
+        return None if value is None or not value.size else value.integers[0]
 
     shape = source.shape or (None, None)
     prompt = 1 if has_encoder else shape[1] or 1
@@ -111,7 +110,7 @@ def _extents(
     return _Extents(shape[0] or 1, scalar(inputs.beams) or 1, scalar(inputs.sequences) or 1, prompt, max(trips, 1))
 
 
-def _encoder_types(graph: onnx.GraphProto, source: ValueType, extents: _Extents) -> list[ValueType]:
+def _encoder_types(graph: proto.GraphProto, source: ValueType, extents: _Extents) -> list[ValueType]:
     """What an encoder takes: the source, where there are three inputs its mask, and the first tokens of the decoder."""
     types = [source]
     formals = [type_of_proto(formal.type) for formal in graph.input]
@@ -123,7 +122,7 @@ def _encoder_types(graph: onnx.GraphProto, source: ValueType, extents: _Extents)
 
 
 def _decoder_types(
-    graph: onnx.GraphProto, extents: _Extents, *, tokens: int, past: int, caches: Sequence[ValueType] = ()
+    graph: proto.GraphProto, extents: _Extents, *, tokens: int, past: int, caches: Sequence[ValueType] = ()
 ) -> list[ValueType]:
     """What a decoder takes: tokens, their positions or a mask, then caches, told by the ranks of its inputs.
 
@@ -162,7 +161,7 @@ def _rank(kind: ValueType) -> int:
     return -1 if kind.shape is None else len(kind.shape)
 
 
-def _results(node: onnx.NodeProto, extents: _Extents, vocabulary: int | None) -> list[ValueType]:
+def _results(node: proto.NodeProto, extents: _Extents, vocabulary: int | None) -> list[ValueType]:
     length = extents.prompt + extents.trips
     if "Beam" not in node.op_type:
         return [

@@ -8,25 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import onnx
-
+from onnxroof.dtypes import DType
+from onnxroof.frontend import proto
 from onnxroof.frontend.types import Shape, ValueType
+from onnxroof.ir.contents import Contents
 
 __all__ = ["sequence_length", "sequence_types"]
 
 Types = Sequence[ValueType | None]
-Values = Sequence[npt.NDArray[Any] | None]
+Values = Sequence[Contents | None]
 Items = tuple[Shape, ...]
 
 _MOST_ITEMS = 1 << 16
 
 
 def sequence_types(
-    node: onnx.NodeProto, types: Types, values: Values, inferred: tuple[ValueType, ...]
+    node: proto.NodeProto, types: Types, values: Values, inferred: tuple[ValueType, ...]
 ) -> tuple[ValueType, ...]:
     """The inferred types with the tensors of sequences, and with shapes that follow from those of a sequence."""
     if node.domain or not inferred:
@@ -42,14 +40,14 @@ def sequence_types(
     return inferred
 
 
-def sequence_length(node: onnx.NodeProto, types: Types) -> npt.NDArray[Any] | None:
+def sequence_length(node: proto.NodeProto, types: Types) -> Contents | None:
     """The value of a SequenceLength, None where the number of tensors is not known."""
     if node.domain or node.op_type != "SequenceLength" or not types or types[0] is None or types[0].items is None:
         return None
-    return np.array(len(types[0].items), dtype=np.int64)
+    return Contents(DType.INT64, (), (len(types[0].items),))
 
 
-def _integer(node: onnx.NodeProto, name: str, default: int = 0) -> int:
+def _integer(node: proto.NodeProto, name: str, default: int = 0) -> int:
     return next((int(a.i) for a in node.attribute if a.name == name), default)
 
 
@@ -62,18 +60,18 @@ def _position(types: Types, values: Values, index: int, default: int | None) -> 
     if index >= len(types) or types[index] is None:
         return default
     value = values[index]
-    return None if value is None or not value.size else int(value.reshape(-1)[0])
+    return None if value is None or not value.size else value.integers[0]
 
 
-def _empty(_node: onnx.NodeProto, _types: Types, _values: Values) -> Items | None:
+def _empty(_node: proto.NodeProto, _types: Types, _values: Values) -> Items | None:
     return ()
 
 
-def _constructed(_node: onnx.NodeProto, types: Types, _values: Values) -> Items | None:
+def _constructed(_node: proto.NodeProto, types: Types, _values: Values) -> Items | None:
     return tuple(kind.shape if kind is not None else None for kind in types)
 
 
-def _inserted(_node: onnx.NodeProto, types: Types, values: Values) -> Items | None:
+def _inserted(_node: proto.NodeProto, types: Types, values: Values) -> Items | None:
     items = _items(types)
     if items is None or len(types) < 2 or types[1] is None:
         return None
@@ -86,7 +84,7 @@ def _inserted(_node: onnx.NodeProto, types: Types, values: Values) -> Items | No
     return (*items[:at], new, *items[at:])
 
 
-def _erased(_node: onnx.NodeProto, types: Types, values: Values) -> Items | None:
+def _erased(_node: proto.NodeProto, types: Types, values: Values) -> Items | None:
     items = _items(types)
     if not items:
         return None
@@ -96,7 +94,7 @@ def _erased(_node: onnx.NodeProto, types: Types, values: Values) -> Items | None
     return items[: at % len(items)] + items[at % len(items) + 1 :]
 
 
-def _split(node: onnx.NodeProto, types: Types, values: Values) -> Items | None:
+def _split(node: proto.NodeProto, types: Types, values: Values) -> Items | None:
     source = types[0] if types else None
     if source is None or not source.is_complete or not source.shape:
         return None
@@ -108,30 +106,30 @@ def _split(node: onnx.NodeProto, types: Types, values: Values) -> Items | None:
             return (source.shape[:axis] + source.shape[axis + 1 :],) * extent
     elif values[1] is None:
         return None
-    elif values[1].ndim == 0:
-        chunk = int(values[1])
+    elif not values[1].shape:
+        (chunk,) = values[1].integers
         if chunk <= 0:
             return None
         sizes = [min(chunk, extent - start) for start in range(0, extent, chunk)]
     else:
-        sizes = [int(size) for size in values[1]]
+        sizes = [*values[1].integers]
     return tuple((*source.shape[:axis], size, *source.shape[axis + 1 :]) for size in sizes)
 
 
-def _passed(_node: onnx.NodeProto, types: Types, _values: Values) -> Items | None:
+def _passed(_node: proto.NodeProto, types: Types, _values: Values) -> Items | None:
     return _items(types)
 
 
-def _at(_node: onnx.NodeProto, items: Items, values: Values) -> Shape:
+def _at(_node: proto.NodeProto, items: Items, values: Values) -> Shape:
     if len(set(items)) == 1:
         return items[0]
     at = values[1] if len(values) > 1 else None
-    if at is None or not at.size or not -len(items) <= int(at.reshape(-1)[0]) < len(items):
+    if at is None or not at.size or not -len(items) <= at.integers[0] < len(items):
         return None
-    return items[int(at.reshape(-1)[0])]
+    return items[at.integers[0]]
 
 
-def _concatenated(node: onnx.NodeProto, items: Items, _values: Values) -> Shape:
+def _concatenated(node: proto.NodeProto, items: Items, _values: Values) -> Shape:
     if not items or any(shape is None or None in shape for shape in items):
         return None
     first = items[0] or ()
@@ -147,7 +145,7 @@ def _concatenated(node: onnx.NodeProto, items: Items, _values: Values) -> Shape:
     return (*first[:axis], total, *first[axis + 1 :])
 
 
-_MADE: Mapping[str, Callable[[onnx.NodeProto, Types, Values], Items | None]] = {
+_MADE: Mapping[str, Callable[[proto.NodeProto, Types, Values], Items | None]] = {
     "SequenceEmpty": _empty,
     "SequenceConstruct": _constructed,
     "SequenceInsert": _inserted,
@@ -158,7 +156,7 @@ _MADE: Mapping[str, Callable[[onnx.NodeProto, Types, Values], Items | None]] = {
     "OptionalGetElement": _passed,
 }
 
-_READ: Mapping[str, Callable[[onnx.NodeProto, Items, Values], Shape]] = {
+_READ: Mapping[str, Callable[[proto.NodeProto, Items, Values], Shape]] = {
     "SequenceAt": _at,
     "ConcatFromSequence": _concatenated,
 }

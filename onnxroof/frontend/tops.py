@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import onnx
-
-from onnxroof.dtypes import DType
+from onnxroof.dtypes import DType, Kind
+from onnxroof.frontend import proto
 from onnxroof.frontend.types import ValueType
+from onnxroof.ir.contents import Contents
 
 __all__ = ["Tops", "tops_of", "tops_of_value"]
 
@@ -23,20 +20,20 @@ _KEEPS_ELEMENTS = frozenset({"Reshape", "Unsqueeze", "Squeeze", "Expand", "Trans
 _INTEGERS = frozenset({DType.INT32, DType.INT64})
 
 
-def tops_of_value(value: npt.NDArray[Any] | None) -> Tops | None:
+def tops_of_value(value: Contents | None) -> Tops | None:
     """Largest elements of known contents, None for what is not integer or has no elements."""
-    if value is None or not value.size or not np.issubdtype(value.dtype, np.integer):
+    if value is None or not value.size or value.dtype.kind is not Kind.INTEGER:
         return None
-    if value.ndim > 1 and value.shape[-1] <= _MOST_COORDINATES:
-        return tuple(int(top) for top in value.reshape(-1, value.shape[-1]).max(axis=0))
-    return (int(value.max()),)
+    if len(value.shape) > 1 and value.shape[-1] <= _MOST_COORDINATES:
+        return tuple(max(value.integers[place :: value.shape[-1]]) for place in range(value.shape[-1]))
+    return (max(value.integers),)
 
 
 def tops_of(
-    node: onnx.NodeProto,
+    node: proto.NodeProto,
     types: Sequence[ValueType | None],
     tops: Sequence[Tops | None],
-    values: Sequence[npt.NDArray[Any] | None],
+    values: Sequence[Contents | None],
     output: ValueType,
 ) -> Tops | None:
     """Largest elements of a node's first output, None where they are not known.
@@ -51,7 +48,7 @@ def tops_of(
     if node.domain or output.dtype not in _INTEGERS or not tops:
         return None
     if node.op_type == "Range":
-        start, _, step = (None if v is None or not v.size else int(v.reshape(-1)[0]) for v in values)
+        start, _, step = (None if v is None or not v.size else v.integers[0] for v in values)
         count = output.shape[0] if output.shape else None
         if start is None or step is None or not count:
             return None
@@ -76,7 +73,7 @@ def _largest(tops: Sequence[Tops | None]) -> Tops | None:
     return (max(known),) if known and len(known) == len(tops) else None
 
 
-def _concatenated(node: onnx.NodeProto, types: Sequence[ValueType | None], tops: Sequence[Tops | None]) -> Tops | None:
+def _concatenated(node: proto.NodeProto, types: Sequence[ValueType | None], tops: Sequence[Tops | None]) -> Tops | None:
     axis = next((a.i for a in node.attribute if a.name == "axis"), 0)
     shapes = [t.shape if t is not None else None for t in types]
     are_coordinates = all(s is not None and s[-1:] == (1,) and axis in (-1, len(s) - 1) for s in shapes)

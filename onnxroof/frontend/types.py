@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
-
-import numpy.typing as npt
-import onnx
-from onnx import numpy_helper
 
 from onnxroof.dtypes import DType, Kind
+from onnxroof.frontend import proto
 from onnxroof.frontend.read import has_value
+from onnxroof.ir.contents import Contents
 from onnxroof.ir.tensor import TensorKind
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
     "Known",
     "Shape",
     "ValueType",
-    "array_of",
+    "contents_of",
     "filled",
     "most_value_elements",
     "stated_size",
@@ -77,15 +77,17 @@ class Known:
         origin: Name of the weight whose elements it holds in another order, else "".
         is_output: Whether the model returns it.
         depends_on_data: Whether its extents do: they are then taken at an upper bound or as a named dimension.
+        is_at_most: Whether its extents are an upper bound of what data make of them.
         tops: Its largest elements, where they are known of an integer tensor that is too large for `value`.
     """
 
     type: ValueType
     kind: TensorKind
-    value: npt.NDArray[Any] | None = None
+    value: Contents | None = None
     origin: str = ""
     is_output: bool = False
     depends_on_data: bool = False
+    is_at_most: bool = False
     tops: tuple[int, ...] | None = None
 
 
@@ -109,29 +111,29 @@ def stated_size(kind: ValueType, declared: ValueType | None) -> ValueType:
     return kind if len(declared.shape) != len(kind.shape) else replace(kind, shape=declared.shape)
 
 
-def type_to_proto(value: ValueType) -> onnx.TypeProto:
+def type_to_proto(value: ValueType) -> proto.TypeProto:
     """The `TypeProto` that onnx's inference takes."""
-    proto = onnx.TypeProto()
+    kind = proto.TypeProto()
     if value.container:
-        proto.ParseFromString(value.container)
-        return proto
+        kind.ParseFromString(value.container)
+        return kind
     if value.dtype is DType.UNDEFINED and value.shape is None:
-        return proto
-    proto.tensor_type.elem_type = max(value.dtype.number, 0)
+        return kind
+    kind.tensor_type.elem_type = max(value.dtype.number, 0)
     if value.shape is not None:
-        proto.tensor_type.shape.SetInParent()
+        kind.tensor_type.shape.SetInParent()
         for extent in value.shape:
-            dim = proto.tensor_type.shape.dim.add()
+            dim = kind.tensor_type.shape.dim.add()
             if extent is not None:
                 dim.dim_value = extent
-    return proto
+    return kind
 
 
-def type_of_proto(proto: onnx.TypeProto) -> ValueType:
+def type_of_proto(stated: proto.TypeProto) -> ValueType:
     """The type that a file states or onnx's inference gave; symbolic and negative extents become unknown."""
-    kind = proto.WhichOneof("value")
+    kind = stated.WhichOneof("value")
     if kind == "tensor_type":
-        tensor = proto.tensor_type
+        tensor = stated.tensor_type
         dtype = DType.from_number(tensor.elem_type)
         if not tensor.HasField("shape"):
             return ValueType(dtype, None)
@@ -139,15 +141,35 @@ def type_of_proto(proto: onnx.TypeProto) -> ValueType:
         return ValueType(dtype, tuple(extents))
     if kind is None:
         return ValueType(DType.UNDEFINED, None)
-    return ValueType(DType.UNDEFINED, None, proto.SerializeToString(deterministic=True))
+    return ValueType(DType.UNDEFINED, None, stated.SerializeToString(deterministic=True))
 
 
-def array_of(tensor: onnx.TensorProto) -> npt.NDArray[Any] | None:
+# How `struct` unpacks the elements of a type, little-endian as in the file.
+_CODES: Mapping[DType, str] = {
+    DType.FLOAT: "f", DType.DOUBLE: "d", DType.FLOAT16: "e", DType.INT8: "b", DType.UINT8: "B", DType.INT16: "h",
+    DType.UINT16: "H", DType.INT32: "i", DType.UINT32: "I", DType.INT64: "q", DType.UINT64: "Q", DType.BOOL: "?",
+}  # fmt: skip
+# The fields that list elements of a type as they are; those of other types hold bits or packed elements.
+_LISTS: Mapping[DType, str] = {
+    DType.FLOAT: "float_data", DType.DOUBLE: "double_data", DType.INT64: "int64_data", DType.UINT64: "uint64_data",
+    DType.UINT32: "uint64_data",
+    **dict.fromkeys((DType.INT8, DType.UINT8, DType.INT16, DType.UINT16, DType.INT32, DType.BOOL), "int32_data"),
+}  # fmt: skip
+
+
+def contents_of(tensor: proto.TensorProto) -> Contents | None:
     """The numbers of a small tensor that lie in the file, None for any other. Strings are never evaluated."""
     dtype = DType.from_number(tensor.data_type)
     if dtype.kind is Kind.STRING or math.prod(tensor.dims) > most_value_elements(dtype) or not has_value(tensor):
         return None
-    try:
-        return numpy_helper.to_array(tensor)
-    except (ValueError, TypeError, KeyError):
-        return None
+    shape = tuple(tensor.dims)
+    code, listed = _CODES.get(dtype), _LISTS.get(dtype)
+    if code is not None and tensor.HasField("raw_data"):
+        return Contents(dtype, shape, struct.unpack(f"<{math.prod(shape)}{code}", tensor.raw_data))
+    if code is not None and listed is not None and not tensor.HasField("raw_data"):
+        layout = f"<{math.prod(shape)}{code}"
+        with contextlib.suppress(struct.error):  # a listed number that its type cannot hold
+            return Contents(dtype, shape, struct.unpack(layout, struct.pack(layout, *getattr(tensor, listed))))
+    from onnxroof.frontend.onnx_inference import decoded
+
+    return decoded(tensor)

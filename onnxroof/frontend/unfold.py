@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import onnx
-
 from onnxroof.errors import ModelError
+from onnxroof.frontend import proto
 from onnxroof.frontend.scope import subgraphs
 
 __all__ = ["FunctionKey", "check_unfolding", "function_key"]
@@ -19,12 +18,12 @@ _DEEPEST = 48
 _WALKS_OF_A_BODY = 3
 
 
-def function_key(node: onnx.NodeProto) -> FunctionKey:
+def function_key(node: proto.NodeProto) -> FunctionKey:
     """By which a node finds the function that it calls."""
     return (node.domain, node.op_type, node.overload)
 
 
-def check_unfolding(path: str, model: onnx.ModelProto) -> None:
+def check_unfolding(path: str, model: proto.ModelProto) -> None:
     """Refuses a model whose functions call themselves, or that unfolds to more nodes than any real one.
 
     Raises:
@@ -48,7 +47,7 @@ def check_unfolding(path: str, model: onnx.ModelProto) -> None:
         )
 
 
-def _measured(nodes: Sequence[onnx.NodeProto], counts: Mapping[FunctionKey, tuple[int, int]]) -> tuple[int, int]:
+def _measured(nodes: Sequence[proto.NodeProto], counts: Mapping[FunctionKey, tuple[int, int]]) -> tuple[int, int]:
     """Nodes that a graph unfolds to, and how deep it nests."""
     total, depth = 0, 0
     for node in nodes:
@@ -62,7 +61,7 @@ def _measured(nodes: Sequence[onnx.NodeProto], counts: Mapping[FunctionKey, tupl
     return total, depth
 
 
-def _callees_first(path: str, functions: Mapping[FunctionKey, onnx.FunctionProto]) -> list[FunctionKey]:
+def _callees_first(path: str, functions: Mapping[FunctionKey, proto.FunctionProto]) -> list[FunctionKey]:
     """The functions in an order in which each follows those that it calls."""
     calls = {key: [k for k in dict.fromkeys(_called(f.node)) if k in functions] for key, f in functions.items()}
     order: dict[FunctionKey, None] = {}
@@ -85,7 +84,7 @@ def _callees_first(path: str, functions: Mapping[FunctionKey, onnx.FunctionProto
     return list(order)
 
 
-def _called(nodes: Sequence[onnx.NodeProto]) -> list[FunctionKey]:
+def _called(nodes: Sequence[proto.NodeProto]) -> list[FunctionKey]:
     found = []
     for node in nodes:
         found.append(function_key(node))

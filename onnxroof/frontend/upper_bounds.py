@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
-
-import numpy.typing as npt
-import onnx
 
 from onnxroof.dtypes import DType
+from onnxroof.frontend import proto
 from onnxroof.frontend.types import Shape, ValueType
+from onnxroof.ir.contents import Contents
 
 __all__ = ["upper_bounds"]
 
 
 def upper_bounds(
-    node: onnx.NodeProto,
+    node: proto.NodeProto,
     types: Sequence[ValueType | None],
-    values: Sequence[npt.NDArray[Any] | None],
+    values: Sequence[Contents | None],
     inferred: tuple[ValueType, ...],
 ) -> tuple[ValueType, ...]:
     """Inferred types with the extents that depend on data at their upper bound; the same types where none is known."""
@@ -55,7 +53,7 @@ _REDUCTIONS = frozenset(
 )
 
 
-def _reduced(node: onnx.NodeProto, extents: Shape, axes: ValueType, inferred: Shape) -> Shape:
+def _reduced(node: proto.NodeProto, extents: Shape, axes: ValueType, inferred: Shape) -> Shape:
     """What is left where data name the axes: as if they were the shortest ones."""
     flags = {a.name: a.i for a in node.attribute}
     keeps = bool(flags.get("keepdims", 1))
@@ -78,7 +76,7 @@ def _at_most(kind: ValueType, extents: tuple[int | None, ...]) -> ValueType:
 
 
 def _boxes(
-    boxes: tuple[int | None, ...], scores: tuple[int | None, ...], values: Sequence[npt.NDArray[Any] | None]
+    boxes: tuple[int | None, ...], scores: tuple[int | None, ...], values: Sequence[Contents | None]
 ) -> ValueType:
     """Boxes (batch, boxes, 4), scores (batch, classes, boxes): each class of each image selects up to a limit."""
     if len(boxes) != 3 or len(scores) != 3:
@@ -86,5 +84,5 @@ def _boxes(
     most = boxes[1] or 0
     limit = values[2] if len(values) > 2 else None
     if limit is not None and limit.size:
-        most = min(most, int(limit.reshape(-1)[0]))
+        most = min(most, limit.integers[0])
     return ValueType(DType.INT64, ((scores[0] or 0) * (scores[1] or 0) * most, 3))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["Access", "AxisMap", "Loop", "LoopKind", "LoopNest", "Term", "dense_axis", "whole_axis"]
 
@@ -96,6 +96,18 @@ class LoopNest:
     accesses: tuple[Access, ...]
     sweeps: int = 1
     swept: frozenset[int] = frozenset()
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Nests are looked up in tables all the time, and their hash takes long.
+        object.__setattr__(self, "_hash", hash((self.loops, self.accesses, self.sweeps, self.swept)))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __reduce__(self) -> tuple[type[LoopNest], tuple[object, ...]]:
+        # In another process the hash of equal names is another.
+        return LoopNest, (self.loops, self.accesses, self.sweeps, self.swept)
 
     @property
     def points(self) -> int:

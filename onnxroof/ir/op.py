@@ -75,10 +75,12 @@ class Op:
         scope: Call path of inlined functions, loops and branches, outermost first, joined by "/".
         repeat: How often it runs for one run of the model (trips of the loops around it).
         disposition: CONSTANT, HOST or ABSORBED or VIEW where that is settled before costs are known, else None.
-        parameters: Names of further tensors that it reads because it took over a quantize or dequantize:
-            their scales and zero points.
+        parameters: Names of further tensors that it reads: scales and zero points of a quantize or dequantize that it
+            took over, and what it has learned in its attributes (trees, coefficients).
         compute_type: Name of the type it computes in, where that is not the type of its first input.
         conversion_ops: Vector operations by which it dequantizes an operand or requantizes its result on the fly.
+        is_at_most: Whether data may leave all or some of it out: it is in a branch or trip that need not run, or the
+            extents of an input are upper bounds. No floor may rest on it.
         position: Of the node in the model's own graph that it is, or that calls, repeats or chooses it.
     """
 
@@ -95,6 +97,7 @@ class Op:
     parameters: tuple[str, ...] = ()
     compute_type: str = ""
     conversion_ops: int = 0
+    is_at_most: bool = False
     position: int = -1
 
     @property

@@ -6,10 +6,8 @@ import enum
 import math
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from onnxroof.dtypes import BlockScale, DType, packed_bytes
+from onnxroof.ir.contents import Contents
 
 __all__ = ["Tensor", "TensorKind"]
 
@@ -35,6 +33,7 @@ class Tensor:
         value: The elements where they are small and known (shape arithmetic, scalars), else None.
         origin: Of a folded constant that holds a weight's elements in another order (a transposed or reshaped
             initializer): the name of that weight. Such tensors share storage and count once as parameters.
+        is_at_most: Whether its extents are an upper bound of what data make of them.
         scale: Of a block format: the scales that are stored with the elements, else None.
     """
 
@@ -43,8 +42,9 @@ class Tensor:
     shape: tuple[int | None, ...] | None
     kind: TensorKind
     is_output: bool = False
-    value: npt.NDArray[np.generic] | None = None
+    value: Contents | None = None
     origin: str = ""
+    is_at_most: bool = False
     scale: BlockScale | None = None
 
     @property

@@ -75,6 +75,12 @@ def _plain_access(access: Access, nest: LoopNest, renumbered: Mapping[int, int])
         if not axis.terms:
             whole *= axis.extent
             continue
+        if len(axis.terms) == 1:
+            (term,) = axis.terms
+            extent = nest.loops[term.loop].extent
+            if extent != 1 and term.stride == 1 and axis.offset == 0 and axis.extent == extent:
+                walked.append(dense_axis(renumbered[term.loop], extent))  # what most dimensions are
+                continue
         strides: dict[int, int] = {}
         for term in axis.terms:
             if term.loop in renumbered:
@@ -128,6 +134,8 @@ def _unclipped(terms: Sequence[tuple[int, int]], extents: Mapping[int, int]) -> 
 
 def _determined(axes: list[AxisMap], extents: Mapping[int, int]) -> list[AxisMap]:
     """The dimensions without what another dimension of the operand tells: `x[i, i+j]` touches what `x[i, j]` does."""
+    if not any(len(axis.terms) > 1 for axis in axes):
+        return axes
     while True:
         known = {
             axis.terms[0].loop for axis in axes if axis.terms and axis == dense_axis(axis.terms[0].loop, axis.extent)

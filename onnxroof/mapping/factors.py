@@ -7,6 +7,7 @@ evaluated by looking up factors, and the product of the least factors bounds a w
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -26,41 +27,52 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 
+COMPARED = 256
+"""Of at most so many candidates each is compared with each."""
+
+
 @dataclass(frozen=True, eq=False)
 class Block:
     """Tiles of some loops that can be best in an order, A operands, N candidates.
 
     Attributes:
         picks: (loops, N) positions of their sizes.
-        held: (A, N) factors of the elements that a tile holds.
-        moved: (A, N) factors of the elements that come in.
-        is_partial: (A, N) whether a tile then holds partial sums that are wider than results.
-        tiles: (A, N) factors of the transfers that bring each tile once, and
-        again: (A, N) of how often it comes; both 1 where transfers are not counted.
+        columns: (3 or 5, A, N) factors, 1 where they make no difference, in this order:
+            held: of the elements that a tile holds,
+            moved: of the elements that come in,
+            widened: how much wider an element of the tile is for being a partial sum: the widest block's counts,
+            and where transfers are counted
+            tiles: of the transfers that bring each tile once,
+            again: of how often it comes.
     """
 
     picks: IntArray
-    held: FloatArray
-    moved: FloatArray
-    is_partial: BoolArray
-    tiles: FloatArray
-    again: FloatArray
+    columns: FloatArray
     _levels: dict[int, _Runs] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """Candidates."""
+        return int(self.picks.shape[1])
 
     def least(self, level: int) -> _Runs:
         """The least factors of runs of 2**level candidates."""
         if level not in self._levels:
-            self._levels[level] = _runs(self, 1 << level)
+            self._levels[level] = _runs(self.columns, 1 << level)
         return self._levels[level]
+
+    def take(self, rows: IntArray | BoolArray) -> Block:
+        """Some of the candidates."""
+        return Block(self.picks[:, rows], self.columns[:, :, rows])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Runs:
-    """The least factors of runs of candidates by operand; None where all are 1, or no sum is partial."""
+    """The least factors of runs of candidates by operand; None where all are 1."""
 
     held: tuple[FloatArray | None, ...]
     moved: tuple[FloatArray | None, ...]
-    is_partial: tuple[BoolArray | None, ...]
+    widened: tuple[FloatArray | None, ...]
     tiles: tuple[FloatArray | None, ...]
     again: tuple[FloatArray | None, ...]
 
@@ -73,7 +85,6 @@ class OrderFactors:
         blocks: Whose candidates combine freely.
         held: By operand the bytes that an element of the blocks' product takes in the buffer.
         moved: By operand the bytes that one moves.
-        wider: By operand how much wider a partial sum is.
         constant: By operand the bytes that move besides.
         results: By operand the bytes of what is written in the end.
         counted: Operands whose bytes count.
@@ -84,7 +95,6 @@ class OrderFactors:
     blocks: tuple[Block, ...]
     held: tuple[float, ...]
     moved: tuple[float, ...]
-    wider: tuple[float, ...]
     constant: tuple[float, ...]
     results: tuple[float, ...]
     counted: frozenset[int]
@@ -93,7 +103,7 @@ class OrderFactors:
 
     def counts(self, level: int) -> list[int]:
         """Runs of each block."""
-        return [-(-block.held.shape[1] // (1 << level)) for block in self.blocks]
+        return [-(-block.count // (1 << level)) for block in self.blocks]
 
     def least(self, level: int, place: Sequence[IntArray]) -> tuple[FloatArray, FloatArray]:
         """Bytes that any tile of a box holds and moves at least; at level 0 what the tile holds and moves.
@@ -104,16 +114,12 @@ class OrderFactors:
         """
         blocks = [(index, block.least(level)) for index, block in zip(place, self.blocks, strict=True)]
         held, moved = np.zeros(()), np.zeros(())
-        for number, (weight, cost, wider) in enumerate(zip(self.held, self.moved, self.wider, strict=True)):
+        for number, (weight, cost) in enumerate(zip(self.held, self.moved, strict=True)):
             if weight:
                 elements = _product(weight, [(runs.held[number], index) for index, runs in blocks])
-                if wider != 1:
-                    is_partial = np.asarray(False)
-                    for index, runs in blocks:
-                        if (flag := runs.is_partial[number]) is not None:
-                            is_partial = is_partial | flag[index]
-                    elements = elements * np.where(is_partial, wider, 1.0)
-                held = held + elements
+                columns = [(runs.widened[number], index) for index, runs in blocks]
+                wider = [column[index] for column, index in columns if column is not None]
+                held = held + (elements * functools.reduce(np.maximum, wider) if wider else elements)
             if number in self.counted:
                 fetched = _product(cost, [(runs.moved[number], index) for index, runs in blocks])
                 fetched = fetched + self.constant[number]
@@ -167,7 +173,7 @@ def order_factors(
     tables: TileTables, orders: Sequence[Order], blocks: Sequence[tuple[int, ...]], boundary: Boundary
 ) -> list[OrderFactors]:
     """The candidates of each order, by block of loops."""
-    held, wider, full, constant, results = [], [], [], [], []
+    held, full, constant, results = [], [], [], []
     for number, operand in enumerate(tables.operands):
         access = operand.access
         bits, partial = access.bits / 8, max(access.partial_bits, access.bits) / 8
@@ -177,7 +183,6 @@ def order_factors(
         constant.append(operand.distinct * (bits - 2 * partial) if access.is_write else 0.0)
         results.append(operand.distinct * bits if access.is_write else 0.0)
         held.append(operand.whole * bits if number in boundary.held else 0.0)
-        wider.append(partial / bits if operand.widens else 1.0)
     known: dict[Hashable, Block] = {}
     found = []
     for order in orders:
@@ -196,7 +201,7 @@ def order_factors(
         moved = tuple(cost * (times or 1) for cost, times in zip(full, sweeps, strict=True))
         found.append(
             OrderFactors(
-                tuple(chosen), tuple(held), moved, tuple(wider), tuple(constant),
+                tuple(chosen), tuple(held), moved, tuple(constant),
                 tuple(results), boundary.counted, sweeps,
                 boundary.access_bytes,
             )
@@ -219,25 +224,22 @@ def _block(tables: TileTables, order: Order, block: tuple[int, ...], *, counts_t
             picks[place] = row + ranges[place][0]
         is_first = grid[-1, 1:] == 0 if block else np.zeros(0, dtype=bool)
     found = _factors(tables, order, block, picks, counts_transfers=counts_transfers)
-    if picks.shape[1] == 1:
+    if found.count == 1:
         return found
     # A candidate that holds as much as the one before it and moves as much cannot be better.
-    is_better = is_first | (
-        (found.held[:, 1:] < found.held[:, :-1])
-        | (found.moved[:, 1:] < found.moved[:, :-1])
-        | (found.is_partial[:, 1:] < found.is_partial[:, :-1])
-        | (found.tiles[:, 1:] < found.tiles[:, :-1])
-        | (found.again[:, 1:] < found.again[:, :-1])
-    ).any(axis=0)
-    kept = np.concatenate(([True], is_better))
-    return Block(
-        picks[:, kept],
-        found.held[:, kept],
-        found.moved[:, kept],
-        found.is_partial[:, kept],
-        found.tiles[:, kept],
-        found.again[:, kept],
-    )
+    is_better = is_first | (found.columns[:, :, 1:] < found.columns[:, :, :-1]).any(axis=(0, 1))
+    if not is_better.all():
+        found = found.take(np.concatenate(([True], is_better)))
+    return _undominated(found) if len(block) > 1 and found.count <= COMPARED else found
+
+
+def _undominated(block: Block) -> Block:
+    """The block without candidates of which no factor is less than another's; one of those that are all equal."""
+    columns = block.columns.reshape(-1, block.count)
+    columns = columns[(columns != columns[:, :1]).any(axis=1)]
+    is_as_good = (columns[:, :, None] <= columns[:, None, :]).all(axis=0)
+    is_dominated = (is_as_good & ~np.triu(is_as_good.T)).any(axis=0)
+    return block.take(~is_dominated) if is_dominated.any() else block
 
 
 def _range(tables: TileTables, order: Order, loop: int) -> tuple[int, int]:
@@ -251,31 +253,34 @@ def _factors(
     tables: TileTables, order: Order, block: tuple[int, ...], picks: IntArray, *, counts_transfers: bool
 ) -> Block:
     place = dict(zip(block, picks, strict=True))
-    shape = (len(tables.operands), picks.shape[1])
-    held, moved, is_partial = np.ones(shape), np.ones(shape), np.zeros(shape, dtype=bool)
-    tiles, again = np.ones(shape), np.ones(shape)
+    columns = np.ones((5 if counts_transfers else 3, len(tables.operands), picks.shape[1]))
     for number, operand in enumerate(tables.operands):
+        held, moved, widened = columns[:3, number]
+        is_partial: list[BoolArray] = []
         for loop in block:
             if loop in operand.dense:
-                held[number] *= tables.sizes[loop][place[loop]]
+                held *= tables.sizes[loop][place[loop]]
             if loop not in operand.loops and loop not in order.free[number]:
-                moved[number] *= tables.trips[loop][place[loop]]
+                moved *= tables.trips[loop][place[loop]]
             if operand.widens and loop in operand.unfinished - operand.loops:
-                is_partial[number] |= tables.trips[loop][place[loop]] > 1
+                is_partial.append(tables.trips[loop][place[loop]] > 1)
         for window in operand.windows:
             if window.loops[0] in place:
                 index = tuple(place[loop] for loop in window.loops)
-                held[number] *= window.peak[index]
-                moved[number] *= window.fetched(order.slide[number])[index]
+                held *= window.peak[index]
+                moved *= window.fetched(order.slide[number])[index]
                 if operand.widens:
-                    is_partial[number] |= window.total[index] > window.total.flat[-1]
+                    is_partial.append(window.total[index] > window.total.flat[-1])
+        for flags in is_partial:
+            widened[flags] = operand.access.partial_bits / operand.access.bits
         if counts_transfers:
+            tiles, again = columns[3:, number]
             fetching = transfer_loops(operand, order.slide[number])
             for loop in block:
                 trips = tables.trips[loop][place[loop]]
-                tiles[number] *= trips if loop in fetching else 1.0
-                again[number] *= trips if loop not in operand.loops | order.free[number] else 1.0
-    return Block(picks, held, moved, is_partial, tiles, again)
+                tiles *= trips if loop in fetching else 1.0
+                again *= trips if loop not in operand.loops | order.free[number] else 1.0
+    return Block(picks, columns)
 
 
 def transfer_loops(operand: OperandTable, slide: int | None) -> frozenset[int]:
@@ -288,16 +293,13 @@ def transfer_loops(operand: OperandTable, slide: int | None) -> frozenset[int]:
     return frozenset(loops)
 
 
-def _runs(block: Block, size: int) -> _Runs:
-    columns = [block.held, block.moved, block.tiles, block.again]
-    is_partial = block.is_partial
+def _runs(columns: FloatArray, size: int) -> _Runs:
     if size > 1:
-        begins = np.arange(0, is_partial.shape[1], size)
-        columns = [np.minimum.reduceat(column, begins, axis=1) for column in columns]
-        is_partial = np.logical_and.reduceat(is_partial, begins, axis=1)
-    held, moved, tiles, again = (
-        tuple(row if used else None for row, used in zip(column, (column != 1).any(axis=1).tolist(), strict=True))
-        for column in columns
-    )
-    flags = tuple(row if row.any() else None for row in is_partial) if is_partial.any() else (None,) * len(held)
-    return _Runs(held, moved, flags, tiles, again)
+        columns = np.minimum.reduceat(columns, np.arange(0, columns.shape[2], size), axis=2)
+    is_used = (columns != 1).any(axis=2).tolist()
+    found = [
+        tuple(row if used else None for row, used in zip(column, flags, strict=True))
+        for column, flags in zip(columns, is_used, strict=True)
+    ]
+    nothing = (None,) * columns.shape[1]
+    return _Runs(*found, *[nothing] * (5 - len(found)))

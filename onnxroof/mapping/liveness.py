@@ -7,7 +7,7 @@ cache, and the result of an operator that reads a tensor for the last time at th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from onnxroof.ir.loopnest import LoopKind
@@ -65,7 +65,7 @@ class Buffers:
             live -= self.freed(kernel, left)
         return found
 
-    def shared(self, kernel: int, left: Sequence[int]) -> int:
+    def shared(self, kernel: int, left: Sequence[int] | Mapping[int, int]) -> int:
         """Bytes that the results of a kernel need not take, when `left` readers remain after it."""
         total = 0
         taken: set[int] = set()
@@ -75,7 +75,7 @@ class Buffers:
                 taken |= {result, operand}
         return total
 
-    def freed(self, kernel: int, left: Sequence[int]) -> int:
+    def freed(self, kernel: int, left: Sequence[int] | Mapping[int, int]) -> int:
         """Bytes that nobody needs once a kernel has run, when `left` readers remain after it."""
         return sum(
             self.sizes[tensor]

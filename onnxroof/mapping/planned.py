@@ -13,7 +13,8 @@ from onnxroof.costs.table import CostTable
 from onnxroof.ir.tensor import TensorKind
 from onnxroof.ir.workload import Workload
 from onnxroof.mapping.plan import Group, Plan
-from onnxroof.mapping.policies import plan
+from onnxroof.mapping.policies import POLICIES, plan
+from onnxroof.mapping.segments import Segments, segments
 from onnxroof.mapping.storage import Kernel, Storage, parameter_roots, peak_activation_bytes
 from onnxroof.mapping.timeline import Timeline, timeline
 from onnxroof.mapping.traffic import GroupShape, group_shapes
@@ -59,6 +60,8 @@ class Border:
         weight_bytes: Elements of weights that some operator touches.
         output_bytes: Elements of outputs that are written (of an appended cache, the new part).
         work: Work by compute type, without what can be folded into a neighbour or is of no use to any output.
+
+    Where data decide how much is done, work and bytes are the least of it.
     """
 
     input_bytes: int
@@ -67,7 +70,7 @@ class Border:
     work: Mapping[str, Work]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class PlannedModel:
     """Everything of a model that a roofline needs, computed once for all targets.
 
@@ -76,7 +79,9 @@ class PlannedModel:
         costs: Its costs.
         store: Its kernels and views.
         op_types: Types of all its operators by name.
-        plans: One a policy.
+        policies: That are wanted.
+        plans: One for each of them that is the same for all targets.
+        clock: The plan whose groups are the steps in which time is counted.
         alone: Each operator alone, whether or not it is among the plans.
         border: Compulsory figures of the whole model.
         work: Known work by compute type, all of it.
@@ -89,13 +94,20 @@ class PlannedModel:
     costs: CostTable
     store: Storage
     op_types: Mapping[str, str]
+    policies: tuple[str, ...]
     plans: tuple[ShapedPlan, ...]
+    clock: ShapedPlan
     alone: ShapedPlan
     border: Border
     work: Mapping[str, Work]
     parameter_bytes: int
     peak_activation_bytes: int | None
     timeline: Timeline
+
+    @cached_property
+    def segments(self) -> Segments:
+        """Every run of steps that could be one group."""
+        return segments(self.store, self.workload.tensors, [step.kernels for step in self.timeline.steps])
 
 
 def planned(
@@ -117,21 +129,24 @@ def planned(
         chosen = plan(policy, store)
         return ShapedPlan(chosen, *group_shapes(store, chosen, shared))
 
-    found = {policy: shaped(policy) for policy in dict.fromkeys((*policies, CLOCK, "none"))}
-    plans = tuple(_with_idle(found[policy], workload, store, idle) for policy in policies)
+    fixed = [policy for policy in policies if policy in POLICIES]
+    found = {policy: shaped(policy) for policy in dict.fromkeys((*fixed, CLOCK, "none"))}
+    listed = {policy: _with_idle(found[policy], workload, store, idle) for policy in dict.fromkeys((*fixed, CLOCK))}
     weights = [workload.tensors[name] for name in parameter_roots(workload, store)]
     return PlannedModel(
         workload=workload,
         costs=costs,
         store=store,
         op_types={op.name: op.op_type for op in workload.ops},
-        plans=plans,
+        policies=tuple(policies),
+        plans=tuple(listed[policy] for policy in fixed),
+        clock=listed[CLOCK],
         alone=found["none"],
         border=_border(workload, store),
-        work=_work(store.kernels),
+        work=_work((kernel, kernel.cost.work) for kernel in store.kernels),
         parameter_bytes=sum(tensor.bytes for tensor in weights if tensor.is_shaped),
         peak_activation_bytes=peak_activation_bytes(workload, store),
-        timeline=timeline(workload, store, found[CLOCK].each, [each.each for each in plans]),
+        timeline=timeline(workload, store, found[CLOCK].each, [each.each for each in listed.values()]),
     )
 
 
@@ -161,12 +176,12 @@ def _with_idle(shaped: ShapedPlan, workload: Workload, store: Storage, idle: Seq
     return ShapedPlan(dataclasses.replace(shaped.plan, groups=merged), tuple(shapes), tuple(index))
 
 
-def _work(kernels: Iterable[Kernel]) -> dict[str, Work]:
-    """All trips of the known work of kernels by compute type."""
+def _work(parts: Iterable[tuple[Kernel, Work | None]]) -> dict[str, Work]:
+    """All trips of the known work that is given for kernels, by compute type."""
     plain: dict[str, list[int]] = {}
     special: dict[str, dict[str, int]] = {}
-    for kernel in kernels:
-        work, repeat = kernel.cost.work, kernel.op.repeat
+    for kernel, work in parts:
+        repeat = kernel.op.repeat
         if work is None:
             continue
         dtype = kernel.cost.compute_type.name
@@ -190,10 +205,12 @@ def _border(workload: Workload, store: Storage) -> Border:
     outputs = 0
     taken: dict[str, int] = {}
     for kernel in kernels:
-        for transfer in kernel.cost.reads:
+        for transfer in kernel.cost.least_reads:
             name = store.root(transfer.tensor)
             taken[name] = max(taken.get(name, 0), transfer.bytes)
-        outputs += sum(transfer.bytes for transfer in kernel.cost.writes if transfer.tensor in store.outputs)
+        if not kernel.op.is_at_most:
+            made = (t for t in kernel.cost.writes if t.tensor in store.outputs)
+            outputs += sum(t.bytes for t in made if not workload.tensors[t.tensor].is_at_most)
     for kernel in reversed(kernels):
         for output, source in kernel.cost.in_place:
             # What its readers take of a buffer beyond the new part was there before.
@@ -210,7 +227,7 @@ def _border(workload: Workload, store: Storage) -> Border:
         input_bytes=sum(inputs.values()),
         weight_bytes=sum(weights.values()),
         output_bytes=outputs,
-        work=_work(kernel for kernel in kernels if not kernel.cost.is_foldable),
+        work=_work((kernel, kernel.cost.least_work) for kernel in kernels if not kernel.cost.is_foldable),
     )
 
 

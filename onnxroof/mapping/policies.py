@@ -3,7 +3,8 @@
 `none` runs each operator alone. `epilogue` does what every compiler does: an elementwise operator joins the group of
 the last of its producers when it reads that group's result element by element. Joining never raises traffic (one
 write and one read of the tensor between them are gone, side inputs are read once as before) and never raises the
-time of a roofline (a maximum of sums is at most the sum of maxima), so no cost is compared.
+time of a roofline (a maximum of sums is at most the sum of maxima), so no cost is compared. `depth-first` and `auto`
+compare costs, and so depend on the target: see `onnxroof.roofline.search`.
 """
 
 from __future__ import annotations
@@ -17,31 +18,20 @@ from onnxroof.ir.op import OpKind
 from onnxroof.mapping.plan import Decision, Group, Plan
 from onnxroof.mapping.storage import Kernel, Storage
 
-__all__ = ["FUTURE_POLICIES", "POLICIES", "check", "plan"]
+__all__ = ["NAMES", "POLICIES", "SEARCHED", "check", "plan"]
 
-FUTURE_POLICIES = ("depth-first", "auto")
+SEARCHED = ("depth-first", "auto")
+"""Policies whose groups depend on the target: they are found when a model is held against one."""
 
 
 def check(fusion: str) -> None:
-    """Refuses a policy that does not exist, or not yet; raises `UsageError`."""
-    if fusion in FUTURE_POLICIES:
-        raise UsageError.at(
-            f"--fusion {fusion}",
-            "this policy does not exist yet",
-            f"those that do: {', '.join(POLICIES)}",
-            code="U201",
-        )
-    if fusion not in POLICIES:
-        raise UsageError.at(f"--fusion {fusion}", "no such policy", f"choose one of {', '.join(POLICIES)}", code="U201")
+    """Refuses a policy that does not exist; raises `UsageError`."""
+    if fusion not in NAMES:
+        raise UsageError.at(f"--fusion {fusion}", "no such policy", f"choose one of {', '.join(NAMES)}", code="U201")
 
 
 def plan(fusion: str, store: Storage) -> Plan:
-    """The groups of a policy.
-
-    Raises:
-        UsageError: There is no such policy, or not yet.
-    """
-    check(fusion)
+    """The groups of a policy that is the same for all targets."""
     return POLICIES[fusion](store)
 
 
@@ -92,6 +82,9 @@ def _epilogue(store: Storage) -> Plan:
 
 
 POLICIES: Mapping[str, Callable[[Storage], Plan]] = {"none": _none, "epilogue": _epilogue}
+"""Those that are the same for all targets."""
+
+NAMES = (*POLICIES, *SEARCHED)
 
 _GAIN = "it reads the result element by element, so each tile is finished before it leaves"
 

@@ -5,7 +5,8 @@ over all choices, found by walking the steps of the clock with the sets of tenso
 never exceed the capacity, and what it takes is taken from the tiles of the groups that run meanwhile: their traffic is
 looked up at the capacity that is left. With up to `MOST_STATES` sets at a time the choice is the best there is;
 beyond that only those with the least traffic so far are followed. Weights that stay from run to run are added
-behind the activations: those that save most for their size, as many as lower the traffic.
+behind the activations: of a few every set is tried; of more, sets that save most for their size and sets that fill the
+room best, as much of it as lowers the traffic.
 
 What stays in a level of several instances is spread over them evenly. A level of unknown capacity keeps everything.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -25,12 +26,16 @@ from onnxroof.mapping.timeline import WRITTEN, Candidate, Timeline, Use
 from onnxroof.mapping.traffic import usable_bytes
 from onnxroof.targets.model import MemoryLevel
 
-__all__ = ["MOST_STATES", "Residency", "residency"]
+__all__ = ["MOST_STATES", "MOST_WEIGHTS", "Residency", "residency"]
 
 MOST_STATES = 64
 """So many sets of kept tensors are followed at a time: all of them where no more than six tensors compete at once."""
 
-_MOST_PREFIXES = 12
+MOST_WEIGHTS = 8
+"""Of so many weights that could lie on chip from run to run every set is tried."""
+
+# Sets of weights that are tried: some at least, and more the fewer steps they have to be tried on.
+_LEAST_TRIED, _MOST_TRIED, _TRIED_STEPS = 5, 24, 2048
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -261,24 +266,78 @@ class _Level:
     def lasting(
         self, weights: Sequence[Candidate], chosen: Sequence[Candidate], taken: Sequence[float]
     ) -> list[Candidate]:
-        """The weights to keep from run to run beside what else stays: a prefix by what they save for their size."""
+        """The weights to keep from run to run beside what else stays.
+
+        Of up to `MOST_WEIGHTS` that fit, the best set there is. Of more the best of some prefixes by what they save for
+        their size, and of some sets that save most of all of their size, both with the tiles that they leave room for.
+        """
         most = self.room - max(taken, default=0.0)
-        ranked = sorted(weights, key=lambda w: (-w.saved_bytes / w.bytes, w.bytes))
-        sums = list(itertools.accumulate(float(w.bytes) for w in ranked))
-        count = sum(total <= most for total in sums)
-        if not count:
-            return []
+        ranked = sorted((w for w in weights if w.bytes <= most), key=lambda w: (-w.saved_bytes / w.bytes, w.bytes))
         kept = _paid(chosen)
 
-        def moved(count: int) -> float:
-            names = {**kept, **_paid(ranked[:count])}
-            room = sums[count - 1] if count else 0.0
-            return math.fsum(
-                self.moved(use, self.curve(use, names), taken[use.step] + room) for use in self.clock.steps
-            )
+        def moved(names: Sequence[Candidate]) -> float:
+            paid = {**kept, **_paid(names)}
+            room = math.fsum(w.bytes for w in names)
+            return math.fsum(self.moved(use, self.curve(use, paid), taken[use.step] + room) for use in self.clock.steps)
 
-        tried = sorted({round(count * part / _MOST_PREFIXES) for part in range(_MOST_PREFIXES + 1)}, reverse=True)
-        return ranked[: min(tried, key=moved)]
+        if len(ranked) <= MOST_WEIGHTS:
+            every: Iterator[Sequence[Candidate]] = (
+                found
+                for count in range(len(ranked), -1, -1)
+                for found in itertools.combinations(ranked, count)
+                if math.fsum(w.bytes for w in found) <= most
+            )
+            best = min(every, key=moved)
+            return list(best)
+        sums = list(itertools.accumulate(float(w.bytes) for w in ranked))
+        count = sum(total <= most for total in sums)
+        packed = _packed(ranked, most)
+        parts = max(_LEAST_TRIED, min(_MOST_TRIED, _TRIED_STEPS // len(self.clock.steps)))
+        tried: list[Sequence[Candidate]] = [ranked[:number] for number in _spread(count, parts)]
+        tried += [packed[number] for number in _spread(len(packed) - 1, parts)]
+        best = min(tried, key=moved)
+        return list(best)
+
+
+def _spread(last: int, parts: int) -> list[int]:
+    """Numbers from `last` down to 0, about so many equal steps apart."""
+    return sorted({round(last * part / parts) for part in range(parts + 1)}, reverse=True)
+
+
+def _packed(weights: Sequence[Candidate], most: float) -> list[list[Candidate]]:
+    """Sets of weights by ascending size, each of which saves more than any smaller one, if tiles are left aside.
+
+    All of them as long as there are no more than `MOST_STATES`, else some of about equal distances in size.
+    """
+    front: list[tuple[int, int, _Chosen]] = [(0, 0, None)]
+    for number, weight in enumerate(weights):
+        added = [
+            (size + weight.bytes, saved + weight.saved_bytes, (number, chosen))
+            for size, saved, chosen in front
+            if size + weight.bytes <= most
+        ]
+        merged = sorted([*front, *added], key=lambda one: (one[0], -one[1]))
+        front = [merged[0]]
+        for one in merged:
+            if one[1] > front[-1][1]:
+                front.append(one)
+        if len(front) > MOST_STATES:
+            last = len(front) - 1
+            apart = front[-1][0] / (MOST_STATES - 1)
+            kept, due = [], 0.0
+            for place, one in enumerate(front):
+                if one[0] >= due or place == last:
+                    kept.append(one)
+                    due = one[0] + apart
+            front = kept
+    found = []
+    for _, _, chosen in front:
+        names = []
+        while chosen is not None:
+            names.append(weights[chosen[0]])
+            chosen = chosen[1]  # noqa: PLW2901
+        found.append(names[::-1])
+    return found
 
 
 def _merged(states: Mapping[int, _State], gone: int, sizes: Sequence[float]) -> dict[int, _State]:

@@ -3,17 +3,23 @@
 The least peak over all orders is NP-hard to find. A list scheduler takes, of the kernels whose operands are there, the
 one after which least is alive (a kernel that frees as much as it makes first), once with the peak of the step as the
 first criterion, once with what stays after it, and once following each branch to its end. The best of these and
-of the file's order is offered: never more than the file's.
+of the file's order is what a search has to beat: what is alive depends only on the set of kernels that have run, so
+the least peak is a path through these sets whose worst step is least, found best first. Up to `MOST_SETS` sets the
+answer is exact; beyond that the list scheduler's stands. Never more than the file's.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from onnxroof.mapping.liveness import Buffers
 
-__all__ = ["Schedule", "schedule"]
+__all__ = ["MOST_SETS", "Schedule", "schedule"]
+
+MOST_SETS = 4096
+"""So many sets of kernels that have run are reached at most, some 20 microseconds each."""
 
 # Of more kernels than this that could run next, those that became ready last are looked at.
 _MOST_READY = 64
@@ -37,12 +43,14 @@ class Schedule:
         in_place_bytes: In the order of the file, results in the place of operands where that is legal.
         least_bytes: As `in_place_bytes`, in the order that was found.
         order: Numbers of the kernels in that order.
+        is_least: Whether no order has a lower peak, or none is allowed but that of the file.
     """
 
     separate_bytes: int
     in_place_bytes: int
     least_bytes: int
     order: tuple[int, ...]
+    is_least: bool
 
 
 def schedule(problem: Buffers, *, is_fixed: bool = False) -> Schedule:
@@ -60,12 +68,79 @@ def schedule(problem: Buffers, *, is_fixed: bool = False) -> Schedule:
         peak = max(problem.profile(order, in_place=True), default=0)
         if peak < least:
             best, least = order, peak
+    better, is_least = (None, True) if is_fixed else _searched(problem, least)
+    if better is not None:
+        best, least = better, max(problem.profile(better, in_place=True), default=0)
     return Schedule(
         separate_bytes=max(problem.profile(file_order, in_place=False), default=0),
         in_place_bytes=in_place,
         least_bytes=least,
         order=best,
+        is_least=is_least,
     )
+
+
+def _searched(problem: Buffers, known: int) -> tuple[tuple[int, ...] | None, bool]:
+    """An order with the least peak, None if that is not below a `known` one; and whether the search came to an end."""
+    count = len(problem.reads)
+    makers = {tensor: kernel for kernel, made in enumerate(problem.writes) for tensor in made}
+    # As bits: what must have run before each kernel, and the readers of each tensor.
+    before = [
+        sum(1 << k for k in {makers[t] for t in names if t in makers} - {n}) for n, names in enumerate(problem.reads)
+    ]
+    readers = [0] * len(problem.sizes)
+    for kernel, names in enumerate(problem.reads):
+        for tensor in names:
+            readers[tensor] |= 1 << kernel
+    touched = [
+        {*problem.reads[k], *problem.writes[k], *(operand for _, operand in problem.overwrites[k])}
+        for k in range(count)
+    ]
+    followers: list[list[int]] = [[] for _ in range(count)]
+    for kernel, names in enumerate(problem.reads):
+        for maker in {makers[tensor] for tensor in names if tensor in makers} - {kernel}:
+            followers[maker].append(kernel)
+    if max((_own(problem, kernel, touched[kernel]) for kernel in range(count)), default=0) >= known:
+        return None, True
+    everything = (1 << count) - 1
+    came_from: dict[int, tuple[int, int]] = {}
+    closed: set[int] = set()
+    least = {0: 0}
+    # The least peak first, of equal ones the set that has run most; with bytes alive after it and what can run next.
+    start = tuple(kernel for kernel in range(count) if not before[kernel])
+    queue = [(0, 0, 0, sum(problem.sizes[tensor] for tensor in problem.given), start)]
+    while queue:
+        peak, _, ran, live, ready = heapq.heappop(queue)
+        if ran in closed:
+            continue
+        closed.add(ran)
+        if ran == everything:
+            order = []
+            while ran:
+                kernel, ran = came_from[ran]
+                order.append(kernel)
+            return tuple(reversed(order)), True
+        if len(least) > MOST_SETS:
+            return None, False
+        for kernel in ready:
+            after = ran | 1 << kernel
+            left = {tensor: int(readers[tensor] & ~after != 0) for tensor in touched[kernel]}
+            made = live + sum(problem.sizes[tensor] for tensor in problem.writes[kernel])
+            worst = max(peak, made - problem.shared(kernel, left))
+            if worst < least.get(after, known):
+                least[after] = worst
+                came_from[after] = (kernel, ran)
+                freed = [k for k in followers[kernel] if not before[k] & ~after]
+                rest = made - problem.freed(kernel, left)
+                following = (*(k for k in ready if k != kernel), *freed)
+                heapq.heappush(queue, (worst, -after.bit_count(), after, rest, following))
+    return None, True
+
+
+def _own(problem: Buffers, kernel: int, touched: set[int]) -> int:
+    """Bytes that are alive while a kernel runs in any order: what it reads and makes, as much shared as ever can be."""
+    names = {*problem.reads[kernel], *problem.writes[kernel]}
+    return sum(problem.sizes[tensor] for tensor in names) - problem.shared(kernel, dict.fromkeys(touched, 0))
 
 
 def _listed(problem: Buffers, rule: _Rule) -> tuple[int, ...]:

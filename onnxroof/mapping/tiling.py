@@ -38,6 +38,9 @@ TILES = 1 << 20
 BOXES = 1 << 14
 """The search then begins with at most so many boxes."""
 
+SAMPLED, SAMPLE = 16, 64
+"""Of more tiles than a sample takes one in so many is looked at first."""
+
 BATCH = 1 << 17
 """So many boxes are looked at together: bounds what memory it takes."""
 
@@ -128,12 +131,22 @@ def pareto_front(nest: LoopNest, boundary: Boundary | None = None) -> Front:
     loops = [loop for block in blocks for loop in block]
     filter_ = _Filter()
     found = [(factors, _search(factors, filter_)) for factors in order_factors(tables, orders, blocks, boundary)]
-    kept = []
-    for factors, parts in found:
-        place = np.concatenate([part.place[:, filter_.promising(part.footprint, part.moved)] for part in parts], axis=1)
-        picks = np.concatenate([block.picks[:, row] for block, row in zip(factors.blocks, place, strict=True)])
-        kept.append([picks[loops.index(loop)] for loop in range(len(loops))])
-    return _front(tables, orders, kept, boundary)
+    footprint = np.concatenate([part.footprint for _, parts in found for part in parts])
+    moved = np.concatenate([part.moved for _, parts in found for part in parts])
+    # In whole bytes, as on the front, each operand may move up to two more.
+    by_size = np.lexsort((moved, footprint))
+    least = np.minimum.accumulate(moved[by_size])
+    is_near = np.empty(len(moved), dtype=bool)
+    is_near[by_size] = moved[by_size] <= np.concatenate(([np.inf], least[:-1])) + 2 * len(boundary.counted)
+    kept, begin = [], 0
+    for order, (factors, parts) in zip(orders, found, strict=True):
+        place = np.concatenate([part.place for part in parts], axis=1)
+        end = begin + place.shape[1]
+        place, begin = place[:, is_near[begin:end]], end
+        if place.shape[1]:
+            picks = np.concatenate([block.picks[:, row] for block, row in zip(factors.blocks, place, strict=True)])
+            kept.append((order, [picks[loops.index(loop)] for loop in range(len(loops))]))
+    return _front(tables, kept, boundary)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,31 +197,42 @@ def _search(factors: OrderFactors, filter_: _Filter) -> list[_Found]:
 class _Filter:
     """Drops most points that cannot be on the front, without sorting: by the least bytes in classes of footprints.
 
-    A class is the exponent and the first bits of the mantissa of the footprint.
+    A class is the exponent and the first bits of the mantissa of the footprint in single precision.
     """
 
-    SHIFT = 46  # of 52 mantissa bits: 64 classes an octave
+    SHIFT = 17  # of 23 mantissa bits: 64 classes an octave
+    FIRST = int(np.float32(2.0**-3).view(np.int32)) >> SHIFT
+    LAST = int(np.float32(2.0**61).view(np.int32)) >> SHIFT
 
     def __init__(self) -> None:
-        self._least = np.full(64 * 64, np.inf)
-        self._bound = self._least
+        # Footprints outside these octaves, if there are any, are bounded by nothing.
+        self._least = np.full(int(np.float32(np.inf).view(np.int32) >> self.SHIFT) + 1, np.inf)
+        self._bound = self._least.copy()
 
     def promising(self, footprint: FloatArray, moved: FloatArray, *, is_seen: bool = False) -> IntArray:
         """Positions of what moves less than every tile that was seen in a lower class; `is_seen`: these are tiles."""
-        lowest = np.float64(2.0**-3).view(np.int64) >> self.SHIFT
-        classes = (footprint.view(np.int64) >> self.SHIFT) - lowest
-        np.minimum(np.maximum(classes, 0, out=classes), len(self._least) - 1, out=classes)
-        if is_seen:
-            np.minimum.at(self._least, classes, moved)
-            self._bound = np.concatenate(([np.inf], np.minimum.accumulate(self._least)[:-1]))
-        return np.flatnonzero(moved < self._bound[classes])
+        classes = footprint.astype(np.float32).view(np.int32) >> self.SHIFT
+        if not is_seen:
+            return np.flatnonzero(moved < self._bound[classes])
+        if len(moved) > SAMPLED * SAMPLE:  # a few tiles keep most of the others from being looked at again
+            self._see(classes[::SAMPLED], moved[::SAMPLED])
+        kept = np.flatnonzero(moved < self._bound[classes])
+        classes, moved = classes[kept], moved[kept]
+        self._see(classes, moved)
+        left: IntArray = kept[moved < self._bound[classes]]
+        return left
+
+    def _see(self, classes: npt.NDArray[np.int32], moved: FloatArray) -> None:
+        np.minimum.at(self._least, classes, moved)
+        within = self._least[self.FIRST : self.LAST]
+        np.minimum.accumulate(within, out=self._bound[self.FIRST + 1 : self.LAST + 1])
 
 
-def _front(tables: TileTables, orders: Sequence[Order], found: Sequence[list[IntArray]], boundary: Boundary) -> Front:
+def _front(tables: TileTables, found: Sequence[tuple[Order, list[IntArray]]], boundary: Boundary) -> Front:
     """The exact front of the tiles that are left of each order, in whole bytes."""
     loops, operands = len(tables.nest.loops), len(tables.operands)
     capacity, reads, writes, tiles = [], [], [], []
-    for order, index in zip(orders, found, strict=True):
+    for order, index in found:
         footprint = np.broadcast_to(tables.footprint_bytes(index, boundary.held), index[0].shape if index else (1,))
         read, write = np.zeros((len(footprint), operands)), np.zeros((len(footprint), operands))
         moves = operand_bytes(tables, order, index)

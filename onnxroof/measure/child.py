@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import pickle
 import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,7 @@ import numpy.typing as npt
 
 from onnxroof.frontend.runnable import MOST_BYTES, Feed, Runnable
 from onnxroof.ir.observed import Observed
+from onnxroof.measure.steps import steps_of
 
 __all__ = ["answer"]
 
@@ -29,23 +33,22 @@ def answer(run: Runnable) -> Observed | str:
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
-    try:
-        session = onnxruntime.InferenceSession(run.model, options, providers=["CPUExecutionProvider"])
-        wanted = {value.name for value in session.get_inputs()}
-        names = [value.name for value in session.get_outputs()]
-        results = session.run(names, {name: value for name, value in feeds.items() if name in wanted})
-    except Exception as error:  # the runtime raises many types of its own, none of them documented
-        return next(iter(str(error).strip().splitlines()), type(error).__name__)
+    with tempfile.TemporaryDirectory() as folder:
+        options.enable_profiling = run.places.has_bodies
+        options.profile_file_prefix = f"{folder}/steps"
+        try:
+            session = onnxruntime.InferenceSession(run.model, options, providers=["CPUExecutionProvider"])
+            wanted = {value.name for value in session.get_inputs()}
+            names = [value.name for value in session.get_outputs()]
+            results = session.run(names, {name: value for name, value in feeds.items() if name in wanted})
+        except Exception as error:  # the runtime raises many types of its own, none of them documented
+            return next(iter(str(error).strip().splitlines()), type(error).__name__)
+        inside = Observed()
+        if run.places.has_bodies:
+            with Path(session.end_profiling()).open(encoding="utf-8", errors="replace") as record:
+                inside = steps_of(record, run.places)
     found = {name: value for name, value in zip(names, results, strict=True) if isinstance(value, np.ndarray)}
-    return Observed(
-        shapes={name: found[name].shape for name in run.values if name in found},
-        trips={node: int(found[name].shape[0]) for node, name in run.trips.items() if name in found},
-        branches={
-            node: bool(condition.reshape(-1)[0])
-            for node, name in run.conditions.items()
-            if (condition := found.get(name, feeds.get(name))) is not None and condition.size
-        },
-    )
+    return replace(inside, shapes={name: found[name].shape for name in run.values if name in found})
 
 
 def _values(feed: Feed, generator: np.random.Generator) -> npt.NDArray[Any]:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onnxroof.ir.workload import AS_IS
+from onnxroof.report.estimates import rests_words
 from onnxroof.report.numbers import count, percent, quantity
+from onnxroof.report.offload import fallback_words
 from onnxroof.report.plans import is_rankable
 from onnxroof.report.ranking import turn_sentence
 from onnxroof.report.words import bound_words, comma_list, counted, fusion_words, number_word, share_words, shown
@@ -87,6 +89,8 @@ def answer(model: ModelResult, objective: str) -> Answer:
             *_unranked(model, first),
             *_turn(model, first, objective),
             *_unknown_sentence(first),
+            *_estimates_sentence(first),
+            *_fallback_sentence(first),
             *_precision_sentence(model),
             *_missing(model),
         ),
@@ -264,6 +268,16 @@ def _unknown_sentence(first: TargetResult) -> tuple[str, ...]:
     numbers = counted(len(first.unknown), "number")
     are = "is unknown and takes" if len(first.unknown) == 1 else "are unknown and take"
     return (f"{numbers} of {shown(first.target.name)} {are} no time in these bounds.",)
+
+
+def _estimates_sentence(first: TargetResult) -> tuple[str, ...]:
+    words = rests_words(first)
+    return (f"Of {shown(first.target.name)}, {words}.",) if words else ()
+
+
+def _fallback_sentence(first: TargetResult) -> tuple[str, ...]:
+    words = fallback_words(first)
+    return (f"Of {shown(first.target.name)}, {words}; the figures take them as if they ran there.",) if words else ()
 
 
 def _work_sentence(model: ModelResult) -> str:

@@ -76,6 +76,10 @@ def live_facts(placement: Placement) -> tuple[Fact, ...]:
                 mark="best",
             )
         )
+    elif order.is_least:
+        facts.append(
+            Fact(label="Peak in a better order", value="none", note="every order that is allowed was ruled out")
+        )
     else:
         facts.append(Fact(label="Peak in a better order", value="none found", note="of those tried"))
     return tuple(facts)

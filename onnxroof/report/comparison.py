@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from onnxroof.report.cells import marked, name_cell, number_cell, text_column, word_cell
 from onnxroof.report.conventions import LEAST_TIME
+from onnxroof.report.estimates import estimated_words
 from onnxroof.report.figures.bars import Part, stacked_bar
 from onnxroof.report.figures.tradeoff import Point, tradeoff_figure
 from onnxroof.report.numbers import count, exact, percent, quantity
@@ -82,12 +83,23 @@ def _flaw(result: TargetResult) -> str:
 def _comparison_cells(result: TargetResult, anchor: str) -> tuple[Cell, ...]:
     plan, share = result.best, peak_share(result)
     assumed = f" · as {shown(plan.assumed_precision)}" if plan.assumed_precision else ""
+    times = estimated_words(plan.latency_s, plan.latency_estimated_s)
     uncertain = len(result.estimated) + len(result.unknown)
     return (
         name_cell(result.target.name, 40, note=shown(result.target.klass), href=f"#{anchor}"),
-        number_cell(result.floor_latency_s, quantity(result.floor_latency_s, "s")),
-        number_cell(plan.latency_s, quantity(plan.latency_s, "s"), note=shown(plan.fusion) + assumed),
-        number_cell(plan.energy_j, quantity(plan.energy_j, "J")),
+        number_cell(
+            result.floor_latency_s,
+            quantity(result.floor_latency_s, "s"),
+            note=estimated_words(result.floor_latency_s, result.floor_latency_estimated_s),
+        ),
+        number_cell(
+            plan.latency_s,
+            quantity(plan.latency_s, "s"),
+            note=" · ".join(filter(None, (shown(plan.fusion) + assumed, times))),
+        ),
+        number_cell(
+            plan.energy_j, quantity(plan.energy_j, "J"), note=estimated_words(plan.energy_j, plan.energy_estimated_j)
+        ),
         _bound_cell(result),
         number_cell(share, percent(share)),
         word_cell(fits_words(result), note=_memory_words(result), mark="bad" if result.fits is False else ""),

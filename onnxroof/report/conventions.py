@@ -30,7 +30,7 @@ CONVENTIONS = MappingProxyType(
         "its time in which that computes; ceiling_ops_per_s = peak_ops_per_s x spatial_utilization",
         "latency": "latency_s of a plan is " + LEAST_TIME + "; launch overhead included where it is known",
         "floor": "floor_latency_s and floor_energy_j are what no plan can beat: full utilization, compulsory bytes, "
-        "no launch overhead",
+        "no launch overhead, the least work where data or a causal mask decide how much there is",
         "unknown": "null is unknown, never zero, and a sum with an unknown part is unknown; what a target does not "
         "know takes no time, so that the bound stays a bound",
     }

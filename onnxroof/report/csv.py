@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
+from onnxroof.report.estimates import share
 from onnxroof.report.numbers import exact
 from onnxroof.report.words import shown
 from onnxroof.study.result import Analysis, Failure, ModelResult, NodeResult
@@ -26,6 +27,7 @@ _GROUP_COLUMNS: tuple[str, ...] = (
     *("target", "fusion", "is_best_plan", "group", "nodes", "op_types", "repeat"),
     *("macs", "vector_ops", "special_ops", "ops", "latency_s", "energy_j", "time_bound", "energy_bound"),
     *("spatial_utilization", "temporal_utilization", "traffic_bytes", "intensity_ops_per_byte"),
+    *("latency_estimated_share", "energy_estimated_share"),
 )
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -95,6 +97,8 @@ def _group_row(result: TargetResult, plan: PlanResult, group: GroupResult) -> tu
         group.temporal_utilization,
         _by_level(group.traffic_bytes),
         _by_level(group.intensity_ops_per_byte),
+        share(group.latency_estimated_s, group.latency_s),
+        share(group.energy_estimated_j, group.energy_j),
     )
 
 

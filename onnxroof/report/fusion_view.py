@@ -39,7 +39,21 @@ def plans_table(result: TargetResult) -> Table:
         rows.append(_figure_row(f"Bytes at {shortened(level.name, 24)}", plans, values, "B", f"s{index % 6}"))
     sizes = (number_cell(len(plan.groups), count(len(plan.groups))) for plan in plans)
     rows.append(Row(cells=(word_cell("Groups"), *sizes)))
-    return Table(caption="Before and after", columns=tuple(columns), rows=tuple(rows), sortable=False)
+    note = _compiler_words(result)
+    return Table(caption="Before and after", columns=tuple(columns), rows=tuple(rows), note=note, sortable=False)
+
+
+def _compiler_words(result: TargetResult) -> str:
+    """How far what the target's compiler does lies from the least of all groupings, "" where one is not planned."""
+    plans = {plan.fusion: plan for plan in result.plans}
+    own, best = plans.get(result.target.fusion), plans.get("auto")
+    if own is None or best is None or own.latency_s is None or best.latency_s is None:
+        return ""
+    words = f"Its compiler is known to do {fusion_words(own.fusion)}: {quantity(own.latency_s, 's')}"
+    if best.latency_s >= own.latency_s:
+        return f"{words}, and no other grouping that was found is faster."
+    saved = change(best.latency_s, own.latency_s)
+    return f"{words}; the least of all groupings takes {quantity(best.latency_s, 's')}, {saved}."
 
 
 def decision_tables(plan: PlanResult) -> tuple[Table, ...]:

@@ -12,12 +12,14 @@ from onnxroof import __version__
 from onnxroof.report.ceilings import ceilings
 from onnxroof.report.conventions import CONVENTIONS
 from onnxroof.report.document import Document, Json, number, numbers
+from onnxroof.report.estimates import share
 from onnxroof.report.explanations import (
     group_explanation,
     plan_explanation,
     sensitivity_document,
     target_explanation,
 )
+from onnxroof.report.offload import offload_document
 from onnxroof.study.result import Analysis, Failure, ModelResult, NodeResult, Totals, Unresolved
 
 if TYPE_CHECKING:  # a count must not wait for what stands behind targets
@@ -132,8 +134,11 @@ def target_document(result: TargetResult, plans: list[Json]) -> Document:
         "fits": result.fits,
         "memory_needed_bytes": result.memory_needed_bytes,
         "floor_latency_s": number(result.floor_latency_s),
+        "floor_latency_estimated_share": share(result.floor_latency_estimated_s, result.floor_latency_s),
         "floor_energy_j": number(result.floor_energy_j),
+        "floor_energy_estimated_share": share(result.floor_energy_estimated_j, result.floor_energy_j),
         "floor_bound": result.floor_bound,
+        "host": offload_document(result),
         "peak_ops_per_s": number(result.peak_ops_per_s),
         "peak_engine": result.peak_engine,
         "peak_type": result.peak_type,
@@ -152,7 +157,9 @@ def plan_document(plan: PlanResult, result: TargetResult, *, is_whole: bool = Tr
     return {
         "fusion": plan.fusion,
         "latency_s": number(plan.latency_s),
+        "latency_estimated_share": share(plan.latency_estimated_s, plan.latency_s),
         "energy_j": number(plan.energy_j),
+        "energy_estimated_share": share(plan.energy_estimated_j, plan.energy_j),
         "ops_per_s": number(plan.ops_per_s),
         "ops_per_j": number(plan.ops_per_j),
         "traffic_bytes": numbers(plan.traffic_bytes),
@@ -179,7 +186,9 @@ def group_document(group: GroupResult, target: Target, *, is_whole: bool = True)
         "special_ops": group.special_ops,
         "ops": group.ops,
         "latency_s": number(group.latency_s),
+        "latency_estimated_share": share(group.latency_estimated_s, group.latency_s),
         "energy_j": number(group.energy_j),
+        "energy_estimated_share": share(group.energy_estimated_j, group.energy_j),
         "traffic_bytes": numbers(group.traffic_bytes),
         "intensity_ops_per_byte": numbers(group.intensity_ops_per_byte),
         "compulsory_intensity_ops_per_byte": number(group.compulsory_intensity_ops_per_byte),
@@ -193,6 +202,7 @@ def group_document(group: GroupResult, target: Target, *, is_whole: bool = True)
         "ceiling_ops_per_s": height.ceiling_ops_per_s if height else None,
         "footprint_bytes": numbers(group.footprint_bytes),
         "tile": dict(group.tile),
+        "recomputed_ops": group.recomputed_ops,
         **(group_explanation(group) | _mapping(group.mapped) if is_whole else {}),
     }
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from onnxroof import __version__
 from onnxroof.report.answer import answer, coverage_words, winner
 from onnxroof.report.conventions import LEAST_TIME
+from onnxroof.report.estimates import marked
 from onnxroof.report.kinds import Kind, slowest_kinds
 from onnxroof.report.numbers import count, intensity, percent, quantity
 from onnxroof.report.plans import fits_words, peak_share, time_by_bound
@@ -91,9 +92,9 @@ def _target_row(result: TargetResult) -> tuple[str, ...]:
         _code(result.target.name),
         binding,
         fits_words(result),
-        quantity(result.floor_latency_s, "s"),
-        quantity(plan.latency_s, "s"),
-        quantity(plan.energy_j, "J"),
+        marked(result.floor_latency_s, "s", result.floor_latency_estimated_s),
+        marked(plan.latency_s, "s", plan.latency_estimated_s),
+        marked(plan.energy_j, "J", plan.energy_estimated_j),
         percent(peak_share(result)),
     )
 

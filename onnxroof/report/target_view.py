@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from onnxroof.report.assumptions import consequence
 from onnxroof.report.bottlenecks import bottlenecks
 from onnxroof.report.cells import text_column, word_cell
+from onnxroof.report.estimates import estimated_words
 from onnxroof.report.figures.roofline import rooflines_figure
 from onnxroof.report.fusion_view import decision_tables, plans_table
 from onnxroof.report.groups_view import groups_table
 from onnxroof.report.kinds import slowest_kinds
 from onnxroof.report.numbers import percent, quantity
+from onnxroof.report.offload_view import fallback_table, offload_facts
 from onnxroof.report.plans import fits_words, peak_share, time_by_bound
 from onnxroof.report.roofline_view import chart_notes, level_legend, levels_table, rooflines_of
 from onnxroof.report.shares import share_figures
@@ -42,7 +44,7 @@ def target_view(result: TargetResult, anchor: str, index: int, *, has_sensitivit
         name=shown(result.target.name),
         klass=shown(result.target.klass),
         headline=_headline(result),
-        facts=_facts(result),
+        facts=(*_facts(result), *offload_facts(result)),
         bottlenecks=bottlenecks(result, kinds),
         rooflines=rooflines_figure(chart),
         levels=levels_table(result),
@@ -55,6 +57,7 @@ def target_view(result: TargetResult, anchor: str, index: int, *, has_sensitivit
         sensitivity=sensitivity_table(result) if has_sensitivity else None,
         plans=plans_table(result),
         decisions=decision_tables(result.best),
+        fallbacks=fallback_table(result),
         ranges=range_facts(result),
         unknown=tuple(Fact(label=shown(key), value=consequence(key)) for key in result.unknown),
         estimated=tuple(shown(key) for key in result.estimated),
@@ -84,9 +87,17 @@ def _facts(result: TargetResult) -> tuple[Fact, ...]:
     )
     share = peak_share(result)
     facts = [
-        _fact("Floor", result.floor_latency_s, "s", floor_note),
-        _fact("Least time of the best plan", plan.latency_s, "s", "a bound, not a prediction"),
-        _fact("Energy of the best plan", plan.energy_j, "J", f"floor {quantity(result.floor_energy_j, 'J')}"),
+        _fact("Floor", result.floor_latency_s, "s", floor_note, result.floor_latency_estimated_s),
+        _fact(
+            "Least time of the best plan", plan.latency_s, "s", "a bound, not a prediction", plan.latency_estimated_s
+        ),
+        _fact(
+            "Energy of the best plan",
+            plan.energy_j,
+            "J",
+            f"floor {quantity(result.floor_energy_j, 'J')}",
+            plan.energy_estimated_j,
+        ),
         _fact("Throughput", plan.ops_per_s, "OP/s", "" if share is None else f"{percent(share)} of the peak"),
         _fact("Efficiency", plan.ops_per_j, "OP/J", ""),
         Fact(
@@ -102,8 +113,10 @@ def _facts(result: TargetResult) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def _fact(label: str, value: float | None, unit: str, note: str) -> Fact:
-    return Fact(label=label, value=quantity(value, unit), note=note, mark="unknown" if value is None else "")
+def _fact(label: str, value: float | None, unit: str, note: str, estimated: float | None = None) -> Fact:
+    rests = estimated_words(value, estimated)
+    whole = f"{note}; {rests}" if rests else note
+    return Fact(label=label, value=quantity(value, unit), note=whole, mark="unknown" if value is None else "")
 
 
 def _sources_table(sources: Sequence[Source]) -> Table:

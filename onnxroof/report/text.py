@@ -96,6 +96,7 @@ def _add_model(page: _Page, model: ModelResult, analysis: Analysis) -> None:
 
 
 def _add_targets(page: _Page, targets: Sequence[TargetResult], objective: str) -> None:
+    from onnxroof.report.offload import offload_lines
     from onnxroof.report.text_targets import LEGEND, groups_table, targets_table, uncertain_lines  # not for a count
 
     is_wide = page.width >= _WIDE
@@ -105,6 +106,8 @@ def _add_targets(page: _Page, targets: Sequence[TargetResult], objective: str) -
     if first is not None:
         page.add("")
         page.table(*groups_table(first, is_wide=is_wide))
+    for line in offload_lines(targets):
+        page.say(line)
     for line in uncertain_lines(targets):
         page.add(line, "dim")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from onnxroof.report.conventions import LEAST_TIME
+from onnxroof.report.estimates import MARK_WORDS, marked, rests_words
 from onnxroof.report.kinds import Kind, slowest_kinds
 from onnxroof.report.numbers import intensity, percent, quantity
 from onnxroof.report.plans import peak_share, stem_of, time_by_bound
@@ -14,7 +15,7 @@ from onnxroof.roofline.result import TargetResult
 
 __all__ = ["LEGEND", "groups_table", "targets_table", "uncertain_lines"]
 
-LEGEND = f"least time = {LEAST_TIME}; floor = what no plan can beat"
+LEGEND = f"least time = {LEAST_TIME}; floor = what no plan can beat; {MARK_WORDS}"
 
 _TOP_GROUPS = 10
 _MOST_TYPES = 3
@@ -39,9 +40,9 @@ def targets_table(
         rows.append(
             (
                 shown(result.target.name),
-                quantity(result.floor_latency_s, "s"),
-                quantity(plan.latency_s, "s"),
-                quantity(plan.energy_j, "J"),
+                marked(result.floor_latency_s, "s", result.floor_latency_estimated_s),
+                marked(plan.latency_s, "s", plan.latency_estimated_s),
+                marked(plan.energy_j, "J", plan.energy_estimated_j),
                 *([shown(plan.fusion)] if is_wide else []),
                 binding or "unknown",
                 percent(peak_share(result)),
@@ -76,7 +77,8 @@ def uncertain_lines(results: Sequence[TargetResult]) -> Iterator[str]:
     if unsure:
         yield "numbers that are unknown or estimates (the report and the JSON name them):"
     for result in unsure:
-        yield f"  {shown(result.target.name)}: {len(result.unknown)} unknown, {len(result.estimated)} estimated"
+        rests = f"; {words}" if (words := rests_words(result)) else ""
+        yield f"  {shown(result.target.name)}: {len(result.unknown)} unknown, {len(result.estimated)} estimated{rests}"
 
 
 def _kind_row(kind: Kind, stem: str, total_s: float | None, outer: str, *, is_wide: bool) -> tuple[Content, ...]:

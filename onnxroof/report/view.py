@@ -130,6 +130,7 @@ class TargetView:
     sensitivity: Table | None
     plans: Table
     decisions: tuple[Table, ...]
+    fallbacks: Table | None
     ranges: tuple[Fact, ...]
     unknown: tuple[Fact, ...]
     estimated: tuple[str, ...]

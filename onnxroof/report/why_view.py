@@ -107,7 +107,7 @@ def sensitivity_table(result: TargetResult) -> Table:
         )
         rows.append((effect, Row(cells=cells)))
     rows.sort(key=lambda row: -row[0])
-    note = "Each number is changed and the model evaluated again, its groups as they are."
+    note = "Each number is changed and the plan priced again; for another capacity it is made again."
     if left_out:
         note += f" {counted(left_out, 'more number')} {'changes' if left_out == 1 else 'change'} neither."
     return Table(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from onnxroof.ir.op import Op
 
-__all__ = ["FACTORS", "REARRANGES", "is_summed_over"]
+__all__ = ["FACTORS", "PACKED", "REARRANGES", "is_summed_over"]
 
 FACTORS: Mapping[tuple[str, str], tuple[int, ...]] = {
     **{("", name): (0, 1) for name in ("Conv", "ConvTranspose", "DeformConv", "MatMul", "Gemm", "Einsum")},
@@ -21,6 +21,16 @@ FACTORS: Mapping[tuple[str, str], tuple[int, ...]] = {
     ("com.microsoft.nchwc", "Conv"): (0, 1),
 }
 """Positions of the operands that are multiplied with each other, of operators that take a weight as one of them."""
+
+PACKED: Mapping[tuple[str, str], tuple[int, ...]] = {
+    ("com.microsoft", name): places
+    for name, places in {
+        "MatMulNBits": (1, 3), "MatMulBnb4": (1,), "MatMulFpQ4": (1,), "MatMulPacked": (1,), "MatMulNBitsMlp": (3, 6),
+        "MatMulBlockQuantizedFp4Weight": (1,), "MatMulNBitsQkv": (3, 6, 9), "MatMulNBitsQLoRA": (1, 3, 5),
+        "GatherBlockQuantized": (0, 3), "GatherPacked": (0,), "QMoE": (2, 5, 8, 11, 12, 13), "MoEPacked": (2, 3, 4),
+    }.items()
+}  # fmt: skip
+"""Positions of operands whose bytes hold elements of other widths, by a layout that is the operator's own."""
 
 REARRANGES = frozenset({"Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten"})
 """They hold the elements of their first input in another order or under another shape."""

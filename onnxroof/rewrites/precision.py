@@ -20,7 +20,7 @@ from onnxroof.dtypes import DType, Kind
 from onnxroof.ir.op import Op, OpKind
 from onnxroof.ir.tensor import Tensor, TensorKind
 from onnxroof.ir.workload import Workload
-from onnxroof.rewrites.operands import FACTORS, REARRANGES
+from onnxroof.rewrites.operands import FACTORS, PACKED, REARRANGES
 from onnxroof.rewrites.policy import Format, Policy
 
 __all__ = ["converted", "recast"]
@@ -28,17 +28,21 @@ __all__ = ["converted", "recast"]
 # Their result has the elements of their first input, and so its format.
 _SAME_ELEMENTS = REARRANGES | {"Expand", "Dropout"}
 _HALF_BITS = 16
+_RANK_OF_A_TABLE = 2  # of an embedding, whose rows are activations
+_BYTES = (DType.UINT8, DType.INT8)
 
 
 def converted(workload: Workload, dtype: DType) -> Workload:
     """Every float tensor, and every quantized integer tensor of up to 16 bits, becomes a tensor of `dtype`.
 
     Indices and shapes (32 and 64 bits) keep their type, as do booleans and strings. Operators that compute in a type
-    of their own do so in `dtype`; none reads scales or dequantizes a weight on the fly any more.
+    of their own do so in `dtype`; none reads scales or dequantizes a weight on the fly any more, but for those whose
+    weights are packed into bytes: a byte is no element there, so these stay as they are.
     """
-    whole = Format(dtype)
+    whole, packed = Format(dtype), _packed(workload)
     tensors = {
-        name: _stored(tensor, whole) if _is_data(tensor.dtype) else tensor for name, tensor in workload.tensors.items()
+        name: _stored(tensor, whole) if _is_data(tensor.dtype) and name not in packed else tensor
+        for name, tensor in workload.tensors.items()
     }
     return dataclasses.replace(workload, tensors=tensors, ops=tuple(_converted_op(op, dtype) for op in workload.ops))
 
@@ -55,13 +59,24 @@ def recast(workload: Workload, policy: Policy, caches: Iterable[str] = ()) -> Wo
         found = converted(workload, policy.rest)
     else:
         found = _Recast(workload, policy, frozenset(caches)).result()
-    return dataclasses.replace(found, precision=policy.text, notes=(*workload.notes, _note(policy)))
+    notes = (*workload.notes, _note(policy, len(_packed(workload))))
+    return dataclasses.replace(found, precision=policy.text, notes=notes)
 
 
-def _note(policy: Policy) -> str:
-    head = f"precision {policy.text}: every float, and what was quantized, is taken as {policy.rest.name}"
+def _packed(workload: Workload) -> frozenset[str]:
+    """Names of tensors of bytes that hold elements of other widths."""
+    found = {op.inputs[i] for op in workload.ops for i in PACKED.get(op.key, ()) if i < len(op.inputs)}
+    return frozenset(name for name in found if name and workload.tensors[name].dtype in _BYTES)
+
+
+def _note(policy: Policy, packed: int) -> str:
+    stay = f"; {packed} tensors of packed weights stay as the file has them" if packed else ""
+    return _taken(policy) + stay
+
+
+def _taken(policy: Policy) -> str:
     if policy.is_whole:
-        return head
+        return f"precision {policy.text}: every float, and what was quantized, is taken as {policy.rest.name}"
     parts = (
         ("weights of contractions", policy.weights),
         ("activations multiplied with them", policy.activations),
@@ -98,6 +113,7 @@ class _Recast:
         self.workload = workload
         self.policy = policy
         self.owners = _owners(workload)
+        self.stacks = {self._owner(op.inputs[0]) for op in workload.ops if _takes_matrices(op, workload)}
         # Later roles win: a cache that is also a factor stays a cache.
         roles = {self._owner(name): policy.weights for op in self._running() for name in self._factors(op)[0]}
         roles |= {self._owner(name): policy.activations for op in self._running() for name in self._factors(op)[1]}
@@ -119,9 +135,12 @@ class _Recast:
     def _factors(self, op: Op) -> tuple[list[str], list[str]]:
         """Weights and activations that an operator multiplies; none where it has not both."""
         names = [op.inputs[i] for i in FACTORS.get(op.key, ()) if i < len(op.inputs) and op.inputs[i]]
-        weights = [name for name in names if self.workload.tensors[name].kind is TensorKind.WEIGHT]
-        others = [name for name in names if self.workload.tensors[name].kind is not TensorKind.WEIGHT]
+        weights = [name for name in names if self._is_weight(name)]
+        others = [name for name in names if not self._is_weight(name)]
         return (weights, others) if weights and others else ([], [])
+
+    def _is_weight(self, name: str) -> bool:
+        return self.workload.tensors[name].kind is TensorKind.WEIGHT or self._owner(name) in self.stacks
 
     def _tensor(self, tensor: Tensor) -> Tensor:
         if tensor.dtype.kind is not Kind.FLOAT:
@@ -153,6 +172,14 @@ class _Recast:
         return _needs_conversion(self.policy.cache.dtype, self.policy.rest)
 
 
+def _takes_matrices(op: Op, workload: Workload) -> bool:
+    """Whether an operator takes some of a stack of weight matrices, as a mixture of experts does: they stay weights."""
+    if op.domain or op.op_type not in ("Gather", "GatherND"):
+        return False
+    table = workload.tensors[op.inputs[0]]
+    return table.kind is TensorKind.WEIGHT and len(table.shape or ()) > _RANK_OF_A_TABLE
+
+
 def _needs_conversion(stored: DType, computed: DType) -> bool:
     """Whether elements are brought to the type of the arithmetic: integers are widened by the multiplier itself."""
     return stored.kind is not computed.kind or (stored.kind is Kind.FLOAT and stored.bits < computed.bits)
@@ -177,7 +204,7 @@ def _owners(workload: Workload) -> dict[str, str]:
             parent[find(name)] = find(tensor.origin)
     for op in workload.ops:
         pairs = zip(op.inputs, op.outputs, strict=False)
-        if op.op_type in _SAME_ELEMENTS:
+        if op.op_type in _SAME_ELEMENTS or _takes_matrices(op, workload):
             pairs = zip(op.inputs[:1], op.outputs[:1], strict=False)
         elif op.disposition is not OpKind.VIEW:
             continue

@@ -26,8 +26,6 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from onnxroof.dtypes import Kind
 from onnxroof.ir.op import Op, OpKind
 from onnxroof.ir.tensor import Tensor, TensorKind
@@ -240,7 +238,7 @@ class _Rewrite:
         if one == other:
             return True
         a, b = self.tensors[one], self.tensors[other]
-        return a.dtype is b.dtype and a.value is not None and b.value is not None and np.array_equal(a.value, b.value)
+        return a.dtype is b.dtype and a.value is not None and b.value is not None and a.value == b.value
 
     def _only_reader(self, name: str) -> int | None:
         readers = self.readers.get(name, [])

@@ -8,35 +8,36 @@ What a target does not know takes no time and is listed; an unknown energy makes
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 from onnxroof.dtypes import DType
 from onnxroof.mapping.array import spatial_utilization
 from onnxroof.mapping.nested import NestedMapping
-from onnxroof.mapping.placed import Crossing, placed
-from onnxroof.mapping.plan import Decision
+from onnxroof.mapping.placed import Crossing, Placed, placed
+from onnxroof.mapping.plan import Decision, Plan
 from onnxroof.mapping.planned import PlannedModel, ShapedPlan
+from onnxroof.mapping.policies import SEARCHED
 from onnxroof.mapping.residency import Residency, residency
 from onnxroof.mapping.traffic import GroupShape, LevelTraffic, level_traffic
 from onnxroof.roofline.efficiency import efficiency, mix_time_s
+from onnxroof.roofline.explained import explained
 from onnxroof.roofline.floor import floor
-from onnxroof.roofline.groups import Figures, Groups, Once, mapped_total, peaks, summed, total
+from onnxroof.roofline.groups import Figures, Groups, Later, Once, mapped_total, peaks, summed, total
 from onnxroof.roofline.knowledge import Knowledge
 from onnxroof.roofline.ledger import ledger
+from onnxroof.roofline.levels import fits_outermost, level_result
 from onnxroof.roofline.mapped import mapped_result
-from onnxroof.roofline.model import energy_ridge_ops_per_byte, overlapped_time_s, ridge_ops_per_byte
+from onnxroof.roofline.model import overlapped_time_s
+from onnxroof.roofline.provenance import Doubts, is_uncertain, rests_s
 from onnxroof.roofline.rates import DEFAULT_SPECIAL_LANES, Rate, Resolution, resolve
-from onnxroof.roofline.regimes import Regime, power_capped_s, regime, together
-from onnxroof.roofline.result import LevelResult, PlanResult, TargetResult
-from onnxroof.roofline.terms import (
-    bandwidth_bytes_per_s,
-    level_energy_terms,
-    level_time_s,
-    mean_energy_j_per_byte,
-)
-from onnxroof.roofline.waterfall import waterfall
+from onnxroof.roofline.regimes import Regime, together
+from onnxroof.roofline.result import MappedResult, PlanResult, TargetResult
+from onnxroof.roofline.search import UnitFigures
+from onnxroof.roofline.searched import Searched, best_of
+from onnxroof.roofline.terms import level_energy_terms, level_time_s
 from onnxroof.targets.model import Engine, Target
 
 __all__ = ["evaluate"]
@@ -62,27 +63,29 @@ def evaluate(
         state: cold | steady: whether weights that fit on chip stay there from run to run.
     """
     evaluation = _Evaluation(model, target, tf32, residency(model.timeline, target.levels, state=state))
-    plans = tuple(evaluation.plan(shaped, assumed_precision) for shaped in model.plans)
+    plans = evaluation.plans(assumed_precision, objective)
     least = floor(model.border, target, tf32=tf32)
     rate = evaluation.dominant_rate()
     peak_bytes = model.peak_activation_bytes
     knowledge = evaluation.knowledge
     return TargetResult(
         target=target,
-        levels=tuple(_level(target, index, rate) for index in range(len(target.levels))),
+        levels=tuple(level_result(target, index, rate) for index in range(len(target.levels))),
         peak_ops_per_s=rate.ops_per_s if rate else None,
         peak_engine=rate.engine.name if rate else "",
         peak_type=rate.peak.input.name if rate else "",
         energy_j_per_op=rate.energy_j_per_op if rate else None,
-        fits=_fits(target, model.parameter_bytes, peak_bytes),
+        fits=fits_outermost(target, model.parameter_bytes, peak_bytes),
         memory_needed_bytes=None if peak_bytes is None else model.parameter_bytes + peak_bytes,
         floor_latency_s=least.latency_s,
+        floor_latency_estimated_s=least.latency_estimated_s,
         floor_energy_j=least.energy_j,
+        floor_energy_estimated_j=least.energy_estimated_j,
         floor_bound=least.bound,
         unknown=knowledge.unknown,
         estimated=knowledge.estimated,
         sources=knowledge.sources,
-        best_plan=_best(plans, objective),
+        best_plan=best_of(plans, objective),
         plans=plans,
     )
 
@@ -98,6 +101,8 @@ class _Compute:
         spatial: Utilization of the array, None without MACs.
         mac_engine: That runs the MACs, if it has an array.
         mac_s: Time of the MACs on it.
+        doubtful_s: What of the time of an engine rests on uncertain numbers.
+        doubtful_j: What of the energy does.
     """
 
     engines_s: dict[str, float]
@@ -106,6 +111,8 @@ class _Compute:
     spatial: float | None
     mac_engine: Engine | None
     mac_s: float
+    doubtful_s: dict[str, float]
+    doubtful_j: float
 
 
 @dataclass(eq=False)
@@ -115,15 +122,18 @@ class _Evaluation:
     tf32: bool
     residency: Residency
     knowledge: Knowledge = field(init=False)
+    doubts: Doubts = field(init=False)
     _nested: dict[Hashable, NestedMapping] = field(default_factory=dict)
     _figures: dict[tuple[GroupShape, Crossing | None], Figures] = field(default_factory=dict)
     _crossings: dict[object, Crossing] = field(default_factory=dict)
+    _places: dict[str, Placed] = field(default_factory=dict)
     _alone: dict[GroupShape, LevelTraffic] = field(default_factory=dict)
     _rates: dict[tuple[str, str], Resolution] = field(default_factory=dict)
     _substituted: dict[tuple[str, str], Decision] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.knowledge = Knowledge(self.target)
+        self.doubts = Doubts.of(self.target)
 
     def dominant_rate(self) -> Rate | None:
         """Where the type with the most MACs runs, or with the most vector work for a model without MACs."""
@@ -136,11 +146,60 @@ class _Evaluation:
                 return self._rate(kind, max(count, key=lambda dtype: count[dtype]))
         return None
 
+    def plans(self, assumed_precision: str | None, objective: str) -> tuple[PlanResult, ...]:
+        """One for each policy that is wanted."""
+        found = {shaped.plan.fusion: self.plan(shaped, assumed_precision) for shaped in self.model.plans}
+        for policy in (policy for policy in SEARCHED if policy in self.model.policies):
+            found[policy] = self.searched.plan(policy, assumed_precision, objective, tuple(found.values()))
+        return tuple(found[policy] for policy in self.model.policies)
+
     def plan(self, shaped: ShapedPlan, assumed_precision: str | None) -> PlanResult:
         """One plan, summed over its groups: each distinct shape times the groups that have it."""
-        groups = placed(self.model.timeline.uses[shaped.plan.fusion], self.residency, self._crossings)
-        figures = [self._kind(shape, crossing) for shape, crossing in groups.kinds]
-        counts = groups.counts
+        groups = self.placed(shaped.plan.fusion)
+        figures = [self.figures(shape, crossing) for shape, crossing in groups.kinds]
+        choices = Later(lambda: (*shaped.plan.decisions, *self.residents))
+        return self.summed(shaped.plan, groups, figures, assumed_precision, choices)
+
+    def placed(self, fusion: str) -> Placed:
+        """Groups of a policy with what stays on chip around them."""
+        if fusion not in self._places:
+            self._places[fusion] = placed(self.model.timeline.uses[fusion], self.residency, self._crossings)
+        return self._places[fusion]
+
+    @cached_property
+    def searched(self) -> Searched:
+        """Plans of groups that are looked for on this target."""
+        return Searched(self)
+
+    def unit(self, shape: GroupShape, crossing: Crossing | None) -> UnitFigures:
+        """What a group takes as one of the units of which a search makes larger ones."""
+        figures = self.figures(shape, crossing)
+        compute, _, traffic = self._parts(shape, crossing)
+        known = [energy for energy in compute.energies_j if energy is not None]
+        return UnitFigures(
+            engines_s=compute.engines_s,
+            full_engines_s=compute.full_engines_s,
+            compute_j=math.fsum(known) if len(known) == len(compute.energies_j) else None,
+            read_bytes=traffic.read_bytes * shape.repeat,
+            write_bytes=traffic.write_bytes * shape.repeat,
+            latency_s=figures.latency_s,
+            energy_j=figures.energy_j,
+            footprint_bytes=traffic.footprint_bytes,
+            doubtful_s=compute.doubtful_s,
+            doubtful_j=compute.doubtful_j,
+        )
+
+    def summed(
+        self,
+        plan: Plan,
+        groups: Placed,
+        figures: Sequence[Figures],
+        assumed_precision: str | None,
+        choices: Sequence[Decision],
+    ) -> PlanResult:
+        """A plan of its groups' figures; `choices` are its decisions."""
+        counter = Counter(groups.index)
+        counts = tuple(counter[number] for number in range(len(figures)))
         latency_s = total([f.latency_s for f in figures], counts)
         if figures and not any(f.time_terms_s for f in figures):
             latency_s = None  # a target of which no rate and no bandwidth is known says nothing of time
@@ -148,22 +207,21 @@ class _Evaluation:
         ops = total([f.ops for f in figures], counts)
         names = [level.name for level in self.target.levels]
         energy_terms = summed([f.energy_terms_j for f in figures], counts) if energy_j is not None else {}
-        decisions = (
+        forced = (
             *self._conversions(assumed_precision), *self._substituted.values(), *_bypasses(figures, counts),
-            *shaped.plan.decisions, *self._residents,
         )  # fmt: skip
         return PlanResult(
-            fusion=shaped.plan.fusion,
+            fusion=plan.fusion,
             latency_s=latency_s,
+            latency_estimated_s=None if latency_s is None else total([f.latency_estimated_s for f in figures], counts),
             energy_j=energy_j,
+            energy_estimated_j=total([f.energy_estimated_j for f in figures], counts),
             ops_per_s=ops / latency_s if ops is not None and latency_s else None,
             ops_per_j=ops / energy_j if ops is not None and energy_j else None,
             traffic_bytes={name: total([f.traffic_bytes[name] for f in figures], counts) or 0.0 for name in names},
             resident_bytes={
-                name: max(taken, default=0.0) / level.instances
-                for name, level, taken in zip(
-                    names[1:], self.target.levels[1:], self.residency.resident_bytes[1:], strict=True
-                )
+                name: max((taken[number] for taken in groups.resident_bytes), default=0.0)
+                for number, name in enumerate(names[1:], 1)
             },
             resident_saved_bytes={
                 name: math.fsum(f.saved_bytes[name] * n for f, n in zip(figures, counts, strict=True)) for name in names
@@ -171,156 +229,166 @@ class _Evaluation:
             peak_footprint_bytes=peaks(names[1:], groups, figures),
             assumed_precision=assumed_precision,
             expected_latency_s=total([f.expected_s for f in figures], counts) if self.target.efficiency else None,
-            groups=Groups(self.model.op_types, shaped.plan, groups, figures),
-            decisions=decisions,
+            groups=Groups(self.model.op_types, plan, groups, figures),
+            decisions=Later(lambda: (*forced, *choices)),
             waterfall_s=summed([f.waterfall_s for f in figures], counts) if latency_s is not None else {},
             regime=together([f.regime for f in figures], [f.latency_s for f in figures], counts, energy_terms),
             efficiency=efficiency(
-                ops,
-                latency_s,
-                energy_j,
-                mix_time_s([f.full_engines_s for f in figures], counts),
+                ops, latency_s, energy_j, mix_time_s([f.full_engines_s for f in figures], counts),
                 energy_terms.get("compute"),
             ),
             map=Once(partial(mapped_total, figures, counts)),
             account=Once(
-                partial(
-                    ledger,
-                    self.target,
-                    [(f.shape, f.read_bytes, f.write_bytes) for f in figures],
-                    counts,
-                    tf32=self.tf32,
-                    has_latency=latency_s is not None,
+                lambda: ledger(
+                    self.target, figures, counts, tf32=self.tf32, has_latency=latency_s is not None,
                     has_energy=energy_j is not None,
                 )
             ),
-        )
+        )  # fmt: skip
 
     @cached_property
-    def _residents(self) -> tuple[Decision, ...]:
+    def residents(self) -> tuple[Decision, ...]:
+        """What stays on chip between groups, and what does not."""
         return self.residency.decisions(self.target.levels)
 
-    def _kind(self, shape: GroupShape, crossing: Crossing | None) -> Figures:
+    def figures(self, shape: GroupShape, crossing: Crossing | None) -> Figures:
+        """All figures of a group with what stays around it."""
         kind = (shape, crossing)
         if kind not in self._figures:
             self._figures[kind] = self._evaluate(shape, crossing)
         return self._figures[kind]
 
     def _evaluate(self, shape: GroupShape, crossing: Crossing | None) -> Figures:
-        levels = self.target.levels
+        compute, alone, traffic = self._parts(shape, crossing)
+        saved = alone.read_bytes + alone.write_bytes - traffic.read_bytes - traffic.write_bytes
+        alone_bytes = shape.compulsory_reads + shape.compulsory_writes
+        return self.priced(
+            [shape],
+            [1.0],
+            compute.engines_s,
+            compute.full_engines_s,
+            compute.energies_j,
+            compute.spatial,
+            (traffic.read_bytes * shape.repeat).tolist(),
+            (traffic.write_bytes * shape.repeat).tolist(),
+            saved_bytes=(saved * shape.repeat).tolist(),
+            footprint_bytes=traffic.footprint_bytes.tolist(),
+            bypassed=traffic.bypassed,
+            tile=traffic.tile,
+            whole_bytes=shape.repeat * alone_bytes,
+            least_bytes=shape.repeat * (alone_bytes if crossing is None else crossing.least_bytes),
+            doubtful_s=compute.doubtful_s,
+            doubtful_j=compute.doubtful_j,
+            map_=partial(
+                mapped_result, shape, self.target, alone, compute.engines_s, compute.mac_engine, compute.mac_s,
+                self._nested,
+            ),
+        )  # fmt: skip
+
+    def _parts(self, shape: GroupShape, crossing: Crossing | None) -> tuple[_Compute, LevelTraffic, LevelTraffic]:
+        """What the work of a group takes, its traffic alone, and that with what stays around it; one trip."""
         compute = self._compute(shape)
-        engines, energies, spatial = compute.engines_s, compute.energies_j, compute.spatial
         if shape not in self._alone:
             array = compute.mac_engine.array if compute.mac_engine else None
-            self._alone[shape] = level_traffic(shape, levels, array)
+            self._alone[shape] = level_traffic(shape, self.target.levels, array)
         alone = self._alone[shape]
-        traffic = alone if crossing is None else crossing.applied(shape, alone)
-        repeat = shape.repeat
-        saved = (alone.read_bytes + alone.write_bytes - traffic.read_bytes - traffic.write_bytes) * repeat
-        reads, writes = (traffic.read_bytes * repeat).tolist(), (traffic.write_bytes * repeat).tolist()
+        return compute, alone, alone if crossing is None else crossing.applied(shape, alone)
+
+    def priced(
+        self,
+        shapes: Sequence[GroupShape],
+        times: Sequence[float],
+        engines: Mapping[str, float],
+        full_engines: Mapping[str, float],
+        energies: Sequence[float | None],
+        spatial: float | None,
+        reads: Sequence[float],
+        writes: Sequence[float],
+        *,
+        saved_bytes: Sequence[float],
+        footprint_bytes: Sequence[float],
+        bypassed: Sequence[int],
+        tile: Mapping[str, int],
+        whole_bytes: float,
+        least_bytes: float,
+        doubtful_s: Mapping[str, float],
+        doubtful_j: float,
+        map_: Callable[[], MappedResult],
+        again_ops: float = 0.0,
+    ) -> Figures:
+        """All figures of a group that does the work of some shapes so many times; all trips.
+
+        `whole_bytes` must cross a level whatever is inside it if nothing stays there, `least_bytes` if something does;
+        `doubtful_s` and `doubtful_j` are what of the engines' times and energies rests on uncertain numbers.
+        """
+        levels, repeat = self.target.levels, shapes[0].repeat
         terms = {f"compute:{name}": time for name, time in engines.items()}
         serial: dict[str, float] = {}
+        doubtful = {f"compute:{name}": time for name, time in doubtful_s.items()}
         for index, level in enumerate(levels):
             time = level_time_s(level, reads[index], writes[index])
             self.knowledge.need_level_time(index)
             if time is not None:
                 (terms if level.overlaps else serial)[f"memory:{level.name}"] = time
+                if self.doubts.level_time(index, reads[index], writes[index], whole_bytes, saved_bytes[index]):
+                    doubtful[f"memory:{level.name}"] = time
         self.knowledge.need("chip.launch_overhead", self.target.launch_overhead)
         launch_s = self.target.launch_overhead.value * repeat if self.target.launch_overhead else 0.0
         time_s = overlapped_time_s(list(terms.values()), list(serial.values())) + launch_s
+        if self.doubts.is_launch:
+            doubtful["launch"] = launch_s
+        doubtful_j += self.doubts.energy_j(reads, writes) + self.doubts.static_w * time_s
         everything = {**terms, **serial, **({"launch": launch_s} if launch_s else {})}
         energy_terms = self._energy(energies, reads, writes, time_s)
-        is_known = shape.is_known
-        ops = 2 * shape.mac_count + shape.vector_count + shape.special_count
+        is_known = all(shape.is_known for shape in shapes)
+        macs = sum(shape.mac_count for shape in shapes)
+        vector_ops = sum(shape.vector_count for shape in shapes)
+        special_ops = sum(shape.special_count for shape in shapes)
+        ops = 2 * macs + vector_ops + special_ops
         totals = [read + written for read, written in zip(reads, writes, strict=True)]
         names = [level.name for level in levels]
         compute_s = max(engines.values(), default=0.0)
-        alone_bytes = shape.compulsory_reads + shape.compulsory_writes
-        least = repeat * (alone_bytes if crossing is None else crossing.least_bytes)
+        waterfall_s, regime = dict[str, float](), Regime()
+        if is_known:
+            times_s = (engines, full_engines, terms, serial)
+            waterfall_s, regime = explained(self.target, *times_s, totals, launch_s, energy_terms or {})
+        if self.target.power_cap is not None:
+            self.knowledge.need("chip.power_cap", self.target.power_cap)
         return Figures(
-            shape=shape,
+            shapes=tuple(shapes),
+            times=tuple(times),
             read_bytes=reads,
             write_bytes=writes,
             latency_s=time_s if is_known else None,
+            latency_estimated_s=rests_s(terms, serial, doubtful) if is_known else None,
             energy_j=math.fsum(energy_terms.values()) if energy_terms is not None and is_known else None,
+            energy_estimated_j=doubtful_j if energy_terms is not None and is_known else None,
             expected_s=self._expected(terms, serial, launch_s) if is_known else None,
             traffic_bytes=dict(zip(names, totals, strict=True)),
-            saved_bytes=dict(zip(names, saved.tolist(), strict=True)),
+            saved_bytes=dict(zip(names, saved_bytes, strict=True)),
             intensity={
                 name: ops * repeat / total if is_known and total > 0 else None
                 for name, total in zip(names, totals, strict=True)
             },
-            compulsory_intensity=ops * repeat / least if is_known and least > 0 else None,
+            compulsory_intensity=ops * repeat / least_bytes if is_known and least_bytes > 0 else None,
             time_bound=_largest(everything) if is_known else "",
             energy_bound=_largest(energy_terms) if energy_terms is not None and is_known else "",
             time_terms_s=everything,
             energy_terms_j=energy_terms if energy_terms is not None and is_known else {},
             spatial=spatial,
             temporal=compute_s / time_s if time_s > 0 and is_known else None,
-            footprint_bytes=dict(zip(names[1:], traffic.footprint_bytes[1:].tolist(), strict=True)),
-            tile=traffic.tile,
-            macs=shape.mac_count * repeat if is_known else None,
-            vector_ops=shape.vector_count * repeat if is_known else None,
-            special_ops=shape.special_count * repeat if is_known else None,
+            footprint_bytes=dict(zip(names[1:], footprint_bytes[1:], strict=True)),
+            tile=tile,
+            macs=macs * repeat if is_known else None,
+            vector_ops=vector_ops * repeat if is_known else None,
+            special_ops=special_ops * repeat if is_known else None,
             ops=ops * repeat if is_known else None,
-            bypassed=tuple(names[i] for i in traffic.bypassed),
-            full_engines_s=compute.full_engines_s,
-            waterfall_s=waterfall(
-                max(compute.full_engines_s.values(), default=0.0),
-                compute_s,
-                _levels_of(terms),
-                _levels_of(serial),
-                launch_s,
-            )
-            if is_known
-            else {},
-            regime=self._regime(compute, terms, serial, totals, launch_s, energy_terms or {}) if is_known else Regime(),
-            map=Once(
-                partial(
-                    mapped_result,
-                    shape,
-                    self.target,
-                    alone,
-                    engines,
-                    compute.mac_engine,
-                    compute.mac_s,
-                    self._nested,
-                )
-            ),
-        )
-
-    def _regime(
-        self,
-        compute: _Compute,
-        terms: Mapping[str, float],
-        serial: Mapping[str, float],
-        level_bytes: Sequence[float],
-        launch_s: float,
-        energy_terms: Mapping[str, float],
-    ) -> Regime:
-        levels_s = _levels_of({**terms, **serial})
-        roofs_s = dict(levels_s)
-        for level, count in zip(self.target.levels, level_bytes, strict=True):
-            bandwidth = bandwidth_bytes_per_s(level)
-            if bandwidth is not None:
-                roofs_s[level.name] = count / (bandwidth * level.instances)
-        power_s: float | None = None
-        cap = self.target.power_cap
-        if cap is not None:
-            self.knowledge.need("chip.power_cap", cap)
-            static_w = self.target.static_power.value if self.target.static_power else 0.0
-            capped_s = power_capped_s(energy_terms, cap.value, static_w)
-            time_s = overlapped_time_s(list(terms.values()), list(serial.values())) + launch_s
-            power_s = None if capped_s is None else max(0.0, capped_s - time_s)
-        return regime(
-            compute.engines_s,
-            compute.full_engines_s,
-            levels_s,
-            roofs_s,
-            serial=_levels_of(serial),
-            launch_s=launch_s,
-            energy_j=energy_terms,
-            power_s=power_s,
+            bypassed=tuple(names[i] for i in bypassed),
+            full_engines_s=full_engines,
+            waterfall_s=waterfall_s,
+            regime=regime,
+            map=Once(map_),
+            again_ops=again_ops,
         )
 
     def _compute(self, shape: GroupShape) -> _Compute:
@@ -330,6 +398,8 @@ class _Evaluation:
         spatial: float | None = 1.0 if shape.mac_count else None
         mac_engine: Engine | None = None
         mac_s = 0.0
+        doubtful_s: dict[str, float] = {}
+        doubtful_j = 0.0
         parts: list[tuple[str, str, str, int]] = [("mac", dtype, "", 2 * count) for dtype, count in shape.macs]
         parts += [("vector", dtype, "", count) for dtype, count in shape.vector_ops]
         parts += [("special", dtype, name, count) for (name, dtype), count in shape.special_ops]
@@ -351,11 +421,16 @@ class _Evaluation:
                 engines[rate.engine.name] = engines.get(rate.engine.name, 0.0) + time_s
                 full[rate.engine.name] = full.get(rate.engine.name, 0.0) + lanes / rate.ops_per_s
                 mac_s += time_s if rate.engine is mac_engine and kind == "mac" else 0.0
-            energies.append(None if rate.energy_j_per_op is None else lanes * rate.energy_j_per_op)
-        return _Compute(engines, full, energies, spatial, mac_engine, mac_s)
+                if is_uncertain(rate.peak.rate) or rate.is_default(name):
+                    doubtful_s[rate.engine.name] = doubtful_s.get(rate.engine.name, 0.0) + time_s
+            energy_j = None if rate.energy_j_per_op is None else lanes * rate.energy_j_per_op
+            energies.append(energy_j)
+            if energy_j is not None and (is_uncertain(rate.peak.energy) or rate.is_default(name)):
+                doubtful_j += energy_j
+        return _Compute(engines, full, energies, spatial, mac_engine, mac_s, doubtful_s, doubtful_j)
 
     def _energy(
-        self, parts: list[float | None], reads: Sequence[float], writes: Sequence[float], time_s: float
+        self, parts: Sequence[float | None], reads: Sequence[float], writes: Sequence[float], time_s: float
     ) -> dict[str, float] | None:
         levels = level_energy_terms(self.target.levels, reads, writes)
         for index in range(len(self.target.levels)):
@@ -420,53 +495,6 @@ def _bypasses(figures: Sequence[Figures], counts: Sequence[int]) -> Iterator[Dec
         )
 
 
-def _levels_of(terms: Mapping[str, float]) -> dict[str, float]:
-    """The terms of levels, by the level's name."""
-    return {name.removeprefix("memory:"): time for name, time in terms.items() if name.startswith("memory:")}
-
-
 def _largest(terms: Mapping[str, float]) -> str:
     """The name of the largest term, "" where all are nothing."""
     return max(terms, key=lambda name: terms[name]) if any(terms.values()) else ""
-
-
-def _best(plans: Sequence[PlanResult], objective: str) -> str:
-    """The plan that is least in the objective, by outermost traffic where that is unknown; the simpler one in a tie."""
-
-    def key(plan: PlanResult) -> float | None:
-        if objective == "latency":
-            return plan.latency_s
-        if objective == "energy":
-            return plan.energy_j
-        return None if plan.latency_s is None or plan.energy_j is None else plan.latency_s * plan.energy_j
-
-    if all(key(plan) is not None for plan in plans):
-        return min(plans, key=lambda plan: key(plan) or 0.0).fusion
-    return min(plans, key=lambda plan: next(iter(plan.traffic_bytes.values()), 0.0)).fusion
-
-
-def _fits(target: Target, parameter_bytes: int, peak_activation_bytes: int | None) -> bool | None:
-    outermost = target.levels[0]
-    if outermost.capacity is None:
-        return None
-    room = outermost.capacity.value * outermost.instances
-    if parameter_bytes + (peak_activation_bytes or 0) > room:
-        return False
-    return None if peak_activation_bytes is None else True
-
-
-def _level(target: Target, index: int, rate: Rate | None) -> LevelResult:
-    level = target.levels[index]
-    bandwidth = bandwidth_bytes_per_s(level)
-    energy = mean_energy_j_per_byte(level)
-    peak = rate.ops_per_s if rate else None
-    compute = rate.energy_j_per_op if rate else None
-    return LevelResult(
-        name=level.name,
-        capacity_bytes=None if level.capacity is None else level.capacity.value,
-        instances=level.instances,
-        bandwidth_bytes_per_s=bandwidth,
-        energy_j_per_byte=energy,
-        ridge_ops_per_byte=ridge_ops_per_byte(peak, bandwidth * level.instances) if peak and bandwidth else None,
-        energy_ridge_ops_per_byte=energy_ridge_ops_per_byte(compute, energy) if compute and energy else None,
-    )

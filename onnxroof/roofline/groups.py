@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar, overload
 
 from onnxroof.mapping.placed import Placed
-from onnxroof.mapping.plan import Plan
+from onnxroof.mapping.plan import Decision, Plan
 from onnxroof.mapping.traffic import GroupShape
 from onnxroof.roofline.regimes import Regime
 from onnxroof.roofline.result import GroupResult, MappedResult
 
-__all__ = ["Figures", "Groups", "Once", "mapped_total", "peaks", "summed", "total"]
+__all__ = ["Figures", "Groups", "Later", "Once", "mapped_total", "peaks", "summed", "total"]
 
 
 T = TypeVar("T")
@@ -37,14 +37,17 @@ class Once(Generic[T]):
 class Figures:
     """What all groups of one shape share; all trips.
 
-    `read_bytes` and `write_bytes` are those of each level, outermost first.
+    They do the work of each of `shapes` so many `times`. `read_bytes` and `write_bytes` are by level, outermost first.
     """
 
-    shape: GroupShape
+    shapes: tuple[GroupShape, ...]
+    times: tuple[float, ...]
     read_bytes: Sequence[float]
     write_bytes: Sequence[float]
     latency_s: float | None
+    latency_estimated_s: float | None
     energy_j: float | None
+    energy_estimated_j: float | None
     expected_s: float | None
     traffic_bytes: Mapping[str, float]
     saved_bytes: Mapping[str, float]
@@ -67,6 +70,37 @@ class Figures:
     waterfall_s: Mapping[str, float]
     regime: Regime
     map: Callable[[], MappedResult]
+    again_ops: float = 0.0
+
+
+class Later(Sequence[Decision]):
+    """Decisions that are made when they are looked at: a large model has tens of thousands."""
+
+    def __init__(self, work: Callable[[], Iterable[Decision]]) -> None:
+        self._work = work
+        self._found: tuple[Decision, ...] | None = None
+
+    @property
+    def found(self) -> tuple[Decision, ...]:
+        """All of them."""
+        if self._found is None:
+            self._found = tuple(self._work())
+        return self._found
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    def __iter__(self) -> Iterator[Decision]:
+        return iter(self.found)
+
+    @overload
+    def __getitem__(self, index: int) -> Decision: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Decision]: ...
+
+    def __getitem__(self, index: int | slice) -> Decision | Sequence[Decision]:
+        return self.found[index]
 
 
 class Groups(Sequence[GroupResult]):
@@ -107,7 +141,9 @@ class Groups(Sequence[GroupResult]):
             special_ops=figures.special_ops,
             ops=figures.ops,
             latency_s=figures.latency_s,
+            latency_estimated_s=figures.latency_estimated_s,
             energy_j=figures.energy_j,
+            energy_estimated_j=figures.energy_estimated_j,
             traffic_bytes=figures.traffic_bytes,
             intensity_ops_per_byte=figures.intensity,
             compulsory_intensity_ops_per_byte=figures.compulsory_intensity,
@@ -124,6 +160,7 @@ class Groups(Sequence[GroupResult]):
             full_engines_s=figures.full_engines_s,
             waterfall_s=figures.waterfall_s,
             regime=figures.regime,
+            recomputed_ops=figures.again_ops,
             map=figures.map,
         )
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from onnxroof.roofline.provenance import is_uncertain
 from onnxroof.roofline.rates import Rate
 from onnxroof.targets.model import Quantity, Source, Target
 
 __all__ = ["Knowledge"]
-
-_UNCERTAIN = frozenset({"estimate", "recalled", "default"})
 
 
 @dataclass(slots=True, eq=False)
@@ -46,7 +45,7 @@ class Knowledge:
             self._unknown[key] = None
             return
         self._sources[quantity.source.key] = quantity.source
-        if quantity.source.kind in _UNCERTAIN:
+        if is_uncertain(quantity):
             self._estimated[key] = None
 
     def need_rate(self, kind: str, dtype: str, rate: Rate | None) -> None:
@@ -60,7 +59,7 @@ class Knowledge:
 
     def need_special(self, rate: Rate, name: str, default_lanes: float) -> None:
         """Notes a special operation's cost: one that the target does not state is a default of ours."""
-        if name not in rate.engine.special_cost:
+        if rate.is_default(name):
             self._estimated[f"engine[{rate.engine.name}].special_cost.{name} (default {default_lanes:g})"] = None
 
     def need_level_time(self, index: int) -> None:
@@ -77,7 +76,7 @@ class Knowledge:
     def need_level_energy(self, index: int) -> None:
         """Notes a level's energy."""
         level = self.target.levels[index]
-        if level.read_energy is level.write_energy:
+        if level.read_energy == level.write_energy:
             self.need(f"memory[{level.name}].energy", level.read_energy)
         else:
             self.need(f"memory[{level.name}].read_energy", level.read_energy)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from onnxroof.dtypes import DType
 from onnxroof.mapping.array import spatial_utilization
 from onnxroof.mapping.traffic import GroupShape
+from onnxroof.roofline.groups import Figures
 from onnxroof.roofline.rates import Rate, resolve
 from onnxroof.targets.model import MemoryLevel, Quantity, Target
 
@@ -46,8 +47,8 @@ class Ledger:
         rates: (P,) where each runs.
         counts: (K,) groups of each kind.
         repeats: (K,) launches.
-        work: (K, P) operations, all trips.
-        used: (K, P) the part of the engine's array that is filled.
+        work: (K, P) operations, all trips, those that are done again among them.
+        filled: (K, P) the same over the part of the engine's array that they fill.
         read_bytes, write_bytes: (K, L) all trips.
         has_latency, has_energy: Whether the plan's are known.
     """
@@ -59,7 +60,7 @@ class Ledger:
     counts: FloatArray
     repeats: FloatArray
     work: FloatArray
-    used: FloatArray
+    filled: FloatArray
     read_bytes: FloatArray
     write_bytes: FloatArray
     has_latency: bool
@@ -94,7 +95,7 @@ class Ledger:
                 engines.setdefault(rate.engine.name, []).append(place)
         longest = np.zeros((len(numbers.launch_s), len(self.counts)))
         for places in engines.values():
-            longest = np.maximum(longest, numbers.s_per_op[:, places] @ (self.work / self.used)[:, places].T)
+            longest = np.maximum(longest, numbers.s_per_op[:, places] @ self.filled[:, places].T)
         waits = np.zeros_like(longest)
         for place, level in enumerate(self.target.levels):
             reads = numbers.read_s_per_byte[:, place, None] * self.read_bytes[None, :, place]
@@ -123,7 +124,7 @@ class Ledger:
 
 def ledger(
     target: Target,
-    kinds: Sequence[tuple[GroupShape, Sequence[float], Sequence[float]]],
+    figures: Sequence[Figures],
     counts: Sequence[int],
     *,
     tf32: bool,
@@ -134,21 +135,23 @@ def ledger(
 
     Args:
         target: The target.
-        kinds: Shape of each kind of group, with the bytes that it reads from and writes to each level, all trips.
+        figures: Of each kind of group.
         counts: Groups of each kind.
         tf32: Whether FLOAT contractions may use TF32.
         has_latency: Whether the plan's latency is known.
         has_energy: Whether its energy is.
     """
-    work = [_work(shape) for shape, _, _ in kinds]
-    parts = tuple(dict.fromkeys(part for one in work for part in one))
+    done = {shape: _work(shape) for one in figures for shape in one.shapes}
+    parts = tuple(dict.fromkeys(part for work in done.values() for part in work))
+    column = {part: number for number, part in enumerate(parts)}
     rates = tuple(_rates(target, parts, tf32))
-    shape = (len(kinds), len(parts))
-    used = np.ones(shape)
-    for row, (group, _, _) in enumerate(kinds):
-        for column, (part, rate) in enumerate(zip(parts, rates, strict=True)):
-            if part[0] == "mac" and part in work[row] and group.nest is not None and rate and rate.engine.array:
-                used[row, column] = spatial_utilization(group.nest, rate.engine.array)
+    work, filled = np.zeros((len(figures), len(parts))), np.zeros((len(figures), len(parts)))
+    for row, one in enumerate(figures):
+        for shape, times in zip(one.shapes, one.times, strict=True):
+            for part, count in done[shape].items():
+                number = column[part]
+                work[row, number] += count * times
+                filled[row, number] += count * times / _used(shape, part, rates[number])
     levels = len(target.levels)
     return Ledger(
         target=target,
@@ -156,14 +159,21 @@ def ledger(
         parts=parts,
         rates=rates,
         counts=np.array(counts, dtype=np.float64),
-        repeats=np.array([group.repeat for group, _, _ in kinds], dtype=np.float64),
-        work=np.array([[one.get(part, 0.0) for part in parts] for one in work]).reshape(shape),
-        used=used,
-        read_bytes=np.array([reads for _, reads, _ in kinds]).reshape(-1, levels),
-        write_bytes=np.array([writes for _, _, writes in kinds]).reshape(-1, levels),
+        repeats=np.array([one.shapes[0].repeat for one in figures], dtype=np.float64),
+        work=work,
+        filled=filled,
+        read_bytes=np.array([one.read_bytes for one in figures]).reshape(-1, levels),
+        write_bytes=np.array([one.write_bytes for one in figures]).reshape(-1, levels),
         has_latency=has_latency,
         has_energy=has_energy,
     )
+
+
+def _used(shape: GroupShape, part: _Part, rate: Rate | None) -> float:
+    """The part of the engine's array that work fills."""
+    if part[0] != "mac" or shape.nest is None or rate is None or rate.engine.array is None:
+        return 1.0
+    return spatial_utilization(shape.nest, rate.engine.array)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,7 +3,8 @@
 Each such number may be too large or too small by the spread of its kind of source. Time and energy never fall when a
 rate or a bandwidth falls or a price rises, so that the two ends are exact: all uncertain numbers at their best, and all
 at their worst. Whatever they are in between, the figure lies in the range. Capacities stay as they are written: what a
-tile that no longer fits would do comes in steps, which the elasticities show. The plan and its bytes stay too.
+tile that no longer fits would do comes in steps, which the elasticities show. So do costs of special operations that a
+target states, which have no source of their own, and the plan with its bytes.
 """
 
 from __future__ import annotations

@@ -61,6 +61,10 @@ class Rate:
         """Lane operations for one special operation."""
         return self.engine.special_cost.get(name, DEFAULT_SPECIAL_LANES)
 
+    def is_default(self, name: str) -> bool:
+        """Whether the cost of a special operation is a default of ours."""
+        return bool(name) and name not in self.engine.special_cost
+
 
 @dataclass(frozen=True, slots=True)
 class Resolution:

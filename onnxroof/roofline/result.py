@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from onnxroof.mapping.nested import LevelTile
+from onnxroof.mapping.offload import Offload
 from onnxroof.mapping.plan import Decision
 from onnxroof.roofline.efficiency import Efficiency
 from onnxroof.roofline.regimes import Regime
@@ -96,6 +97,8 @@ class GroupResult:
         ops: 2 x macs + vector_ops + special_ops, None likewise.
         latency_s: The least time of this group, launch overhead included.
         energy_j: None where an energy is unknown.
+        latency_estimated_s: What of the latency rests on estimates, on memory or on defaults, see `provenance`.
+        energy_estimated_j: What of the energy does.
         traffic_bytes: Bytes that each level exchanges with the level inside it.
         intensity_ops_per_byte: ops / traffic by level; None without traffic or with unknown work.
         compulsory_intensity_ops_per_byte: ops / bytes that must enter and leave the group once, less what stays on
@@ -112,6 +115,7 @@ class GroupResult:
         full_engines_s: Time by engine with every array full.
         waterfall_s: Parts that add up to the latency, as `roofline.waterfall` names them; {} where it is unknown.
         regime: What sets time and energy, and why the group lies below its roof.
+        recomputed_ops: Operations that are done again because tiles overlap; not among `ops`.
         map: Works out one mapping to all levels at once.
     """
 
@@ -139,6 +143,9 @@ class GroupResult:
     full_engines_s: Mapping[str, float] = field(default_factory=dict)
     waterfall_s: Mapping[str, float] = field(default_factory=dict)
     regime: Regime = field(default_factory=Regime)
+    latency_estimated_s: float | None = None
+    energy_estimated_j: float | None = None
+    recomputed_ops: float = 0.0
     map: Callable[[], MappedResult] = _unmapped
 
     @property
@@ -155,6 +162,8 @@ class PlanResult:
         fusion: The policy.
         latency_s: Sum over groups.
         energy_j: Sum over groups, static power included.
+        latency_estimated_s: What of the latency rests on estimates, on memory or on defaults, see `provenance`.
+        energy_estimated_j: What of the energy does.
         ops_per_s: Whole-model ops / latency.
         ops_per_j: Whole-model ops / energy.
         traffic_bytes: By level, sum over groups.
@@ -184,10 +193,12 @@ class PlanResult:
     assumed_precision: str | None
     expected_latency_s: float | None
     groups: Sequence[GroupResult]
-    decisions: tuple[Decision, ...]
+    decisions: Sequence[Decision]
     waterfall_s: Mapping[str, float] = field(default_factory=dict)
     regime: Regime = field(default_factory=Regime)
     efficiency: Efficiency = field(default_factory=Efficiency)
+    latency_estimated_s: float | None = None
+    energy_estimated_j: float | None = None
     map: Callable[[], MappedResult] = _unmapped
     account: Callable[[], Ledger | None] = _unaccounted
 
@@ -217,6 +228,9 @@ class TargetResult:
         memory_needed_bytes: Weights + peak activations; None where a shape is not known.
         floor_latency_s: What no plan can beat.
         floor_energy_j: What no plan can beat.
+        floor_latency_estimated_s: What of it rests on estimates, on memory or on defaults.
+        floor_energy_estimated_j: What of it does.
+        offload: What runs on the host, and what crosses the link to it; None where the study did not look.
         floor_bound: What sets the latency floor, as `time_bound`.
         unknown: Keys of the target that are not known and matter here, e.g. `memory[dram].energy`.
         estimated: Keys that rest on sources of kind estimate, recalled or default.
@@ -243,6 +257,9 @@ class TargetResult:
     sources: tuple[Source, ...]
     best_plan: str
     plans: tuple[PlanResult, ...] = field(default=())
+    floor_latency_estimated_s: float | None = None
+    floor_energy_estimated_j: float | None = None
+    offload: Offload | None = None
     sense: Callable[[], tuple[Elasticity, ...]] = tuple
     doubt: Callable[[], Ranges | None] = _undoubted
 

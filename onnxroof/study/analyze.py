@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from onnxroof.errors import Diagnostic, OnnxroofError, TargetError, UsageError
 from onnxroof.ir.workload import AS_IS, Workload
-from onnxroof.rewrites.policy import parse_policy
+from onnxroof.rewrites.policy import Policy, parse_policy
 from onnxroof.study.count import counted, model_result
-from onnxroof.study.load import check_dims, load
+from onnxroof.study.load import check_dims, load, loads
 from onnxroof.study.precision import as_exported
 from onnxroof.study.result import Analysis, Failure, ModelResult
 
@@ -123,10 +123,8 @@ def run_study(
         if formula and not isinstance(source, Workload):
             from onnxroof.study.formula import formulas
 
-            def loaded(values: Mapping[str, int], path: str | Path = source) -> Workload:
-                return as_exported(load(path, dims=values), policy)
-
-            entry = replace(entry, formulas=formulas(workload, given, loaded, copies_cache=copies_cache))
+            found = formulas(workload, given, _exported(loads(source), policy), copies_cache=copies_cache)
+            entry = replace(entry, formulas=found)
         entries.append(entry)
     _check_names(given, entries)
     return Analysis(
@@ -138,6 +136,13 @@ def run_study(
         has_sensitivity=sensitivity,
         command=command,
     )
+
+
+def _exported(
+    read: Callable[[Mapping[str, int]], Workload], policy: Policy | None
+) -> Callable[[Mapping[str, int]], Workload]:
+    """A model under any dimensions, as if exported in the precision of a policy."""
+    return lambda dims: as_exported(read(dims), policy)
 
 
 def _targets(wanted: Sequence[str | Path | Target]) -> tuple[Target, ...]:

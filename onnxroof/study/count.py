@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from onnxroof.costs.cost import Coverage
-from onnxroof.costs.table import CostTable, cost_table
+from onnxroof.costs.cost import Coverage, OpCost
+from onnxroof.costs.table import CostTable, Sums, cost_table, summed_costs, weight_bytes
 from onnxroof.dtypes import DType
 from onnxroof.ir.op import Op, OpKind
 from onnxroof.ir.workload import Workload
@@ -58,7 +58,7 @@ def model_result(
         ir_version=workload.ir_version,
         opsets=workload.opsets,
         dims=workload.dims,
-        notes=workload.notes,
+        notes=(*workload.notes, *_spread(workload, costs)),
         precision=workload.precision,
         nodes_total=len(workload.ops),
         nodes_costed=len(workload.ops) - len(unresolved),
@@ -75,21 +75,53 @@ def model_result(
     )
 
 
+def _spread(workload: Workload, costs: CostTable) -> Iterator[str]:
+    """How far apart the most and the least are, where data or a mask decide how much is done."""
+    open_nodes = [
+        (op.repeat, cost.work.ops, cost.least.work.ops)
+        for op, cost in zip(workload.ops, costs.costs, strict=True)
+        if cost.least is not None and cost.work is not None and cost.work.ops != cost.least.work.ops
+    ]
+    if open_nodes:
+        most, least = (sum(part[0] * part[place] for part in open_nodes) for place in (1, 2))
+        yield (
+            f"data or a causal mask may spare work ({len(open_nodes)} of {len(workload.ops)} nodes): counts and plans "
+            f"take the most, {most:.3g} operations, floors the least, {least:.3g}"
+        )
+
+
 def totals(workload: Workload, *, copies_cache: bool = False) -> Totals:
-    """The sums alone."""
-    costs = cost_table(workload, copies_cache=copies_cache)
-    return _totals([_node(op, costs, index, workload) for index, op in enumerate(workload.ops)])
+    """The sums alone, without a result a node."""
+    tensors = workload.tensors
+
+    def of_one(op: Op, cost: OpCost) -> Sums:
+        work = cost.work
+        counts = (None,) * 3 if work is None else (work.macs, work.vector_ops, work.special_ops)
+        bytes_ = (cost.read_bytes, weight_bytes(cost, tensors), cost.write_bytes)
+        figures = (*counts, *(bytes_ if _has_bytes(op, cost, workload) else (None,) * 3))
+        return tuple(None if figure is None else figure * op.repeat for figure in figures)
+
+    columns = list(zip(*summed_costs(workload, of_one, copies_cache=copies_cache), strict=True)) or [()] * 6
+    sums = (None if None in column else sum(v for v in column if v is not None) for column in columns)
+    return Totals(**dict(zip(_TOTALS, sums, strict=True)))
+
+
+_TOTALS = ("macs", "vector_ops", "special_ops", "read_bytes", "weight_bytes", "write_bytes")
+
+
+def _has_bytes(op: Op, cost: OpCost, workload: Workload) -> bool:
+    """Whether bytes are known: where no formula states them, only if all shapes and types are."""
+    return cost.coverage is Coverage.EXACT or all(
+        workload.tensors[name].is_shaped and workload.tensors[name].dtype is not DType.UNDEFINED
+        for name in (*op.inputs, *op.outputs)
+        if name
+    )
 
 
 def _node(op: Op, costs: CostTable, index: int, workload: Workload) -> NodeResult:
     cost = costs.costs[index]
     work = cost.work
-    # Where no formula states the bytes, they are known only if all shapes and types are.
-    has_bytes = cost.coverage is Coverage.EXACT or all(
-        workload.tensors[name].is_shaped and workload.tensors[name].dtype is not DType.UNDEFINED
-        for name in (*op.inputs, *op.outputs)
-        if name
-    )
+    has_bytes = _has_bytes(op, cost, workload)
     return NodeResult(
         name=op.name,
         op_type=op.op_type,
@@ -101,7 +133,7 @@ def _node(op: Op, costs: CostTable, index: int, workload: Workload) -> NodeResul
         vector_ops=work.vector_ops if work is not None else None,
         special_ops=work.special_ops if work is not None else None,
         read_bytes=cost.read_bytes if has_bytes else None,
-        weight_bytes=int(costs.weight_bytes[index]) if has_bytes else None,
+        weight_bytes=costs.weight_reads[index] if has_bytes else None,
         write_bytes=cost.write_bytes if has_bytes else None,
         compute_type=cost.compute_type.name if cost.kind is OpKind.COMPUTE else "",
         outputs=tuple(

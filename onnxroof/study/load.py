@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 from onnxroof.costs.registry import Registry, standard_registry
 from onnxroof.costs.table import op_cost
 from onnxroof.errors import Diagnostic, UsageError
-from onnxroof.frontend.load import load_workload
+from onnxroof.frontend.load import load_workload, loader
+from onnxroof.ir.observed import NOTHING_OBSERVED
 from onnxroof.ir.op import Op
 from onnxroof.ir.tensor import Tensor
 from onnxroof.ir.workload import Workload
 from onnxroof.rewrites.quantization import absorb_quantization
 
-__all__ = ["check_dims", "load"]
+__all__ = ["check_dims", "load", "loads"]
 
 # Extents beyond this are mistakes, and products of a few of them do not fit the 64 bits of ONNX.
 _LARGEST_DIM = 2**31 - 1
@@ -42,11 +43,28 @@ def load(path: str | Path, *, dims: Mapping[str, int] | None = None, shapes_from
         from onnxroof.measure.shapes import observe
 
         run = runnable(Path(path), workload)
-        workload = load_workload(Path(path), dict(dims or {}), _branch_work, observe(run))
-        note = "shapes, trip counts and branches of its own graph are those of one run with made-up inputs"
+        # The sizes of the run hide contradictions, by which its dimensions were found.
+        settled = {dim.name: (dim.value, dim.source) for dim in workload.dims if dim.source != "given"}
+        observed = dataclasses.replace(observe(run), settled=settled)
+        workload = load_workload(Path(path), dict(dims or {}), _branch_work, observed)
+        note = "shapes, trip counts and branches are those of one run with made-up inputs"
         note += f" and {run.made_up} made-up weights" if run.made_up else ""
-        workload = dataclasses.replace(workload, notes=(*workload.notes, note))
+        workload = dataclasses.replace(workload, notes=(*workload.notes, note, *observed.gaps))
     return absorb_quantization(workload)
+
+
+def loads(path: str | Path) -> Callable[[Mapping[str, int]], Workload]:
+    """As `load` for one model under many dimensions: the file is read once.
+
+    Raises `ModelError` as `load` does, and so does what it returns.
+    """
+    read = loader(Path(path), _branch_work)
+
+    def loaded(dims: Mapping[str, int]) -> Workload:
+        check_dims(dims)
+        return absorb_quantization(read(dims, NOTHING_OBSERVED))
+
+    return loaded
 
 
 def check_dims(dims: Mapping[str, int]) -> None:

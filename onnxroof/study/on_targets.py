@@ -7,9 +7,10 @@ from dataclasses import replace
 from functools import partial
 
 from onnxroof.dtypes import DType
+from onnxroof.mapping.offload import Offload, offload
 from onnxroof.mapping.placement import Placement, placement
 from onnxroof.mapping.planned import PlannedModel, planned
-from onnxroof.mapping.policies import POLICIES
+from onnxroof.mapping.policies import NAMES, SEARCHED
 from onnxroof.rewrites.precision import converted
 from onnxroof.roofline.evaluate import evaluate
 from onnxroof.roofline.floor import floor
@@ -19,7 +20,7 @@ from onnxroof.roofline.rates import needed_conversion
 from onnxroof.roofline.result import PlanResult, TargetResult
 from onnxroof.roofline.sensitivity import elasticities
 from onnxroof.study.count import Counted, counted
-from onnxroof.targets.model import Target
+from onnxroof.targets.model import Support, Target
 
 __all__ = ["OnTargets"]
 
@@ -30,12 +31,13 @@ class OnTargets:
     def __init__(
         self, count: Counted, fusion: str | None, objective: str, *, tf32: bool, copies_cache: bool, state: str
     ) -> None:
-        self._policies = tuple(POLICIES) if fusion is None else (fusion,)
+        self._policies = NAMES if fusion is None else (fusion,)
         self._objective = objective
         self._tf32 = tf32
         self._state = state
         self._copies_cache = copies_cache
         self._variants: dict[DType, PlannedModel] = {}
+        self._offloads: dict[tuple[int, Support | None], Offload] = {}
         self._base = self._planned(count)
 
     def result(self, target: Target) -> TargetResult:
@@ -56,21 +58,30 @@ class OnTargets:
             tf32=self._tf32,
             state=self._state,
         )
-        best = replace(model, plans=tuple(plan for plan in model.plans if plan.plan.fusion == result.best_plan))
+        # Plans that are searched for are found again from the others, so these stay.
+        same = [plan for plan in model.plans if result.best_plan in (*SEARCHED, plan.plan.fusion)]
+        best = replace(model, policies=(result.best_plan,), plans=tuple(same))
         again = partial(self._best, best)
         return replace(
             result,
+            offload=self._offload(model, target.support),
             sense=Once(partial(elasticities, target, result.best, again)),
             doubt=Once(partial(ranges, target, result.best, again, partial(floor, model.border, tf32=self._tf32))),
         )
 
     def _best(self, model: PlannedModel, target: Target) -> PlanResult:
         """The one plan of a model on a target."""
-        return evaluate(model, target, tf32=self._tf32, state=self._state).best
+        return evaluate(model, target, objective=self._objective, tf32=self._tf32, state=self._state).best
 
     def placement(self) -> Placement:
         """What the model wants of on-chip memory, as it is."""
         return placement(self._base)
+
+    def _offload(self, model: PlannedModel, support: Support | None) -> Offload:
+        key = (id(model), support)  # the models live as long as this object
+        if key not in self._offloads:
+            self._offloads[key] = offload(model.workload, model.store, support)
+        return self._offloads[key]
 
     def _planned(self, count: Counted, idle: Sequence[str] = ()) -> PlannedModel:
         return planned(count.workload, count.costs, count.store, self._policies, idle=idle)

@@ -1,13 +1,11 @@
-"""Which targets travel with the package, and how is one found by id or by path?"""
+"""Which targets travel with the package, and how is one found by id, by path or by a description?"""
 
 from __future__ import annotations
 
-import difflib
 from functools import lru_cache
 from pathlib import Path
 
-from onnxroof._resources import resource_folder
-from onnxroof.errors import TargetError
+from onnxroof.targets.locate import is_inline, target_ids, target_path
 from onnxroof.targets.model import Target
 
 __all__ = ["DEFAULT_SHELF", "load_target", "target_ids"]
@@ -26,31 +24,26 @@ DEFAULT_SHELF: tuple[str, ...] = (
 
 
 def load_target(id_or_path: str | Path) -> Target:
-    """A target by the id of a file in `hwdb/`, or by the path of a file.
+    """A target by the id of a file in `hwdb/`, by the path of a file, or described in a line.
 
-    A path is what ends in `.toml`, or names a file and no id. Files are read once, and again when they change.
+    A path is what ends in `.toml`, or names a file and no id. What has an `=` and is no path is a description, such as
+    `peak=8TOP/s:INT8,dram=68GB/s,sram=4MiB@1TB/s`. Files are read once, and again when they or what they extend change.
 
     Raises:
-        TargetError: An unknown id, with the nearest ones; or every fault of the file.
+        TargetError: An unknown id, with the nearest ones; or every fault of the file or the line.
     """
     word = str(id_or_path)
-    path = Path(id_or_path)
-    if path.suffix != ".toml":
-        shipped = resource_folder("hwdb") / f"{word}.toml"
-        if path.name == word and shipped.is_file():
-            path = shipped
-        elif not path.is_file():
-            raise TargetError.at("", f"no target is called `{word}`", _hint(word), code="T101")
+    if is_inline(word):
+        from onnxroof.targets.read import read_inline
+
+        return read_inline(word)
+    path = target_path(word)
     try:
         stat = path.stat()
     except OSError:
         return _read(path, ())  # which says what is wrong
-    return _read(path, (stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_size))
-
-
-def target_ids() -> tuple[str, ...]:
-    """The ids of `hwdb/`, sorted."""
-    return tuple(sorted(path.stem for path in resource_folder("hwdb").glob("*.toml")))
+    target = _read(path, (stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_size))
+    return _read.__wrapped__(path, ()) if target.extends else target
 
 
 @lru_cache(maxsize=256)
@@ -59,11 +52,3 @@ def _read(path: Path, _version: tuple[int, ...]) -> Target:
     from onnxroof.targets.read import read_target  # pydantic takes 0.1 s to import
 
     return read_target(path)
-
-
-def _hint(word: str) -> str:
-    near = difflib.get_close_matches(word.lower(), target_ids(), n=3, cutoff=0.4)
-    within = [known for known in target_ids() if word and word.lower() in known and known not in near]
-    names = ", ".join(f"`{name}`" for name in [*near, *within][:5])
-    listing = "`onnxroof targets list` shows all; a path to your own file serves too"
-    return f"did you mean {names}? {listing}" if names else listing

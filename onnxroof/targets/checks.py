@@ -13,7 +13,7 @@ from onnxroof.dtypes import DType
 from onnxroof.targets.faults import Fault
 from onnxroof.targets.toml_lines import KeyPath
 
-__all__ = ["cross_checks"]
+__all__ = ["cross_checks", "peak_types"]
 
 
 _OPERANDS = ("input", "weight", "output")
@@ -34,6 +34,7 @@ def cross_checks(raw: Mapping[str, object], file_stem: str | None) -> Iterator[F
     yield from _engines(raw)
     yield from _memories(raw)
     yield from _efficiencies(raw)
+    yield from _support(raw)
 
 
 def _sources(raw: Mapping[str, object]) -> Iterator[Fault]:
@@ -73,7 +74,7 @@ def _engines(raw: Mapping[str, object]) -> Iterator[Fault]:
     for index, engine in _tables(raw.get("engine")):
         seen: dict[tuple[str, str], int] = {}
         for number, peak in _tables(engine.get("peak")):
-            types = _types(peak)
+            types = peak_types(peak)
             if types in seen:
                 first = f"engine[{index}].peak[{seen[types]}]"
                 message = f"`{types[0]}` into `{types[1]}` has a peak already, {first}"
@@ -81,7 +82,7 @@ def _engines(raw: Mapping[str, object]) -> Iterator[Fault]:
             seen.setdefault(types, number)
 
 
-def _types(peak: Mapping[str, object]) -> tuple[str, str]:
+def peak_types(peak: Mapping[str, object]) -> tuple[str, str]:
     """Input and accumulator of a peak, the usual accumulator where none is given."""
     name = str(peak.get("input"))
     usual = DType[name].accumulator.name if name in DType.__members__ else ""
@@ -125,6 +126,20 @@ def _efficiencies(raw: Mapping[str, object]) -> Iterator[Fault]:
             yield Fault(
                 path=("efficiency", key), message="expected the name of an engine or a level", hint=hint, code="T206"
             )
+
+
+def _support(raw: Mapping[str, object]) -> Iterator[Fault]:
+    support = raw.get("support")
+    if not isinstance(support, Mapping):
+        return
+    operators, constant = support.get("operators"), support.get("constant_weights")
+    if not isinstance(operators, list) or not isinstance(constant, list):
+        return
+    for index, name in enumerate(constant):
+        if isinstance(name, str) and name not in operators:
+            hint = _meant(name, map(str, operators)) or "an operator that is left out runs on the host anyway"
+            message = f"expected one of `operators`, found `{name}`"
+            yield Fault(path=("support", "constant_weights", index), message=message, hint=hint, code="T206")
 
 
 def _repeated(raw: Mapping[str, object], array: str, key: str) -> Iterator[Fault]:

@@ -15,7 +15,7 @@ from onnxroof.errors import Diagnostic
 from onnxroof.targets.schema import FAULT, QuantityTable, TargetTable
 from onnxroof.targets.toml_lines import KeyPath, key_lines, line_of
 
-__all__ = ["Fault", "diagnostics", "schema_faults"]
+__all__ = ["Fault", "diagnostics", "schema_faults", "table_at"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +137,7 @@ def _choices(expected: str) -> list[str]:
     return re.findall(r"'([^']*)'", expected) or [expected]
 
 
-def _table_at(path: KeyPath) -> type[BaseModel] | None:
+def table_at(path: KeyPath) -> type[BaseModel] | None:
     """The class that describes the table at a path; None where the path leaves the format."""
     table: type[BaseModel] | None = TargetTable
     named_freely = False  # the next part is a name that the user gives, of a source or an efficiency
@@ -162,12 +162,12 @@ def _inner_table(annotation: object) -> type[BaseModel] | None:
 
 
 def _keys_of_table(path: KeyPath) -> list[str]:
-    table = _table_at(path[:-1])
+    table = table_at(path[:-1])
     return [field.alias or name for name, field in table.model_fields.items()] if table is not None else []
 
 
 def _form(path: KeyPath) -> str:
-    table = _table_at(path)
+    table = table_at(path)
     if table is not None and issubclass(table, QuantityTable):
         return "{ value = ..., unit = ..., source = ... }"
     return "a table"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from onnxroof.dtypes import DType
 
-__all__ = ["Array", "Engine", "MemoryLevel", "Peak", "Quantity", "Source", "Sparsity", "Target"]
+__all__ = ["Array", "Engine", "MemoryLevel", "Peak", "Quantity", "Source", "Sparsity", "Support", "Target"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +18,7 @@ class Source:
     Attributes:
         key: Its name in the target file.
         title: Of the document.
-        kind: vendor | measured | derived | estimate | recalled | default.
+        kind: vendor | measured | derived | given (by the user) | estimate | recalled | default.
         retrieved: When it was read, if known.
         derived_from: What a derived number was derived from, else "".
         url: Where it can be read, or "".
@@ -149,6 +149,33 @@ class MemoryLevel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Support:
+    """What a compiler puts on the device; everything else runs on the host.
+
+    Attributes:
+        compiler: Whose documentation says so.
+        operators: Operator types that it takes: `Conv`, `com.microsoft:FusedConv`.
+        source: Its source.
+        where: Locator inside the source, or "".
+        types: Types in which it computes, empty where nothing is said of them.
+        constant_weights: Of the operators those that take a constant as second input and nothing else.
+        largest_rank: Most dimensions of a tensor, None where nothing is said of them.
+        cut: "any" where the device may take over again, "first" where all that follows the host stays there.
+        unchecked: Further limits that are documented and not held against the model, or "".
+    """
+
+    compiler: str
+    operators: frozenset[str]
+    source: Source
+    where: str = ""
+    types: frozenset[DType] = frozenset()
+    constant_weights: frozenset[str] = frozenset()
+    largest_rank: int | None = None
+    cut: str = "any"
+    unchecked: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """An accelerator.
 
@@ -163,9 +190,12 @@ class Target:
         levels: Memory levels, outermost first.
         cores: Number of cores, 1 unless said.
         clock, process, area, static_power, power_cap, launch_overhead: None where unknown.
+        host_link: Bandwidth to and from the host, in each direction; None where unknown or there is none.
+        support: What runs on it, None where that is not known.
         efficiency: Measured fractions of peak by engine or level name.
         sources: By key.
-        path: File it was read from.
+        path: File it was read from, "" for one that was described in a line.
+        extends: What the file extends: an id, a path or a description in a line; "" for nothing.
     """
 
     id: str
@@ -185,5 +215,8 @@ class Target:
     static_power: Quantity | None = None
     power_cap: Quantity | None = None
     launch_overhead: Quantity | None = None
+    host_link: Quantity | None = None
+    support: Support | None = None
     efficiency: Mapping[str, Quantity] = field(default_factory=dict)
     path: str = ""
+    extends: str = ""

@@ -5,23 +5,46 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from onnxroof.dtypes import DType
-from onnxroof.errors import TargetError
+from onnxroof.errors import Diagnostic, TargetError
 from onnxroof.targets.checks import cross_checks
-from onnxroof.targets.faults import diagnostics, schema_faults
-from onnxroof.targets.model import Array, Engine, MemoryLevel, Peak, Quantity, Source, Sparsity, Target
-from onnxroof.targets.schema import ChipTable, EngineTable, MemoryTable, QuantityTable, TargetTable
+from onnxroof.targets.extend import Extended, extended
+from onnxroof.targets.faults import Fault, diagnostics, schema_faults
+from onnxroof.targets.inline import parse_inline
+from onnxroof.targets.locate import is_inline, target_path
+from onnxroof.targets.model import Array, Engine, MemoryLevel, Peak, Quantity, Source, Sparsity, Support, Target
+from onnxroof.targets.plausible import implausible
+from onnxroof.targets.schema import ChipTable, EngineTable, MemoryTable, QuantityTable, SupportTable, TargetTable
+from onnxroof.targets.toml_lines import key_lines, line_of
 from onnxroof.units import UNITS, parse
 
-__all__ = ["read_target", "read_target_text"]
+__all__ = ["read_inline", "read_target", "read_target_text", "read_with_warnings"]
 
 _MAX_BYTES = 2**20  # a target file is a few kilobytes; anything larger is something else
 _BYTE_ORDER_MARK = "\ufeff"  # some editors put it before UTF-8
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """A sound description.
+
+    Attributes:
+        whole: Its tables, with those of what it extends.
+        table: The same, validated.
+        text: The file, "" for a line.
+        path: What diagnostics call it, "" for a line.
+    """
+
+    whole: Extended
+    table: TargetTable
+    text: str
+    path: str
 
 
 def read_target(path: Path) -> Target:
@@ -32,6 +55,46 @@ def read_target(path: Path) -> Target:
     Raises:
         TargetError: With every fault of the file, by line.
     """
+    return _target(_file(path, ()))
+
+
+def read_with_warnings(path: Path) -> tuple[Target, tuple[Diagnostic, ...]]:
+    """The target that a file describes, and what in it is implausible, by line.
+
+    Raises:
+        TargetError: With every fault of the file, by line.
+    """
+    document = _file(path, ())
+    target = _target(document)
+    found = (replace(fault, path=document.whole.place(fault.path)) for fault in implausible(target))
+    return target, tuple(diagnostics(found, document.text, document.path))
+
+
+def read_target_text(text: str, path: str, file_stem: str | None = None) -> Target:
+    """The target that a text describes.
+
+    Args:
+        text: TOML.
+        path: What diagnostics call the text; what it extends is looked for in the folder of this path.
+        file_stem: The name that the id must equal; None where any word will do.
+
+    Raises:
+        TargetError: With every fault of the text, by line.
+    """
+    return _target(_text(text, path, file_stem, ()))
+
+
+def read_inline(line: str) -> Target:
+    """The target that a line describes, such as `peak=8TOP/s:INT8,dram=68GB/s`.
+
+    Raises:
+        TargetError: With every fault of the line, by its part.
+    """
+    return _target(_line(line))
+
+
+def _file(path: Path, chain: tuple[Path, ...]) -> _Document:
+    """A file as a document; `chain` are the files that extend it, the first one first."""
     where = str(path)
     try:
         with path.open("rb") as file:
@@ -47,30 +110,63 @@ def read_target(path: Path) -> Target:
         line = data.count(b"\n", 0, error.start) + 1
         raise TargetError.at(f"{where}:{line}", "expected UTF-8 text, found other bytes", code="T102") from None
     file_stem = path.stem if path.resolve().parent.name == "hwdb" else None
-    return read_target_text(text, path=where, file_stem=file_stem)
+    return _text(text, where, file_stem, (*chain, path.resolve()))
 
 
-def read_target_text(text: str, path: str, file_stem: str | None = None) -> Target:
-    """The target that a text describes.
-
-    Args:
-        text: TOML.
-        path: What diagnostics call the text.
-        file_stem: The name that the id must equal; None where any word will do.
-
-    Raises:
-        TargetError: With every fault of the text, by line.
-    """
-    raw = _parsed(text, path)
-    faults = list(cross_checks(raw, file_stem))
-    table = None
-    try:
-        table = TargetTable.model_validate(raw)
-    except ValidationError as error:
-        faults += schema_faults(error)
+def _text(text: str, path: str, file_stem: str | None, chain: tuple[Path, ...]) -> _Document:
+    own = _parsed(text, path)
+    text = text.removeprefix(_BYTE_ORDER_MARK)
+    whole = Extended(own)
+    if isinstance(word := own.get("extends"), str):
+        try:
+            whole = extended(_base(word, Path(path).parent, chain).whole.raw, own)
+        except TargetError as error:
+            # What is missing may be in the base: the file's other faults are told beside those of the base.
+            _, faults = _validated(own)
+            here = line_of(("extends",), key_lines(text))
+            lost = [
+                fault if fault.where else replace(fault, where=f"{path}:{here}", message=f"extends: {fault.message}")
+                for fault in error.diagnostics
+            ]
+            kept = diagnostics([fault for fault in faults if fault.code != "T201"], text, path)
+            raise TargetError(*lost, *kept) from None
+    table, faults = _validated(whole.raw)
+    faults = [*cross_checks(whole.raw, file_stem), *faults]
     if table is None or faults:
-        raise TargetError(*diagnostics(faults, text.removeprefix(_BYTE_ORDER_MARK), path))
-    return _target(table, path)
+        placed = (replace(fault, path=whole.place(fault.path)) for fault in faults)
+        raise TargetError(*diagnostics(placed, text, path))
+    return _Document(whole, table, text, path)
+
+
+def _base(word: str, folder: Path, chain: tuple[Path, ...]) -> _Document:
+    if is_inline(word, folder):
+        return _line(word)
+    path = target_path(word, folder)
+    if path.resolve() in chain:
+        circle = " → ".join(f"`{file.name}`" for file in (*chain[chain.index(path.resolve()) :], path))
+        hint = "one of them must stand alone"
+        raise TargetError.at("", f"expected a base, found a circle: {circle}", hint, code="T105")
+    return _file(path, chain)
+
+
+def _line(line: str) -> _Document:
+    inline = parse_inline(line)
+    table, found = _validated(inline.raw)
+    faults = list(inline.faults)
+    for fault in (*cross_checks(inline.raw, None), *found):
+        part = inline.part(fault.path)
+        if part is not None or not inline.faults:  # a part that is not of the grammar leaves gaps in the whole
+            faults.append(Diagnostic(where=part or line, message=fault.message, hint=fault.hint, code=fault.code))
+    if table is None or faults:
+        raise TargetError(*faults)
+    return _Document(Extended(inline.raw), table, "", "")
+
+
+def _validated(raw: dict[str, Any]) -> tuple[TargetTable | None, list[Fault]]:
+    try:
+        return TargetTable.model_validate(raw), []
+    except ValidationError as error:
+        return None, schema_faults(error)
 
 
 def _parsed(text: str, path: str) -> dict[str, Any]:
@@ -90,7 +186,8 @@ def _parsed(text: str, path: str) -> dict[str, Any]:
         ) from None
 
 
-def _target(table: TargetTable, path: str) -> Target:
+def _target(document: _Document) -> Target:
+    table = document.table
     sources = {
         key: Source(
             key=key,
@@ -121,12 +218,15 @@ def _target(table: TargetTable, path: str) -> Target:
         static_power=_quantity(chip.static_power, sources),
         power_cap=_quantity(chip.power_cap, sources),
         launch_overhead=_quantity(chip.launch_overhead, sources),
+        host_link=_quantity(chip.host_link, sources),
+        support=_support(table.support, sources),
         efficiency={
             name: quantity
             for name, entry in table.efficiency.items()
             if (quantity := _quantity(entry, sources)) is not None
         },
-        path=path,
+        path=document.path,
+        extends=table.extends or "",
     )
 
 
@@ -169,6 +269,22 @@ def _level(memory: MemoryTable, chip: ChipTable, sources: Mapping[str, Source]) 
         usable=memory.usable,
         keeps=frozenset(memory.keeps),
         holds=frozenset(memory.holds),
+    )
+
+
+def _support(table: SupportTable | None, sources: Mapping[str, Source]) -> Support | None:
+    if table is None:
+        return None
+    return Support(
+        compiler=table.compiler,
+        operators=frozenset(table.operators),
+        source=sources[table.source],
+        where=table.where,
+        types=frozenset(DType[name] for name in table.types),
+        constant_weights=frozenset(table.constant_weights),
+        largest_rank=table.largest_rank,
+        cut=table.cut,
+        unchecked=table.unchecked,
     )
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import datetime
 import difflib
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from onnxroof.dtypes import DType, Kind
-from onnxroof.units import Dimension, UnitError, parse
+from onnxroof.units import UNITS, Dimension, UnitError, parse
 
 __all__ = [
     "ArrayTable",
@@ -25,13 +25,16 @@ __all__ = [
     "QuantityTable",
     "SourceTable",
     "SparsityTable",
+    "SupportTable",
     "Table",
     "TargetTable",
+    "json_schema",
 ]
 
 FAULT = "fault"
 """Type of the errors that this module raises itself; their context holds message and hint."""
 
+_TYPES = [dtype.name for dtype in DType if dtype.kind in (Kind.FLOAT, Kind.INTEGER)]
 _COMMON_TYPES = {
     "FP64": "DOUBLE",
     "FP32": "FLOAT",
@@ -54,12 +57,11 @@ def _fault(message: str, hint: str = "", *, code: str) -> PydanticCustomError:
 
 
 def _type_name(name: str) -> str:
-    if name in DType.__members__ and DType[name].kind in (Kind.FLOAT, Kind.INTEGER):
+    if name in _TYPES:
         return name
-    names = [dtype.name for dtype in DType if dtype.kind in (Kind.FLOAT, Kind.INTEGER)]
-    close = difflib.get_close_matches(name.upper(), names, n=1)
+    close = difflib.get_close_matches(name.upper(), _TYPES, n=1)
     meant = _COMMON_TYPES.get(name.upper()) or (close[0] if close else "")
-    hint = f"write `{meant}`" if meant else "the types are " + ", ".join(names)
+    hint = f"write `{meant}`" if meant else "the types are " + ", ".join(_TYPES)
     raise _fault(f"expected a numeric type in ONNX spelling, found `{name}`", hint, code="T203")
 
 
@@ -70,10 +72,16 @@ def _version(number: int) -> int:
 
 
 class _UnitOf:
-    """Validates that a unit measures what its key asks for."""
+    """Validates that a unit measures what its key asks for, and names those that do in the JSON Schema."""
 
     def __init__(self, dimension: Dimension) -> None:
         self.dimension = dimension
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", "enum": [unit for unit, known in UNITS.items() if known.dimension is self.dimension]}
 
     def __call__(self, unit: str) -> str:
         try:
@@ -83,9 +91,11 @@ class _UnitOf:
         return unit
 
 
-Word = Annotated[str, Field(pattern=r"^[^\s\p{Cc}]([^\p{Cc}]*[^\s\p{Cc}])?$")]  # shown as it is: no control characters
-Remark = Annotated[str, Field(pattern=r"^\P{Cc}*$")]
-TypeName = Annotated[str, AfterValidator(_type_name)]
+# Shown as they are: no control characters, spelled out since editors do not know the class of Unicode.
+Word = Annotated[str, Field(pattern=r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$")]
+Remark = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+TypeName = Annotated[str, AfterValidator(_type_name), Field(json_schema_extra={"enum": [*_TYPES]})]
+OperatorName = Annotated[str, Field(pattern=r"^([a-z][a-z0-9_.-]*:)?[A-Z][A-Za-z0-9_]*$")]
 Extent = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -111,39 +121,39 @@ class Capacity(QuantityTable):
     """Bytes."""
 
     value: Positive
-    unit: Annotated[str, AfterValidator(_UnitOf(Dimension.CAPACITY))]
+    unit: Annotated[str, _UnitOf(Dimension.CAPACITY)]
 
 
 class Bandwidth(QuantityTable):
     """Bytes per second."""
 
     value: Positive
-    unit: Annotated[str, AfterValidator(_UnitOf(Dimension.BANDWIDTH))]
+    unit: Annotated[str, _UnitOf(Dimension.BANDWIDTH)]
 
 
 class Rate(QuantityTable):
     """Operations per second."""
 
     value: Positive
-    unit: Annotated[str, AfterValidator(_UnitOf(Dimension.RATE))]
+    unit: Annotated[str, _UnitOf(Dimension.RATE)]
 
 
 class OperationEnergy(QuantityTable):
     """Energy of one operation."""
 
-    unit: Annotated[str, AfterValidator(_UnitOf(Dimension.OPERATION_ENERGY))]
+    unit: Annotated[str, _UnitOf(Dimension.OPERATION_ENERGY)]
 
 
 class ByteEnergy(QuantityTable):
     """Energy of one byte that is read or written."""
 
-    unit: Annotated[str, AfterValidator(_UnitOf(Dimension.BYTE_ENERGY))]
+    unit: Annotated[str, _UnitOf(Dimension.BYTE_ENERGY)]
 
 
 class Power(QuantityTable):
     """Watts."""
 
-    unit: Annotated[str, AfterValidator(_UnitOf(Dimension.POWER))]
+    unit: Annotated[str, _UnitOf(Dimension.POWER)]
 
 
 class PowerCap(Power):
@@ -155,45 +165,45 @@ class PowerCap(Power):
 class Time(QuantityTable):
     """Seconds."""
 
-    unit: Annotated[str, AfterValidator(_UnitOf(Dimension.TIME))]
+    unit: Annotated[str, _UnitOf(Dimension.TIME)]
 
 
 class Frequency(QuantityTable):
     """Hertz."""
 
     value: Positive
-    unit: Annotated[str, AfterValidator(_UnitOf(Dimension.FREQUENCY))]
+    unit: Annotated[str, _UnitOf(Dimension.FREQUENCY)]
 
 
 class Length(QuantityTable):
     """Metres."""
 
     value: Positive
-    unit: Annotated[str, AfterValidator(_UnitOf(Dimension.LENGTH))]
+    unit: Annotated[str, _UnitOf(Dimension.LENGTH)]
 
 
 class Area(QuantityTable):
     """Square metres."""
 
     value: Positive
-    unit: Annotated[str, AfterValidator(_UnitOf(Dimension.AREA))]
+    unit: Annotated[str, _UnitOf(Dimension.AREA)]
 
 
 class Efficiency(QuantityTable):
     """A measured fraction of a peak."""
 
     value: Fraction
-    unit: Annotated[str, AfterValidator(_UnitOf(Dimension.RATIO))]
+    unit: Annotated[str, _UnitOf(Dimension.RATIO)]
 
 
 class SourceTable(Table):
     """`[sources.KEY]`: a document, a measurement, a calculation."""
 
     title: Word
-    kind: Literal["vendor", "measured", "derived", "estimate", "recalled", "default"]
+    kind: Literal["vendor", "measured", "derived", "given", "estimate", "recalled", "default"]
     retrieved: datetime.date | None = None
-    url: Remark = ""
     derived_from: Remark = Field(default="", alias="from")
+    url: Remark = ""
 
 
 class ChipTable(Table):
@@ -206,6 +216,7 @@ class ChipTable(Table):
     static_power: Power | None = None
     power_cap: PowerCap | None = None
     launch_overhead: Time | None = None
+    host_link: Bandwidth | None = None
     lanes: Extent = 1
 
 
@@ -240,16 +251,19 @@ class EngineTable(Table):
 
     name: Word
     runs: Annotated[list[Literal["mac", "vector", "special"]], Field(min_length=1)]
-    peak: list[PeakTable] = []
     array: ArrayTable | None = None
     sparsity: SparsityTable | None = None
-    special_cost: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], Positive] = {}
+    special_cost: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], Positive] = Field(
+        default={}, json_schema_extra={"additionalProperties": False}
+    )
+    peak: list[PeakTable] = []
 
 
 class MemoryTable(Table):
     """`[[memory]]`: one level, of which the file lists the outermost first."""
 
     level: Word
+    scope: Literal["device", "core", "lane"] = "device"
     capacity: Capacity | None = None
     bandwidth: Bandwidth | None = None
     read_bandwidth: Bandwidth | None = None
@@ -258,19 +272,33 @@ class MemoryTable(Table):
     read_energy: ByteEnergy | None = None
     write_energy: ByteEnergy | None = None
     access_width: Capacity | None = None
-    scope: Literal["device", "core", "lane"] = "device"
     overlap: bool = True
     usable: Fraction = 1.0
     keeps: list[Literal["activation", "weight"]] = ["activation", "weight"]
     holds: Annotated[list[Literal["input", "weight", "output"]], Field(min_length=1)] = ["input", "weight", "output"]
 
 
+class SupportTable(Table):
+    """`[support]`: what the device runs; every other operator runs on the host."""
+
+    compiler: Word
+    source: str
+    where: Remark = ""
+    operators: Annotated[list[OperatorName], Field(min_length=1)]
+    constant_weights: list[OperatorName] = []
+    types: list[TypeName] = []
+    largest_rank: Extent | None = None
+    cut: Literal["any", "first"] = "any"
+    unchecked: Remark = ""
+
+
 class TargetTable(Table):
     """The file."""
 
-    schema_: Annotated[int, AfterValidator(_version)] = Field(alias="schema")
+    schema_: Annotated[int, AfterValidator(_version)] = Field(alias="schema", json_schema_extra={"const": 1})
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     name: Word
+    extends: Word | None = None
     vendor: Word | None = None
     class_: Literal[
         "datacenter GPU",
@@ -285,6 +313,7 @@ class TargetTable(Table):
         "MCU NPU",
         "in-memory compute",
         "academic",
+        "custom",
     ] = Field(alias="class")
     released: datetime.date | None = None
     fusion: Literal["none", "epilogue", "depth-first"] = "epilogue"
@@ -293,4 +322,23 @@ class TargetTable(Table):
     chip: ChipTable = ChipTable()
     engine: Annotated[list[EngineTable], Field(min_length=1)]
     memory: Annotated[list[MemoryTable], Field(min_length=1)]
+    support: SupportTable | None = None
     efficiency: dict[str, Efficiency] = {}
+
+
+def json_schema() -> dict[str, Any]:
+    """The format as a JSON Schema, by which editors complete and check.
+
+    What a file that extends another leaves to its base is required of the others only.
+    """
+    schema = TargetTable.model_json_schema(by_alias=True)
+    own = {"schema", "id", "name"}
+    whole = [key for key in schema["required"] if key not in own]
+    engine = schema["$defs"]["EngineTable"]
+    alone = {
+        "required": whole,
+        "properties": {"engine": {"items": {"required": engine["required"]}}},
+    }
+    engine["required"] = ["name"]
+    schema |= {"title": "Target of onnxroof", "required": sorted(own), "anyOf": [{"required": ["extends"]}, alone]}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from typing import TypeAlias
 
-__all__ = ["KeyPath", "key_lines", "line_of"]
+__all__ = ["KEY_PART", "STRING", "KeyPath", "key_lines", "key_names", "line_of"]
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 
 _BLANK = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
-_KEY_PART = re.compile(r"""[ \t]*(?P<part>[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')[ \t]*""")
-_STRING = re.compile(
+# The parts of a key, and a string of any kind.
+KEY_PART = re.compile(r"""[ \t]*(?P<part>[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')[ \t]*""")
+STRING = re.compile(
     r'''"""(?:[^\\]|\\.)*?"{3,5}(?!")|\'\'\'.*?'{3,5}(?!')|"(?:[^"\\\n]|\\.)*"|'[^'\n]*\'''',
     re.DOTALL,
 )
@@ -37,6 +39,11 @@ def line_of(path: KeyPath, lines: dict[KeyPath, int]) -> int:
         if path[:length] in lines:
             return lines[path[:length]]
     return 1
+
+
+def key_names(words: Iterable[str]) -> tuple[str, ...]:
+    """What the parts of a key mean: quotes taken off, escapes resolved."""
+    return tuple(str(tomllib.loads(f"key = {word}")["key"]) if word[0] in "\"'" else word for word in words)
 
 
 class _Scanner:
@@ -111,7 +118,7 @@ class _Scanner:
                 self.lines[(*path, index)] = self._line()
                 self._value((*path, index))
                 index += 1
-        elif match := _STRING.match(self.text, self.at):
+        elif match := STRING.match(self.text, self.at):
             self.at = match.end()
         else:
             self._skip(_SCALAR)
@@ -128,15 +135,14 @@ class _Scanner:
         return self.at >= len(self.text)
 
     def _key(self) -> tuple[str, ...]:
-        names = []
-        while match := _KEY_PART.match(self.text, self.at):
-            part = match["part"]
-            names.append(str(tomllib.loads(f"key = {part}")["key"]) if part[0] in "\"'" else part)
+        words = []
+        while match := KEY_PART.match(self.text, self.at):
+            words.append(match["part"])
             self.at = match.end()
             if not self.text.startswith(".", self.at):
                 break
             self.at += 1
-        return tuple(names)
+        return key_names(words)
 
     def _skip(self, pattern: re.Pattern[str]) -> None:
         if match := pattern.match(self.text, self.at):

@@ -35,8 +35,6 @@ UNDECLARED = {
     },
     "test_reduce_sum_empty_set_non_reduced_axis_zero": ZERO,
     "test_regex_full_match_empty": ZERO,
-    "test_split_zero_size_splits_opset13": ZERO,
-    "test_split_zero_size_splits_opset18": ZERO,
     "test_string_split_basic": TEXT,
     "test_string_split_consecutive_delimiters": TEXT,
     "test_string_split_empty_string_delimiter": TEXT,

@@ -6,7 +6,8 @@ import json
 import pytest
 
 from onnxroof.costs.registry import standard_registry
-from onnxroof.frontend.contrib_rules import RULES, contrib_defaults
+from onnxroof.frontend.contrib_rules import RULES
+from onnxroof.frontend.defaults import contrib_defaults
 from onnxroof.frontend.lower import LOWERERS
 from tests.oracles import runtime_schemas
 

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import onnx
 import pytest
 
+from onnxroof.costs.registry import standard_registry
 from onnxroof.dtypes import DType
 from onnxroof.targets import energy_defaults
 from onnxroof.targets.catalog import DEFAULT_SHELF, load_target, target_ids
@@ -31,7 +33,7 @@ SIZES = {"KiB": 2**10, "MiB": 2**20}
 
 
 def quantities(target: Target) -> Iterator[Quantity]:
-    for name in ("process", "area", "clock", "static_power", "power_cap", "launch_overhead"):
+    for name in ("process", "area", "clock", "static_power", "power_cap", "launch_overhead", "host_link"):
         yield from filter(None, [getattr(target, name)])
     for engine in target.engines:
         for peak in engine.peaks:
@@ -72,8 +74,17 @@ def test_a_file_is_sound(target_id: str) -> None:
     target = load_target(target_id)
     assert target.id == target_id
     used = {quantity.source.key for quantity in quantities(target)}
+    used |= {target.support.source.key} if target.support else set()
     assert used == set(target.sources), "a source that no number names says nothing"
     assert any("mac" in engine.runs for engine in target.engines)
+
+
+def test_operators_that_a_target_runs_exist() -> None:
+    known = {schema.name for schema in onnx.defs.get_all_schemas_with_history() if schema.domain == ""}
+    known |= {f"{domain}:{name}" for domain, name in standard_registry().rules if domain}
+    for target_id in target_ids():
+        support = load_target(target_id).support
+        assert support is None or support.operators <= known, target_id
 
 
 @pytest.mark.parametrize("target_id", target_ids())

@@ -129,12 +129,15 @@ def test_plans_are_sums_of_their_groups(model: Any) -> None:
 
 def test_no_plan_beats_the_floor_and_fusion_never_costs(model: Any) -> None:
     for target in model["targets"]:
-        alone, fused = target["plans"]
+        alone, fused, deep, auto = target["plans"]
         outermost = target["levels"][0]["name"]
         assert 0 < target["floor_latency_s"] <= fused["latency_s"] <= alone["latency_s"]
+        assert target["floor_latency_s"] <= auto["latency_s"] <= min(deep["latency_s"], fused["latency_s"])
+        assert deep["traffic_bytes"][outermost] <= fused["traffic_bytes"][outermost]
         assert fused["traffic_bytes"][outermost] <= alone["traffic_bytes"][outermost]
         if fused["energy_j"] is not None:
             assert 0 < target["floor_energy_j"] <= fused["energy_j"] <= alone["energy_j"]
+            assert target["floor_energy_j"] <= min(deep["energy_j"], auto["energy_j"])
 
 
 def test_no_group_lies_above_a_roof(model: Any) -> None:

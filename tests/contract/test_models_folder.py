@@ -154,6 +154,13 @@ def test_parameters_are_those_of_the_published_network(path):
     assert PARAMETERS[path.name] <= weights <= PARAMETERS[path.name] * 1.002
 
 
+def test_a_forest_is_its_nodes_and_leaves():
+    (model,) = run_study([FOLDER / "random_forest.onnx"], None, dims={"features.0": 1_000_000}).models
+    # 4332 nodes with a feature, a threshold and two children; 22160 weights of leaves, each for a class; all of 4 bytes
+    assert model.parameter_count == 4332 * 4 + 22_160 * 2
+    assert model.totals.weight_bytes == 4 * model.parameter_count  # so many rows come by everything
+
+
 @pytest.mark.parametrize("name", MACS)
 def test_macs_are_those_of_the_paper(name):
     dims, macs = MACS[name]

@@ -70,6 +70,23 @@ def test_topk_with_its_count_as_an_attribute(tmp_path):
     assert [workload.tensors[name].shape for name in ("y", "i")] == [(2, 4), (2, 4)]
 
 
+@pytest.mark.parametrize("is_operand", [True, False])
+def test_the_first_split_takes_its_sizes_either_way(tmp_path, is_operand):
+    sizes = [numpy_helper.from_array(np.array([1, 5]), "sizes")] if is_operand else []
+    attributes = {} if is_operand else {"split": [1, 5]}
+    node = NODE("Split", ["x", "sizes"] if is_operand else ["x"], ["y", "z"], axis=1, **attributes)
+    workload = load(tmp_path, [node], [2, 6], opset=1, weights=sizes)
+    assert [workload.tensors[name].shape for name in ("y", "z")] == [(2, 1), (2, 5)]
+
+
+def test_an_unknown_extent_that_is_split_is_the_sum_of_its_parts(tmp_path):
+    # Where nobody says what the axis has (a 0 in the file says nothing either), the parts say it: 2 + 5, and 0 + 0.
+    for parts in ([2, 5], [0, 0]):
+        sizes = [numpy_helper.from_array(np.array(parts), "sizes")]
+        workload = load(tmp_path, [NODE("Split", ["x", "sizes"], ["y", "z"])], [0], opset=13, ir=8, weights=sizes)
+        assert [workload.tensors[name].shape for name in ("x", "y", "z")] == [(sum(parts),), *((n,) for n in parts)]
+
+
 @pytest.mark.parametrize(("op_type", "opset"), [("Upsample", 9), ("Resize", 10)])
 def test_scales_as_the_second_input(tmp_path, op_type, opset):
     scales = numpy_helper.from_array(np.array([1, 1, 2, 3], np.float32), "s")

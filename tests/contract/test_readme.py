@@ -12,6 +12,9 @@ import pytest
 from onnx import defs
 
 import onnxroof
+from onnxroof.targets.diff import differences
+from onnxroof.targets.format import format_text
+from onnxroof.targets.read import read_with_warnings
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -24,8 +27,8 @@ def text():
     return README.read_text(encoding="utf-8")
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", text(), re.DOTALL | re.MULTILINE)
+def blocks(language, page=README):
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
 def shell_lines():
@@ -95,15 +98,35 @@ def test_the_python_example_runs():
     assert len(done.stdout.splitlines()) == 2
 
 
-def test_the_example_of_a_target_loads_and_serves(tmp_path):
+def test_the_example_of_a_target_takes_five_lines_and_serves(tmp_path):
     (example,) = blocks("toml")
+    assert len(example.splitlines()) == 5
     path = tmp_path / "my-npu.toml"
     path.write_text(example, encoding="utf-8")
+    (line,) = re.findall(r'`-t "(peak=.*?)"`', text())
     target = onnxroof.load_target(path)
-    assert (target.id, [level.name for level in target.levels]) == ("my-npu", ["dram", "sram"])
-    result = onnxroof.analyze(ROOT / "models" / "mobilenet_v2.onnx", targets=[target]).models[0].targets[0]
-    assert result.floor_latency_s > 0
-    assert result.best.latency_s >= result.floor_latency_s
+    assert target.id == "my-npu"
+    assert [level.name for level in target.levels] == ["dram", "sram"]
+    asked = [target, onnxroof.load_target(line)]
+    results = onnxroof.analyze(ROOT / "models" / "mobilenet_v2.onnx", targets=asked).models[0].targets
+    assert results[0].best.latency_s >= results[0].floor_latency_s > 0
+    assert results[0].best.latency_s == results[1].best.latency_s
+
+
+def test_the_targets_of_the_docs_have_no_faults(tmp_path):
+    whole, change = blocks("toml", ROOT / "docs" / "targets.md")
+    for name, example in (("whole", whole), ("change", change)):
+        path = tmp_path / f"{name}.toml"
+        path.write_text(example, encoding="utf-8")
+        _, doubts = read_with_warnings(path)
+        assert not doubts
+        assert format_text(example) == example
+    changed, base = onnxroof.load_target(tmp_path / "change.toml"), onnxroof.load_target("nvidia-h100-sxm")
+    assert [difference.key for difference in differences(base, changed)] == [
+        "memory[hbm].read_bandwidth",
+        "memory[hbm].write_bandwidth",
+    ]
+    assert {difference.ratio for difference in differences(base, changed)} == {0.5}
 
 
 @pytest.mark.parametrize(
@@ -114,6 +137,7 @@ def test_the_example_of_a_target_loads_and_serves(tmp_path):
         "DECISIONS.md",
         "CHANGELOG.md",
         "docs/model.md",
+        "docs/targets.md",
         "docs/validation.md",
         "docs/exam.md",
         "docs/roofline.md",

@@ -24,6 +24,8 @@ LONGER_FILES = {
 UNMIRRORED = {
     "costs/test_expansions.py": "fused operators of several families against the operators that they stand for",
     "costs/test_function_bodies.py": "rules of all families against the bodies that the standard gives",
+    "costs/test_naive_data.py": "rules of operators that follow data, against runs on data",
+    "costs/test_naive_contrib.py": "rules of the runtime's own operators against loops that are walked and counted",
     "costs/test_naive_families.py": "rules of further families against loops that are walked and counted",
     "costs/test_naive_counts.py": "rules of all families against loops that are walked and counted",
     "costs/test_traps.py": "each trap of counting crosses several families of operators",

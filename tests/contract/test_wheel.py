@@ -36,7 +36,9 @@ def site(wheel, tmp_path_factory):
 
 def test_the_wheel_holds_the_package_its_data_and_nothing_else(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    package = [path for pattern in ("*.py", "*.json", "py.typed") for path in (ROOT / "onnxroof").rglob(pattern)]
+    package = [
+        path for pattern in ("*.py", "*.json", "*.binpb", "py.typed") for path in (ROOT / "onnxroof").rglob(pattern)
+    ]
     expected = {path.relative_to(ROOT).as_posix() for path in package}
     for folder in ("hwdb", "templates"):
         files = [path for path in (ROOT / folder).rglob("*") if path.is_file()]

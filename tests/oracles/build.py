@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import onnx.defs
 import onnx.helper
 
@@ -18,6 +17,7 @@ from onnxroof.ir.op import Attributes, Op
 from onnxroof.ir.tensor import Tensor, TensorKind
 from onnxroof.ir.workload import Workload
 from tests.oracles import runtime_schemas
+from tests.oracles.contents import contents
 
 __all__ = ["T", "cost", "make_op", "workload"]
 
@@ -61,7 +61,7 @@ def make_op(
             return ""
         spec = item if isinstance(item, T) else T(tuple(item))
         known = spec.name or f"{name}.{label}"
-        value = None if spec.value is None else np.asarray(spec.value)
+        value = None if spec.value is None else contents(spec.value)
         tensors[known] = Tensor(
             name=known, dtype=spec.dtype, shape=spec.shape, kind=spec.kind, is_output=spec.is_output, value=value
         )

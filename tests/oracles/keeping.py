@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Step", "Tile", "least_peak", "least_traffic"]
+__all__ = ["Step", "Tile", "least_peak", "least_steady_traffic", "least_traffic"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,26 @@ def least_traffic(steps: Sequence[Step], sizes: Mapping[str, float], outputs: se
                 (_crossing(tile, step, kept, outputs, sizes, entering) for tile in step.tiles if tile.room <= room),
                 default=_crossing(step.tiles[0], step, kept, outputs, sizes, entering),
             )
+        best = min(best, total)
+    return best
+
+
+def least_steady_traffic(steps: Sequence[Step], weights: Mapping[str, float], capacity: float) -> float:
+    """The least bytes that cross over all sets of weights that lie on chip from run to run; nothing else stays."""
+    best = math.inf
+    for choice in itertools.product((False, True), repeat=len(weights)):
+        kept = {name for name, stays in zip(weights, choice, strict=True) if stays}
+        room = capacity - sum(weights[name] for name in kept)
+        if room < 0:
+            continue
+        total = 0.0
+        for step in steps:
+            moved = [
+                sum(count for name, count in tile.moved.items() if name not in kept)
+                for number, tile in enumerate(step.tiles)
+                if tile.room <= room or number == 0  # a level too small for any tile passes on what the smallest moves
+            ]
+            total += min(moved)
         best = min(best, total)
     return best
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 from hypothesis import strategies as st
 
 from onnxroof.dtypes import DType
+from onnxroof.ir.contents import Contents
 from onnxroof.ir.op import Attributes, Op, OpKind
 from onnxroof.ir.tensor import Tensor, TensorKind
 from onnxroof.ir.workload import Workload
@@ -63,8 +63,9 @@ def workloads(draw: st.DrawFn, max_ops: int = 10, *, with_unknown: bool = False)
             attributes, out_shape = {"perm": (1, 0)}, (shape[1], shape[0])
         elif kind == "Reshape":
             out_shape = (shape[1], shape[0])
+            extents = Contents(DType.INT64, (2,), out_shape)
             tensors[f"s{index}"] = Tensor(
-                name=f"s{index}", dtype=DType.INT64, shape=(2,), kind=TensorKind.WEIGHT, value=np.array(out_shape)
+                name=f"s{index}", dtype=DType.INT64, shape=(2,), kind=TensorKind.WEIGHT, value=extents
             )
             inputs.append(f"s{index}")
         elif is_appended:

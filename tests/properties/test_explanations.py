@@ -220,10 +220,10 @@ def test_a_ledger_covers_every_number_but_capacities_on_chip(workload: Workload,
 def test_whatever_uncertain_numbers_are_within_their_spread_the_figure_is_in_its_range(
     workload: Workload, target: Target, data: st.DataObject
 ) -> None:
-    # All numbers of these targets are estimates; capacities keep their values.
+    # All numbers of these targets are estimates; capacities, and costs of special operations that are stated, stay.
     changed = target
     for position, number in enumerate(numbers(target)):
-        if number.key.endswith("capacity"):
+        if number.key.endswith("capacity") or "special_cost" in number.key:
             continue
         spread = SPREADS["estimate"]
         exponent = data.draw(st.floats(min_value=-1, max_value=1))
@@ -247,3 +247,18 @@ def test_whatever_uncertain_numbers_are_within_their_spread_the_figure_is_in_its
         if inside is not None and value is not None:
             assert inside.low <= value * SLACK
             assert value <= inside.high * SLACK
+
+
+@settings(max_examples=30, deadline=None)
+@given(workloads(), targets())
+def test_a_ledger_of_a_plan_that_was_searched_for_prices_it(workload: Workload, target: Target) -> None:
+    # Groups of several steps, of which some are done again.
+    costs = cost_table(workload)
+    store = storage(workload, costs)
+    result = evaluate(planned(workload, costs, store, ("none", "depth-first", "auto")), target)
+    for plan in result.plans:
+        assert plan.ledger is not None
+        priced = plan.ledger.priced([target])
+        assert priced.latency_s[0] == pytest.approx(plan.latency_s, rel=1e-12)
+        assert priced.energy_j[0] == pytest.approx(plan.energy_j, rel=1e-12)
+        assert math.fsum(plan.waterfall_s.values()) == pytest.approx(plan.latency_s, rel=1e-12, abs=1e-30)

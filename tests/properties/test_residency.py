@@ -7,13 +7,14 @@ import random
 
 import pytest
 from hypothesis import given, settings
-from oracles.keeping import Step, Tile, least_traffic
+from oracles.keeping import Step, Tile, least_steady_traffic, least_traffic
 from oracles.tiny import engine, level, target, workload
 from properties.strategies import targets, workloads
 
 from onnxroof.costs.table import cost_table
 from onnxroof.ir.tensor import TensorKind
 from onnxroof.ir.workload import Workload
+from onnxroof.mapping import residency
 from onnxroof.mapping.curve import reuse_curve
 from onnxroof.mapping.planned import planned
 from onnxroof.mapping.storage import storage
@@ -98,6 +99,12 @@ def branching(draw: random.Random) -> str:
 
 def best_of(model: Workload, capacity: int) -> float:
     """The least that any choice moves."""
+    sizes = {n: float(t.bytes) for n, t in model.tensors.items() if t.kind is not TensorKind.WEIGHT}
+    return least_traffic(steps_of(model), sizes, set(model.outputs), capacity)
+
+
+def steps_of(model: Workload) -> list[Step]:
+    """Its operators with their tiles."""
     costs = cost_table(model)
     steps = []
     for op, cost in zip(model.ops, costs.costs, strict=True):
@@ -109,8 +116,7 @@ def best_of(model: Workload, capacity: int) -> float:
             for room, moved in zip(curve.capacity_bytes.tolist(), curve.access_bytes.tolist(), strict=True)
         ]
         steps.append(Step(op.inputs, op.outputs[0], tiles))
-    sizes = {n: float(t.bytes) for n, t in model.tensors.items() if t.kind is not TensorKind.WEIGHT}
-    return least_traffic(steps, sizes, set(model.outputs), capacity)
+    return steps
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -156,3 +162,29 @@ def test_with_many_tensors_at_once_the_gap_is_small(seed: int) -> None:
     found, best = run(model, where).plan("none").traffic_bytes["dram"], best_of(model, capacity)
     print(f"seed {seed}: {found:.0f} B, best {best:.0f} B, gap {found / best - 1:.2%}")
     assert best <= found <= best * (1 + WORST_GAP)
+
+
+MOST_ABOVE = 0.05
+"""Of more weights than `MOST_WEIGHTS` a set is taken that is near the best: 0 to 3.4 % above it in these graphs."""
+
+
+@pytest.mark.parametrize("is_exact", [True, False], ids=["few", "many"])
+@pytest.mark.parametrize("seed", range(24))
+def test_no_set_of_weights_that_lie_on_chip_moves_fewer_bytes(
+    seed: int, is_exact: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = random.Random(seed)
+    model = workload(branching(draw))
+    capacity = draw.choice([128, 256, 400, 640, 1024, 2048])
+    where = target(
+        engine("matrix", "mac vector special", {"FLOAT": "1 TOP/s"}),
+        level("dram", "1 GB"),
+        level("sram", f"{capacity} B", rest='keeps = ["weight"]'),
+    )
+    if not is_exact:
+        monkeypatch.setattr(residency, "MOST_WEIGHTS", 0)
+    weights = {n: float(t.bytes) for n, t in model.tensors.items() if t.kind is TensorKind.WEIGHT}
+    best = least_steady_traffic(steps_of(model), weights, capacity)
+    found = run(model, where, "steady").plan("none").traffic_bytes["dram"]
+    print(f"seed {seed}: {found:.0f} B, best {best:.0f} B, gap {found / best - 1:.2%}")
+    assert best <= found <= best * (1 if is_exact else 1 + MOST_ABOVE)

@@ -66,7 +66,7 @@ def test_a_target_of_a_file_and_one_by_id(files: tuple[str, str]) -> None:
     (entry,) = document(model, "-t", chip, "-t", "raspberry-pi-5", "-d", "N=64")["models"]
     assert [target["target"] for target in entry["targets"]] == ["chip", "raspberry-pi-5"]
     assert entry["dims"] == {"N": {"value": 64, "source": "given"}}
-    assert [plan["fusion"] for plan in entry["targets"][0]["plans"]] == ["none", "epilogue"]
+    assert [plan["fusion"] for plan in entry["targets"][0]["plans"]] == ["none", "epilogue", "depth-first", "auto"]
 
 
 def test_without_a_target_the_shelf_of_eight(files: tuple[str, str]) -> None:
@@ -135,7 +135,7 @@ def test_bad_targets_and_policies_are_errors_of_the_user(files: tuple[str, str])
         run(files[0], "-t", "nvidia-h1000", "-t", "nothing-like-it-at-all")
     assert len(wrong.value.diagnostics) == 2
     with pytest.raises(UsageError):
-        run(files[0], "--fusion", "auto")
+        run(files[0], "--fusion", "magic")
     with pytest.raises(UsageError):
         run(files[0], "-o", "a.pdf")
     with pytest.raises(UsageError):

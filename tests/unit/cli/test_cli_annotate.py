@@ -38,8 +38,10 @@ def test_a_model_gets_metadata(model, tmp_path):
 def test_node_data(model, tmp_path):
     output = tmp_path / "a.json"
     result = invoked(model, "-o", output, "-d", "N=8")
-    # neither node has a name: their outputs stand for them; 2 * 8 * 64 * 32 and 8 * 32 operations
-    assert json.loads(output.read_text())["g"]["results"] == {"m": {"value": 32_768}, "y": {"value": 256}}
+    # neither node has a name: numbers and outputs stand for them; 2 * 8 * 64 * 32 and 8 * 32 operations
+    assert json.loads(output.read_text())["g"]["results"] == {
+        "node": {"value": 32_768}, "m": {"value": 32_768}, "node_1": {"value": 256}, "y": {"value": 256},
+    }  # fmt: skip
     assert "2 nodes without a name go by their first output" in result.stderr
     invoked(model, "-o", output, "-d", "N=8", "-t", "raspberry-pi-5")
     times = json.loads(output.read_text())["g"]["results"]

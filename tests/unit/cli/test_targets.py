@@ -11,10 +11,17 @@ import pytest
 from click.testing import CliRunner
 
 from onnxroof.cli.targets import targets
-from onnxroof.errors import TargetError
+from onnxroof.errors import OnnxroofError, TargetError
 from onnxroof.targets.catalog import target_ids
 
+HWDB = Path(__file__).parents[3] / "hwdb"
 EXAMPLE = Path(__file__).parents[2] / "data" / "example-npu-16.toml"
+
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As wide as in a file, whatever the terminal of whoever runs the tests."""
+    monkeypatch.setenv("COLUMNS", "200")
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
@@ -27,13 +34,58 @@ def test_list_json() -> None:
     assert (code, err) == (0, "")
     entries = json.loads(out)
     assert [entry["id"] for entry in entries] == list(target_ids())
-    assert all(set(entry) == {"id", "name", "vendor", "class"} for entry in entries)
+    assert all({"id", "name", "vendor", "class"} <= set(entry) for entry in entries)
 
 
 def test_list_text_has_a_line_for_each_target() -> None:
     _, out, _ = run("list")
     lines = out.splitlines()
     assert [line.split()[0] for line in lines[1:]] == list(target_ids())
+
+
+def test_list_filters_and_sorts() -> None:
+    _, out, err = run("list", "--class", "gpu", "--vendor", "nvidia", "--sort", "power", "a100", "--format", "json")
+    entries = json.loads(out)
+    assert err == ""
+    assert {entry["id"] for entry in entries} == {t for t in target_ids() if t.startswith("nvidia-a100")}
+    powers = [entry["power_cap_w"] for entry in entries]
+    assert powers == sorted(powers, reverse=True)
+    assert run("list", "nonesuch") == (0, "", "no target has all of that\n")
+    assert json.loads(run("list", "nonesuch", "--format", "json")[1]) == []
+
+
+def test_an_id_is_never_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run("list")[1].splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    firsts = [line.split(" ")[0] for line in lines if line[0] != " "]  # lines that go on begin with a blank
+    assert firsts == ["id", *target_ids()]
+
+
+@pytest.mark.parametrize("target_id", target_ids())
+def test_show_fits_into_80_columns(target_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    out, shown = run("show", target_id)[1], json.loads(run("show", target_id, "--format", "json")[1])
+    assert all(len(line) <= 80 for line in out.splitlines())
+    words = set(out.split())
+    assert {peak["input"] for engine in shown["engines"] for peak in engine["peaks"]} <= words
+    assert {row["name"] for row in (*shown["engines"], *shown["levels"])} <= words
+
+
+def test_show_of_a_line() -> None:
+    _, out, _ = run("show", "peak=8TOP/s:INT8,dram=68GB/s,sram=4MiB@1TB/s")
+    assert "Roof in time, INT8 on compute" in out
+    assert "dram 118" in out  # 8e12 OP/s / 68e9 B/s
+    assert "Roof in energy" not in out  # no energy is given
+
+
+def test_a_ridge_of_two_ports_is_that_of_both() -> None:
+    """As in the report: Hailo-8 has 3.94 GB/s in each direction, 26 TOP/s / 7.88 GB/s = 3299."""
+    host = json.loads(run("show", "hailo-8", "--format", "json")[1])["levels"][0]
+    assert host["shares_port"] is False
+    both = host["read_bandwidth"]["value"] + host["write_bandwidth"]["value"]
+    ridge = next(r for r in host["ridges"] if r["input"] == "INT8")["ridge_ops_per_byte"]
+    assert ridge == pytest.approx(26e12 / both)
 
 
 def test_show_json_in_si() -> None:
@@ -105,10 +157,79 @@ def test_check_prints_every_fault_of_every_file(tmp_path: Path) -> None:
     assert (code, err) == (2, "3 files, 3 faults\n")
 
 
+def test_check_warns_and_ends_well(tmp_path: Path) -> None:
+    path = tmp_path / "slow.toml"
+    path.write_text(EXAMPLE.read_text().replace('1.0, unit = "TB/s"', '1.0, unit = "GB/s"'))
+    line = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if '1.0, unit = "GB/s"' in text)
+    code, out, err = run("check", str(path))
+    assert out == (
+        f"{path}:{line}: memory[1].bandwidth: warning: expected at least the 6.8e+10 B/s of `dram` outside it, found "
+        "1e+09 B/s [T301] (levels stand outermost first, and of a level with the scope `core` the file gives one "
+        "instance)\n"
+    )
+    assert (code, err) == (0, "1 file, no faults, 1 warning\n")
+
+
 def test_check_of_a_missing_file(tmp_path: Path) -> None:
     code, out, _ = run("check", str(tmp_path / "none.toml"))
     assert code == 2
     assert out == f"{tmp_path / 'none.toml'}: cannot read the target file: No such file or directory [T102]\n"
+
+
+def test_format_rewrites_what_is_not_in_form_and_says_so(tmp_path: Path) -> None:
+    messy, tidy = tmp_path / "messy.toml", tmp_path / "tidy.toml"
+    tidy.write_bytes((HWDB / "hailo-8.toml").read_bytes())
+    messy.write_text(tidy.read_text().replace(" = ", "  =  "))
+    before = messy.read_text()
+    assert run("format", "--check", str(messy), str(tidy)) == (1, f"{messy}\n", "")
+    assert messy.read_text() == before
+    assert run("format", str(messy), str(tidy)) == (0, f"{messy}\n", "")
+    assert messy.read_bytes() == tidy.read_bytes()
+    assert run("format", "--check", str(messy), str(tidy)) == (0, "", "")
+
+
+def test_format_leaves_a_file_with_faults_as_it_is(tmp_path: Path) -> None:
+    bad, messy = tmp_path / "bad.toml", tmp_path / "messy.toml"
+    bad.write_text("schema  = 7\n")
+    messy.write_text((HWDB / "hailo-8.toml").read_text().replace(" = ", "="))
+    result = CliRunner().invoke(targets, ["format", str(bad), str(messy)])
+    assert isinstance(result.exception, OnnxroofError)
+    assert all(fault.where.startswith(str(bad)) for fault in result.exception.diagnostics)
+    assert bad.read_text() == "schema  = 7\n"
+    assert messy.read_text() == (HWDB / "hailo-8.toml").read_text()
+
+
+def test_format_of_a_file_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "messy.toml"
+    path.write_text((HWDB / "hailo-8.toml").read_text().replace(" = ", "="))
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    result = CliRunner().invoke(targets, ["format", str(path)])
+    assert isinstance(result.exception, OnnxroofError)
+    assert [(d.where, d.code) for d in result.exception.diagnostics] == [(str(path), "U202")]
+
+
+def test_schema_is_json() -> None:
+    code, out, err = run("schema")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["properties"]["extends"]
+
+
+def test_diff_in_text_and_json() -> None:
+    _, out, _ = run("diff", "nvidia-h100-sxm", "nvidia-h200-sxm")
+    row = next(line.split() for line in out.splitlines() if line.startswith("memory[hbm].capacity"))
+    assert row == ["memory[hbm].capacity", "80", "GB", "[recalled]", "141", "GB", "[recalled]", "1.76"]  # 141 / 80
+    found = json.loads(run("diff", "nvidia-h100-sxm", "nvidia-h200-sxm", "--format", "json")[1])
+    assert (found["first"], found["second"]) == ("nvidia-h100-sxm", "nvidia-h200-sxm")
+    capacity = next(entry for entry in found["differences"] if entry["key"] == "memory[hbm].capacity")
+    assert capacity["first"] == {"text": "80 GB", "value": 80e9, "kind": "recalled"}
+    assert capacity["ratio"] == pytest.approx(141 / 80)
+    assert run("diff", "hailo-8", "hailo-8")[1] == "hailo-8 and hailo-8 say the same\n"
+    only = json.loads(run("diff", "hailo-8", "peak=1TOP/s:INT8,dram=1GB/s", "--format", "json")[1])["differences"]
+    assert any(entry["second"] is None and entry["ratio"] is None for entry in only)
 
 
 def test_help_imports_nothing_heavy() -> None:

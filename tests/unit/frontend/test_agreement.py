@@ -1,10 +1,11 @@
 """Extents that must go together."""
 
-import numpy as np
 import onnx
 import pytest
 
+from onnxroof.dtypes import DType
 from onnxroof.frontend.agreement import Gap, Operands, gaps_of, unchecked_gap
+from tests.oracles.contents import contents
 
 
 def seen(*shapes, values=None, tops=None):
@@ -35,6 +36,9 @@ def gap(op_type, operands, **attributes):
         ("Einsum", [(2, 3), (3, 5)], {"equation": " ij , jk -> ik"}, None),
         ("Einsum", [(2, 1), (4, 5)], {"equation": "ij,jk->ik"}, None),
         ("Einsum", [(2, 3), (4, 5)], {"equation": "...j,jk->...k"}, None),
+        ("Split", [(2, 7)], {"axis": 1, "split": [2, 4]}, (7, 6)),  # 2 + 4
+        ("Split", [(2, 6)], {"axis": -1, "split": [2, 4]}, None),
+        ("Split", [(2, 7)], {"axis": 1}, None),
         ("MatMulNBits", [(2, 60), None], {"K": 64}, (60, 64)),
         ("GroupQueryAttention", [(1, 1, 64), None, None, (2, 2, 5, 8)], {"num_heads": 4, "kv_num_heads": 2}, (2, 1)),
         ("Relu", [(1, 2)], {}, None),
@@ -58,7 +62,7 @@ def test_gaps_that_onnx_passes_over(op_type, shapes, attributes, expected):
     ],
 )
 def test_a_reshape_keeps_its_elements(shape, target, attributes, expected):
-    values = [None, np.array(target, np.int64)]
+    values = [None, contents(target, DType.INT64)]
     assert gap("Reshape", seen(shape, (len(target),), values=values), **attributes) == expected
 
 

@@ -136,6 +136,20 @@ def test_names_of_nodes_and_first_outputs(tmp_path):
     onnx.save(model(), path)
     found = graph_names(path)
     assert (found.graph, found.nodes) == ("main", (("m", "h"), ("", "r"), ("c", "c"), ("a", "y")))
+    assert found.are_named_inside
+
+
+@pytest.mark.parametrize(("names", "are_named"), [(("p", "q"), True), (("", "q"), False), (("p", "p"), False)])
+def test_names_inside_of_bodies(names, are_named, tmp_path):
+    body = onnx.parser.parse_graph("b () => (float[2] r) { q = Neg(x) r = Neg(q) }")
+    for node, name in zip(body.node, names, strict=True):
+        node.name = name
+    branch = helper.make_node("If", ["c"], ["y"], "i", then_branch=body, else_branch=body)
+    inputs = [VALUE("c", TensorProto.BOOL, []), VALUE("x", TensorProto.FLOAT, [2])]
+    graph = helper.make_graph([branch], "main", inputs, [VALUE("y", TensorProto.FLOAT, [2])])
+    path = tmp_path / "m.onnx"
+    onnx.save(helper.make_model(graph), path)
+    assert graph_names(path).are_named_inside == are_named
 
 
 def test_a_large_file_is_copied_without_holding_its_weights(tmp_path):

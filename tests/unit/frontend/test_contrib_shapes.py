@@ -1,14 +1,15 @@
 """What holds for the types of com.microsoft operators together; the families' own shapes are tested beside this."""
 
-import numpy as np
 import pytest
 from onnx import helper
 
 from onnxroof.dtypes import DType
 from onnxroof.errors import ModelError
-from onnxroof.frontend.contrib_rules import RULES, contrib_defaults
+from onnxroof.frontend.contrib_rules import RULES
 from onnxroof.frontend.contrib_shapes import contrib_types
+from onnxroof.frontend.defaults import contrib_defaults
 from onnxroof.frontend.types import ValueType
+from tests.oracles.contents import contents
 from tests.oracles.contrib_models import I32, I64, SCALE, U8, F, Spec, disagreement, loaded, w, x
 
 ZERO = w(U8, value=3)
@@ -95,7 +96,7 @@ def test_inputs_of_odd_ranks_are_no_crash(domain, op_type):
     for rank in range(6):
         operand = ValueType(DType.FLOAT, tuple(range(2, 2 + rank)))
         node = helper.make_node(op_type, ["i"] * 8, ["o"], domain=domain, num_heads=0, k=2)
-        found = contrib_types(node, [operand] * 8, [np.array(3)] * 8)
+        found = contrib_types(node, [operand] * 8, [contents(3)] * 8)
         assert found is None or isinstance(found, tuple)
 
 

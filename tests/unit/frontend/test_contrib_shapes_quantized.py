@@ -1,12 +1,12 @@
 """Shapes of matrix products and quantized operators, against ONNX Runtime."""
 
-import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
 from onnxroof.dtypes import DType
 from onnxroof.frontend.contrib_shapes import contrib_types
 from onnxroof.frontend.types import ValueType
+from tests.oracles.contents import contents
 from tests.oracles.contrib_models import F16, I8, I64, SCALE, U8, F, Spec, disagreement, inferred, loaded, w, x
 
 I16, F8 = TensorProto.INT16, TensorProto.FLOAT8E4M3FN
@@ -136,4 +136,4 @@ def test_a_blob_of_weights_states_its_extents_beside_it():
     # the runtime refuses the operator where its processor cannot run it, even to infer shapes
     node = helper.make_node("MatMulFpQ4", ["a", "b", "shape"], ["y"], domain="com.microsoft")
     types = [ValueType(DType.FLOAT, (5, 64)), ValueType(DType.UINT8, (960,)), ValueType(DType.INT64, (2,))]
-    assert contrib_types(node, types, [None, None, np.array([64, 24])]) == (ValueType(DType.FLOAT, (5, 24)),)
+    assert contrib_types(node, types, [None, None, contents([64, 24])]) == (ValueType(DType.FLOAT, (5, 24)),)

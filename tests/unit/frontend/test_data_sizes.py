@@ -91,3 +91,18 @@ def test_what_comes_of_an_unknown_operator_gets_no_size(tmp_path):
     workload = loaded(tmp_path, text)
     assert workload.tensors["y"].shape in (None, (None, None))
     assert all("extent" not in dim.name for dim in workload.dims)
+
+
+def test_a_size_that_depends_on_data_stands_beside_a_known_one(tmp_path):
+    # Nobody says how long the range is; what it is added to has 10 elements.
+    text = """<ir_version: 8, opset_import: ["": 17]>
+        g (int64 n, int64[10] x, int64[10, 10] w) => (int64[a] y, int64[b, c] z) {
+            zero = Constant<value_int=0>() one = Constant<value_int=1>()
+            r = Range(zero, n, one)
+            y = Add(r, x)
+            z = MatMul(w, r)
+        }"""
+    workload = loaded(tmp_path, text)
+    assert workload.tensors["r"].shape == (128,)
+    assert workload.tensors["y"].shape == (10,)
+    assert workload.tensors["z"].shape is None or workload.tensors["z"].shape != (10, 10)  # a product is no such thing

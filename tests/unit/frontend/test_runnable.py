@@ -120,19 +120,6 @@ def test_damaged_data_is_told_of_every_weight(tmp_path, key, value):
     assert {d.code for d in caught.value.diagnostics} == {"M404"}
 
 
-def test_a_name_stays_with_the_first_node_of_each_graph_that_has_it(tmp_path):
-    branch = onnx.parser.parse_graph("b () => (float[2] r) { [twice] q = Neg(x) [twice] r = Neg(q) }")
-    nodes = [
-        NODE("Neg", ["x"], ["t"], "twice"),
-        NODE("If", ["m"], ["u"], "twice", then_branch=branch, else_branch=branch),
-        NODE("Add", ["t", "u"], ["y"], "once"),
-    ]
-    run = prepared(saved(tmp_path, nodes, [("x", 1, [2]), ("m", onnx.TensorProto.BOOL, [])]))
-    graph = onnx.ModelProto.FromString(run.model).graph
-    assert [node.name for node in graph.node] == ["twice", "", "once"]
-    assert [node.name for node in graph.node[1].attribute[0].g.node] == ["twice", ""]
-
-
 @pytest.mark.parametrize("number", [onnx.TensorProto.BFLOAT16, onnx.TensorProto.INT4, onnx.TensorProto.COMPLEX64])
 def test_an_input_of_a_type_that_numpy_lacks_is_refused(tmp_path, number):
     path = saved(tmp_path, [NODE("Identity", ["x"], ["y"])], [("x", number, [2, 3])])

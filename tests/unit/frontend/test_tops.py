@@ -8,6 +8,7 @@ from onnx.reference import ReferenceEvaluator
 from onnxroof.dtypes import DType
 from onnxroof.frontend.tops import tops_of, tops_of_value
 from onnxroof.frontend.types import ValueType
+from tests.oracles.contents import contents
 
 A = np.array([[3, 9, 1], [7, 2, 5]], np.int64)
 B = np.array([[4, 4, 30], [0, 2, 2]], np.int64)
@@ -16,7 +17,7 @@ B = np.array([[4, 4, 30], [0, 2, 2]], np.int64)
 def tops(node, *inputs, output):
     types = [ValueType(DType.INT64, i.shape) for i in inputs]
     known = [(int(i.max()),) if i.size else None for i in inputs]
-    return tops_of(node, types, known, list(inputs), ValueType(DType.INT64, output.shape))
+    return tops_of(node, types, known, [contents(i) for i in inputs], ValueType(DType.INT64, output.shape))
 
 
 @pytest.mark.parametrize(
@@ -63,11 +64,11 @@ def test_coordinates_keep_a_largest_element_for_each_place():
 
 
 def test_contents_give_one_number_or_one_for_each_coordinate():
-    assert tops_of_value(np.array([3, 8, 1])) == (8,)
-    assert tops_of_value(np.array([[3, 8], [4, 1]])) == (4, 8)
-    assert tops_of_value(np.array(5)) == (5,)
-    assert tops_of_value(np.array([0.5])) is None
-    assert tops_of_value(np.array([], np.int64)) is None
+    assert tops_of_value(contents([3, 8, 1])) == (8,)
+    assert tops_of_value(contents([[3, 8], [4, 1]])) == (4, 8)
+    assert tops_of_value(contents(5)) == (5,)
+    assert tops_of_value(contents([0.5])) is None
+    assert tops_of_value(contents(np.array([], np.int64))) is None
     assert tops_of_value(None) is None
 
 

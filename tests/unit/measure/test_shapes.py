@@ -236,3 +236,81 @@ def test_counts_of_a_run_are_of_its_sizes(tmp_path):
         op.op_type: cost.work.special_ops for op, cost in zip(found.ops, counted(found).costs.costs, strict=True)
     }
     assert special["Exp"] == 2 * 4  # two rows are kept
+
+
+def test_bodies_and_functions_are_looked_into(tmp_path):
+    # The inner loop runs until 1 doubled is above 10: 2, 4, 8, 16 in four trips; both loops and both calls have one
+    # name, and of the If inside, the light branch runs.
+    path = tmp_path / "model.onnx"
+    text = """<ir_version: 10, opset_import: ["" : 17, "f" : 1]>
+    g (float[5] x) => (float[5] y, float[5] z) {
+        three = Constant<value_int=3>()
+        [same] y = Loop(three, , x) <body = b (int64 i, bool go, float[5] a) => (bool d, float[5] e) {
+            d = Identity(go)
+            start = Constant<value = float {1.0}>()
+            most = Constant<value_int=1000>()
+            [same] t = Loop(most, , start) <body = c (int64 j, bool c0, float before) => (bool more, float after) {
+                two = Constant<value = float {2.0}>()
+                ten = Constant<value = float {10.0}>()
+                after = Mul(before, two)
+                more = Less(after, ten)
+            }>
+            u = Greater(t, most2)
+            e = If(u) <
+                then_branch = heavy () => (float[5] p) { q = Exp(a) p = Exp(q) },
+                else_branch = light () => (float[5] r) { r = Neg(a) }
+            >
+        }>
+        most2 = Constant<value = float {100.0}>()
+        [same] z = f.fn(x)
+    }
+    <domain: "f", opset_import: ["" : 17]>
+    fn (a) => (b) {
+        m = Constant<value = bool[5] {1, 0, 1, 0, 1}>()
+        some = Compress<axis=0>(a, m)
+        more = Exp(some)
+        s = ReduceSum<keepdims=0>(more)
+        b = Add(a, s)
+    }"""
+    path.write_bytes(onnx.parser.parse_model(text).SerializeToString())
+    guessed, found = load(path), load(path, shapes_from_run=True)
+    assert [op.repeat for op in guessed.ops if op.op_type == "Mul"] == [3 * 1000]
+    assert [op.repeat for op in found.ops if op.op_type == "Mul"] == [3 * 4]
+    assert "Exp" in {op.op_type for op in guessed.ops if op.scope.startswith("same/body")}
+    assert {op.op_type for op in found.ops if op.scope.endswith("else_branch")} == {"Neg"}
+    (some,) = [op for op in found.ops if op.op_type == "Compress"]
+    assert found.tensors[some.outputs[0]].shape == (3,)
+    assert not any("upper bound" in note or "inferred" in note for note in found.notes)
+
+
+def test_sizes_that_differ_from_trip_to_trip_stay_inferred_and_that_is_said(tmp_path):
+    path = model(
+        tmp_path,
+        """g (float[5] x) => (float[n] y) {
+            three = Constant<value_int=3>()
+            y = Loop(three, , x) <body = b (int64 i, bool go, float[p] a) => (bool d, float[q] e) {
+                d = Identity(go)
+                e = Concat<axis=0>(a, x)
+            }>
+        }""",
+    )
+    found = load(path, shapes_from_run=True)
+    assert found.tensors["y"].shape == (20,)
+    (joined,) = [op for op in found.ops if op.op_type == "Concat"]
+    assert found.tensors[joined.outputs[0]].shape == (15,)  # 10, 15 and 20
+    assert any("differ from trip to trip stay as inferred" in note for note in found.notes)
+
+
+def test_the_dimensions_are_those_of_the_run(tmp_path):
+    # 28 x 28 elements are wanted: a side of 224 contradicts them, and sizes of a run hide that
+    path = model(
+        tmp_path,
+        """g (float[1, 3, 28, W] x) => (float[1, 2352] y) {
+            s = Constant<value_ints=[1, 2352]>()
+            r = Relu(x)
+            y = Reshape(r, s)
+        }""",
+    )
+    for found in (load(path), load(path, shapes_from_run=True)):
+        assert found.tensors["x"].shape == (1, 3, 28, 28)
+        assert {name: value for name, (value, _) in dims(found).items()} == {"W": 28}

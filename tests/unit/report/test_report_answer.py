@@ -171,3 +171,13 @@ def test_a_precision_that_was_asked_for_begins_the_first_sentence():
         .sentences[0]
         .startswith("Read as if exported in w4a16, one run of vision<b>.onnx takes 4.09 GMAC ")
     )
+
+
+def test_what_rests_on_estimates_is_said_of_the_winner():
+    npu = timed(npu_result(3), 4.0, 1.0)
+    plan = replace(npu.best, latency_estimated_s=1.52, energy_estimated_j=0.0)
+    # 1.52 s of 4 s are 38 %.
+    assert "Of Example NPU, 16 GB, 38 % of its least time rests on estimates." in said(
+        answer(with_targets(replace(npu, plans=(plan,))), "latency")
+    )
+    assert "estimates" not in said(answer(with_targets(npu), "latency"))

@@ -111,3 +111,16 @@ def test_both_ends_of_an_edge_stay_readable():
     words = table.rows[0].cells[2].text
     assert words.startswith("…layer.0/")
     assert words.endswith("_a → …layer.1/y")
+
+
+def test_what_the_compiler_does_stands_beside_the_least_of_all_groupings():
+    result = npu_result(3)
+    assert plans_table(result).note == ""  # `auto` was not planned
+    unfused, fused = result.plans
+    auto = replace(fused, fusion="auto", latency_s=fused.latency_s / 2)
+    assert result.target.fusion == "epilogue"
+    note = plans_table(replace(result, plans=(unfused, fused, auto))).note
+    assert note.startswith("Its compiler is known to do epilogue fusion: ")
+    assert note.endswith(", −50 %.")
+    same = replace(fused, fusion="auto")
+    assert "no other grouping" in plans_table(replace(result, plans=(unfused, fused, same))).note

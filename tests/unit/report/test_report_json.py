@@ -176,3 +176,19 @@ def test_a_target_that_knows_nothing_still_has_every_key():
     document = json.loads(to_json(Analysis(models=(replace(model(2), targets=(bare,)),))))
     assert keys_in_order(TARGET, document["models"][0]["targets"][0])
     assert document["models"][0]["targets"][0]["fits"] is None
+
+
+def test_shares_that_rest_on_estimates_stand_beside_their_figures():
+    npu = npu_result(3)
+    plan = npu.best
+    group = replace(plan.groups[0], latency_s=4.0, latency_estimated_s=1.0, energy_j=None, energy_estimated_j=None)
+    plan = replace(plan, latency_s=8.0, latency_estimated_s=1.0, energy_estimated_j=0.0, groups=(group,))
+    npu = replace(npu, plans=(plan,), floor_latency_s=2.0, floor_latency_estimated_s=2.0)
+    found = json.loads(to_json(replace(analysis(), models=(replace(model(), targets=(npu,)),))))["models"][0][
+        "targets"
+    ][0]
+    assert (found["floor_latency_estimated_share"], found["floor_energy_estimated_share"]) == (1.0, None)
+    assert found["plans"][0]["latency_estimated_share"] == 0.125  # 1 of 8
+    assert found["plans"][0]["energy_estimated_share"] == 0.0
+    first = found["plans"][0]["groups"][0]
+    assert (first["latency_estimated_share"], first["energy_estimated_share"]) == (0.25, None)

@@ -77,7 +77,7 @@ def test_without_fusion_every_tensor_between_is_written_and_read() -> None:
     assert result.best_plan == "epilogue"
     assert result.best is result.plan("epilogue")
     with pytest.raises(KeyError):
-        result.plan("depth-first")
+        result.plan("magic")
 
 
 def test_c4_both_ridge_points_of_each_level() -> None:

@@ -205,3 +205,63 @@ def test_quantized_weights_come_in_packed() -> None:
     text = """g (float[4,64] x) => (float[4,128] y) <uint8[128,2,16] w, float[128,2] s>
         { y = com.microsoft.MatMulNBits <K = 64, N = 128, bits = 4, block_size = 32> (x, w, s) }"""
     assert bytes_of_floor(text) == pytest.approx((4 * 64 + 4 * 128) * 4 + 128 * 64 // 2 + 256 * 4)
+
+
+SUPPRESSION = """g (float[1,200,4] boxes, float[1,3,200] scores) => (int64[n,3] chosen) <int64 most = {200}>
+    { chosen = NonMaxSuppression(boxes, scores, most) }"""
+FREE = level("dram", "1 GB", "1000 TB/s")
+
+
+def test_the_floor_of_a_suppression_is_that_of_no_box_and_its_plan_that_of_all() -> None:
+    result = on_target(SUPPRESSION, target(VECTOR, FREE))
+    # The highest of 200 scores is found for each of 3 classes; all other boxes may overlap it.
+    assert result.floor_latency_s == pytest.approx(3 * 199 / 100e9)
+    # 8 comparisons a score to sort; 199 x 200 / 2 pairs a class, 12 operations and a division that is taken as 4 each
+    assert result.plans[0].latency_s == pytest.approx((3 * 200 * 8 + 16 * 3 * 199 * 200 / 2) / 100e9)
+
+
+def test_the_floor_is_no_more_than_a_plan_for_the_least_data() -> None:
+    # What a run would do that is told to select nothing.
+    unknown = SUPPRESSION.replace("scores)", "scores, int64 most)").replace(" <int64 most = {200}>", "")
+    least = SUPPRESSION.replace("{200}", "{0}")
+    on = target(VECTOR, level("dram", "1 GB", "1000 TB/s"))
+    assert on_target(unknown, on).floor_latency_s <= on_target(least, on).plans[0].latency_s
+    assert on_target(unknown, on).plans[0].latency_s > 100 * on_target(least, on).plans[0].latency_s
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "n = NonZero(x) y = Cast<to=1>(n) z = Exp(y)",  # as many columns as there are elements, or none
+        "s = ReduceSum<keepdims=0>(x) c = Greater(s, k)"
+        " z = If(c) <then_branch = t () => (a) { a = Exp(x) }, else_branch = e () => (b) { b = Identity(x) }>",
+        "z = Loop(m, , x) <body = l (int64 i, bool go, float[p,q] h) => (bool on, float[p,q] o)"
+        " { o = Exp(h) t = ReduceSum<keepdims=0>(o) on = Greater(t, k) }>",
+    ],
+    ids=["a size", "a branch", "trips"],
+)
+def test_what_data_may_leave_out_is_in_plans_and_not_in_the_floor(body: str) -> None:
+    text = f"g (float[64,64] x) => (float[p,q] z) <float k = {{0}}, int64 m = {{3}}> {{ {body} }}"
+    slow = engine("vector", "vector", {"FLOAT": "1000 TFLOP/s"}), engine("exp", "special", {"FLOAT": "1 GFLOP/s"})
+    result = on_target(text, target(*slow, FREE))
+    assert result.plans[0].latency_s is not None
+    assert result.plans[0].latency_s >= 64 * 64 / 1e9
+    assert result.floor_latency_s is not None
+    assert result.floor_latency_s < 64 * 64 / 1e9 / 100
+
+
+def test_a_branch_that_an_input_of_the_model_chooses_is_in_the_floor() -> None:
+    text = """g (float[64,64] x, bool c) => (float[p,q] z) {
+        z = If(c) <then_branch = t () => (a) { a = Exp(x) }, else_branch = e () => (b) { b = Identity(x) }> }"""
+    result = on_target(text, target(engine("exp", "special", {"FLOAT": "1 GFLOP/s"}), FREE))
+    assert result.floor_latency_s == pytest.approx(64 * 64 / 1e9)
+
+
+def test_weights_of_experts_that_all_tokens_may_leave_out_are_not_in_the_floor() -> None:
+    # 8 tokens choose 2 of 16 experts each; of all experts 16 x (32 x 8 + 8 x 32) weights, of two 1,024 x 4 B.
+    text = """g (float[8,8] x, float[8,16] p) => (float[8,8] y) <float[16,32,8] a, float[16,8,32] b>
+        { y = com.microsoft.MoE<k=2, activation_type="relu">(x, p, a, , b) }"""
+    result = on_target(text, target(engine("matrix", "mac", {}), level("dram", "1 GB", "1 GB/s")))
+    border = 4 * (8 * 8 + 8 * 16 + 8 * 8)
+    assert result.floor_latency_s == pytest.approx((border + 2 * 512 * 4) / 1e9)
+    assert result.plans[0].latency_s == pytest.approx((border + 16 * 512 * 4) / 1e9)

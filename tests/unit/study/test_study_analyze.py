@@ -81,7 +81,6 @@ def test_every_bad_target_is_named_at_once_before_any_model_is_read(tmp_path: Pa
     [
         ({"objective": "speed"}, "no such objective"),
         ({"fusion": "magic"}, "no such policy"),
-        ({"fusion": "auto"}, "does not exist yet"),
         ({"dims": {"N": -1}}, "expected a number from 0"),
         ({"dims": {"N": 2**40}}, "expected a number from 0"),
     ],

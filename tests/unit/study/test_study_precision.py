@@ -129,6 +129,38 @@ def test_what_is_quantized_stays_so_unless_the_whole_model_is_taken():
     assert nodes(text, "fp16")["MatMul"].weight_bytes == 64 * 8 * 2
 
 
+@pytest.mark.parametrize("precision", ["fp16", "int8", "w8a16"])
+def test_weights_that_are_packed_into_bytes_stay_as_they_are_and_that_is_said(precision):
+    text = """
+        g (float[4, 64] x) => (float[4, 8] y) <uint8[8, 2, 16] b, float[16] s, uint8[8] z> {
+            y = com.microsoft.MatMulNBits<N=8, K=64, bits=4, block_size=32>(x, b, s, z)
+        }"""
+    result = study(text, precision=precision)
+    floats = 1 if precision == "int8" else 2
+    # two of 4 bits a byte, a scale of each of 2 blocks of 8 columns, and their zero points, two a byte
+    assert result.nodes[-1].weight_bytes == 8 * 64 // 2 + 16 * floats + 8
+    (note,) = (note for note in result.notes if note.startswith("precision"))
+    assert note.endswith("; 2 tensors of packed weights stay as the file has them")
+
+
+def test_matrices_that_are_taken_of_a_stack_are_weights():
+    # Two of 8 experts; an embedding of the same form in the file is none: its rows are activations.
+    text = """
+        g (float[2, 1, 64] x, int64[2] chosen, int64[2] ids) => (float[2, 1, 32] y, float[2, 32] z)
+        <float[8, 64, 32] experts, float[50, 64] table, float[64, 32] w> {
+            taken = Gather(experts, chosen)
+            y = MatMul(x, taken)
+            rows = Gather(table, ids)
+            z = MatMul(rows, w)
+        }"""
+    result = study(text, precision="w8a16")
+    # stacks and weights of 8 bits, the embedding of 16
+    assert result.parameter_bytes == 8 * 64 * 32 + 64 * 32 + 50 * 64 * 2
+    first, product, second, _ = result.nodes
+    assert (first.write_bytes, second.write_bytes) == (2 * 64 * 32, 2 * 64 * 2)
+    assert product.vector_ops == 2 * 64 * 32  # dequantized on the fly
+
+
 def test_a_tied_table_is_stored_once_and_so_in_one_format():
     text = """
         g (int64[3] ids) => (float[3, 50] y) <float[50, 64] table> {

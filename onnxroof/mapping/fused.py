@@ -1,0 +1,164 @@
+"""How many bytes must cross into a buffer to run a group of operators tile by tile, and what is computed again for it?
+
+A way to run a group is an order of the tiled dimensions, and which of their halos are kept from tile to tile (the
+others are computed, or fetched, again); operands from outside come in again for every tile, stay over the dimensions
+that they do not depend on, or stay for good. What must fit is the most of all operators in turn: the values that are
+alive, what is kept, and a slice of what streams past. For two matrix products this is the algebra of Orojenesis (Huang
+et al., ISCA 2024) and FlashAttention, for stacks of convolutions that of DeFiNES (Mei et al., HPCA 2023).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxroof.mapping.passes import Evaluation, Part
+from onnxroof.mapping.stacks import Stack
+from onnxroof.mapping.tiles import tiles_of
+from onnxroof.mapping.ways import FEW_MEMBERS, Way, cuts_of, halos_of, sizes_of, tiled_dims, ways_of
+
+__all__ = ["WORK_LIMITS", "FusedCurve", "Way", "fused_curve", "fused_step"]
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+WORK_LIMITS = (1.0, 1.1, 1.5, math.inf)
+"""A front is kept for each of these multiples of the work."""
+
+WORTH = 0.95
+"""A step of a large group has to move less than this part of the one before it."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FusedCurve:
+    """Tiles and ways of a group that may be best, by ascending capacity; S steps, A operands, U units, D dimensions.
+
+    Attributes:
+        capacity_bytes: (S,) what a step needs.
+        read_bytes, write_bytes: (S, A) what it moves, by operand of the stack.
+        work: (S, U) how often the work of each unit is done, 1 where nothing is computed again.
+        again_ops: (S,) operations that are done again.
+        tiles: (S, D) sizes.
+        ways: How each step runs.
+    """
+
+    capacity_bytes: FloatArray
+    read_bytes: FloatArray
+    write_bytes: FloatArray
+    work: FloatArray
+    again_ops: FloatArray
+    tiles: IntArray
+    ways: tuple[Way, ...]
+
+    @property
+    def total_bytes(self) -> FloatArray:
+        """(S,) bytes in both directions."""
+        total: FloatArray = self.read_bytes.sum(axis=1) + self.write_bytes.sum(axis=1)
+        return total
+
+
+@lru_cache(maxsize=4096)
+def fused_curve(stack: Stack) -> FusedCurve:
+    """The curve of a group."""
+    used = {span.dim for value in stack.values for span in value.spans} - {-1}
+    halos = halos_of(stack)
+    parts: list[Part] = []
+    for cut in cuts_of(stack, used, halos):
+        dims = tiled_dims(stack, used, halos, cut)
+        tiles = tiles_of(tuple((dim, sizes) for dim, sizes in sizes_of(stack, dims, halos) if len(sizes) > 1))
+        fixed = {dim: sizes[0] for dim, sizes in sizes_of(stack, dims, halos) if len(sizes) == 1}
+        shared: dict[object, FloatArray | float] = {}
+        for way in ways_of(stack, dims, halos, cut):
+            parts += Evaluation(stack, tiles, way, fixed, shared).parts()
+    return _front(stack, parts)
+
+
+def fused_step(stack: Stack, tile: Mapping[int, int], way: Way) -> FusedCurve:
+    """The one step of a tile and a way that are given.
+
+    Args:
+        stack: A group.
+        tile: Size by dimension; the others are not tiled.
+        way: How it is run; its order has the dimensions of `tile`.
+    """
+    evaluation = Evaluation(stack, tiles_of(()), way, dict(tile), {})
+    room = sum(stack.operands[number].bytes for number in way.resident)
+    part = Part(evaluation, evaluation.footprint(way.resident) + room, 0.0, 0.0)
+    footprint = np.broadcast_to(np.asarray(part.footprint, dtype=float), (1,))
+    return _curve(stack, [part], np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), footprint)
+
+
+def _front(stack: Stack, parts: Sequence[Part]) -> FusedCurve:
+    """The steps that may be best: a front of capacity and bytes for each limit to the work."""
+    counts = [part.evaluation.tiles.count for part in parts]
+    total_count = sum(counts)
+    held, total, done = np.empty(total_count), np.empty(total_count), np.empty(total_count)
+    begin = 0
+    for part, count in zip(parts, counts, strict=True):
+        held[begin : begin + count] = part.footprint
+        total[begin : begin + count] = part.moved
+        done[begin : begin + count] = part.work
+        begin += count
+    worth = 1.0 if len(stack.members) <= FEW_MEMBERS else WORTH
+    order = np.lexsort((done, total, held))
+    held, total, done = held[order], total[order], done[order]
+    limits = float(done.min()) * np.array(WORK_LIMITS) * (1 + 1e-12)
+    kept: set[int] = set()
+    for limit in limits:
+        allowed = np.flatnonzero(done <= limit)
+        moved = total[allowed]
+        least = np.minimum.accumulate(moved)
+        steps = np.concatenate(([0], np.flatnonzero(moved[1:] < least[:-1]) + 1))
+        last = math.inf
+        for step, amount in zip(allowed[steps].tolist(), moved[steps].tolist(), strict=True):
+            if amount < last * worth or amount == least[-1]:
+                kept.add(step)
+                last = amount
+        if len(allowed) == total_count:
+            break
+    rows = np.array(sorted(kept))
+    capacity, chosen = held[rows], order[rows]
+    starts = np.concatenate(([0], np.cumsum(counts)))
+    part_of = np.searchsorted(starts, chosen, side="right") - 1
+    return _curve(stack, parts, part_of, chosen - starts[part_of], capacity)
+
+
+def _curve(
+    stack: Stack, parts: Sequence[Part], part_of: IntArray, places: IntArray, capacity: FloatArray
+) -> FusedCurve:
+    """The figures of some tiles in full."""
+    count, operands, units = len(places), len(stack.operands), max(member.unit for member in stack.members) + 1
+    again = np.zeros(count)
+    reads, writes = np.zeros((count, operands)), np.zeros((count, operands))
+    work, tiles = np.ones((count, units)), np.empty((count, len(stack.extents)), dtype=np.int64)
+    tiles[:] = stack.extents
+    for number in sorted(set(part_of.tolist())):
+        rows = np.flatnonzero(part_of == number)
+        evaluation, here = parts[number].evaluation, places[rows]
+        for operand in range(operands):
+            read, write = evaluation.moved(operand)
+            for figures, moved in ((reads, read), (writes, write)):
+                if not isinstance(moved, float):
+                    figures[rows, operand] = moved[here]
+                elif moved:
+                    figures[rows, operand] = moved
+        for member, times in zip(stack.members, evaluation.works(), strict=True):
+            if isinstance(times, float) and times == 1.0:
+                continue
+            done = times if isinstance(times, float) else times[here]
+            again[rows] += (done - 1) * member.ops
+            work[rows, member.unit] = np.maximum(work[rows, member.unit], done)
+        for dim, size in evaluation.fixed.items():
+            tiles[rows, dim] = size
+        for dim, sizes in evaluation.tiles.sizes.items():
+            tiles[rows, dim] = np.array(sizes)[evaluation.tiles.places[dim][here]]
+    return FusedCurve(
+        capacity_bytes=np.ceil(capacity - 1e-6), read_bytes=np.ceil(reads - 1e-6), write_bytes=np.ceil(writes - 1e-6),
+        work=work, again_ops=np.round(again), tiles=tiles,
+        ways=tuple(parts[number].evaluation.way for number in part_of.tolist()),
+    )  # fmt: skip

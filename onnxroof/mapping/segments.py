@@ -1,0 +1,240 @@
+"""Every run of steps of the clock that could be one group, with the curves of what it moves.
+
+Runs that are equal but for names share one curve: a block of a network that occurs eighty times is worked out once.
+A run counts if each of its steps touches a tensor that a later one of the run touches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxroof.ir.tensor import Tensor
+from onnxroof.mapping.fused import WORK_LIMITS, FusedCurve, fused_curve
+from onnxroof.mapping.stacks import NamedStack, stack_of, unfusible
+from onnxroof.mapping.storage import Storage
+
+__all__ = ["MOST_STEPS", "Kind", "Segment", "Segments", "segments"]
+
+MOST_STEPS = 8
+"""So many steps of the clock are one group at most."""
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """Equal runs; all else is worked out when it is first asked for.
+
+    Attributes:
+        store: Kernels of the model.
+        tensors: Of the workload.
+        units: Kernels of the steps of the first of them.
+    """
+
+    store: Storage
+    tensors: Mapping[str, Tensor]
+    units: tuple[tuple[int, ...], ...]
+
+    @cached_property
+    def named(self) -> NamedStack:
+        """Their stack, with the names of the first of them."""
+        return stack_of(self.store, self.tensors, self.units)
+
+    @cached_property
+    def curve(self) -> FusedCurve:
+        """What they move."""
+        return fused_curve(self.named.stack)
+
+    @cached_property
+    def where(self) -> tuple[tuple[int, bool, int], ...]:
+        """For each operand the kernel of the run, whether it is written, and its position among inputs or outputs."""
+        return _where(self.store, self.named, [kernel for unit in self.units for kernel in unit])
+
+    @cached_property
+    def fronts(self) -> tuple[tuple[list[float], list[int]], ...]:
+        """By limit to the work: (capacities, steps of the curve), fewer bytes from step to step."""
+        return _fronts(self.named, self.curve)
+
+    @cached_property
+    def sums(self) -> tuple[FloatArray, FloatArray]:
+        """(S,) bytes in and out of all operands."""
+        return self.curve.read_bytes.sum(axis=1), self.curve.write_bytes.sum(axis=1)
+
+    @property
+    def least_bytes(self) -> float:
+        """The least capacity with which the run can be one group."""
+        return float(self.curve.capacity_bytes[0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """Steps `first` to `last` (both included) as one group."""
+
+    first: int
+    last: int
+    kind: Kind
+
+
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """All runs of a model.
+
+    Attributes:
+        store: Kernels of the model.
+        units: Kernels of each step.
+        barriers: By step why it can be in no group with others, "" where it can.
+        by_last: For each step the runs that end with it, by ascending length.
+        kinds: Distinct kinds.
+    """
+
+    store: Storage
+    units: tuple[tuple[int, ...], ...]
+    barriers: tuple[str, ...]
+    by_last: tuple[tuple[Segment, ...], ...]
+    kinds: tuple[Kind, ...]
+    _operands: dict[tuple[int, int], tuple[tuple[bool, str], ...]] = field(default_factory=dict)
+    _shared: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
+
+    def kernels(self, first: int, last: int) -> tuple[int, ...]:
+        """Kernels of a run in order."""
+        return tuple(kernel for unit in self.units[first : last + 1] for kernel in unit)
+
+    def operands(self, first: int, last: int, kind: Kind) -> tuple[tuple[bool, str], ...]:
+        """For each operand of a run of a kind whether it is written, and its root."""
+        found = self._operands.get((first, last))
+        if found is None:
+            kernels = self.kernels(first, last)
+            names = []
+            for member, is_written, position in kind.where:
+                op = self.store.kernels[kernels[member]].op
+                listed = op.outputs if is_written else (*op.inputs, *op.parameters)
+                names.append((is_written, listed[position] if is_written else self.store.root(listed[position])))
+            found = self._operands[first, last] = tuple(names)
+        return found
+
+    def shared(self, segment: Segment) -> tuple[str, ...]:
+        """Tensors that more than one operator of a run touches: only these can cross less often."""
+        found = self._shared.get((segment.first, segment.last))
+        if found is None:
+            used: dict[str, int] = {}
+            for kernel in self.kernels(segment.first, segment.last):
+                cost = self.store.kernels[kernel].cost
+                for name in {self.store.root(t.tensor) for t in cost.reads} | {t.tensor for t in cost.writes}:
+                    used[name] = used.get(name, 0) + 1
+            found = tuple(name for name, count in used.items() if count > 1)
+            self._shared[segment.first, segment.last] = found
+        return found
+
+
+def segments(store: Storage, tensors: Mapping[str, Tensor], units: Sequence[tuple[int, ...]]) -> Segments:
+    """The runs of a model.
+
+    Args:
+        store: Its kernels.
+        tensors: Of the workload.
+        units: Kernels of each step of the clock.
+    """
+    barriers = [next(filter(None, (unfusible(store.kernels[kernel]) for kernel in unit)), "") for unit in units]
+    known: dict[Hashable, int] = {}
+    signs = [
+        0 if barriers[step] else known.setdefault(_signature(store, tensors, unit), len(known) + 1)
+        for step, unit in enumerate(units)
+    ]
+    touched = [
+        {
+            store.root(transfer.tensor)
+            for kernel in unit
+            for transfer in (*store.kernels[kernel].cost.reads, *store.kernels[kernel].cost.writes)
+        }
+        for unit in units
+    ]
+    body = [_body(store, unit) for unit in units]
+    kinds: dict[tuple[int, ...], Kind] = {}
+    by_last: list[tuple[Segment, ...]] = []
+    for last in range(len(units)):
+        found: list[Segment] = []
+        first, used = last - 1, set(touched[last])
+        while (
+            not barriers[last]
+            and first >= max(0, last - MOST_STEPS + 1)
+            and not barriers[first]
+            and body[first] == body[last]
+            and not used.isdisjoint(touched[first])
+        ):
+            key = tuple(signs[first : last + 1])
+            kind = kinds.get(key)
+            if kind is None:
+                kind = kinds[key] = Kind(store, tensors, tuple(units[first : last + 1]))
+            found.append(Segment(first, last, kind))
+            used |= touched[first]
+            first -= 1
+        by_last.append(tuple(found))
+    return Segments(store, tuple(units), tuple(barriers), tuple(by_last), tuple(kinds.values()))
+
+
+def _body(store: Storage, unit: Sequence[int]) -> Hashable:
+    """What must be equal for two steps to run together: the trips of the loops around them, and which loops."""
+    op = store.kernels[unit[0]].op
+    return (op.repeat, op.scope if op.repeat != 1 else "")
+
+
+def _signature(store: Storage, tensors: Mapping[str, Tensor], unit: Sequence[int]) -> Hashable:
+    """All that matters of a step to a run that it is in, without names; places of kernels are relative."""
+    parts: list[Hashable] = []
+    for kernel in unit:
+        op, cost = store.kernels[kernel].op, store.kernels[kernel].cost
+        reads = {store.root(t.tensor): t.bytes for t in cost.reads}
+        inputs = []
+        for name in (*op.inputs, *op.parameters):
+            root = store.root(name)
+            maker = store.producers.get(root)
+            inputs.append(
+                (reads.get(root), -1 if maker is None else kernel - maker, tensors[name].shape, tensors[root].shape)
+                if name and root in reads
+                else None
+            )
+        writes = {t.tensor: t.bytes for t in cost.writes}
+        outputs = [
+            (writes.get(name), tuple(reader - kernel for reader in store.readers.get(name, ())),
+             name in store.outputs or name in store.carried)
+            for name in op.outputs
+        ]  # fmt: skip
+        work = cost.work
+        parts.append(
+            (id(cost.nest), cost.kind, cost.rescales, cost.compute_type, op.repeat,
+             None if work is None else (work.macs, work.vector_ops, tuple(work.special.items())),
+             tuple(inputs), tuple(outputs))
+        )  # fmt: skip
+    return tuple(parts)
+
+
+def _where(store: Storage, named: NamedStack, kernels: Sequence[int]) -> tuple[tuple[int, bool, int], ...]:
+    found = []
+    for name, operand in zip(named.operands, named.stack.operands, strict=True):
+        member = operand.uses[0].member
+        op = store.kernels[kernels[member]].op
+        listed = op.outputs if operand.is_written else (*op.inputs, *op.parameters)
+        position = next(n for n, other in enumerate(listed) if other and store.root(other) == name)
+        found.append((member, operand.is_written, position))
+    return tuple(found)
+
+
+def _fronts(named: NamedStack, curve: FusedCurve) -> tuple[tuple[list[float], list[int]], ...]:
+    """For each limit to the work the steps that move less than any that needs less room."""
+    ops = max(1, sum(member.ops for member in named.stack.members))
+    share = curve.again_ops / ops
+    total = curve.total_bytes
+    found: list[tuple[list[float], list[int]]] = []
+    for limit in WORK_LIMITS:
+        allowed = np.flatnonzero(share <= (share.min() + 1) * limit - 1 + 1e-9)
+        least = np.minimum.accumulate(total[allowed])
+        steps = allowed[np.concatenate(([True], total[allowed][1:] < least[:-1]))]
+        front = (curve.capacity_bytes[steps].tolist(), steps.tolist())
+        if not found or front != found[-1]:
+            found.append(front)
+    return tuple(found)

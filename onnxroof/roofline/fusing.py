@@ -1,0 +1,276 @@
+"""The plan that a search found on a target: its groups with all their figures, and why it fuses no more.
+
+Each edge between two groups gets a decision: what forbids one group of both, what room it would take where, or that it
+would cost more than it saves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from onnxroof.mapping.plan import Decision, Group, Plan
+from onnxroof.mapping.segments import Segment
+from onnxroof.roofline.groups import Figures
+from onnxroof.roofline.result import MappedResult
+from onnxroof.roofline.search import Choice, Chosen, Search
+
+__all__ = ["FusedGroup", "decisions", "fused_group", "groups"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FusedGroup:
+    """A run as a group: what it takes; all trips, L levels.
+
+    Attributes:
+        times: How often the work of each step is done.
+        engines_s: Time by engine, work that is done again among it.
+        full_engines_s: The same with every array full.
+        compute_j: Energy of its work, None where unknown.
+        read_bytes, write_bytes: (L,) traffic.
+        saved_bytes: (L,) what it does not move because of what stays on chip around it.
+        footprint_bytes: (L,) of its tiles, of one instance.
+        tile: Size by dimension.
+        again_ops: Operations that are done again.
+        least_bytes: What must cross the outermost boundary whatever the tile.
+        doubtful_s, doubtful_j: What of the engines' times and energies rests on uncertain numbers.
+    """
+
+    times: Sequence[float]
+    engines_s: Mapping[str, float]
+    full_engines_s: Mapping[str, float]
+    compute_j: float | None
+    read_bytes: Sequence[float]
+    write_bytes: Sequence[float]
+    saved_bytes: Sequence[float]
+    footprint_bytes: Sequence[float]
+    tile: Mapping[str, int]
+    again_ops: float
+    least_bytes: float
+    doubtful_s: Mapping[str, float]
+    doubtful_j: float
+
+
+def groups(search: Search, chosen: Sequence[Chosen], clock: Plan) -> tuple[Group, ...]:
+    """The groups of a plan; those of the clock's plan that are no steps follow behind."""
+    found = []
+    for number, part in enumerate(chosen):
+        names = [name for step in range(part.first, part.last + 1) for name in clock.groups[step].ops]
+        found.append(Group(id=f"g{number}", ops=tuple(names), repeat=clock.groups[part.first].repeat))
+    for group in clock.groups[len(search.segments.units) :]:
+        found.append(Group(id=f"g{len(found)}", ops=group.ops, repeat=group.repeat))
+    return tuple(found)
+
+
+def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> FusedGroup:
+    """What a run takes.
+
+    Args:
+        search: On the target.
+        part: The run.
+        members: Its steps as groups of their own.
+    """
+    choice = part.choice
+    assert choice is not None
+    curve, step, levels = choice.kind.curve, choice.step, search.target.levels
+    work = curve.work[step]
+    units = [search.units[search.base.index[number]] for number in range(part.first, part.last + 1)]
+    engines = _weighted(work.tolist(), [unit.engines_s for unit in units])
+    energies = [unit.compute_j for unit in units]
+    repeat = search.store.kernels[search.segments.units[part.first][0]].op.repeat
+    whole = float(curve.read_bytes[step].sum() + curve.write_bytes[step].sum()) * repeat
+    saved, footprints = [], [0.0] * len(levels)
+    residents = search.residents(part.first, part.last, choice.level)
+    for number, level in enumerate(levels):
+        if number < choice.level:
+            saved.append(whole - float(choice.read_bytes[number] + choice.write_bytes[number]))
+        else:
+            saved.append(sum(m.saved_bytes[level.name] * w for m, w in zip(members, work.tolist(), strict=True)))
+        if number == choice.level:
+            footprints[number] = float(curve.capacity_bytes[step]) / level.instances
+        elif number > choice.level:
+            # Each member has its own tiles beside what stays there while it runs.
+            taken = (search.base.resident_bytes[step][number] for step in range(part.first, part.last + 1))
+            both = (float(u.footprint_bytes[number]) + more for u, more in zip(units, taken, strict=True))
+            footprints[number] = max(both) - residents[number]
+    sizes = dict(zip(choice.kind.named.dims, curve.tiles[step].tolist(), strict=True))
+    used = {dim for way in curve.ways for dim in way.order}
+    read, write = search.crossing(part, 0, curve.read_bytes.min(axis=0), curve.write_bytes.min(axis=0), repeat)
+    least = float(read + write) * repeat
+    return FusedGroup(
+        times=work.tolist(),
+        engines_s=engines,
+        full_engines_s=_weighted(work.tolist(), [unit.full_engines_s for unit in units]),
+        compute_j=None if any(e is None for e in energies) else math.fsum(
+            (e or 0.0) * times for e, times in zip(energies, work.tolist(), strict=True)
+        ),
+        read_bytes=choice.read_bytes.tolist(),
+        write_bytes=choice.write_bytes.tolist(),
+        saved_bytes=saved,
+        footprint_bytes=footprints,
+        tile={name: size for number, (name, size) in enumerate(sizes.items()) if number in used},
+        again_ops=float(curve.again_ops[step]) * repeat,
+        least_bytes=least,
+        doubtful_s=_weighted(work.tolist(), [unit.doubtful_s for unit in units]),
+        doubtful_j=math.fsum(unit.doubtful_j * times for unit, times in zip(units, work.tolist(), strict=True)),
+    )  # fmt: skip
+
+
+def _weighted(work: Sequence[float], times_s: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Time by engine of all steps, each as often as it is done."""
+    found: dict[str, float] = {}
+    for count, times in zip(work, times_s, strict=True):
+        for name, time in times.items():
+            found[name] = found.get(name, 0.0) + time * count
+    return found
+
+
+def mapped(
+    search: Search, part: Chosen, members: Sequence[Figures], time_s: Callable[[Sequence[float]], float]
+) -> MappedResult:
+    """The group's own tile outside its level, and inside the nested mappings of its members.
+
+    Args:
+        search: On the target.
+        part: The run.
+        members: Its steps as groups of their own.
+        time_s: From the bytes at each level to the least time.
+    """
+    choice = part.choice
+    assert choice is not None
+    work = choice.kind.curve.work[choice.step].tolist()
+    found = [member.map() for member in members]
+    traffic = {}
+    for number, level in enumerate(search.target.levels):
+        inner = sum(one.traffic_bytes[level.name] * times for one, times in zip(found, work, strict=True))
+        traffic[level.name] = (
+            float(choice.read_bytes[number] + choice.write_bytes[number]) if number < choice.level else inner
+        )
+    return MappedResult(traffic_bytes=traffic, latency_s=time_s(list(traffic.values())))
+
+
+def decisions(search: Search, chosen: Sequence[Chosen]) -> Iterator[Decision]:
+    """Of each run its group, and of each edge between two groups why they are two."""
+    store = search.store
+    part_of: dict[int, int] = {}
+    for number, part in enumerate(chosen):
+        for step in range(part.first, part.last + 1):
+            for kernel in search.segments.units[step]:
+                part_of[kernel] = number
+        if part.choice is not None:
+            yield _fused(search, part, part.choice)
+    for number, part in enumerate(chosen):
+        seen: set[int] = set()
+        for step in range(part.first, part.last + 1):
+            for kernel in search.segments.units[step]:
+                for transfer in store.kernels[kernel].cost.reads:
+                    root = store.root(transfer.tensor)
+                    maker = store.producers.get(root, -1)
+                    if maker < 0 or part_of[maker] == number or maker in seen or maker > kernel:
+                        continue
+                    seen.add(maker)
+                    yield _refused(search, chosen, part_of[maker], number, (maker, kernel), root)
+
+
+def _fused(search: Search, part: Chosen, choice: Choice) -> Decision:
+    level = search.target.levels[choice.level]
+    curve = choice.kind.curve
+    first = search.store.kernels[search.segments.units[part.first][0]].op.name
+    last = search.store.kernels[search.segments.units[part.last][-1]].op.name
+    alone = sum(search.alone("traffic", step) for step in range(part.first, part.last + 1))
+    figures = {
+        "footprint_bytes": float(curve.capacity_bytes[choice.step]) / level.instances,
+        "saved_bytes": alone - choice.outer_bytes,
+    }
+    again = float(curve.again_ops[choice.step])
+    if again:
+        figures["recomputed_ops"] = again
+    way = curve.ways[choice.step]
+    halo = ""
+    if way.cached:
+        halo = ", halos kept from tile to tile"
+    elif again:
+        halo = ", halos computed again"
+    return Decision(
+        subject=f"{first} -> {last}",
+        action="fused",
+        reason=f"computed tile by tile, what passes between its operators stays in {level.name}{halo}",
+        figures=figures,
+    )
+
+
+def _refused(
+    search: Search, chosen: Sequence[Chosen], maker: int, reader: int, kernels: tuple[int, int], root: str
+) -> Decision:
+    store = search.store
+    subject = f"{store.kernels[kernels[0]].op.name} -> {store.kernels[kernels[1]].op.name}"
+    size = float(store.sizes.get(root) or 0) * store.kernels[kernels[0]].op.repeat
+    figures = {"would_save_bytes": 2 * size} if size else {}
+    reason, more = _why(search, chosen[maker], chosen[reader], root)
+    return Decision(subject=subject, action="not fused", reason=reason, figures={**figures, **more})
+
+
+def _why(search: Search, maker: Chosen, reader: Chosen, root: str) -> tuple[str, dict[str, float]]:
+    """In words, with the figures behind it, why two groups are not one."""
+    segments, store = search.segments, search.store
+    for step in (*range(maker.first, maker.last + 1), *range(reader.first, reader.last + 1)):
+        if segments.barriers[step]:
+            return segments.barriers[step], {}
+    ops = [store.kernels[segments.units[part.first][0]].op for part in (maker, reader)]
+    if ops[0].repeat != ops[1].repeat or (ops[0].repeat != 1 and ops[0].scope != ops[1].scope):
+        return "the two are not in the same body of a loop", {}
+    found = _run(search, maker, reader)
+    if found is None:
+        readers = len(store.readers.get(root, ()))
+        if readers > 1:
+            return f"it has {readers} readers, which no one run of steps holds together with it", {
+                "readers": float(readers)
+            }
+        return "other operators run between the two, of which some make nothing that a group of both would read", {}
+    if not search.levels:
+        return "no level on chip holds tiles of all operands", {}
+    rooms = {level: search.room(found.first, found.last, level) for level in search.levels}
+    best = max(rooms, key=lambda level: rooms[level])
+    level = search.target.levels[best]
+    needed, room = found.kind.least_bytes / level.instances, rooms[best] / level.instances
+    if needed > room:
+        return (
+            f"a tile of both needs {needed:.0f} B at {level.name}, {room:.0f} B are left there: "
+            f"fits from {needed:.0f} B",
+            {"needs_bytes": needed, "room_bytes": room},
+        )
+    return _costs_more(search, found, rooms)
+
+
+def _run(search: Search, maker: Chosen, reader: Chosen) -> Segment | None:
+    """The shortest run that holds the last step of one group and the first steps of the other that read it."""
+    lasts = range(reader.first, reader.last + 1)
+    for last in lasts:
+        for segment in search.segments.by_last[last]:
+            if segment.first <= maker.last:
+                return segment
+    return None
+
+
+def _costs_more(search: Search, segment: Segment, rooms: Mapping[int, float]) -> tuple[str, dict[str, float]]:
+    alone = sum(search.alone("traffic", step) for step in range(segment.first, segment.last + 1))
+    priced = next((p for first, p in search.runs()[segment.last] if first == segment.first), None)
+    if priced is None:
+        return "no tile of both fits beside what stays on chip meanwhile", {}
+    traffic = priced.read_bytes[:, 0] + priced.write_bytes[:, 0]
+    number = int(np.argmin(traffic))
+    fused = float(traffic[number])
+    if fused >= alone * (1 - 1e-12):
+        return (
+            f"with tiles of both {fused:.0f} B cross the outermost boundary, {alone:.0f} B without",
+            {"fused_bytes": fused, "apart_bytes": alone},
+        )
+    again = float(segment.kind.curve.again_ops[priced.step[number]])
+    return (
+        f"another grouping is better: of the two alone {fused:.0f} B would cross the outermost boundary, {alone:.0f} B "
+        "apart",
+        {"fused_bytes": fused, "apart_bytes": alone, "recomputed_ops": again},
+    )

@@ -1,0 +1,222 @@
+"""Plans whose groups are looked for on a target: `depth-first` and `auto`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Protocol
+
+from onnxroof.mapping.placed import Crossing, Placed
+from onnxroof.mapping.plan import Decision, Plan
+from onnxroof.mapping.planned import CLOCK, PlannedModel
+from onnxroof.mapping.residency import Residency
+from onnxroof.mapping.traffic import GroupShape
+from onnxroof.roofline.fusing import FusedGroup, decisions, fused_group, groups, mapped
+from onnxroof.roofline.groups import Figures, Later
+from onnxroof.roofline.model import overlapped_time_s
+from onnxroof.roofline.result import MappedResult, PlanResult
+from onnxroof.roofline.search import Chosen, Search, UnitFigures
+from onnxroof.roofline.terms import level_time_s
+from onnxroof.targets.model import Target
+
+__all__ = ["Pricing", "Searched", "best_of"]
+
+
+class Pricing(Protocol):
+    """What it takes to price groups of a model on a target."""
+
+    model: PlannedModel
+    target: Target
+    residency: Residency
+
+    @property
+    def residents(self) -> tuple[Decision, ...]:
+        """What stays on chip between groups, and what does not."""
+
+    def placed(self, fusion: str) -> Placed:
+        """Groups of a policy with what stays on chip around them."""
+
+    def figures(self, shape: GroupShape, crossing: Crossing | None) -> Figures:
+        """All figures of a group with what stays around it."""
+
+    def unit(self, shape: GroupShape, crossing: Crossing | None) -> UnitFigures:
+        """What a group takes as one of the units of which a search makes larger ones."""
+
+    def priced(
+        self,
+        shapes: Sequence[GroupShape],
+        times: Sequence[float],
+        engines: Mapping[str, float],
+        full_engines: Mapping[str, float],
+        energies: Sequence[float | None],
+        spatial: float | None,
+        reads: Sequence[float],
+        writes: Sequence[float],
+        *,
+        saved_bytes: Sequence[float],
+        footprint_bytes: Sequence[float],
+        bypassed: Sequence[int],
+        tile: Mapping[str, int],
+        whole_bytes: float,
+        least_bytes: float,
+        doubtful_s: Mapping[str, float],
+        doubtful_j: float,
+        map_: Callable[[], MappedResult],
+        again_ops: float = 0.0,
+    ) -> Figures:
+        """All figures of a group that does the work of some shapes so many times; all trips."""
+
+    def summed(
+        self,
+        plan: Plan,
+        groups: Placed,
+        figures: Sequence[Figures],
+        assumed_precision: str | None,
+        choices: Sequence[Decision],
+    ) -> PlanResult:
+        """A plan of its groups' figures; `choices` are its decisions."""
+
+
+@dataclass(eq=False)
+class Searched:
+    """Plans of a model on a target.
+
+    Attributes:
+        pricing: Of groups of this model on this target.
+    """
+
+    pricing: Pricing
+
+    def plan(
+        self, policy: str, assumed_precision: str | None, objective: str, others: tuple[PlanResult, ...]
+    ) -> PlanResult:
+        """The plan of a policy that looks for the best groups on this target.
+
+        `depth-first` moves the fewest bytes over the outermost boundary. `auto` is the least of all plans in the
+        objective: its own, that of `depth-first`, and the `others`.
+        """
+        own = self.of_chosen(policy, assumed_precision, self.search.best("traffic" if policy != "auto" else objective))
+        if policy != "auto":
+            return own
+        if all(other.fusion != "depth-first" for other in others):
+            others = (*others, self.of_chosen(policy, assumed_precision, self.search.best("traffic")))
+        plans = {plan.fusion: plan for plan in (*others, own)}
+        best = plans[best_of((own, *(plan for name, plan in plans.items() if name != "auto")), objective)]
+        return best if best.fusion == "auto" else replace(best, fusion="auto")
+
+    @cached_property
+    def search(self) -> Search:
+        """All runs of steps on this target."""
+        base = self.pricing.placed(CLOCK)
+        units = [self.pricing.unit(shape, crossing) for shape, crossing in base.kinds]
+        return Search(
+            self.pricing.model.segments,
+            self.pricing.model.store,
+            self.pricing.target,
+            self.pricing.residency,
+            base,
+            units,
+        )
+
+    def of_chosen(self, policy: str, assumed_precision: str | None, chosen: Sequence[Chosen]) -> PlanResult:
+        """The plan of the groups that a search chose."""
+        search, clock = self.search, self.pricing.model.clock.plan
+        plan = Plan(fusion=policy, groups=groups(search, chosen, clock))
+        figures = [self.pricing.figures(shape, crossing) for shape, crossing in search.base.kinds]
+        numbers: dict[Hashable, int] = {}
+        index, residents = [], []
+        for part in chosen:
+            if part.choice is None:
+                index.append(search.base.index[part.first])
+                residents.append(search.base.resident_bytes[part.first])
+                continue
+            steps = slice(part.first, part.last + 1)
+            key = (
+                id(part.choice.kind), part.choice.level, part.choice.step, part.choice.read_bytes.tobytes(),
+                part.choice.write_bytes.tobytes(), search.base.index[steps], search.base.resident_bytes[steps],
+            )  # fmt: skip
+            if key not in numbers:
+                numbers[key] = len(figures)
+                figures.append(self._fused(part, [figures[n] for n in search.base.index[steps]]))
+            index.append(numbers[key])
+            residents.append(tuple(search.residents(part.first, part.last, part.choice.level)))
+        rest = slice(len(search.segments.units), None)
+        index += search.base.index[rest]
+        residents += search.base.resident_bytes[rest]
+        used = sorted(set(index))
+        place = {number: position for position, number in enumerate(used)}
+        found = Placed(
+            kinds=(), index=tuple(place[n] for n in index),
+            resident_bytes=tuple(residents),
+        )  # fmt: skip
+        choices = Later(partial(self._choices, chosen))
+        return self.pricing.summed(plan, found, [figures[number] for number in used], assumed_precision, choices)
+
+    def _choices(self, chosen: Sequence[Chosen]) -> Iterator[Decision]:
+        """What a search fused and did not, and what stays on chip between its groups."""
+        search = self.search
+        yield from decisions(search, chosen)
+        inner = {
+            candidate.subject
+            for part in chosen
+            if part.choice is not None
+            for candidate in search.inner(part.first, part.last, part.choice.level)
+        }
+        yield from (one for one in self.pricing.residents if one.action != "kept" or one.subject not in inner)
+
+    def _fused(self, part: Chosen, members: Sequence[Figures]) -> Figures:
+        """A run of steps as one group."""
+        found = fused_group(self.search, part, members)
+        kinds = self.search.base.kinds
+        shapes = [kinds[self.search.base.index[step]][0] for step in range(part.first, part.last + 1)]
+        used = [(m.spatial, m.macs or 0) for m in members if m.spatial is not None]
+        macs = sum(count for _, count in used)
+        spatial = macs / sum(count / share for share, count in used if share) if macs else None
+        return self.pricing.priced(
+            shapes,
+            found.times,
+            found.engines_s,
+            found.full_engines_s,
+            [found.compute_j],
+            spatial,
+            found.read_bytes,
+            found.write_bytes,
+            saved_bytes=found.saved_bytes,
+            footprint_bytes=found.footprint_bytes,
+            bypassed=(),
+            tile=found.tile,
+            whole_bytes=found.least_bytes,
+            least_bytes=found.least_bytes,
+            doubtful_s=found.doubtful_s,
+            doubtful_j=found.doubtful_j,
+            map_=partial(mapped, self.search, part, members, partial(self._mapped_time, found, shapes[0].repeat)),
+            again_ops=found.again_ops,
+        )
+
+    def _mapped_time(self, group: FusedGroup, repeat: int, traffic: Sequence[float]) -> float:
+        """The least time of a fused group with so many bytes at each level."""
+        overlapped, serial = [*group.engines_s.values()], list[float]()
+        for number, (level, count) in enumerate(zip(self.pricing.target.levels, traffic, strict=True)):
+            before = group.read_bytes[number] + group.write_bytes[number]
+            scale = count / before if before else 1.0
+            time = level_time_s(level, group.read_bytes[number] * scale, group.write_bytes[number] * scale)
+            if time is not None:
+                (overlapped if level.overlaps else serial).append(time)
+        launch_s = self.pricing.target.launch_overhead.value * repeat if self.pricing.target.launch_overhead else 0.0
+        return overlapped_time_s(overlapped, serial) + launch_s
+
+
+def best_of(plans: Sequence[PlanResult], objective: str) -> str:
+    """The plan that is least in the objective, by outermost traffic where that is unknown; the simpler one in a tie."""
+
+    def key(plan: PlanResult) -> float | None:
+        if objective == "latency":
+            return plan.latency_s
+        if objective == "energy":
+            return plan.energy_j
+        return None if plan.latency_s is None or plan.energy_j is None else plan.latency_s * plan.energy_j
+
+    if all(key(plan) is not None for plan in plans):
+        return min(plans, key=lambda plan: key(plan) or 0.0).fusion
+    return min(plans, key=lambda plan: next(iter(plan.traffic_bytes.values()), 0.0)).fusion

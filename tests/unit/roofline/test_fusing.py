@@ -1,0 +1,118 @@
+"""Groups that a search found with their figures, and the reasons for those that it did not make."""
+
+from __future__ import annotations
+
+import pytest
+from oracles.tiny import engine, level, on_target, target
+
+from onnxroof.mapping.plan import Decision
+from onnxroof.roofline.result import PlanResult
+from onnxroof.targets.model import Target
+
+PAIR = """g (float[1,16,64,64] x) => (float[1,16,64,64] y) <float[16,16,3,3] v, float[16,16,3,3] w>
+    { m = Conv<pads=[1,1,1,1]>(x, v) y = Conv<pads=[1,1,1,1]>(m, w) }"""
+MAP = 4 * 16 * 64 * 64
+WEIGHTS = 2 * 4 * 16 * 16 * 9
+
+
+def chip(capacity: str, rest: str = "") -> Target:
+    return target(
+        engine("matrix", "mac vector special", {"FLOAT": "1 TOP/s, 1 pJ/OP"}),
+        level("dram", "1 GB", "10 GB/s", "100 pJ/B"),
+        level("sram", capacity, "100 GB/s", "1 pJ/B", rest=rest),
+    )
+
+
+def plan(text: str, where: Target, fusion: str = "depth-first", **options: object) -> PlanResult:
+    return on_target(text, where, **options).plan(fusion)
+
+
+def refusals(found: PlanResult) -> list[Decision]:
+    return [one for one in found.decisions if one.action == "not fused"]
+
+
+def test_two_convolutions_stay_on_chip() -> None:
+    found = plan(PAIR, chip("64 KiB"))
+    (group,) = found.groups
+    assert group.traffic_bytes["dram"] == 2 * MAP + WEIGHTS  # x in, y out, both weights once
+    # At the inner level the two move what they did: x, m, m and y, and their weights.
+    assert group.traffic_bytes["sram"] == 4 * MAP + WEIGHTS
+    assert group.nodes == ("Conv_0", "Conv_1")
+    assert set(group.tile) >= {"oy", "ox"}
+    assert group.recomputed_ops == 0
+    assert 0 < group.footprint_bytes["sram"] <= 64 * 1024
+    (fused,) = [one for one in found.decisions if one.action == "fused"]
+    assert fused.subject == "Conv_0 -> Conv_1"
+    assert fused.figures == {"footprint_bytes": group.footprint_bytes["sram"], "saved_bytes": 2 * MAP}
+    assert "sram" in fused.reason
+    assert not refusals(found)
+
+
+def test_the_figure_of_a_refusal_is_what_it_takes() -> None:
+    (refused,) = refusals(plan(PAIR, chip("128 B")))
+    assert refused.subject == "Conv_0 -> Conv_1"
+    needs = refused.figures["needs_bytes"]
+    assert refused.figures["room_bytes"] == 128 < needs
+    assert f"fits from {needs:.0f} B" in refused.reason
+    for capacity, is_short in ((needs - 1, True), (needs, False)):
+        again = refusals(plan(PAIR, chip(f"{capacity:.0f} B")))
+        assert any("needs_bytes" in one.figures for one in again) == is_short
+
+
+def test_where_tiles_of_both_move_more_it_says_so() -> None:
+    found = plan(PAIR, chip("8 KiB"))
+    (refused,) = refusals(found)
+    assert refused.figures["fused_bytes"] >= refused.figures["apart_bytes"] == found.traffic_bytes["dram"]
+    assert refused.figures["would_save_bytes"] == 2 * MAP
+
+
+def test_what_is_no_loop_nest_bars_a_group() -> None:
+    text = """g (float[64,64] x, int64[64] i) => (float[64,64] y) <float[64,64] v>
+        { m = MatMul(x, v) g = Gather(m, i) y = MatMul(g, v) }"""
+    found = plan(text, chip("64 KiB"))
+    assert len(found.groups) == 3
+    assert all("Gather" in one.reason for one in refusals(found))
+    assert len(refusals(found)) == 2
+
+
+def test_recomputed_work_takes_time_and_energy_but_is_no_use() -> None:
+    # Where halos do not fit, they are computed again if bytes are dear enough.
+    for kilobytes in range(10, 44, 2):
+        where = chip(f"{kilobytes} KiB")
+        apart, deep = plan(PAIR, where, "epilogue"), plan(PAIR, where)
+        assert sum(group.ops or 0 for group in deep.groups) == sum(group.ops or 0 for group in apart.groups)
+        for group in deep.groups:
+            useful = (group.ops or 0) / 1e12
+            assert group.time_terms_s["compute:matrix"] == pytest.approx(useful + group.recomputed_ops / 1e12)
+            assert group.energy_terms_j["compute"] == pytest.approx(
+                (group.ops or 0) * 1e-12 + group.recomputed_ops * 1e-12
+            )
+
+
+def test_what_passes_inside_a_group_need_not_stay_on_chip() -> None:
+    # Alone, m stays in the memory whole (262,144 B); as one group the two need lines of it.
+    where = chip("1 MiB")
+    found = on_target(PAIR, where)
+    assert found.plan("epilogue").resident_bytes["sram"] == MAP
+    assert found.plan("auto").latency_s == found.plan("epilogue").latency_s
+
+
+def test_attention_is_one_group_and_its_scores_never_leave() -> None:
+    text = """g (float[1,8,512,64] q, float[1,8,64,512] k, float[1,8,512,64] v) => (float[1,8,512,64] y)
+        <float c = {8.0}>
+        { s = MatMul(q, k) t = Div(s, c) p = Softmax<axis=-1>(t) y = MatMul(p, v) }"""
+    found = plan(text, chip("512 KiB", rest="keeps = []"))
+    (group,) = found.groups
+    one = 4 * 8 * 512 * 64
+    assert group.traffic_bytes["dram"] == 4 * one + 4
+    apart = plan(text, chip("512 KiB", rest="keeps = []"), "epilogue")
+    assert apart.traffic_bytes["dram"] == 4 * one + 4 * 4 * 8 * 512 * 512 + 4  # scores out and in, twice
+
+
+def test_a_plan_alone_is_the_same_as_among_all() -> None:
+    where = chip("32 KiB")
+    every = on_target(PAIR, where)
+    for fusion in ("depth-first", "auto"):
+        alone = on_target(PAIR, where, fusion=fusion).plan(fusion)
+        assert alone.latency_s == every.plan(fusion).latency_s
+        assert [group.nodes for group in alone.groups] == [group.nodes for group in every.plan(fusion).groups]
