@@ -13,7 +13,7 @@ from onnxroof.report.numbers import intensity, percent, quantity
 from onnxroof.report.plans import stem_of
 from onnxroof.report.shares import colour_of, energy_bar
 from onnxroof.report.view import Cell, Column, Row, Table
-from onnxroof.report.words import bound_words, cause_words, energy_words, shortened, shown, without_stem
+from onnxroof.report.words import bound_words, cause_label, energy_words, shortened, shown, without_stem
 from onnxroof.roofline.result import GroupResult, TargetResult
 
 __all__ = ["MOST_KINDS_SHOWN", "groups_table"]
@@ -82,7 +82,7 @@ def _cells(kind: Kind, result: TargetResult, outer: str, sum_s: float, bar: Svg)
         word_cell(bound_words(group.time_bound), mark="" if group.time_bound else "unknown"),
         number_cell(at, intensity(at), note=_most(group)),
         number_cell(used, percent(used) if group.macs else "no MACs", note=parts),
-        number_cell(of_roof, percent(of_roof), note=cause_words(group.regime.detached_by)),
+        number_cell(of_roof, percent(of_roof), note=cause_label(group.regime.detached_by)),
         number_cell(
             kind.energy_j,
             quantity(kind.energy_j, "J"),

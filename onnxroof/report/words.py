@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 __all__ = [
     "alike_notes",
     "bound_words",
+    "cause_label",
     "cause_words",
     "comma_list",
     "common_stem",
@@ -45,6 +46,7 @@ _CAUSES = {
     "overlap": "memory that does not work beside compute",
     "launch": "launch overhead",
 }
+_CAUSE_LABELS = {"ports": "one port idle", "spatial": "array not full", "overlap": "no overlap", "launch": "launches"}
 _WATERFALL = {
     "ideal": "compute at full peak",
     "spatial": "array not full",
@@ -135,6 +137,11 @@ def energy_words(bound: str) -> str:
 def cause_words(cause: str) -> str:
     """Why something lies below its roof."""
     return _CAUSES.get(cause, cause)
+
+
+def cause_label(cause: str) -> str:
+    """The same for a table, where there is little room."""
+    return _CAUSE_LABELS.get(cause, cause)
 
 
 def waterfall_words(part: str) -> str:
