@@ -63,6 +63,7 @@ def analyze(
     copies_cache: bool = False,
     precision: str = AS_IS,
     state: str = "cold",
+    sensitivity: bool = False,
 ) -> Analysis:
     """Evaluates models on targets.
 
@@ -76,6 +77,7 @@ def analyze(
         copies_cache: Whether an appended key/value cache is copied whole.
         precision: Policy by which models are re-read as if exported in other types: "int8", "w4a16kv8" ...
         state: cold, or steady: weights that fit on chip stay there over repeated runs.
+        sensitivity: Whether the report and the JSON are to say how much each number of a target matters.
 
     Raises:
         OnnxroofError: An input is bad; with several models, a bad one is a `Failure` in its place instead.
@@ -90,6 +92,7 @@ def analyze(
         copies_cache=copies_cache,
         precision=precision,
         state=state,
+        sensitivity=sensitivity,
     )
     if len(study.models) == 1 and isinstance(failure := study.models[0], Failure):
         raise failure.error
@@ -99,5 +102,6 @@ def analyze(
         fusion=study.fusion,
         state=study.state,
         has_targets=study.has_targets,
+        has_sensitivity=study.has_sensitivity,
         command=study.command,
     )

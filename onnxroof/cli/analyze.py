@@ -42,6 +42,9 @@ __all__ = ["analyze"]
 @click.option("--no-tf32", "tf32", flag_value=False, default=True, help="FLOAT contractions may not use TF32.")
 @precision_option
 @shapes_from_run_option
+@click.option(
+    "--sensitivity", is_flag=True, help="Also say how much each number of a target matters to time and energy."
+)
 @click.option("--kv-copy", is_flag=True, help="Appended key/value caches are copied whole, not in place.")
 @click.option("--template", metavar="DIR", help="Folder with templates that replace those of the HTML report.")
 @output_options
@@ -58,6 +61,7 @@ def analyze(
     tf32: bool,
     precision: str,
     shapes_from_run: bool,
+    sensitivity: bool,
     kv_copy: bool,
     template: str | None,
     format_: str,
@@ -81,6 +85,7 @@ def analyze(
             copies_cache=kv_copy,
             precision=precision,
             shapes_from_run=shapes_from_run,
+            sensitivity=sensitivity,
             command=command_line(),
             progress=progress,
         )

@@ -14,6 +14,7 @@ from onnxroof.report.estimates import rests_words
 from onnxroof.report.numbers import count, percent, quantity
 from onnxroof.report.offload import fallback_words
 from onnxroof.report.plans import is_rankable
+from onnxroof.report.ranking import turn_sentence
 from onnxroof.report.words import bound_words, comma_list, counted, fusion_words, number_word, share_words, shown
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def answer(model: ModelResult, objective: str) -> Answer:
         caveats=(
             *_misfits(model),
             *_unranked(model, first),
+            *_turn(model, first, objective),
             *_unknown_sentence(first),
             *_estimates_sentence(first),
             *_fallback_sentence(first),
@@ -250,6 +252,14 @@ def _unranked(model: ModelResult, first: TargetResult) -> tuple[str, ...]:
     if len(names) > 1:
         unknown = "their peaks or the bandwidths of their memories are unknown"
     return (f"{comma_list(names, 4)} {'are' if len(names) > 1 else 'is'} not ranked: {unknown}.",)
+
+
+def _turn(model: ModelResult, first: TargetResult, objective: str) -> tuple[str, ...]:
+    """Which targets could take the first's place, if the first is one that can be ranked."""
+    if not is_rankable(first):
+        return ()
+    wanted = objective if metric(first, objective) is not None else "latency"
+    return turn_sentence(first, list(filter(is_rankable, _housing(model.targets))), wanted)
 
 
 def _unknown_sentence(first: TargetResult) -> tuple[str, ...]:

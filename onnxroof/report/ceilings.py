@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from onnxroof.roofline.result import GroupResult
     from onnxroof.targets.model import Target
 
-__all__ = ["Ceilings", "ceilings", "roof_share"]
+__all__ = ["Ceilings", "ceilings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +33,6 @@ def ceilings(group: GroupResult, target: Target) -> Ceilings | None:
         return None
     peak = group.ops / (time_s * group.spatial_utilization)
     return Ceilings(peak, peak * group.spatial_utilization)
-
-
-def roof_share(group: GroupResult, target: Target) -> float | None:
-    """What a group attains / what the roof over it allows: its longest term, with the array full, / its time.
-
-    The rest is launch overhead, an array that is not full, and what does not overlap. None where its time is unknown
-    or nothing of it takes time.
-    """
-    mac_s = _mac_time_s(group, target)
-    terms = [time for name, time in group.time_terms_s.items() if name != "launch"]
-    if mac_s and group.spatial_utilization:
-        terms.remove(mac_s)
-        terms.append(mac_s * group.spatial_utilization)
-    longest = max(terms, default=0.0)
-    return longest / group.latency_s if group.latency_s and longest else None
 
 
 def _mac_time_s(group: GroupResult, target: Target) -> float:

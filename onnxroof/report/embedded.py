@@ -15,7 +15,6 @@ from onnxroof.report.json import (
 from onnxroof.report.kinds import slowest_kinds
 from onnxroof.roofline.result import PlanResult, TargetResult
 from onnxroof.study.result import Analysis, Failure
-from onnxroof.targets.model import Target
 
 __all__ = ["MOST_KINDS", "page_data"]
 
@@ -23,9 +22,10 @@ MOST_KINDS = 300  # a target; the slowest are kept, so that a page of eight targ
 
 
 def page_data(analysis: Analysis) -> Document:
-    """The contract's document without nodes, mappings and decisions; of the best plans one group of each kind.
+    """The contract's document in part: of the best plans one group of each kind, the slowest first, and no more.
 
-    The slowest kinds come first. A mapping of all levels is searched for the JSON alone: a page must not wait for it.
+    No nodes, decisions and mappings, nor why a group's figures are what they are.
+    A mapping of all levels is searched for the JSON alone: a page must not wait for it.
 
     Two keys are the page's own: a group's `alike`, how many groups its figures stand for, and a plan's `groups_total`.
     """
@@ -42,16 +42,16 @@ def page_data(analysis: Analysis) -> Document:
 
 
 def _target(result: TargetResult) -> Document:
-    plans: list[Json] = [_plan(plan, result.target, is_best=plan.fusion == result.best_plan) for plan in result.plans]
+    plans: list[Json] = [_plan(plan, result, is_best=plan.fusion == result.best_plan) for plan in result.plans]
     return target_document(result, plans)
 
 
-def _plan(plan: PlanResult, target: Target, *, is_best: bool) -> Document:
-    document = plan_document(plan, with_mapping=False)
+def _plan(plan: PlanResult, result: TargetResult, *, is_best: bool) -> Document:
+    document = plan_document(plan, result, is_whole=False)
     document["groups_total"] = len(plan.groups)
     if is_best:
         kinds = slowest_kinds(plan.groups)[:MOST_KINDS]
         document["groups"] = [
-            {**group_document(kind.first, target, with_mapping=False), "alike": kind.groups} for kind in kinds
+            {**group_document(kind.first, result.target, is_whole=False), "alike": kind.groups} for kind in kinds
         ]
     return document

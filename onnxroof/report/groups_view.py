@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from onnxroof.report.ceilings import roof_share
 from onnxroof.report.cells import name_cell, number_cell, text_column, word_cell
 from onnxroof.report.figures.bars import share_bar
 from onnxroof.report.figures.svg import Svg
@@ -14,7 +13,7 @@ from onnxroof.report.numbers import intensity, percent, quantity
 from onnxroof.report.plans import stem_of
 from onnxroof.report.shares import colour_of, energy_bar
 from onnxroof.report.view import Cell, Column, Row, Table
-from onnxroof.report.words import bound_words, energy_words, shortened, shown, without_stem
+from onnxroof.report.words import bound_words, cause_label, energy_words, shortened, shown, without_stem
 from onnxroof.roofline.result import GroupResult, TargetResult
 
 __all__ = ["MOST_KINDS_SHOWN", "groups_table"]
@@ -35,8 +34,7 @@ def groups_table(result: TargetResult, kinds: Sequence[Kind]) -> Table:
         Column(label="Utilization", help="Of the array: spatial × temporal"),
         Column(
             label="Of its roof",
-            help="What it attains / what the roof over it allows; the rest is launch overhead, an array that is not "
-            "full, or what does not overlap",
+            help="What it attains / what the roof over it allows; below: what most of the rest is lost to",
         ),
         Column(label="Energy", help="Of all alike groups together; below: of one operation"),
         text_column("Energy goes to", "The largest contribution"),
@@ -72,7 +70,7 @@ def _head(kind: Kind, stem: str) -> Cell:
 def _cells(kind: Kind, result: TargetResult, outer: str, sum_s: float, bar: Svg) -> tuple[Cell, ...]:
     group, total = kind.first, result.best.latency_s
     share = kind.latency_s / total if total and kind.latency_s is not None else None
-    at, of_roof = group.intensity_ops_per_byte.get(outer), roof_share(group, result.target)
+    at, of_roof = group.intensity_ops_per_byte.get(outer), group.regime.roof_share
     used, parts = _utilization(group)
     share_cell = number_cell(share, percent(share))
     so_far = f"Σ {percent(round(sum_s / total, 9))}" if share is not None and total else ""
@@ -84,7 +82,7 @@ def _cells(kind: Kind, result: TargetResult, outer: str, sum_s: float, bar: Svg)
         word_cell(bound_words(group.time_bound), mark="" if group.time_bound else "unknown"),
         number_cell(at, intensity(at), note=_most(group)),
         number_cell(used, percent(used) if group.macs else "no MACs", note=parts),
-        number_cell(of_roof, percent(of_roof)),
+        number_cell(of_roof, percent(of_roof), note=cause_label(group.regime.detached_by)),
         number_cell(
             kind.energy_j,
             quantity(kind.energy_j, "J"),

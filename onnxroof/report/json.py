@@ -6,14 +6,19 @@ Keys are added, never renamed. Unknown is null, never 0; a number that is not fi
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from onnxroof import __version__
 from onnxroof.report.ceilings import ceilings
 from onnxroof.report.conventions import CONVENTIONS
+from onnxroof.report.document import Document, Json, number, numbers
 from onnxroof.report.estimates import share
+from onnxroof.report.explanations import (
+    group_explanation,
+    plan_explanation,
+    sensitivity_document,
+    target_explanation,
+)
 from onnxroof.report.offload import offload_document
 from onnxroof.study.result import Analysis, Failure, ModelResult, NodeResult, Totals, Unresolved
 
@@ -41,11 +46,22 @@ __all__ = [
 
 SCHEMA_VERSION = "1"
 
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
-Document: TypeAlias = dict[str, Json]
-
 # Lists whose entries are written on one line each: they are many, and a line a record is what `grep` and `diff` like.
-_RECORDS = frozenset({"nodes", "groups", "decisions", "levels", "sources", "unresolved", "not_modelled", "terms"})
+_RECORDS = frozenset(
+    {
+        "nodes",
+        "groups",
+        "decisions",
+        "levels",
+        "sources",
+        "unresolved",
+        "not_modelled",
+        "terms",
+        "ceilings",
+        "levers",
+        "sensitivity",
+    }
+)
 
 _encode = json.JSONEncoder(allow_nan=False).encode
 
@@ -53,7 +69,9 @@ _encode = json.JSONEncoder(allow_nan=False).encode
 def to_json(analysis: Analysis) -> str:
     """The whole analysis as JSON text, ASCII, one line a record (node, group, decision ...), ending in a newline."""
     models: list[Json] = [
-        failure_document(entry) if isinstance(entry, Failure) else _whole_model(entry, has_targets=analysis.has_targets)
+        failure_document(entry)
+        if isinstance(entry, Failure)
+        else _whole_model(entry, has_targets=analysis.has_targets, has_sensitivity=analysis.has_sensitivity)
         for entry in analysis.models
     ]
     return _written(envelope(analysis, models), "") + "\n"
@@ -115,16 +133,17 @@ def target_document(result: TargetResult, plans: list[Json]) -> Document:
         "levels": [_level(level) for level in result.levels],
         "fits": result.fits,
         "memory_needed_bytes": result.memory_needed_bytes,
-        "floor_latency_s": _number(result.floor_latency_s),
+        "floor_latency_s": number(result.floor_latency_s),
         "floor_latency_estimated_share": share(result.floor_latency_estimated_s, result.floor_latency_s),
-        "floor_energy_j": _number(result.floor_energy_j),
+        "floor_energy_j": number(result.floor_energy_j),
         "floor_energy_estimated_share": share(result.floor_energy_estimated_j, result.floor_energy_j),
         "floor_bound": result.floor_bound,
         "host": offload_document(result),
-        "peak_ops_per_s": _number(result.peak_ops_per_s),
+        "peak_ops_per_s": number(result.peak_ops_per_s),
         "peak_engine": result.peak_engine,
         "peak_type": result.peak_type,
-        "energy_j_per_op": _number(result.energy_j_per_op),
+        "energy_j_per_op": number(result.energy_j_per_op),
+        **target_explanation(result),
         "unknown": list(result.unknown),
         "estimated": list(result.estimated),
         "sources": [_source(source) for source in result.sources],
@@ -133,28 +152,29 @@ def target_document(result: TargetResult, plans: list[Json]) -> Document:
     }
 
 
-def plan_document(plan: PlanResult, *, with_mapping: bool = True) -> Document:
-    """The figures of a plan, without its groups and decisions."""
+def plan_document(plan: PlanResult, result: TargetResult, *, is_whole: bool = True) -> Document:
+    """The figures of a plan, without its groups and decisions; the nested mapping only where it is whole."""
     return {
         "fusion": plan.fusion,
-        "latency_s": _number(plan.latency_s),
+        "latency_s": number(plan.latency_s),
         "latency_estimated_share": share(plan.latency_estimated_s, plan.latency_s),
-        "energy_j": _number(plan.energy_j),
+        "energy_j": number(plan.energy_j),
         "energy_estimated_share": share(plan.energy_estimated_j, plan.energy_j),
-        "ops_per_s": _number(plan.ops_per_s),
-        "ops_per_j": _number(plan.ops_per_j),
-        "traffic_bytes": _numbers(plan.traffic_bytes),
-        "peak_footprint_bytes": _numbers(plan.peak_footprint_bytes),
-        "resident_bytes": _numbers(plan.resident_bytes),
-        "resident_saved_bytes": _numbers(plan.resident_saved_bytes),
+        "ops_per_s": number(plan.ops_per_s),
+        "ops_per_j": number(plan.ops_per_j),
+        "traffic_bytes": numbers(plan.traffic_bytes),
+        "peak_footprint_bytes": numbers(plan.peak_footprint_bytes),
+        "resident_bytes": numbers(plan.resident_bytes),
+        "resident_saved_bytes": numbers(plan.resident_saved_bytes),
         "assumed_precision": plan.assumed_precision,
-        "expected_latency_s": _number(plan.expected_latency_s),
-        **(_mapped(plan.mapped) if with_mapping else {}),
+        "expected_latency_s": number(plan.expected_latency_s),
+        **plan_explanation(plan, result.area_mm2),
+        **(_mapped(plan.mapped) if is_whole else {}),
     }
 
 
-def group_document(group: GroupResult, target: Target, *, with_mapping: bool = True) -> Document:
-    """One fusion group on its target."""
+def group_document(group: GroupResult, target: Target, *, is_whole: bool = True) -> Document:
+    """One fusion group on its target; why its figures are what they are, and its mapping, only where it is whole."""
     height = ceilings(group, target)
     return {
         "id": group.id,
@@ -165,25 +185,25 @@ def group_document(group: GroupResult, target: Target, *, with_mapping: bool = T
         "vector_ops": group.vector_ops,
         "special_ops": group.special_ops,
         "ops": group.ops,
-        "latency_s": _number(group.latency_s),
+        "latency_s": number(group.latency_s),
         "latency_estimated_share": share(group.latency_estimated_s, group.latency_s),
-        "energy_j": _number(group.energy_j),
+        "energy_j": number(group.energy_j),
         "energy_estimated_share": share(group.energy_estimated_j, group.energy_j),
-        "traffic_bytes": _numbers(group.traffic_bytes),
-        "intensity_ops_per_byte": _numbers(group.intensity_ops_per_byte),
-        "compulsory_intensity_ops_per_byte": _number(group.compulsory_intensity_ops_per_byte),
+        "traffic_bytes": numbers(group.traffic_bytes),
+        "intensity_ops_per_byte": numbers(group.intensity_ops_per_byte),
+        "compulsory_intensity_ops_per_byte": number(group.compulsory_intensity_ops_per_byte),
         "time_bound": group.time_bound,
         "energy_bound": group.energy_bound,
-        "time_terms_s": _numbers(group.time_terms_s),
-        "energy_terms_j": _numbers(group.energy_terms_j),
-        "spatial_utilization": _number(group.spatial_utilization),
-        "temporal_utilization": _number(group.temporal_utilization),
+        "time_terms_s": numbers(group.time_terms_s),
+        "energy_terms_j": numbers(group.energy_terms_j),
+        "spatial_utilization": number(group.spatial_utilization),
+        "temporal_utilization": number(group.temporal_utilization),
         "peak_ops_per_s": height.peak_ops_per_s if height else None,
         "ceiling_ops_per_s": height.ceiling_ops_per_s if height else None,
-        "footprint_bytes": _numbers(group.footprint_bytes),
+        "footprint_bytes": numbers(group.footprint_bytes),
         "tile": dict(group.tile),
         "recomputed_ops": group.recomputed_ops,
-        **(_mapping(group.mapped) if with_mapping else {}),
+        **(group_explanation(group) | _mapping(group.mapped) if is_whole else {}),
     }
 
 
@@ -193,14 +213,14 @@ def decision_document(decision: Decision) -> Document:
         "subject": decision.subject,
         "action": decision.action,
         "reason": decision.reason,
-        "figures": _numbers(decision.figures),
+        "figures": numbers(decision.figures),
     }
 
 
 def _mapped(mapped: MappedResult) -> Document:
     return {
-        "mapped_traffic_bytes": _numbers(mapped.traffic_bytes),
-        "mapped_latency_s": _number(mapped.latency_s),
+        "mapped_traffic_bytes": numbers(mapped.traffic_bytes),
+        "mapped_latency_s": number(mapped.latency_s),
     }
 
 
@@ -212,7 +232,7 @@ def _mapping(mapped: MappedResult) -> Document:
     return {**_mapped(mapped), "mapping": levels}
 
 
-def _whole_model(model: ModelResult, *, has_targets: bool) -> Document:
+def _whole_model(model: ModelResult, *, has_targets: bool, has_sensitivity: bool) -> Document:
     document = model_document(model)
     if model.formulas is not None:
         document["formulas"] = _formulas(model.formulas)
@@ -221,15 +241,16 @@ def _whole_model(model: ModelResult, *, has_targets: bool) -> Document:
         if model.placement is not None:
             document |= placement_document(model.placement)
         document["targets"] = [
-            target_document(result, [_whole_plan(plan, result.target) for plan in result.plans])
+            target_document(result, [_whole_plan(plan, result) for plan in result.plans])
+            | ({"sensitivity": sensitivity_document(result)} if has_sensitivity else {})
             for result in model.targets
         ]
     return document
 
 
-def _whole_plan(plan: PlanResult, target: Target) -> Document:
-    document = plan_document(plan)
-    document["groups"] = [group_document(group, target) for group in plan.groups]
+def _whole_plan(plan: PlanResult, result: TargetResult) -> Document:
+    document = plan_document(plan, result)
+    document["groups"] = [group_document(group, result.target) for group in plan.groups]
     document["decisions"] = [decision_document(decision) for decision in plan.decisions]
     return document
 
@@ -325,12 +346,13 @@ def _unresolved(node: Unresolved) -> Document:
 def _level(level: LevelResult) -> Document:
     return {
         "name": level.name,
-        "capacity_bytes": _number(level.capacity_bytes),
+        "capacity_bytes": number(level.capacity_bytes),
         "instances": level.instances,
-        "bandwidth_bytes_per_s": _number(level.bandwidth_bytes_per_s),
-        "energy_j_per_byte": _number(level.energy_j_per_byte),
-        "ridge_ops_per_byte": _number(level.ridge_ops_per_byte),
-        "energy_ridge_ops_per_byte": _number(level.energy_ridge_ops_per_byte),
+        "bandwidth_bytes_per_s": number(level.bandwidth_bytes_per_s),
+        "energy_j_per_byte": number(level.energy_j_per_byte),
+        "ridge_ops_per_byte": number(level.ridge_ops_per_byte),
+        "energy_ridge_ops_per_byte": number(level.energy_ridge_ops_per_byte),
+        "balance_gap": number(level.balance_gap),
     }
 
 
@@ -342,15 +364,6 @@ def _source(source: Source) -> Document:
         "retrieved": source.retrieved.isoformat() if source.retrieved else None,
         "derived_from": source.derived_from,
     }
-
-
-def _number(value: float | None) -> float | None:
-    """The number itself, an int staying an int; null where it is not finite, which JSON cannot say."""
-    return value if value is not None and math.isfinite(value) else None
-
-
-def _numbers(values: Mapping[str, float] | Mapping[str, float | None]) -> Document:
-    return {name: _number(value) for name, value in values.items()}
 
 
 def _written(value: Json, indent: str, *, holds_records: bool = False) -> str:

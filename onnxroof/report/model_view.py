@@ -28,7 +28,7 @@ def page_view(analysis: Analysis, *, generated: str = "") -> Page:
     answered = [(f"m{index}", entry) for index, entry in enumerate(analysis.models) if isinstance(entry, ModelResult)]
     names = [shown(entry.name) for entry in analysis.models]
     models = tuple(
-        _model_view(entry, index, analysis.objective)
+        _model_view(entry, index, analysis)
         for index, entry in enumerate(analysis.models)
         if isinstance(entry, ModelResult)
     )
@@ -46,7 +46,7 @@ def page_view(analysis: Analysis, *, generated: str = "") -> Page:
     )
 
 
-def _model_view(model: ModelResult, index: int, objective: str) -> ModelView:
+def _model_view(model: ModelResult, index: int, analysis: Analysis) -> ModelView:
     anchor = f"m{index}"
     targets = [(f"{anchor}t{place}", place, result) for place, result in enumerate(model.targets) if result.plans]
     missing = model.nodes_total - model.nodes_costed
@@ -56,7 +56,7 @@ def _model_view(model: ModelResult, index: int, objective: str) -> ModelView:
         index=index,
         name=shown(model.name),
         origin=_origin(model),
-        answer=_unbroken(answer(model, objective)),
+        answer=_unbroken(answer(model, analysis.objective)),
         coverage=Fact(
             label="Coverage",
             value=percent(model.coverage),
@@ -80,7 +80,10 @@ def _model_view(model: ModelResult, index: int, objective: str) -> ModelView:
         capacity=capacity_figure_of(placement, model.targets, model.name) if placement else None,
         capacities=capacity_table(placement, model.targets) if placement else None,
         live=live_facts(placement) if placement else (),
-        targets=tuple(target_view(result, link, place) for link, place, result in targets),
+        targets=tuple(
+            target_view(result, link, place, has_sensitivity=analysis.has_sensitivity)
+            for link, place, result in targets
+        ),
         op_types=_op_types_table(model.nodes),
         nodes=_nodes_table(model.nodes),
         notes=tuple(shown(note) for note in alike_notes(model.notes)),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from onnxroof.report.cells import name_cell, number_cell, text_column
 from onnxroof.report.figures.bars import swatch
-from onnxroof.report.figures.roofline import Ceiling, Dot, Roof, Rooflines
+from onnxroof.report.figures.roofline import Ceiling, Dot, Roof, Rooflines, Shift
 from onnxroof.report.kinds import Kind
 from onnxroof.report.numbers import count, intensity, percent, quantity
 from onnxroof.report.view import Cell, Column, LegendItem, Row, Table
@@ -23,7 +23,10 @@ _FULL = 0.995  # an array that is filled so far has the ceiling of the peak
 
 
 def rooflines_of(result: TargetResult, kinds: Sequence[Kind]) -> Rooflines:
-    """Roofs of the target and a dot for each kind of group of its best plan at each level."""
+    """Roofs of the target, a dot for each kind of group of its best plan at each level, and what fusion did."""
+    unfused = [plan for plan in result.plans if plan.fusion == "none" and plan is not result.best]
+    ends = [*unfused, result.best] if unfused else []
+    outermost = result.levels[0].name if result.levels else ""
     return Rooflines(
         name=shown(result.target.name),
         roofs=tuple(_roof(level) for level in result.levels),
@@ -33,7 +36,23 @@ def rooflines_of(result: TargetResult, kinds: Sequence[Kind]) -> Rooflines:
         energy_per_op=result.energy_j_per_op,
         time_dots=_time_dots(result, kinds),
         energy_dots=_energy_dots(result, kinds),
+        time_shift=_shift(ends, [plan.ops_per_s for plan in ends], outermost, "OP/s"),
+        energy_shift=_shift(ends, [plan.ops_per_j for plan in ends], outermost, "OP/J"),
     )
+
+
+def _shift(ends: Sequence[PlanResult], heights: Sequence[float | None], level: str, unit: str) -> Shift | None:
+    """From one plan of a model to another in a chart with such heights, at a level; None where one is unknown."""
+    points = []
+    for plan, height in zip(ends, heights, strict=True):
+        traffic = plan.traffic_bytes.get(level)
+        if not height or not traffic or plan.ops_per_s is None or plan.latency_s is None:
+            return None
+        points.append((plan.ops_per_s * plan.latency_s / traffic, height))
+    if not points:
+        return None
+    words = " to ".join(f"{intensity(at)} ops/byte, {quantity(height, unit)}" for at, height in points)
+    return Shift(start=points[0], end=points[1], title=f"the whole model at {shown(level)}, fused: {words}")
 
 
 def levels_table(result: TargetResult) -> Table:
@@ -47,6 +66,7 @@ def levels_table(result: TargetResult) -> Table:
         Column(label="Energy", help="Mean of reading and writing a byte"),
         Column(label="Ridge point", help="Operations per byte from which computing takes longer than this level"),
         Column(label="Energy ridge", help="Operations per byte from which computing takes more energy than this level"),
+        Column(label="Gap", help="Energy ridge / ridge point: above 1, energy needs more reuse than time does"),
         Column(label="Traffic", help="Bytes that the level exchanges with the one inside it, best plan"),
         Column(label="Model’s intensity", help="Operations of the model / traffic"),
     )
@@ -77,6 +97,8 @@ def chart_notes(result: TargetResult, kinds: Sequence[Kind], chart: Rooflines) -
             "A dot above the peak: a part of that group’s operations runs on another engine at the same time, in "
             "another type, or at a rate that is unknown."
         )
+    if chart.time_shift or chart.energy_shift:
+        notes.append(f"The arrow is the whole model at {shown(result.levels[0].name)}: without fusion, and as planned.")
     lowered = _part_filled(kinds)
     if chart.peak and len(lowered) > len(chart.array_ceilings):
         notes.append(
@@ -116,6 +138,7 @@ def _level_cells(index: int, level: LevelResult, plan: PlanResult, ops: float | 
         number_cell(level.energy_j_per_byte, quantity(level.energy_j_per_byte, "J/B")),
         number_cell(level.ridge_ops_per_byte, intensity(level.ridge_ops_per_byte)),
         number_cell(level.energy_ridge_ops_per_byte, intensity(level.energy_ridge_ops_per_byte)),
+        number_cell(level.balance_gap, "" if level.balance_gap is None else f"{level.balance_gap:.3g}"),
         number_cell(traffic, quantity(traffic, "B")),
         number_cell(
             ops / traffic if ops is not None and traffic else None,

@@ -18,6 +18,7 @@ from onnxroof.report.plans import fits_words, peak_share, time_by_bound
 from onnxroof.report.roofline_view import chart_notes, level_legend, levels_table, rooflines_of
 from onnxroof.report.shares import share_figures
 from onnxroof.report.view import Fact, Row, Table, TargetView
+from onnxroof.report.why_view import levers_table, range_facts, regime_facts, sensitivity_table, waterfall_figure
 from onnxroof.report.words import bound_words, comma_list, counted, fusion_words, shown
 from onnxroof.roofline.result import TargetResult
 from onnxroof.targets.model import Source
@@ -25,9 +26,17 @@ from onnxroof.targets.model import Source
 __all__ = ["target_view"]
 
 
-def target_view(result: TargetResult, anchor: str, index: int) -> TargetView:
-    """One target. `anchor` is the fragment by which the page links to it, `index` its place in the model's targets."""
+def target_view(result: TargetResult, anchor: str, index: int, *, has_sensitivity: bool = False) -> TargetView:
+    """One target.
+
+    Args:
+        result: Of the model on it.
+        anchor: Fragment by which the page links to it.
+        index: Its place in the model's targets.
+        has_sensitivity: Whether to say what each of its numbers matters.
+    """
     kinds = slowest_kinds(result.best.groups)
+    waterfall = waterfall_figure(result)
     chart = rooflines_of(result, kinds)
     return TargetView(
         anchor=anchor,
@@ -42,10 +51,14 @@ def target_view(result: TargetResult, anchor: str, index: int) -> TargetView:
         level_legend=level_legend(result),
         chart_notes=chart_notes(result, kinds, chart),
         groups=groups_table(result, kinds),
-        shares=share_figures(result, kinds),
+        shares=(*([waterfall] if waterfall else []), *share_figures(result, kinds)),
+        regimes=regime_facts(result),
+        levers=levers_table(result),
+        sensitivity=sensitivity_table(result) if has_sensitivity else None,
         plans=plans_table(result),
         decisions=decision_tables(result.best),
         fallbacks=fallback_table(result),
+        ranges=range_facts(result),
         unknown=tuple(Fact(label=shown(key), value=consequence(key)) for key in result.unknown),
         estimated=tuple(shown(key) for key in result.estimated),
         sources=_sources_table(result.sources),

@@ -125,9 +125,13 @@ class TargetView:
     chart_notes: tuple[str, ...]
     groups: Table
     shares: tuple[Figure, ...]
+    regimes: tuple[Fact, ...]
+    levers: Table | None
+    sensitivity: Table | None
     plans: Table
     decisions: tuple[Table, ...]
     fallbacks: Table | None
+    ranges: tuple[Fact, ...]
     unknown: tuple[Fact, ...]
     estimated: tuple[str, ...]
     sources: Table

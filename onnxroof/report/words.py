@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 __all__ = [
     "alike_notes",
     "bound_words",
+    "cause_label",
+    "cause_words",
     "comma_list",
     "common_stem",
     "counted",
@@ -20,6 +22,7 @@ __all__ = [
     "shortened",
     "shown",
     "unbroken",
+    "waterfall_words",
     "without_stem",
 ]
 
@@ -37,6 +40,20 @@ _FRACTIONS = (
     (0.24, "a quarter"),
 )
 _BOUNDS = {"launch": "launch overhead", "static": "static power", "compute": "compute", "": "unknown"}
+_CAUSES = {
+    "ports": "a port of a level that idles while the other is full",
+    "spatial": "an array that is not full",
+    "overlap": "memory that does not work beside compute",
+    "launch": "launch overhead",
+}
+_CAUSE_LABELS = {"ports": "one port idle", "spatial": "array not full", "overlap": "no overlap", "launch": "launches"}
+_WATERFALL = {
+    "ideal": "compute at full peak",
+    "spatial": "array not full",
+    "stall": "waiting for",
+    "serial": "not overlapped:",
+    "launch": "launch overhead",
+}
 _FUSIONS = {
     "none": "no fusion",
     "epilogue": "epilogue fusion",
@@ -115,6 +132,23 @@ def energy_words(bound: str) -> str:
     """A contribution to energy as words: `memory:dram` as "dram access", the others as `bound_words`."""
     kind, _, name = bound.partition(":")
     return f"{shown(name)} access" if kind == "memory" and name else bound_words(bound)
+
+
+def cause_words(cause: str) -> str:
+    """Why something lies below its roof."""
+    return _CAUSES.get(cause, cause)
+
+
+def cause_label(cause: str) -> str:
+    """The same for a table, where there is little room."""
+    return _CAUSE_LABELS.get(cause, cause)
+
+
+def waterfall_words(part: str) -> str:
+    """A part of a latency: `stall:dram` as "waiting for dram"."""
+    kind, _, name = part.partition(":")
+    words = _WATERFALL.get(kind, kind)
+    return f"{words} {shown(name)}" if name else words
 
 
 def fusion_words(fusion: str) -> str:

@@ -22,22 +22,22 @@ from onnxroof.mapping.planned import PlannedModel, ShapedPlan
 from onnxroof.mapping.policies import SEARCHED
 from onnxroof.mapping.residency import Residency, residency
 from onnxroof.mapping.traffic import GroupShape, LevelTraffic, level_traffic
+from onnxroof.roofline.efficiency import efficiency, mix_time_s
+from onnxroof.roofline.explained import explained
 from onnxroof.roofline.floor import floor
-from onnxroof.roofline.groups import Figures, Groups, Later, Once, mapped_total, peaks, total
+from onnxroof.roofline.groups import Figures, Groups, Later, Once, mapped_total, peaks, summed, total
 from onnxroof.roofline.knowledge import Knowledge
+from onnxroof.roofline.ledger import ledger
+from onnxroof.roofline.levels import fits_outermost, level_result
 from onnxroof.roofline.mapped import mapped_result
-from onnxroof.roofline.model import energy_ridge_ops_per_byte, overlapped_time_s, ridge_ops_per_byte
+from onnxroof.roofline.model import overlapped_time_s
 from onnxroof.roofline.provenance import Doubts, is_uncertain, rests_s
 from onnxroof.roofline.rates import DEFAULT_SPECIAL_LANES, Rate, Resolution, resolve
-from onnxroof.roofline.result import LevelResult, MappedResult, PlanResult, TargetResult
+from onnxroof.roofline.regimes import Regime, together
+from onnxroof.roofline.result import MappedResult, PlanResult, TargetResult
 from onnxroof.roofline.search import UnitFigures
 from onnxroof.roofline.searched import Searched, best_of
-from onnxroof.roofline.terms import (
-    bandwidth_bytes_per_s,
-    level_energy_terms,
-    level_time_s,
-    mean_energy_j_per_byte,
-)
+from onnxroof.roofline.terms import level_energy_terms, level_time_s
 from onnxroof.targets.model import Engine, Target
 
 __all__ = ["evaluate"]
@@ -70,12 +70,12 @@ def evaluate(
     knowledge = evaluation.knowledge
     return TargetResult(
         target=target,
-        levels=tuple(_level(target, index, rate) for index in range(len(target.levels))),
+        levels=tuple(level_result(target, index, rate) for index in range(len(target.levels))),
         peak_ops_per_s=rate.ops_per_s if rate else None,
         peak_engine=rate.engine.name if rate else "",
         peak_type=rate.peak.input.name if rate else "",
         energy_j_per_op=rate.energy_j_per_op if rate else None,
-        fits=_fits(target, model.parameter_bytes, peak_bytes),
+        fits=fits_outermost(target, model.parameter_bytes, peak_bytes),
         memory_needed_bytes=None if peak_bytes is None else model.parameter_bytes + peak_bytes,
         floor_latency_s=least.latency_s,
         floor_latency_estimated_s=least.latency_estimated_s,
@@ -96,6 +96,7 @@ class _Compute:
 
     Attributes:
         engines_s: Time by engine.
+        full_engines_s: Time by engine with its array full.
         energies_j: Of each part, None where unknown.
         spatial: Utilization of the array, None without MACs.
         mac_engine: That runs the MACs, if it has an array.
@@ -105,6 +106,7 @@ class _Compute:
     """
 
     engines_s: dict[str, float]
+    full_engines_s: dict[str, float]
     energies_j: list[float | None]
     spatial: float | None
     mac_engine: Engine | None
@@ -176,6 +178,7 @@ class _Evaluation:
         known = [energy for energy in compute.energies_j if energy is not None]
         return UnitFigures(
             engines_s=compute.engines_s,
+            full_engines_s=compute.full_engines_s,
             compute_j=math.fsum(known) if len(known) == len(compute.energies_j) else None,
             read_bytes=traffic.read_bytes * shape.repeat,
             write_bytes=traffic.write_bytes * shape.repeat,
@@ -203,6 +206,7 @@ class _Evaluation:
         energy_j = total([f.energy_j for f in figures], counts)
         ops = total([f.ops for f in figures], counts)
         names = [level.name for level in self.target.levels]
+        energy_terms = summed([f.energy_terms_j for f in figures], counts) if energy_j is not None else {}
         forced = (
             *self._conversions(assumed_precision), *self._substituted.values(), *_bypasses(figures, counts),
         )  # fmt: skip
@@ -227,8 +231,20 @@ class _Evaluation:
             expected_latency_s=total([f.expected_s for f in figures], counts) if self.target.efficiency else None,
             groups=Groups(self.model.op_types, plan, groups, figures),
             decisions=Later(lambda: (*forced, *choices)),
+            waterfall_s=summed([f.waterfall_s for f in figures], counts) if latency_s is not None else {},
+            regime=together([f.regime for f in figures], [f.latency_s for f in figures], counts, energy_terms),
+            efficiency=efficiency(
+                ops, latency_s, energy_j, mix_time_s([f.full_engines_s for f in figures], counts),
+                energy_terms.get("compute"),
+            ),
             map=Once(partial(mapped_total, figures, counts)),
-        )
+            account=Once(
+                lambda: ledger(
+                    self.target, figures, counts, tf32=self.tf32, has_latency=latency_s is not None,
+                    has_energy=energy_j is not None,
+                )
+            ),
+        )  # fmt: skip
 
     @cached_property
     def residents(self) -> tuple[Decision, ...]:
@@ -248,7 +264,9 @@ class _Evaluation:
         alone_bytes = shape.compulsory_reads + shape.compulsory_writes
         return self.priced(
             [shape],
+            [1.0],
             compute.engines_s,
+            compute.full_engines_s,
             compute.energies_j,
             compute.spatial,
             (traffic.read_bytes * shape.repeat).tolist(),
@@ -279,7 +297,9 @@ class _Evaluation:
     def priced(
         self,
         shapes: Sequence[GroupShape],
+        times: Sequence[float],
         engines: Mapping[str, float],
+        full_engines: Mapping[str, float],
         energies: Sequence[float | None],
         spatial: float | None,
         reads: Sequence[float],
@@ -296,7 +316,7 @@ class _Evaluation:
         map_: Callable[[], MappedResult],
         again_ops: float = 0.0,
     ) -> Figures:
-        """All figures of a group of the work of some shapes; all trips.
+        """All figures of a group that does the work of some shapes so many times; all trips.
 
         `whole_bytes` must cross a level whatever is inside it if nothing stays there, `least_bytes` if something does;
         `doubtful_s` and `doubtful_j` are what of the engines' times and energies rests on uncertain numbers.
@@ -328,7 +348,17 @@ class _Evaluation:
         totals = [read + written for read, written in zip(reads, writes, strict=True)]
         names = [level.name for level in levels]
         compute_s = max(engines.values(), default=0.0)
+        waterfall_s, regime = dict[str, float](), Regime()
+        if is_known:
+            times_s = (engines, full_engines, terms, serial)
+            waterfall_s, regime = explained(self.target, *times_s, totals, launch_s, energy_terms or {})
+        if self.target.power_cap is not None:
+            self.knowledge.need("chip.power_cap", self.target.power_cap)
         return Figures(
+            shapes=tuple(shapes),
+            times=tuple(times),
+            read_bytes=reads,
+            write_bytes=writes,
             latency_s=time_s if is_known else None,
             latency_estimated_s=rests_s(terms, serial, doubtful) if is_known else None,
             energy_j=math.fsum(energy_terms.values()) if energy_terms is not None and is_known else None,
@@ -354,12 +384,16 @@ class _Evaluation:
             special_ops=special_ops * repeat if is_known else None,
             ops=ops * repeat if is_known else None,
             bypassed=tuple(names[i] for i in bypassed),
+            full_engines_s=full_engines,
+            waterfall_s=waterfall_s,
+            regime=regime,
             map=Once(map_),
             again_ops=again_ops,
         )
 
     def _compute(self, shape: GroupShape) -> _Compute:
         engines: dict[str, float] = {}
+        full: dict[str, float] = {}
         energies: list[float | None] = []
         spatial: float | None = 1.0 if shape.mac_count else None
         mac_engine: Engine | None = None
@@ -385,6 +419,7 @@ class _Evaluation:
             if rate.ops_per_s:
                 time_s = lanes / (rate.ops_per_s * used)
                 engines[rate.engine.name] = engines.get(rate.engine.name, 0.0) + time_s
+                full[rate.engine.name] = full.get(rate.engine.name, 0.0) + lanes / rate.ops_per_s
                 mac_s += time_s if rate.engine is mac_engine and kind == "mac" else 0.0
                 if is_uncertain(rate.peak.rate) or rate.is_default(name):
                     doubtful_s[rate.engine.name] = doubtful_s.get(rate.engine.name, 0.0) + time_s
@@ -392,7 +427,7 @@ class _Evaluation:
             energies.append(energy_j)
             if energy_j is not None and (is_uncertain(rate.peak.energy) or rate.is_default(name)):
                 doubtful_j += energy_j
-        return _Compute(engines, energies, spatial, mac_engine, mac_s, doubtful_s, doubtful_j)
+        return _Compute(engines, full, energies, spatial, mac_engine, mac_s, doubtful_s, doubtful_j)
 
     def _energy(
         self, parts: Sequence[float | None], reads: Sequence[float], writes: Sequence[float], time_s: float
@@ -463,30 +498,3 @@ def _bypasses(figures: Sequence[Figures], counts: Sequence[int]) -> Iterator[Dec
 def _largest(terms: Mapping[str, float]) -> str:
     """The name of the largest term, "" where all are nothing."""
     return max(terms, key=lambda name: terms[name]) if any(terms.values()) else ""
-
-
-def _fits(target: Target, parameter_bytes: int, peak_activation_bytes: int | None) -> bool | None:
-    outermost = target.levels[0]
-    if outermost.capacity is None:
-        return None
-    room = outermost.capacity.value * outermost.instances
-    if parameter_bytes + (peak_activation_bytes or 0) > room:
-        return False
-    return None if peak_activation_bytes is None else True
-
-
-def _level(target: Target, index: int, rate: Rate | None) -> LevelResult:
-    level = target.levels[index]
-    bandwidth = bandwidth_bytes_per_s(level)
-    energy = mean_energy_j_per_byte(level)
-    peak = rate.ops_per_s if rate else None
-    compute = rate.energy_j_per_op if rate else None
-    return LevelResult(
-        name=level.name,
-        capacity_bytes=None if level.capacity is None else level.capacity.value,
-        instances=level.instances,
-        bandwidth_bytes_per_s=bandwidth,
-        energy_j_per_byte=energy,
-        ridge_ops_per_byte=ridge_ops_per_byte(peak, bandwidth * level.instances) if peak and bandwidth else None,
-        energy_ridge_ops_per_byte=energy_ridge_ops_per_byte(compute, energy) if compute and energy else None,
-    )

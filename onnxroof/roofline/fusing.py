@@ -26,7 +26,9 @@ class FusedGroup:
     """A run as a group: what it takes; all trips, L levels.
 
     Attributes:
+        times: How often the work of each step is done.
         engines_s: Time by engine, work that is done again among it.
+        full_engines_s: The same with every array full.
         compute_j: Energy of its work, None where unknown.
         read_bytes, write_bytes: (L,) traffic.
         saved_bytes: (L,) what it does not move because of what stays on chip around it.
@@ -37,7 +39,9 @@ class FusedGroup:
         doubtful_s, doubtful_j: What of the engines' times and energies rests on uncertain numbers.
     """
 
+    times: Sequence[float]
     engines_s: Mapping[str, float]
+    full_engines_s: Mapping[str, float]
     compute_j: float | None
     read_bytes: Sequence[float]
     write_bytes: Sequence[float]
@@ -97,7 +101,9 @@ def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> Fus
     read, write = search.crossing(part, 0, curve.read_bytes.min(axis=0), curve.write_bytes.min(axis=0), repeat)
     least = float(read + write) * repeat
     return FusedGroup(
+        times=work.tolist(),
         engines_s=engines,
+        full_engines_s=_weighted(work.tolist(), [unit.full_engines_s for unit in units]),
         compute_j=None if any(e is None for e in energies) else math.fsum(
             (e or 0.0) * times for e, times in zip(energies, work.tolist(), strict=True)
         ),

@@ -5,23 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import Generic, TypeVar, overload
 
 from onnxroof.mapping.placed import Placed
 from onnxroof.mapping.plan import Decision, Plan
+from onnxroof.mapping.traffic import GroupShape
+from onnxroof.roofline.regimes import Regime
 from onnxroof.roofline.result import GroupResult, MappedResult
 
-__all__ = ["Figures", "Groups", "Later", "Once", "mapped_total", "peaks", "total"]
+__all__ = ["Figures", "Groups", "Later", "Once", "mapped_total", "peaks", "summed", "total"]
+
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False)
-class Once:
+class Once(Generic[T]):
     """Works something out when it is first called, and keeps it."""
 
-    work: Callable[[], MappedResult]
-    found: MappedResult | None = None
+    work: Callable[[], T]
+    found: T | None = None
 
-    def __call__(self) -> MappedResult:
+    def __call__(self) -> T:
         """What was worked out."""
         if self.found is None:
             self.found = self.work()
@@ -30,8 +35,15 @@ class Once:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Figures:
-    """What all groups of one shape share; all trips."""
+    """What all groups of one shape share; all trips.
 
+    They do the work of each of `shapes` so many `times`. `read_bytes` and `write_bytes` are by level, outermost first.
+    """
+
+    shapes: tuple[GroupShape, ...]
+    times: tuple[float, ...]
+    read_bytes: Sequence[float]
+    write_bytes: Sequence[float]
     latency_s: float | None
     latency_estimated_s: float | None
     energy_j: float | None
@@ -54,6 +66,9 @@ class Figures:
     special_ops: int | None
     ops: int | None
     bypassed: tuple[str, ...]
+    full_engines_s: Mapping[str, float]
+    waterfall_s: Mapping[str, float]
+    regime: Regime
     map: Callable[[], MappedResult]
     again_ops: float = 0.0
 
@@ -142,6 +157,9 @@ class Groups(Sequence[GroupResult]):
                 name: own + more for (name, own), more in zip(figures.footprint_bytes.items(), resident, strict=True)
             },
             tile=figures.tile,
+            full_engines_s=figures.full_engines_s,
+            waterfall_s=figures.waterfall_s,
+            regime=figures.regime,
             recomputed_ops=figures.again_ops,
             map=figures.map,
         )
@@ -158,6 +176,15 @@ def mapped_total(figures: Sequence[Figures], counts: Sequence[int]) -> MappedRes
         if not figures or any(figure.time_terms_s for figure in figures)
         else None,
     )
+
+
+def summed(parts: Sequence[Mapping[str, float]], counts: Sequence[int]) -> dict[str, float]:
+    """Sums by name of terms that occur so often, the names in the order of the first that has them."""
+    found: dict[str, list[float]] = {}
+    for terms, count in zip(parts, counts, strict=True):
+        for name, value in terms.items():
+            found.setdefault(name, []).append(value * count)
+    return {name: math.fsum(values) for name, values in found.items()}
 
 
 def peaks(names: Sequence[str], groups: Placed, figures: Sequence[Figures]) -> dict[str, float]:

@@ -8,11 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from onnxroof.mapping.nested import LevelTile
 from onnxroof.mapping.offload import Offload
 from onnxroof.mapping.plan import Decision
+from onnxroof.roofline.efficiency import Efficiency
+from onnxroof.roofline.regimes import Regime
 from onnxroof.targets.model import Source, Target
+
+if TYPE_CHECKING:  # it evaluates, and so stands above its own result
+    from onnxroof.roofline.ledger import Ledger
+    from onnxroof.roofline.ranges import Ranges
+    from onnxroof.roofline.sensitivity import Elasticity
 
 __all__ = ["GroupResult", "LevelResult", "MappedResult", "PlanResult", "TargetResult"]
 
@@ -39,6 +47,13 @@ class LevelResult:
     ridge_ops_per_byte: float | None
     energy_ridge_ops_per_byte: float | None
 
+    @property
+    def balance_gap(self) -> float | None:
+        """Energy ridge / ridge: above 1, energy needs more reuse than time does; None where either is unknown."""
+        if self.ridge_ops_per_byte is None or self.energy_ridge_ops_per_byte is None:
+            return None
+        return self.energy_ridge_ops_per_byte / self.ridge_ops_per_byte
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappedResult:
@@ -53,6 +68,14 @@ class MappedResult:
     traffic_bytes: Mapping[str, float]
     latency_s: float | None
     levels: tuple[LevelTile, ...] = ()
+
+
+def _unaccounted() -> None:
+    return None
+
+
+def _undoubted() -> None:
+    return None
 
 
 def _unmapped() -> MappedResult:
@@ -89,6 +112,9 @@ class GroupResult:
         temporal_utilization: Compute time at that utilization / latency.
         footprint_bytes: Live bytes of one instance of each level inside the outermost: tiles and what stays there.
         tile: Loop name to tile size at the outermost boundary, {} where the group has no loop nest.
+        full_engines_s: Time by engine with every array full.
+        waterfall_s: Parts that add up to the latency, as `roofline.waterfall` names them; {} where it is unknown.
+        regime: What sets time and energy, and why the group lies below its roof.
         recomputed_ops: Operations that are done again because tiles overlap; not among `ops`.
         map: Works out one mapping to all levels at once.
     """
@@ -114,6 +140,9 @@ class GroupResult:
     temporal_utilization: float | None
     footprint_bytes: Mapping[str, float]
     tile: Mapping[str, int]
+    full_engines_s: Mapping[str, float] = field(default_factory=dict)
+    waterfall_s: Mapping[str, float] = field(default_factory=dict)
+    regime: Regime = field(default_factory=Regime)
     latency_estimated_s: float | None = None
     energy_estimated_j: float | None = None
     recomputed_ops: float = 0.0
@@ -145,7 +174,11 @@ class PlanResult:
         expected_latency_s: With the target's measured efficiencies, None where it has none.
         groups: In order of execution.
         decisions: Of the mapping and the evaluation.
+        waterfall_s: Sums of the groups' parts; {} where the latency is unknown.
+        regime: That of most of the time, and sums over the groups.
+        efficiency: What the plan attains beside the roof of its mix of engines.
         map: Works out the sum of the groups' mappings.
+        account: Works out what the plan does, as arrays.
     """
 
     fusion: str
@@ -161,9 +194,18 @@ class PlanResult:
     expected_latency_s: float | None
     groups: Sequence[GroupResult]
     decisions: Sequence[Decision]
+    waterfall_s: Mapping[str, float] = field(default_factory=dict)
+    regime: Regime = field(default_factory=Regime)
+    efficiency: Efficiency = field(default_factory=Efficiency)
     latency_estimated_s: float | None = None
     energy_estimated_j: float | None = None
     map: Callable[[], MappedResult] = _unmapped
+    account: Callable[[], Ledger | None] = _unaccounted
+
+    @property
+    def ledger(self) -> Ledger | None:
+        """What the plan does, as arrays that other numbers can price; None where nobody made it."""
+        return self.account()
 
     @property
     def mapped(self) -> MappedResult:
@@ -195,6 +237,8 @@ class TargetResult:
         sources: Sources of the numbers that were used.
         best_plan: Fusion name of the plan that is least in the objective.
         plans: One a policy.
+        sense: Works out how much each number of the target matters to the best plan.
+        doubt: Works out how far its figures and the floors may be off.
     """
 
     target: Target
@@ -216,6 +260,31 @@ class TargetResult:
     floor_latency_estimated_s: float | None = None
     floor_energy_estimated_j: float | None = None
     offload: Offload | None = None
+    sense: Callable[[], tuple[Elasticity, ...]] = tuple
+    doubt: Callable[[], Ranges | None] = _undoubted
+
+    @property
+    def ranges(self) -> Ranges | None:
+        """How far figures may be off that rest on uncertain numbers: worked out at the first look; None if nobody can.
+
+        A range whose ends are the same rests on none.
+        """
+        return self.doubt()
+
+    @property
+    def sensitivity(self) -> tuple[Elasticity, ...]:
+        """Elasticities of the best plan to the numbers of the target: worked out at the first look."""
+        return self.sense()
+
+    @property
+    def peak_ops_per_j(self) -> float | None:
+        """Efficiency of compute alone, 1 / energy per operation."""
+        return 1 / self.energy_j_per_op if self.energy_j_per_op else None
+
+    @property
+    def area_mm2(self) -> float | None:
+        """Area of the chip, None where unknown."""
+        return None if self.target.area is None else self.target.area.value * 1e6
 
     def plan(self, fusion: str) -> PlanResult:
         """The plan of a policy; raises `KeyError` where that policy was not planned."""

@@ -40,6 +40,7 @@ class UnitFigures:
 
     Attributes:
         engines_s: Time by engine.
+        full_engines_s: The same with every array full.
         compute_j: Energy of its work, None where unknown.
         read_bytes, write_bytes: (L,) traffic.
         latency_s, energy_j: None where unknown.
@@ -48,6 +49,7 @@ class UnitFigures:
     """
 
     engines_s: Mapping[str, float]
+    full_engines_s: Mapping[str, float]
     compute_j: float | None
     read_bytes: FloatArray
     write_bytes: FloatArray

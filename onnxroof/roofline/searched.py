@@ -46,7 +46,9 @@ class Pricing(Protocol):
     def priced(
         self,
         shapes: Sequence[GroupShape],
+        times: Sequence[float],
         engines: Mapping[str, float],
+        full_engines: Mapping[str, float],
         energies: Sequence[float | None],
         spatial: float | None,
         reads: Sequence[float],
@@ -63,7 +65,7 @@ class Pricing(Protocol):
         map_: Callable[[], MappedResult],
         again_ops: float = 0.0,
     ) -> Figures:
-        """All figures of a group of the work of some shapes; all trips."""
+        """All figures of a group that does the work of some shapes so many times; all trips."""
 
     def summed(
         self,
@@ -173,7 +175,9 @@ class Searched:
         spatial = macs / sum(count / share for share, count in used if share) if macs else None
         return self.pricing.priced(
             shapes,
+            found.times,
             found.engines_s,
+            found.full_engines_s,
             [found.compute_j],
             spatial,
             found.read_bytes,

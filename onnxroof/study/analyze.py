@@ -40,6 +40,7 @@ def run_study(
     formula: bool = False,
     shapes_from_run: bool = False,
     state: str = "cold",
+    sensitivity: bool = False,
     command: str = "",
     progress: Progress | None = None,
 ) -> Analysis:
@@ -56,6 +57,7 @@ def run_study(
         precision: Policy by which the models are re-read, `AS_IS` for none.
         formula: Whether the counts of models that are loaded here are also wanted as polynomials in their dimensions.
         state: cold: all comes from the outermost level in each run; steady: weights that fit on chip stay there.
+        sensitivity: Whether the readers of the result are to show how much each number of a target matters.
         shapes_from_run: Whether models that are loaded here are run once for their shapes.
         command: The command line, for the report.
         progress: Told of each step.
@@ -131,6 +133,7 @@ def run_study(
         fusion=fusion,
         state=state,
         has_targets=chosen is not None,
+        has_sensitivity=sensitivity,
         command=command,
     )
 

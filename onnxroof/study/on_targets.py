@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from onnxroof.dtypes import DType
 from onnxroof.mapping.offload import Offload, offload
 from onnxroof.mapping.placement import Placement, placement
 from onnxroof.mapping.planned import PlannedModel, planned
-from onnxroof.mapping.policies import NAMES
+from onnxroof.mapping.policies import NAMES, SEARCHED
 from onnxroof.rewrites.precision import converted
 from onnxroof.roofline.evaluate import evaluate
+from onnxroof.roofline.floor import floor
+from onnxroof.roofline.groups import Once
+from onnxroof.roofline.ranges import ranges
 from onnxroof.roofline.rates import needed_conversion
-from onnxroof.roofline.result import TargetResult
+from onnxroof.roofline.result import PlanResult, TargetResult
+from onnxroof.roofline.sensitivity import elasticities
 from onnxroof.study.count import Counted, counted
 from onnxroof.targets.model import Support, Target
 
@@ -53,7 +58,20 @@ class OnTargets:
             tf32=self._tf32,
             state=self._state,
         )
-        return replace(result, offload=self._offload(model, target.support))
+        # Plans that are searched for are found again from the others, so these stay.
+        same = [plan for plan in model.plans if result.best_plan in (*SEARCHED, plan.plan.fusion)]
+        best = replace(model, policies=(result.best_plan,), plans=tuple(same))
+        again = partial(self._best, best)
+        return replace(
+            result,
+            offload=self._offload(model, target.support),
+            sense=Once(partial(elasticities, target, result.best, again)),
+            doubt=Once(partial(ranges, target, result.best, again, partial(floor, model.border, tf32=self._tf32))),
+        )
+
+    def _best(self, model: PlannedModel, target: Target) -> PlanResult:
+        """The one plan of a model on a target."""
+        return evaluate(model, target, objective=self._objective, tf32=self._tf32, state=self._state).best
 
     def placement(self) -> Placement:
         """What the model wants of on-chip memory, as it is."""

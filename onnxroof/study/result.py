@@ -135,6 +135,7 @@ class Analysis:
         objective: latency | energy | edp.
         fusion: The policy asked for, None for all that exist.
         state: cold | steady: whether weights may stay on chip from run to run.
+        has_sensitivity: Whether elasticities to the numbers of the targets were asked for.
         has_targets: Whether targets were asked for; `count` has none and its JSON has no `targets` key.
         command: The command line that reproduces it, or "".
     """
@@ -144,4 +145,5 @@ class Analysis:
     fusion: str | None = None
     state: str = "cold"
     has_targets: bool = True
+    has_sensitivity: bool = False
     command: str = ""

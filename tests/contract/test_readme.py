@@ -140,6 +140,7 @@ def test_the_targets_of_the_docs_have_no_faults(tmp_path):
         "docs/targets.md",
         "docs/validation.md",
         "docs/exam.md",
+        "docs/roofline.md",
     ],
 )
 def test_links_and_named_paths_exist(page):

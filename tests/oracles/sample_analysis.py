@@ -6,12 +6,15 @@ Times and energies follow from the work and bytes below by the roofline equation
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 
 from onnxroof.dtypes import DType
 from onnxroof.errors import Diagnostic, ModelError
 from onnxroof.ir.op import OpKind
 from onnxroof.ir.workload import DimBinding
 from onnxroof.mapping.plan import Decision
+from onnxroof.roofline.efficiency import Efficiency
+from onnxroof.roofline.regimes import Regime
 from onnxroof.roofline.result import GroupResult, LevelResult, PlanResult, TargetResult
 from onnxroof.study.result import Analysis, Failure, ModelResult, NodeResult, OutputInfo, Totals, Unresolved
 from onnxroof.targets.model import Engine, MemoryLevel, Peak, Quantity, Source, Target
@@ -93,6 +96,22 @@ def _npu_group(index: int, saved: float) -> GroupResult:
     latency = terms[bound] + LAUNCH_S
     energies = {"compute": ops * E_OP} | {f"memory:{level}": traffic[level] * E_BYTE[level] for level in E_BYTE}
     energies["static"] = STATIC_W * latency
+    full = {"matrix": terms["compute:matrix"] * SPATIAL, "vector": terms["compute:vector"]}
+    ideal, busiest = max(full.values()), max(terms["compute:matrix"], terms["compute:vector"])
+    roof = max(ideal, *(terms[f"memory:{level}"] for level in BANDWIDTH))
+    waterfall = {"ideal": ideal, "spatial": busiest - ideal}
+    reached = busiest
+    for level in sorted(BANDWIDTH, key=lambda name: terms[f"memory:{name}"]):
+        waterfall[f"stall:{level}"] = max(terms[f"memory:{level}"] - reached, 0.0)
+        reached = max(reached, terms[f"memory:{level}"])
+    waterfall["launch"] = LAUNCH_S
+    lost = {"ports": 0.0, "spatial": terms[bound] - roof, "overlap": 0.0, "launch": LAUNCH_S}
+    regime = Regime(
+        time=bound if terms[bound] > LAUNCH_S else "launch",
+        energy=max(energies, key=lambda name: energies[name]),
+        roof_s=roof,
+        lost_s=lost,
+    )
     nodes = (f"{kind}_{index}",) if saved == 0 else (f"{kind}_{index}", f"Relu_{index}")
     if index < len(HOSTILE_NAMES):
         nodes = (HOSTILE_NAMES[index], *nodes[1:])
@@ -117,6 +136,9 @@ def _npu_group(index: int, saved: float) -> GroupResult:
         temporal_utilization=terms["compute:matrix"] / latency,
         footprint_bytes={"sram": 1_000_000.0, "rf": 60_000.0},
         tile={"m": 64, "n": 128},
+        full_engines_s=full,
+        waterfall_s=waterfall,
+        regime=regime,
     )
 
 
@@ -149,6 +171,10 @@ def _board_group(index: int) -> GroupResult:
         footprint_bytes={"ram": 200_000.0},
         tile={},
     )
+
+
+def _sums(parts: list[Mapping[str, float]]) -> dict[str, float]:
+    return {name: sum(part[name] for part in parts) for name in parts[0]}
 
 
 def _total(values: list[float | None]) -> float | None:
@@ -188,6 +214,14 @@ def _plan(fusion: str, groups: tuple[GroupResult, ...], assumed: str | None = No
         expected_latency_s=latency * 1.2 if latency and fusion == "epilogue" else None,
         groups=groups,
         decisions=decisions,
+        waterfall_s=_sums([g.waterfall_s for g in groups]),
+        regime=Regime(
+            time=groups[0].regime.time,
+            energy=groups[0].regime.energy,
+            roof_s=_total([g.regime.roof_s for g in groups]),
+            lost_s=_sums([g.regime.lost_s for g in groups]),
+        ),
+        efficiency=Efficiency(peak_ops_per_s=PEAK, ops_per_s=ops / latency) if latency and energy else Efficiency(),
     )
 
 

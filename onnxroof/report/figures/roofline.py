@@ -16,7 +16,7 @@ from onnxroof.report.figures.svg import Svg, element, joined, number
 from onnxroof.report.numbers import count, intensity, quantity
 from onnxroof.report.words import shortened
 
-__all__ = ["MOST_CIRCLES", "Ceiling", "Dot", "Roof", "Rooflines", "rooflines_figure"]
+__all__ = ["MOST_CIRCLES", "Ceiling", "Dot", "Roof", "Rooflines", "Shift", "rooflines_figure"]
 
 MOST_CIRCLES = 500  # above it a level's dots become one path a size: thousands of elements make a page slow
 
@@ -25,6 +25,7 @@ _THROUGHPUT_TOP, _THROUGHPUT_BOTTOM = 26.0, 296.0
 _STRIP_TOP, _STRIP_HEIGHT = 306.0, 17.0
 _ENERGY_TOP, _ENERGY_BOTTOM = 376.0, 576.0
 _CURVE_POINTS = 64
+_SHORTEST_ARROW = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,15 @@ class Dot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """What fusion does to the whole model: from one (ops/byte, height) to another, with words for a pointer."""
+
+    start: tuple[float, float]
+    end: tuple[float, float]
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rooflines:
     """What both charts show.
 
@@ -82,6 +92,8 @@ class Rooflines:
         energy_per_op: J, None where unknown.
         time_dots: Of the upper chart.
         energy_dots: Of the lower one.
+        time_shift: What fusion does, in the upper chart, at the outermost level.
+        energy_shift: The same in the lower one.
     """
 
     name: str
@@ -92,6 +104,8 @@ class Rooflines:
     energy_per_op: float | None = None
     time_dots: tuple[Dot, ...] = ()
     energy_dots: tuple[Dot, ...] = ()
+    time_shift: Shift | None = None
+    energy_shift: Shift | None = None
 
     @property
     def has_energy(self) -> bool:
@@ -133,6 +147,7 @@ def _throughput(chart: Rooflines, x: LogScale) -> Svg:
     named += [("lower", ceiling) for ceiling in chart.lower_peaks]
     named += [("array", ceiling) for ceiling in chart.array_ceilings]
     heights = [dot.height for dot in chart.time_dots] + [ceiling.ops_per_s for _, ceiling in named]
+    heights += _shift_heights(chart.time_shift)
     if not named:
         heights += [roof.bandwidth * x.high for roof in chart.roofs if roof.bandwidth]
     y = spanning(heights, start=_THROUGHPUT_BOTTOM, end=_THROUGHPUT_TOP, margin=2.2)
@@ -146,6 +161,7 @@ def _throughput(chart: Rooflines, x: LogScale) -> Svg:
         ]
     parts.append(element("path", d=f"M{_LEFT:.0f} 0H{_RIGHT:.0f}", class_="ceiling own", hidden="hidden"))
     parts += [_dots(chart.time_dots, level, x, y) for level in range(len(chart.roofs))]
+    parts.append(_arrow(chart.time_shift, x, y))
     scale = f"{y.low!r} {y.high!r} {y.start} {y.end}"  # by which the script draws the ceiling of a single group
     return element("g", *parts, class_="throughput", data_unit="ops/s", data_y=scale)
 
@@ -158,6 +174,7 @@ def _energy(chart: Rooflines, x: LogScale) -> Svg:
         if roof.energy_ridge and (height := chart.efficiency(roof, roof.energy_ridge)) is not None
     ]
     heights = [dot.height for dot in chart.energy_dots] + ridges + ([best] if best else [])
+    heights += _shift_heights(chart.energy_shift)
     y = spanning(heights, start=_ENERGY_BOTTOM, end=_ENERGY_TOP, margin=2.0)
     parts = [_panel(x, y, "Energy efficiency, ops/J")]
     if best:
@@ -169,11 +186,14 @@ def _energy(chart: Rooflines, x: LogScale) -> Svg:
         if roof.energy_ridge and (height := chart.efficiency(roof, roof.energy_ridge)) is not None:
             parts.append(_ridge(level, roof.name, (roof.energy_ridge, height), x, y))
     parts += [_dots(chart.energy_dots, level, x, y) for level in range(len(chart.roofs))]
+    parts.append(_arrow(chart.energy_shift, x, y))
     return element("g", *parts, class_="energy", data_unit="ops/J")
 
 
 def _intensities(chart: Rooflines) -> Iterable[float]:
     yield from (dot.intensity for dot in (*chart.time_dots, *chart.energy_dots))
+    for shift in (chart.time_shift, chart.energy_shift):
+        yield from (shift.start[0], shift.end[0]) if shift else ()
     for roof in chart.roofs:
         yield from (value for value in (roof.ridge, roof.energy_ridge) if value)
 
@@ -313,6 +333,25 @@ def _dots(dots: Sequence[Dot], level: int, x: LogScale, y: LogScale) -> Svg:
     draw = _circles if len(ordered) <= MOST_CIRCLES else _paths
     faint = "" if level == 0 else " unselected"
     return element("g", *draw(ordered), class_=f"dots s{level % 6}{faint}", data_level=level)
+
+
+def _shift_heights(shift: Shift | None) -> list[float]:
+    return [shift.start[1], shift.end[1]] if shift else []
+
+
+def _arrow(shift: Shift | None, x: LogScale, y: LogScale) -> Svg:
+    """From where the model lies without fusion to where it lies with it; nothing where that is the same place."""
+    if shift is None:
+        return Svg("")
+    (x0, y0), (x1, y1) = ((x(at), y(height)) for at, height in (shift.start, shift.end))
+    length = math.hypot(x1 - x0, y1 - y0)
+    if length < _SHORTEST_ARROW:
+        return Svg("")
+    along, across = (x1 - x0) / length, (y1 - y0) / length
+    sides = [(x1 - 7 * along + side * 3.5 * across, y1 - 7 * across - side * 3.5 * along) for side in (1, -1)]
+    wings = "L".join(f"{number(left)} {number(top)}" for left, top in (sides[0], (x1, y1), sides[1]))
+    d = f"M{number(x0)} {number(y0)}L{number(x1)} {number(y1)}M{wings}"
+    return element("path", element("title", shift.title), d=d, class_="shift")
 
 
 def _circles(places: Sequence[tuple[tuple[str, str], list[Dot]]]) -> Iterable[Svg]:

@@ -161,3 +161,11 @@ def test_odd_file_names(tmp_path: Path, files: tuple[str, str], name: str) -> No
     assert result.exit_code == 0
     assert json.loads(result.stdout)["models"][0]["name"] == name
     assert "<b>&%s" not in output.read_text(encoding="utf-8")
+
+
+def test_sensitivity_is_written_where_it_is_asked_for(files: tuple[str, str]) -> None:
+    model, chip = files
+    plain, asked = document(model, "-t", chip), document(model, "-t", chip, "--sensitivity")
+    assert "sensitivity" not in plain["models"][0]["targets"][0]
+    keys = {one["key"] for one in asked["models"][0]["targets"][0]["sensitivity"]}
+    assert {"memory[dram].bandwidth", "engine[all].peak[TF32].rate"} <= keys

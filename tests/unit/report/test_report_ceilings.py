@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 from oracles.sample_analysis import npu, npu_result
 
-from onnxroof.report.ceilings import ceilings, roof_share
-from onnxroof.roofline.result import GroupResult
+from onnxroof.report.ceilings import ceilings
 
 # 1000 MACs = 2000 ops on an array of 1000 ops/s that is filled to a quarter: 2000 / (1000 x 0.25) = 8 s.
 GROUP = replace(
@@ -46,24 +45,3 @@ def test_work_beside_the_macs_counts_in_the_peak():
 )
 def test_without_macs_or_their_rate_there_is_no_ceiling(changes):
     assert ceilings(replace(GROUP, **changes), npu()) is None
-
-
-def test_the_roof_is_the_longest_term_with_the_array_full():
-    # full, the array takes 8 x 0.25 = 2 s; dram takes 4 s and is the roof: 4 s of 10 s
-    assert roof_share(GROUP, npu()) == pytest.approx(0.4)
-    # without dram the array is the roof: 2 s of 10 s
-    assert roof_share(replace(GROUP, time_terms_s={"compute:matrix": 8.0, "launch": 2.0}), npu()) == pytest.approx(0.2)
-
-
-def test_a_group_at_its_roof_is_at_all_of_it():
-    group = replace(GROUP, latency_s=4.0, spatial_utilization=1.0, time_terms_s={"memory:dram": 4.0})
-    assert roof_share(group, npu()) == 1.0
-
-
-def test_what_takes_no_time_has_no_roof():
-    def share(**changes: object) -> float | None:
-        group: GroupResult = replace(GROUP, **changes)
-        return roof_share(group, npu())
-
-    assert share(latency_s=None) is None
-    assert share(time_terms_s={"launch": 2.0}) is None

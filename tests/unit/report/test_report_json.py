@@ -17,7 +17,8 @@ COUNTS = "macs vector_ops special_ops read_bytes weight_bytes write_bytes"
 NODE = f"name op_type domain scope kind repeat {COUNTS} compute_type outputs"
 TARGET = "target name levels fits memory_needed_bytes floor_latency_s floor_energy_j unknown best_plan plans"
 LEVEL = (
-    "name capacity_bytes instances bandwidth_bytes_per_s energy_j_per_byte ridge_ops_per_byte energy_ridge_ops_per_byte"
+    "name capacity_bytes instances bandwidth_bytes_per_s energy_j_per_byte ridge_ops_per_byte "
+    "energy_ridge_ops_per_byte balance_gap"
 )
 PLAN = (
     "fusion latency_s energy_j ops_per_s ops_per_j traffic_bytes peak_footprint_bytes assumed_precision "

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from oracles.sample_analysis import PEAK, npu_result
+from oracles.tiny import engine, level, on_target, target
 
 from onnxroof.report.kinds import slowest_kinds
 from onnxroof.report.roofline_view import rooflines_of
@@ -66,3 +67,33 @@ def test_work_that_is_no_contraction_meets_the_float_peak_of_the_other_engine():
     labels = [ceiling.label for ceiling in chart(replace(result, peak_type="TF32")).lower_peaks]
     assert labels
     assert all("(" in label for label in labels)
+
+
+def test_c22_an_arrow_leads_from_no_fusion_to_the_plan_on_both_charts():
+    # 64^3 and a Relu in FLOAT: 524,288 + 4096 ops. Unfused x, w, m | m, y: 5 x 16,384 B; fused x, w, y: 3 x 16,384 B.
+    text = "g (float[64,64] x) => (float[64,64] y) <float[64,64] w> { m = MatMul(x, w) y = Relu(m) }"
+    engines = engine("all", "mac vector", {"FLOAT": "1 TFLOP/s, 0.1 pJ/FLOP"})
+    dram = level("dram", "1 GB", "10 GB/s", "10 pJ/B")
+    result = on_target(text, target(engines, dram, level("sram", "16 KiB", energy="1 pJ/B", rest="keeps = []")))
+    assert result.best_plan == "epilogue"
+    before, after = result.plan("none"), result.best
+    found = chart(result)
+    places = [(524_288 + 4096) / plan.traffic_bytes["dram"] for plan in (before, after)]
+    assert found.time_shift is not None
+    assert found.time_shift.start == pytest.approx((places[0], before.ops_per_s))
+    assert found.time_shift.end == pytest.approx((places[1], after.ops_per_s))
+    assert found.energy_shift is not None
+    assert found.energy_shift.start == pytest.approx((places[0], before.ops_per_j))
+    assert found.energy_shift.end == pytest.approx((places[1], after.ops_per_j))
+    # To the right at the outermost level, and up on both.
+    for shift in (found.time_shift, found.energy_shift):
+        assert shift.end > shift.start
+        assert shift.end[1] > shift.start[1]
+    priceless = on_target(text, target(engines, dram, level("sram", "16 KiB", rest="keeps = []")))
+    assert chart(priceless).energy_shift is None
+
+
+def test_where_nothing_is_fused_there_is_no_arrow():
+    result = npu_result(3)
+    assert chart(replace(result, best_plan="none")).time_shift is None
+    assert chart(replace(result, plans=(result.best,))).time_shift is None

@@ -123,3 +123,14 @@ def test_no_words_of_a_note_are_lost(notes):
     told = "\n".join(alike_notes(notes))
     assert all(note.partition(": ")[2] in told for note in notes)
     assert len(alike_notes(notes)) <= len(notes)
+
+
+def test_every_cause_and_part_has_words():
+    from onnxroof.report.words import cause_label, cause_words, waterfall_words
+    from onnxroof.roofline.regimes import CAUSES
+
+    assert all(cause_words(cause) != cause for cause in CAUSES)
+    assert all(len(cause_label(cause)) < 15 for cause in CAUSES)
+    assert cause_label("") == ""
+    assert waterfall_words("stall:dram") == "waiting for dram"
+    assert waterfall_words("serial:dram") == "not overlapped: dram"

@@ -61,3 +61,11 @@ def test_a_link_keeps_leading_to_its_file(tmp_path):
     write(analysis(1), link)
     assert link.is_symlink()
     assert real.read_text(encoding="utf-8").startswith("###")
+
+
+@pytest.mark.parametrize("name", ["json", "html"])
+def test_c6_the_counting_rules_are_in_every_report(name):
+    text = render(analysis(3), name)
+    assert "1 MAC = 2 ops" in text
+    assert "counts as one write and one read" in text
+    assert "ops / traffic of that level" in text

@@ -437,3 +437,29 @@ def test_an_empty_batch_takes_no_time() -> None:
     assert (group.ops, group.intensity_ops_per_byte["dram"]) == (0, 0.0)
     assert group.latency_s is not None
     assert math.isfinite(group.latency_s)
+
+
+def test_c21_a_fused_group_saves_its_intermediate_twice_at_the_outer_level_alone() -> None:
+    # m = 64 x 64 FLOAT = 16,384 B: written and read without fusion. At 1 GB/s nothing hides behind compute.
+    text = "g (float[64,64] x) => (float[64,64] y) <float[64,64] w> { m = MatMul(x, w) y = Relu(m) }"
+    engines = engine("all", "mac vector", {"FLOAT": "1 TFLOP/s, 0.1 pJ/FLOP"}, rest="array = { m = 8, n = 8, k = 1 }")
+    levels = (
+        level("dram", "1 GB", "1 GB/s", "100 pJ/B"),
+        level("sram", "96 KiB", "100 GB/s", "1 pJ/B", rest="keeps = []"),
+    )
+    result = on_target(text, target(engines, *levels))
+    apart, fused = result.plan("none"), result.plan("epilogue")
+    assert len(fused.groups) == 1
+    assert apart.traffic_bytes["dram"] - fused.traffic_bytes["dram"] == 2 * 16_384
+    # What feeds the array stays what it was: the product's operands cross as often as before, so that the intensity of
+    # its work at the inner level does not rise.
+    product = apart.groups[0]
+    assert fused.traffic_bytes["sram"] >= product.traffic_bytes["sram"]
+    macs = 2 * 64**3
+    assert macs / fused.traffic_bytes["sram"] <= macs / product.traffic_bytes["sram"]
+    assert fused.energy_j is not None
+    assert apart.energy_j is not None
+    assert fused.energy_j < apart.energy_j
+    assert fused.latency_s is not None
+    assert apart.latency_s is not None
+    assert fused.latency_s < apart.latency_s

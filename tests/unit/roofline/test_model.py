@@ -43,18 +43,19 @@ def test_c2_two_levels() -> None:
 
 
 def test_c3_energy_of_two_levels() -> None:
-    # 0.02 + 87.5/1000 + 1.626/64 = 0.02 + 0.0875 + 0.02540625 = 0.13290625 pJ; 1 op/pJ = 1 TOPS/W: 7.524
+    # 0.02 + 87.5/1000 + 1.626/64 = 0.02 + 0.0875 + 0.02540625 = 0.13290625 pJ; 1 op/pJ = 1 TOPS/W: its inverse, 7.524
     levels, intensities = {"dram": E_DRAM, "sram": E_SRAM}, {"dram": 1000.0, "sram": 64.0}
     assert energy_j_per_op(E_COMPUTE, levels, intensities) == pytest.approx(0.13290625, rel=1e-12)
-    assert efficiency_ops_per_j(E_COMPUTE, levels, intensities) == pytest.approx(7.5241, abs=5e-5)
+    assert efficiency_ops_per_j(E_COMPUTE, levels, intensities) == pytest.approx(1 / 0.13290625, rel=1e-12)
 
 
 def test_c3_half_the_peak_at_the_energy_ridge() -> None:
     ridge = energy_ridge_ops_per_byte(E_COMPUTE, E_DRAM)
     at_ridge = efficiency_ops_per_j(E_COMPUTE, {"dram": E_DRAM}, {"dram": ridge})
     assert at_ridge == pytest.approx(0.5 / E_COMPUTE, rel=1e-9)
-    # 1/(0.02 + 87.5/256) = 1/0.361796875
-    assert efficiency_ops_per_j(E_COMPUTE, {"dram": E_DRAM}, {"dram": 256.0}) == pytest.approx(2.76398, abs=5e-6)
+    # 1/(0.02 + 87.5/256) = 1/0.361796875 = 2.764; without end 1/0.02 = 50 TOPS/W
+    for at, expected in ((256.0, 1 / 0.361796875), (math.inf, 50.0)):
+        assert efficiency_ops_per_j(E_COMPUTE, {"dram": E_DRAM}, {"dram": at}) == pytest.approx(expected, rel=1e-12)
 
 
 def test_c4_both_ridge_points_and_their_gap() -> None:

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from onnxroof.report.figures.roofline import MOST_CIRCLES, Ceiling, Dot, Roof, Rooflines, rooflines_figure
+from onnxroof.report.figures.roofline import MOST_CIRCLES, Ceiling, Dot, Roof, Rooflines, Shift, rooflines_figure
 
 # Peak 1000 ops/s, 10 B/s: ridge 100 ops/B. 1 J/op, 20 J/B: energy ridge 20 ops/B, there 1/(1 + 20/20) = 0.5 ops/J.
 CHART = Rooflines(
@@ -168,3 +168,24 @@ def test_the_script_is_told_the_scale():
     # 50 ops/s on a logarithmic axis
     part = (math.log(50) - math.log(low)) / (math.log(high) - math.log(low))
     assert position(dot)[1] == pytest.approx(bottom + part * (top - bottom), abs=0.05)
+
+
+def arrow(panel: ElementTree.Element) -> list[float]:
+    d = next(path.get("d", "") for path in panel.iter("path") if path.get("class") == "shift")
+    line = d[1 : d.index("M", 1)]
+    return [float(part) for part in line.replace("L", " ").split()]
+
+
+def test_an_arrow_leads_from_dot_to_dot():
+    # From 10 ops/B at 50 ops/s to the ridge at 100 ops/B and 1000 ops/s, where dots lie too.
+    shift = Shift(start=(10.0, 50.0), end=(100.0, 1000.0), title="fused")
+    panel = drawn(replace(CHART, time_shift=shift), "throughput")
+    dots = {dot.get("data-g"): position(dot) for dot in panel.iter("circle")}
+    assert arrow(panel) == [*dots["1"], *dots["0"]]
+    assert not [path for path in drawn(CHART, "throughput").iter("path") if path.get("class") == "shift"]
+
+
+def test_an_arrow_to_where_it_starts_is_none():
+    shift = Shift(start=(10.0, 50.0), end=(10.0, 50.01), title="fused")
+    panel = drawn(replace(CHART, time_shift=shift), "throughput")
+    assert not [path for path in panel.iter("path") if path.get("class") == "shift"]

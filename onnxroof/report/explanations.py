@@ -1,0 +1,137 @@
+"""Why a figure is what it is, as JSON: regimes, waterfalls, ceilings, levers, and elasticities where asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from onnxroof.report.document import Document, Json, number, numbers
+
+if TYPE_CHECKING:  # a count must not wait for what stands behind targets
+    from onnxroof.roofline.levers import Exit
+    from onnxroof.roofline.ranges import Ranges
+    from onnxroof.roofline.regimes import Regime
+    from onnxroof.roofline.result import GroupResult, PlanResult, TargetResult
+
+__all__ = ["group_explanation", "plan_explanation", "sensitivity_document", "target_explanation"]
+
+
+def group_explanation(group: GroupResult) -> Document:
+    """What is said of a group beside its figures."""
+    from onnxroof.roofline.ceilings import group_ceilings
+    from onnxroof.roofline.levers import exit_of
+
+    leave = exit_of(group.time_terms_s, group.time_bound) if group.time_bound else None
+    return {
+        "regime": _regime(group.regime),
+        "waterfall_s": numbers(group.waterfall_s),
+        "ceilings_ops_per_s": numbers(group_ceilings(group.ops, group.waterfall_s, group.regime.power_s)),
+        "exit": _exit(leave),
+    }
+
+
+def plan_explanation(plan: PlanResult, area_mm2: float | None) -> Document:
+    """What is said of a plan beside its figures.
+
+    Args:
+        plan: The plan.
+        area_mm2: Of the chip, None where unknown.
+    """
+    from onnxroof.roofline.levers import levers
+
+    found = plan.efficiency
+    changes: list[Json] = [
+        {
+            "term": lever.term,
+            "twice_latency_s": number(lever.twice_s),
+            "limit_latency_s": number(lever.limit_s),
+            "exit": _exit(lever.exit),
+        }
+        for lever in levers(plan.groups)
+    ]
+    return {
+        "regime": _regime(plan.regime),
+        "waterfall_s": numbers(plan.waterfall_s),
+        "efficiency": {
+            "peak_ops_per_s": number(found.peak_ops_per_s),
+            "ops_per_s": number(found.ops_per_s),
+            "of_peak": number(found.of_peak),
+            "peak_ops_per_j": number(found.peak_ops_per_j),
+            "ops_per_j": number(found.ops_per_j),
+            "of_peak_energy": number(found.of_peak_energy),
+            "ops_per_s_per_mm2": _per_area(found.ops_per_s, area_mm2),
+        },
+        "power_w": number(plan.energy_j / plan.latency_s if plan.energy_j is not None and plan.latency_s else None),
+        "levers": changes,
+    }
+
+
+def target_explanation(result: TargetResult) -> Document:
+    """What is said of a target beside its figures."""
+    from onnxroof.roofline.ceilings import precision_ceilings
+
+    ceilings: list[Json] = [
+        {
+            "engine": ceiling.engine,
+            "type": ceiling.dtype,
+            "runs": list(ceiling.runs),
+            "ops_per_s": number(ceiling.ops_per_s),
+            "ops_per_j": number(ceiling.ops_per_j),
+        }
+        for ceiling in precision_ceilings(result.target)
+    ]
+    cap = result.target.power_cap
+    return {
+        "peak_ops_per_j": number(result.peak_ops_per_j),
+        "area_mm2": number(result.area_mm2),
+        "peak_ops_per_s_per_mm2": _per_area(result.peak_ops_per_s, result.area_mm2),
+        "power_cap_w": None if cap is None else number(cap.value),
+        "ceilings": ceilings,
+        "ranges": _ranges(result.ranges),
+    }
+
+
+def sensitivity_document(result: TargetResult) -> list[Json]:
+    """Elasticities of the best plan, the largest effect on its time first."""
+    ordered = sorted(result.sensitivity, key=lambda one: (-abs(one.latency or 0.0), -abs(one.energy or 0.0)))
+    return [
+        {
+            "key": one.key,
+            "latency": number(one.latency),
+            "energy": number(one.energy),
+            "twice_latency": number(one.twice_latency),
+            "twice_energy": number(one.twice_energy),
+        }
+        for one in ordered
+    ]
+
+
+def _ranges(found: Ranges | None) -> Document | None:
+    if found is None:
+        return None
+    named = {
+        "latency_s": found.latency_s,
+        "energy_j": found.energy_j,
+        "floor_latency_s": found.floor_latency_s,
+        "floor_energy_j": found.floor_energy_j,
+    }
+    return {name: None if one is None else [number(one.low), number(one.high)] for name, one in named.items()}
+
+
+def _regime(regime: Regime) -> Document:
+    return {
+        "time": regime.time,
+        "energy": regime.energy,
+        "roof_s": number(regime.roof_s),
+        "roof_share": number(regime.roof_share),
+        "lost_s": numbers(regime.lost_s),
+        "detached_by": regime.detached_by,
+        "power_cap_adds_s": number(regime.power_s),
+    }
+
+
+def _exit(leave: Exit | None) -> Document | None:
+    return None if leave is None else {"factor": number(leave.factor), "becomes": leave.becomes}
+
+
+def _per_area(rate: float | None, area_mm2: float | None) -> float | None:
+    return number(rate / area_mm2) if rate is not None and area_mm2 else None

@@ -1,0 +1,67 @@
+"""Why does a group take what it takes? Its waterfall and its regime, from the terms of its time and energy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from onnxroof.roofline.model import overlapped_time_s
+from onnxroof.roofline.regimes import Regime, power_capped_s, regime
+from onnxroof.roofline.terms import bandwidth_bytes_per_s
+from onnxroof.roofline.waterfall import waterfall
+from onnxroof.targets.model import Target
+
+__all__ = ["explained"]
+
+
+def explained(
+    target: Target,
+    engines_s: Mapping[str, float],
+    full_engines_s: Mapping[str, float],
+    overlapped_s: Mapping[str, float],
+    serial_s: Mapping[str, float],
+    level_bytes: Sequence[float],
+    launch_s: float,
+    energy_terms_j: Mapping[str, float],
+) -> tuple[dict[str, float], Regime]:
+    """The waterfall and the regime of a group of known work.
+
+    Args:
+        target: The target.
+        engines_s: Time by engine.
+        full_engines_s: The same with every array full.
+        overlapped_s: Terms of the time that hide behind one another, by bound.
+        serial_s: Terms that do not.
+        level_bytes: (L,) traffic.
+        launch_s: Launch overhead.
+        energy_terms_j: Terms of the energy, {} where it is unknown.
+    """
+    hidden, waiting = _levels_of(overlapped_s), _levels_of(serial_s)
+    levels_s = {**hidden, **waiting}
+    roofs_s = dict(levels_s)
+    for level, count in zip(target.levels, level_bytes, strict=True):
+        bandwidth = bandwidth_bytes_per_s(level)
+        if bandwidth is not None:
+            roofs_s[level.name] = count / (bandwidth * level.instances)
+    power_s: float | None = None
+    if target.power_cap is not None:
+        static_w = target.static_power.value if target.static_power else 0.0
+        capped_s = power_capped_s(energy_terms_j, target.power_cap.value, static_w)
+        time_s = overlapped_time_s(list(overlapped_s.values()), list(serial_s.values())) + launch_s
+        power_s = None if capped_s is None else max(0.0, capped_s - time_s)
+    found = regime(
+        engines_s,
+        full_engines_s,
+        levels_s,
+        roofs_s,
+        serial=waiting,
+        launch_s=launch_s,
+        energy_j=energy_terms_j,
+        power_s=power_s,
+    )
+    ideal_s, compute_s = (max(times.values(), default=0.0) for times in (full_engines_s, engines_s))
+    return waterfall(ideal_s, compute_s, hidden, waiting, launch_s), found
+
+
+def _levels_of(terms: Mapping[str, float]) -> dict[str, float]:
+    """The terms of levels, by the level's name."""
+    return {name.removeprefix("memory:"): time for name, time in terms.items() if name.startswith("memory:")}

@@ -1,0 +1,40 @@
+"""Does a model fit the memory of a target, and where do the ridge points of each level lie?"""
+
+from __future__ import annotations
+
+from onnxroof.roofline.model import energy_ridge_ops_per_byte, ridge_ops_per_byte
+from onnxroof.roofline.rates import Rate
+from onnxroof.roofline.result import LevelResult
+from onnxroof.roofline.terms import bandwidth_bytes_per_s, mean_energy_j_per_byte
+from onnxroof.targets.model import Target
+
+__all__ = ["fits_outermost", "level_result"]
+
+
+def fits_outermost(target: Target, parameter_bytes: int, peak_activation_bytes: int | None) -> bool | None:
+    """Whether weights and activations fit the outermost level; None where that is not known."""
+    outermost = target.levels[0]
+    if outermost.capacity is None:
+        return None
+    room = outermost.capacity.value * outermost.instances
+    if parameter_bytes + (peak_activation_bytes or 0) > room:
+        return False
+    return None if peak_activation_bytes is None else True
+
+
+def level_result(target: Target, index: int, rate: Rate | None) -> LevelResult:
+    """A level with its ridge points at a peak, None for an unknown one."""
+    level = target.levels[index]
+    bandwidth = bandwidth_bytes_per_s(level)
+    energy = mean_energy_j_per_byte(level)
+    peak = rate.ops_per_s if rate else None
+    compute = rate.energy_j_per_op if rate else None
+    return LevelResult(
+        name=level.name,
+        capacity_bytes=None if level.capacity is None else level.capacity.value,
+        instances=level.instances,
+        bandwidth_bytes_per_s=bandwidth,
+        energy_j_per_byte=energy,
+        ridge_ops_per_byte=ridge_ops_per_byte(peak, bandwidth * level.instances) if peak and bandwidth else None,
+        energy_ridge_ops_per_byte=energy_ridge_ops_per_byte(compute, energy) if compute and energy else None,
+    )
