@@ -19,6 +19,7 @@ __all__ = ["decision_tables", "figures_words", "plans_table"]
 
 _MOST_REASONS = 12
 _MOST_EXAMPLES = 2
+_BYTES = re.compile(r"\b(\d+) B\b")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _UNITS = {"_bytes_per_s": "B/s", "_ops_per_s": "OP/s", "_bytes": "B", "_s": "s", "_j": "J"}
 
@@ -133,12 +134,18 @@ def _reason_cells(members: Sequence[Decision], stem: str, *, has_action: bool, h
     first, saved = leading[0], sum(map(_at_stake, members))
     figures = f"saved {quantity(saved, 'B')}" if saved else figures_words(first.figures)
     return (
-        word_cell(shown(first.reason)),
+        word_cell(_reason_words(members, first)),
         *((word_cell(shown(first.action)),) if has_action else ()),
         number_cell(len(members), count(len(members))),
         word_cell(comma_list(_example(decision, stem) for decision in leading[:_MOST_EXAMPLES])),
         *((word_cell(figures),) if has_figures else ()),
     )
+
+
+def _reason_words(members: Sequence[Decision], first: Decision) -> str:
+    """The reason of the first, its bytes for people, and that it is the first's where others have other numbers."""
+    words = _BYTES.sub(lambda found: quantity(int(found[1]), "B"), shown(first.reason))
+    return words if all(one.reason == first.reason for one in members) else f"{words} (the first of them)"
 
 
 def _example(decision: Decision, stem: str) -> str:

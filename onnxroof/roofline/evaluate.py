@@ -25,7 +25,7 @@ from onnxroof.mapping.traffic import GroupShape, LevelTraffic, level_traffic
 from onnxroof.roofline.efficiency import efficiency, mix_time_s
 from onnxroof.roofline.explained import explained
 from onnxroof.roofline.floor import floor
-from onnxroof.roofline.groups import Figures, Groups, Later, Once, mapped_total, peaks, summed, total
+from onnxroof.roofline.groups import Demand, Figures, Groups, Later, Once, mapped_total, peaks, summed, total
 from onnxroof.roofline.knowledge import Knowledge
 from onnxroof.roofline.ledger import ledger
 from onnxroof.roofline.levels import fits_outermost, level_result
@@ -262,28 +262,28 @@ class _Evaluation:
         compute, alone, traffic = self._parts(shape, crossing)
         saved = alone.read_bytes + alone.write_bytes - traffic.read_bytes - traffic.write_bytes
         alone_bytes = shape.compulsory_reads + shape.compulsory_writes
-        return self.priced(
-            [shape],
-            [1.0],
-            compute.engines_s,
-            compute.full_engines_s,
-            compute.energies_j,
-            compute.spatial,
-            (traffic.read_bytes * shape.repeat).tolist(),
-            (traffic.write_bytes * shape.repeat).tolist(),
+        demand = Demand(
+            shapes=[shape],
+            times=[1.0],
+            engines_s=compute.engines_s,
+            full_engines_s=compute.full_engines_s,
+            energies_j=compute.energies_j,
+            spatial=compute.spatial,
+            read_bytes=(traffic.read_bytes * shape.repeat).tolist(),
+            write_bytes=(traffic.write_bytes * shape.repeat).tolist(),
             saved_bytes=(saved * shape.repeat).tolist(),
             footprint_bytes=traffic.footprint_bytes.tolist(),
-            bypassed=traffic.bypassed,
             tile=traffic.tile,
             whole_bytes=shape.repeat * alone_bytes,
             least_bytes=shape.repeat * (alone_bytes if crossing is None else crossing.least_bytes),
             doubtful_s=compute.doubtful_s,
             doubtful_j=compute.doubtful_j,
-            map_=partial(
-                mapped_result, shape, self.target, alone, compute.engines_s, compute.mac_engine, compute.mac_s,
-                self._nested,
-            ),
-        )  # fmt: skip
+            bypassed=traffic.bypassed,
+        )
+        found = partial(
+            mapped_result, shape, self.target, alone, compute.engines_s, compute.mac_engine, compute.mac_s, self._nested
+        )
+        return self.priced(demand, found)
 
     def _parts(self, shape: GroupShape, crossing: Crossing | None) -> tuple[_Compute, LevelTraffic, LevelTraffic]:
         """What the work of a group takes, its traffic alone, and that with what stays around it; one trip."""
@@ -294,52 +294,31 @@ class _Evaluation:
         alone = self._alone[shape]
         return compute, alone, alone if crossing is None else crossing.applied(shape, alone)
 
-    def priced(
-        self,
-        shapes: Sequence[GroupShape],
-        times: Sequence[float],
-        engines: Mapping[str, float],
-        full_engines: Mapping[str, float],
-        energies: Sequence[float | None],
-        spatial: float | None,
-        reads: Sequence[float],
-        writes: Sequence[float],
-        *,
-        saved_bytes: Sequence[float],
-        footprint_bytes: Sequence[float],
-        bypassed: Sequence[int],
-        tile: Mapping[str, int],
-        whole_bytes: float,
-        least_bytes: float,
-        doubtful_s: Mapping[str, float],
-        doubtful_j: float,
-        map_: Callable[[], MappedResult],
-        again_ops: float = 0.0,
-    ) -> Figures:
-        """All figures of a group that does the work of some shapes so many times; all trips.
-
-        `whole_bytes` must cross a level whatever is inside it if nothing stays there, `least_bytes` if something does;
-        `doubtful_s` and `doubtful_j` are what of the engines' times and energies rests on uncertain numbers.
-        """
+    def priced(self, demand: Demand, map_: Callable[[], MappedResult]) -> Figures:
+        """All figures of a group; `map_` finds its nested mapping."""
+        shapes, engines = demand.shapes, demand.engines_s
+        reads, writes = demand.read_bytes, demand.write_bytes
         levels, repeat = self.target.levels, shapes[0].repeat
         terms = {f"compute:{name}": time for name, time in engines.items()}
         serial: dict[str, float] = {}
-        doubtful = {f"compute:{name}": time for name, time in doubtful_s.items()}
+        doubtful = {f"compute:{name}": time for name, time in demand.doubtful_s.items()}
         for index, level in enumerate(levels):
             time = level_time_s(level, reads[index], writes[index])
             self.knowledge.need_level_time(index)
             if time is not None:
                 (terms if level.overlaps else serial)[f"memory:{level.name}"] = time
-                if self.doubts.level_time(index, reads[index], writes[index], whole_bytes, saved_bytes[index]):
+                if self.doubts.level_time(
+                    index, reads[index], writes[index], demand.whole_bytes, demand.saved_bytes[index]
+                ):
                     doubtful[f"memory:{level.name}"] = time
         self.knowledge.need("chip.launch_overhead", self.target.launch_overhead)
         launch_s = self.target.launch_overhead.value * repeat if self.target.launch_overhead else 0.0
         time_s = overlapped_time_s(list(terms.values()), list(serial.values())) + launch_s
         if self.doubts.is_launch:
             doubtful["launch"] = launch_s
-        doubtful_j += self.doubts.energy_j(reads, writes) + self.doubts.static_w * time_s
+        doubtful_j = demand.doubtful_j + self.doubts.energy_j(reads, writes) + self.doubts.static_w * time_s
         everything = {**terms, **serial, **({"launch": launch_s} if launch_s else {})}
-        energy_terms = self._energy(energies, reads, writes, time_s)
+        energy_terms = self._energy(demand.energies_j, reads, writes, time_s)
         is_known = all(shape.is_known for shape in shapes)
         macs = sum(shape.mac_count for shape in shapes)
         vector_ops = sum(shape.vector_count for shape in shapes)
@@ -350,13 +329,13 @@ class _Evaluation:
         compute_s = max(engines.values(), default=0.0)
         waterfall_s, regime = dict[str, float](), Regime()
         if is_known:
-            times_s = (engines, full_engines, terms, serial)
+            times_s = (engines, demand.full_engines_s, terms, serial)
             waterfall_s, regime = explained(self.target, *times_s, totals, launch_s, energy_terms or {})
         if self.target.power_cap is not None:
             self.knowledge.need("chip.power_cap", self.target.power_cap)
         return Figures(
             shapes=tuple(shapes),
-            times=tuple(times),
+            times=tuple(demand.times),
             read_bytes=reads,
             write_bytes=writes,
             latency_s=time_s if is_known else None,
@@ -365,30 +344,30 @@ class _Evaluation:
             energy_estimated_j=doubtful_j if energy_terms is not None and is_known else None,
             expected_s=self._expected(terms, serial, launch_s) if is_known else None,
             traffic_bytes=dict(zip(names, totals, strict=True)),
-            saved_bytes=dict(zip(names, saved_bytes, strict=True)),
+            saved_bytes=dict(zip(names, demand.saved_bytes, strict=True)),
             intensity={
                 name: ops * repeat / total if is_known and total > 0 else None
                 for name, total in zip(names, totals, strict=True)
             },
-            compulsory_intensity=ops * repeat / least_bytes if is_known and least_bytes > 0 else None,
+            compulsory_intensity=ops * repeat / demand.least_bytes if is_known and demand.least_bytes > 0 else None,
             time_bound=_largest(everything) if is_known else "",
             energy_bound=_largest(energy_terms) if energy_terms is not None and is_known else "",
             time_terms_s=everything,
             energy_terms_j=energy_terms if energy_terms is not None and is_known else {},
-            spatial=spatial,
+            spatial=demand.spatial,
             temporal=compute_s / time_s if time_s > 0 and is_known else None,
-            footprint_bytes=dict(zip(names[1:], footprint_bytes[1:], strict=True)),
-            tile=tile,
+            footprint_bytes=dict(zip(names[1:], demand.footprint_bytes[1:], strict=True)),
+            tile=demand.tile,
             macs=macs * repeat if is_known else None,
             vector_ops=vector_ops * repeat if is_known else None,
             special_ops=special_ops * repeat if is_known else None,
             ops=ops * repeat if is_known else None,
-            bypassed=tuple(names[i] for i in bypassed),
-            full_engines_s=full_engines,
+            bypassed=tuple(names[i] for i in demand.bypassed),
+            full_engines_s=demand.full_engines_s,
             waterfall_s=waterfall_s,
             regime=regime,
             map=Once(map_),
-            again_ops=again_ops,
+            again_ops=demand.again_ops,
         )
 
     def _compute(self, shape: GroupShape) -> _Compute:

@@ -8,50 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from onnxroof.mapping.plan import Decision, Group, Plan
 from onnxroof.mapping.segments import Segment
-from onnxroof.roofline.groups import Figures
+from onnxroof.roofline.groups import Demand, Figures
 from onnxroof.roofline.result import MappedResult
 from onnxroof.roofline.search import Choice, Chosen, Search
 
-__all__ = ["FusedGroup", "decisions", "fused_group", "groups"]
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class FusedGroup:
-    """A run as a group: what it takes; all trips, L levels.
-
-    Attributes:
-        times: How often the work of each step is done.
-        engines_s: Time by engine, work that is done again among it.
-        full_engines_s: The same with every array full.
-        compute_j: Energy of its work, None where unknown.
-        read_bytes, write_bytes: (L,) traffic.
-        saved_bytes: (L,) what it does not move because of what stays on chip around it.
-        footprint_bytes: (L,) of its tiles, of one instance.
-        tile: Size by dimension.
-        again_ops: Operations that are done again.
-        least_bytes: What must cross the outermost boundary whatever the tile.
-        doubtful_s, doubtful_j: What of the engines' times and energies rests on uncertain numbers.
-    """
-
-    times: Sequence[float]
-    engines_s: Mapping[str, float]
-    full_engines_s: Mapping[str, float]
-    compute_j: float | None
-    read_bytes: Sequence[float]
-    write_bytes: Sequence[float]
-    saved_bytes: Sequence[float]
-    footprint_bytes: Sequence[float]
-    tile: Mapping[str, int]
-    again_ops: float
-    least_bytes: float
-    doubtful_s: Mapping[str, float]
-    doubtful_j: float
+__all__ = ["decisions", "fused_group", "groups"]
 
 
 def groups(search: Search, chosen: Sequence[Chosen], clock: Plan) -> tuple[Group, ...]:
@@ -65,7 +31,7 @@ def groups(search: Search, chosen: Sequence[Chosen], clock: Plan) -> tuple[Group
     return tuple(found)
 
 
-def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> FusedGroup:
+def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> Demand:
     """What a run takes.
 
     Args:
@@ -100,23 +66,31 @@ def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> Fus
     used = {dim for way in curve.ways for dim in way.order}
     read, write = search.crossing(part, 0, curve.read_bytes.min(axis=0), curve.write_bytes.min(axis=0), repeat)
     least = float(read + write) * repeat
-    return FusedGroup(
+    return Demand(
+        shapes=[search.base.kinds[search.base.index[number]][0] for number in range(part.first, part.last + 1)],
         times=work.tolist(),
         engines_s=engines,
         full_engines_s=_weighted(work.tolist(), [unit.full_engines_s for unit in units]),
-        compute_j=None if any(e is None for e in energies) else math.fsum(
-            (e or 0.0) * times for e, times in zip(energies, work.tolist(), strict=True)
-        ),
+        energies_j=[None if e is None else e * times for e, times in zip(energies, work.tolist(), strict=True)],
+        spatial=_spatial(members),
         read_bytes=choice.read_bytes.tolist(),
         write_bytes=choice.write_bytes.tolist(),
         saved_bytes=saved,
         footprint_bytes=footprints,
         tile={name: size for number, (name, size) in enumerate(sizes.items()) if number in used},
         again_ops=float(curve.again_ops[step]) * repeat,
+        whole_bytes=least,
         least_bytes=least,
         doubtful_s=_weighted(work.tolist(), [unit.doubtful_s for unit in units]),
         doubtful_j=math.fsum(unit.doubtful_j * times for unit, times in zip(units, work.tolist(), strict=True)),
     )  # fmt: skip
+
+
+def _spatial(members: Sequence[Figures]) -> float | None:
+    """Utilization of the array over the MACs of all members."""
+    used = [(member.spatial, member.macs or 0) for member in members if member.spatial is not None]
+    macs = sum(count for _, count in used)
+    return macs / sum(count / share for share, count in used if share) if macs else None
 
 
 def _weighted(work: Sequence[float], times_s: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -265,7 +239,7 @@ def _costs_more(search: Search, segment: Segment, rooms: Mapping[int, float]) ->
     fused = float(traffic[number])
     if fused >= alone * (1 - 1e-12):
         return (
-            f"with tiles of both {fused:.0f} B cross the outermost boundary, {alone:.0f} B without",
+            f"with tiles of both {fused:.0f} B cross the outermost boundary, apart no more than {alone:.0f} B",
             {"fused_bytes": fused, "apart_bytes": alone},
         )
     again = float(segment.kind.curve.again_ops[priced.step[number]])

@@ -13,10 +13,49 @@ from onnxroof.mapping.traffic import GroupShape
 from onnxroof.roofline.regimes import Regime
 from onnxroof.roofline.result import GroupResult, MappedResult
 
-__all__ = ["Figures", "Groups", "Later", "Once", "mapped_total", "peaks", "summed", "total"]
-
+__all__ = ["Demand", "Figures", "Groups", "Later", "Once", "mapped_total", "peaks", "summed", "total"]
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Demand:
+    """What a group asks of a target, before it is priced; all trips, L levels.
+
+    Attributes:
+        shapes: Whose work the group does, each `times` so often.
+        engines_s: Time by engine, work that is done again among it.
+        full_engines_s: The same with every array full.
+        energies_j: Of parts of the work, None where unknown.
+        spatial: Utilization of the array, None without MACs.
+        read_bytes, write_bytes: (L,) traffic.
+        saved_bytes: (L,) what it does not move because of what stays on chip around it.
+        footprint_bytes: (L,) of its tiles, of one instance.
+        bypassed: Numbers of the levels that hold no tile of it.
+        tile: Size by dimension.
+        whole_bytes: What must cross a level whatever is inside it, if nothing stays there.
+        least_bytes: What must cross the outermost boundary, with what stays inside of it.
+        doubtful_s, doubtful_j: What of the engines' times and energies rests on uncertain numbers.
+        again_ops: Operations that are done again.
+    """
+
+    shapes: Sequence[GroupShape]
+    times: Sequence[float]
+    engines_s: Mapping[str, float]
+    full_engines_s: Mapping[str, float]
+    energies_j: Sequence[float | None]
+    spatial: float | None
+    read_bytes: Sequence[float]
+    write_bytes: Sequence[float]
+    saved_bytes: Sequence[float]
+    footprint_bytes: Sequence[float]
+    tile: Mapping[str, int]
+    whole_bytes: float
+    least_bytes: float
+    doubtful_s: Mapping[str, float]
+    doubtful_j: float
+    bypassed: Sequence[int] = ()
+    again_ops: float = 0.0
 
 
 @dataclass(slots=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Protocol
@@ -12,8 +12,8 @@ from onnxroof.mapping.plan import Decision, Plan
 from onnxroof.mapping.planned import CLOCK, PlannedModel
 from onnxroof.mapping.residency import Residency
 from onnxroof.mapping.traffic import GroupShape
-from onnxroof.roofline.fusing import FusedGroup, decisions, fused_group, groups, mapped
-from onnxroof.roofline.groups import Figures, Later
+from onnxroof.roofline.fusing import decisions, fused_group, groups, mapped
+from onnxroof.roofline.groups import Demand, Figures, Later
 from onnxroof.roofline.model import overlapped_time_s
 from onnxroof.roofline.result import MappedResult, PlanResult
 from onnxroof.roofline.search import Chosen, Search, UnitFigures
@@ -43,29 +43,8 @@ class Pricing(Protocol):
     def unit(self, shape: GroupShape, crossing: Crossing | None) -> UnitFigures:
         """What a group takes as one of the units of which a search makes larger ones."""
 
-    def priced(
-        self,
-        shapes: Sequence[GroupShape],
-        times: Sequence[float],
-        engines: Mapping[str, float],
-        full_engines: Mapping[str, float],
-        energies: Sequence[float | None],
-        spatial: float | None,
-        reads: Sequence[float],
-        writes: Sequence[float],
-        *,
-        saved_bytes: Sequence[float],
-        footprint_bytes: Sequence[float],
-        bypassed: Sequence[int],
-        tile: Mapping[str, int],
-        whole_bytes: float,
-        least_bytes: float,
-        doubtful_s: Mapping[str, float],
-        doubtful_j: float,
-        map_: Callable[[], MappedResult],
-        again_ops: float = 0.0,
-    ) -> Figures:
-        """All figures of a group that does the work of some shapes so many times; all trips."""
+    def priced(self, demand: Demand, map_: Callable[[], MappedResult]) -> Figures:
+        """All figures of a group; `map_` finds its nested mapping."""
 
     def summed(
         self,
@@ -167,43 +146,25 @@ class Searched:
 
     def _fused(self, part: Chosen, members: Sequence[Figures]) -> Figures:
         """A run of steps as one group."""
-        found = fused_group(self.search, part, members)
-        kinds = self.search.base.kinds
-        shapes = [kinds[self.search.base.index[step]][0] for step in range(part.first, part.last + 1)]
-        used = [(m.spatial, m.macs or 0) for m in members if m.spatial is not None]
-        macs = sum(count for _, count in used)
-        spatial = macs / sum(count / share for share, count in used if share) if macs else None
+        demand = fused_group(self.search, part, members)
         return self.pricing.priced(
-            shapes,
-            found.times,
-            found.engines_s,
-            found.full_engines_s,
-            [found.compute_j],
-            spatial,
-            found.read_bytes,
-            found.write_bytes,
-            saved_bytes=found.saved_bytes,
-            footprint_bytes=found.footprint_bytes,
-            bypassed=(),
-            tile=found.tile,
-            whole_bytes=found.least_bytes,
-            least_bytes=found.least_bytes,
-            doubtful_s=found.doubtful_s,
-            doubtful_j=found.doubtful_j,
-            map_=partial(mapped, self.search, part, members, partial(self._mapped_time, found, shapes[0].repeat)),
-            again_ops=found.again_ops,
+            demand, partial(mapped, self.search, part, members, partial(self._mapped_time, demand))
         )
 
-    def _mapped_time(self, group: FusedGroup, repeat: int, traffic: Sequence[float]) -> float:
+    def _mapped_time(self, demand: Demand, traffic: Sequence[float]) -> float:
         """The least time of a fused group with so many bytes at each level."""
-        overlapped, serial = [*group.engines_s.values()], list[float]()
+        overlapped, serial = [*demand.engines_s.values()], list[float]()
         for number, (level, count) in enumerate(zip(self.pricing.target.levels, traffic, strict=True)):
-            before = group.read_bytes[number] + group.write_bytes[number]
+            before = demand.read_bytes[number] + demand.write_bytes[number]
             scale = count / before if before else 1.0
-            time = level_time_s(level, group.read_bytes[number] * scale, group.write_bytes[number] * scale)
+            time = level_time_s(level, demand.read_bytes[number] * scale, demand.write_bytes[number] * scale)
             if time is not None:
                 (overlapped if level.overlaps else serial).append(time)
-        launch_s = self.pricing.target.launch_overhead.value * repeat if self.pricing.target.launch_overhead else 0.0
+        launch_s = (
+            self.pricing.target.launch_overhead.value * demand.shapes[0].repeat
+            if self.pricing.target.launch_overhead
+            else 0.0
+        )
         return overlapped_time_s(overlapped, serial) + launch_s
 
 

@@ -78,6 +78,15 @@ def test_the_same_reason_is_one_row_whatever_its_numbers():
     assert [column.label for column in table.columns] == ["Reason", "Times", "For example"]
 
 
+def test_bytes_in_reasons_are_for_people_and_said_to_be_of_the_first_where_they_differ():
+    decisions = [
+        Decision(subject=f"a{i} -> b{i}", action="not fused", reason=f"a tile needs {i}200000 B") for i in (3, 4)
+    ]
+    decisions.append(Decision(subject="c -> d", action="not fused", reason="128 B remain"))
+    (table,) = decision_tables(deciding(decisions))
+    assert [row.cells[0].text for row in table.rows] == ["a tile needs 3.2 MB (the first of them)", "128 B remain"]
+
+
 def test_what_saves_most_comes_first():
     def fused(name: str, reason: str, read: float, written: float) -> Decision:
         figures = {"saved_read_bytes": read, "saved_write_bytes": written}
