@@ -5,7 +5,7 @@ Plain sentences with the names as they stand (after `shown`); each writer escape
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,7 +49,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """Groups with the same leading operator type and the same bound, and their part of the plan's time."""
+    """Groups of the same leading operator type and the same bound, and their part of the plan's time."""
 
     op_type: str
     bound: str
@@ -75,7 +75,7 @@ def answer(model: ModelResult, objective: str) -> Answer:
             findings=_floor_sentence(model, None),
             caveats=_precision_sentence(model),
         )
-    cluster = slowest_cluster(first.best)
+    cluster = slowest_cluster(first.best, {node.name: node.macs or 0 for node in model.nodes})
     return Answer(
         assumption=assumption,
         headline=_headline(model, first, objective),
@@ -124,14 +124,19 @@ def metric(result: TargetResult, objective: str) -> float | None:
     return None if plan.latency_s is None or plan.energy_j is None else plan.latency_s * plan.energy_j
 
 
-def slowest_cluster(plan: PlanResult) -> Cluster | None:
-    """The kind of group that takes most of a plan's time; None where a time is unknown."""
+def slowest_cluster(plan: PlanResult, macs: Mapping[str, int]) -> Cluster | None:
+    """The kind of group that takes most of a plan's time; None where a time is unknown.
+
+    Args:
+        plan: On a target.
+        macs: Of each node: a group is called by the operator that has most of them, else by its first.
+    """
     times: dict[tuple[str, str], float] = {}
     sizes: dict[tuple[str, str], int] = {}
     for group in plan.groups:
         if group.latency_s is None:
             return None
-        key = (_anchor(group), group.time_bound)
+        key = (_anchor(group, macs), group.time_bound)
         times[key] = times.get(key, 0.0) + group.latency_s
         sizes[key] = sizes.get(key, 0) + 1
     total = sum(times.values())
@@ -155,8 +160,9 @@ def assumed_precisions(model: ModelResult) -> dict[str, list[str]]:
     return assumed
 
 
-def _anchor(group: GroupResult) -> str:
-    return shown(group.op_types[0]) if group.op_types else "other"
+def _anchor(group: GroupResult, macs: Mapping[str, int]) -> str:
+    members = list(zip(group.nodes, group.op_types, strict=True))
+    return shown(max(members, key=lambda member: macs.get(member[0], 0))[1]) if members else "other"
 
 
 def _housing(results: Sequence[TargetResult]) -> list[TargetResult]:

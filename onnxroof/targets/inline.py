@@ -78,7 +78,7 @@ def parse_inline(line: str) -> Inline:
         "name": line.strip(),
         "class": "custom",
         "sources": {_SOURCE: {"title": "The line that describes the target", "kind": "given"}},
-        "engine": [{"name": "compute", "runs": ["mac", "vector", "special"], "peak": peaks}],
+        "engine": [{"name": "chip", "runs": ["mac", "vector", "special"], "peak": peaks}],
         "memory": levels,
     }
     return Inline(raw, parts, tuple(faults))

@@ -74,7 +74,7 @@ def test_show_fits_into_80_columns(target_id: str, monkeypatch: pytest.MonkeyPat
 
 def test_show_of_a_line() -> None:
     _, out, _ = run("show", "peak=8TOP/s:INT8,dram=68GB/s,sram=4MiB@1TB/s")
-    assert "Roof in time, INT8 on compute" in out
+    assert "Roof in time, INT8 on chip" in out
     assert "dram 118" in out  # 8e12 OP/s / 68e9 B/s
     assert "Roof in energy" not in out  # no energy is given
 

@@ -105,11 +105,23 @@ def test_the_slowest_cluster_joins_type_and_bound():
     for group in plan.groups:
         key = (group.op_types[0], group.time_bound)
         times[key] = times.get(key, 0.0) + (group.latency_s or 0.0)
-    cluster = slowest_cluster(plan)
+    cluster = slowest_cluster(plan, {})
     assert cluster is not None
     assert times[cluster.op_type, cluster.bound] == max(times.values())
     assert cluster.groups == sum((g.op_types[0], g.time_bound) == (cluster.op_type, cluster.bound) for g in plan.groups)
-    assert slowest_cluster(replace(plan, groups=())) is None
+    assert slowest_cluster(replace(plan, groups=()), {}) is None
+
+
+def test_a_group_is_called_by_the_operator_with_most_macs():
+    plan = npu_result(30).best
+    group = replace(plan.groups[0], nodes=("join", "wide", "narrow"), op_types=("Concat", "Conv", "Gemm"))
+    alone = replace(plan, groups=(group,))
+    cluster = slowest_cluster(alone, {"join": 0, "wide": 90, "narrow": 10})
+    assert cluster is not None
+    assert cluster.op_type == "Conv"
+    unweighed = slowest_cluster(alone, {})
+    assert unweighed is not None
+    assert unweighed.op_type == "Concat"
 
 
 def test_count_speaks_of_work_and_weights():

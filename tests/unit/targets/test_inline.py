@@ -53,7 +53,7 @@ def test_every_number_of_a_line_is_given_by_the_user() -> None:
 def test_what_a_line_leaves_out_is_unknown() -> None:
     keys = unknown_keys(load_target(LINE))
     assert "memory[dram].capacity" in keys
-    assert "engine[compute].peak[INT8].energy" in keys
+    assert "engine[chip].peak[INT8].energy" in keys
     assert "memory[sram].capacity" not in keys
 
 
