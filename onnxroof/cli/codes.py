@@ -92,6 +92,15 @@ PARAGRAPHS: Mapping[str, str] = {
         "A target file extends a file that extends it in turn, so that none of them says anything by itself. Let one "
         "of them stand alone, or extend a target that comes along."
     ),
+    "T106": (
+        "A hardware description of another tool cannot be imported: it is no YAML, or none of the forms of ZigZag, "
+        "Stream and Timeloop that are known, or lacks what a target needs: memories of which the outermost holds every "
+        "operand, and something that computes. The message says what was expected where."
+    ),
+    "T107": (
+        "What was asked for needs a package that is not installed, because few need it. The hint has the command that "
+        "installs it; nothing else changes."
+    ),
     "T201": (
         "A key that every target, engine, level or number needs is absent. Every number has a unit and names its "
         "source; what is not known is left out as a whole, with its table, and is then reported as unknown."

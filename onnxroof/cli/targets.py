@@ -158,6 +158,30 @@ def format_files(context: click.Context, files: tuple[str, ...], only_check: boo
     context.exit(1 if only_check and changed else 0)
 
 
+@targets.command(name="import")
+@click.argument("file", metavar="FILE", type=click.Path())
+@click.option("-o", "output", metavar="FILE.toml", type=click.Path(), help="Where to write the target; else to stdout.")
+@click.option("--clock", metavar="FREQUENCY", help="What a cycle is worth, such as 1GHz: these files count in cycles.")
+def import_file(file: str, output: str | None, clock: str | None) -> None:
+    """Make a target of a hardware description of ZigZag, Stream or Timeloop (YAML).
+
+    What could not be carried over is listed, and stands at the top of the target. Needs `pip install
+    'onnxroof[import]'`.
+    """
+    from pathlib import Path
+
+    from onnxroof.report.write import write_text
+    from onnxroof.targets.importers.read import import_target
+
+    found = import_target(Path(file), None if clock is None else _hertz(clock))
+    for note in found.notes:
+        click.echo(f"not carried over: {note}", err=True)
+    if output is None:
+        click.echo(found.text, nl=False)
+    else:
+        write_text(Path(output), found.text)
+
+
 @targets.command()
 def schema() -> None:
     """Print the format of target files as a JSON Schema.
@@ -184,6 +208,23 @@ def diff(first: str, second: str, output_format: str) -> None:
         click.echo(json.dumps(differences_json(a, b), indent=2, ensure_ascii=False))
     else:
         print_differences(a, b)
+
+
+def _hertz(text: str) -> float:
+    """A frequency such as `1GHz`; raises `UsageError` where it is none."""
+    import re
+
+    from onnxroof.errors import UsageError
+    from onnxroof.units import Dimension, UnitError, parse
+
+    match = re.fullmatch(r"(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)\s*(\S+)", text.strip(), re.ASCII)
+    try:
+        hertz = parse(float(match[1]), match[2], Dimension.FREQUENCY) if match else 0.0
+    except UnitError as error:
+        raise UsageError.at(f"--clock {text}", error.message, error.hint, code="U201") from None
+    if hertz <= 0:
+        raise UsageError.at(f"--clock {text}", "expected a frequency with its unit", "e.g. `--clock 1GHz`", code="U201")
+    return hertz
 
 
 def _counted(number: int, word: str) -> str:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from oracles.machines import ZIGZAG
 
 from onnxroof.cli.targets import targets
-from onnxroof.errors import OnnxroofError, TargetError
+from onnxroof.errors import OnnxroofError, TargetError, UsageError
 from onnxroof.targets.catalog import target_ids
+from onnxroof.targets.read import read_target
 
 HWDB = Path(__file__).parents[3] / "hwdb"
 EXAMPLE = Path(__file__).parents[2] / "data" / "example-npu-16.toml"
@@ -237,3 +239,23 @@ def test_help_imports_nothing_heavy() -> None:
     code = f"import sys, onnxroof.cli.targets; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("clock", ["1", "GHz", "0GHz", "3 GB", "-1GHz"])
+def test_import_refuses_what_is_no_clock(tmp_path: Path, clock: str) -> None:
+    with pytest.raises(UsageError, match="--clock"):
+        run("import", str(tmp_path / "machine.yaml"), f"--clock={clock}")
+
+
+@pytest.mark.parametrize("clock", ["1GHz", "1000 MHz", "1e6 kHz"])
+def test_import_writes_a_target_that_checks_and_is_in_canonical_form(tmp_path: Path, clock: str) -> None:
+    (tmp_path / "machine.yaml").write_text(ZIGZAG)
+    output = tmp_path / "machine.toml"
+    code, out, err = run("import", str(tmp_path / "machine.yaml"), "--clock", clock, "-o", str(output))
+    assert (code, out) == (0, "")
+    assert "not carried over: of the memories: area, latency left out" in err
+    assert run("check", str(output))[0] == 0
+    assert run("format", "--check", str(output))[0] == 0
+    rate = read_target(output).engines[0].peaks[0].rate
+    assert rate is not None
+    assert rate.value == pytest.approx(64e9)  # 4 x 8 MACs at 1 GHz

@@ -1,0 +1,1 @@
+"""Hardware descriptions of other tools, as targets."""
