@@ -15,7 +15,6 @@ from onnxroof.targets.read import read_target_text
 __all__ = ["Imported", "import_target"]
 
 
-
 @dataclass(frozen=True, slots=True)
 class Imported:
     """A target file without faults, and what of the description is not in it or was assumed."""
