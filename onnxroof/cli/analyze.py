@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from onnxroof.cli.common import (
@@ -26,7 +28,9 @@ __all__ = ["analyze"]
     help="Target by id or file. May be repeated; a shelf of eight, one of each class, when left out.",
 )  # fmt: skip
 @click.option(
-    "--fusion", metavar="POLICY", help="Plan with this policy alone: none, epilogue. All are planned when left out."
+    "--fusion",
+    metavar="POLICY",
+    help="Plan with this policy alone: none, epilogue, depth-first or auto. All are planned when left out.",
 )
 @click.option(
     "--objective", type=click.Choice(["latency", "energy", "edp"]), default="latency", show_default=True,
@@ -40,6 +44,17 @@ __all__ = ["analyze"]
 @precision_option
 @shapes_from_run_option
 @click.option("--kv-copy", is_flag=True, help="Appended key/value caches are copied whole, not in place.")
+@click.option(
+    "--groups",
+    metavar="FILE",
+    help="Also evaluate fusion groups from outside: a file of --plan-out, a list of groups, or the model that ONNX "
+    "Runtime wrote after its optimizations.",
+)
+@click.option(
+    "--plan-out",
+    metavar="FILE.json",
+    help="Also write every plan for compilers: groups, order, tiles, what stays on chip, reasons.",
+)
 @click.option("--template", metavar="DIR", help="Folder with templates that replace those of the HTML report.")
 @output_options
 @click.pass_context
@@ -56,6 +71,8 @@ def analyze(
     precision: str,
     shapes_from_run: bool,
     kv_copy: bool,
+    groups: str | None,
+    plan_out: str | None,
     template: str | None,
     format_: str,
     outputs: tuple[str, ...],
@@ -78,7 +95,13 @@ def analyze(
             copies_cache=kv_copy,
             precision=precision,
             shapes_from_run=shapes_from_run,
+            groups=groups,
             command=command_line(),
             progress=progress,
         )
+    if plan_out:
+        from onnxroof.report.plan_file import to_plan_file
+        from onnxroof.report.write import write_text
+
+        write_text(Path(plan_out), to_plan_file(analysis))
     context.exit(finish(analysis, format_, outputs, strict=strict, template=template))

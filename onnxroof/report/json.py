@@ -34,6 +34,7 @@ __all__ = [
     "placement_document",
     "plan_document",
     "target_document",
+    "text_of",
     "to_json",
 ]
 
@@ -43,7 +44,9 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 Document: TypeAlias = dict[str, Json]
 
 # Lists whose entries are written on one line each: they are many, and a line a record is what `grep` and `diff` like.
-_RECORDS = frozenset({"nodes", "groups", "decisions", "levels", "sources", "unresolved", "not_modelled", "terms"})
+_RECORDS = frozenset(
+    {"nodes", "groups", "decisions", "levels", "sources", "unresolved", "not_modelled", "terms", "residents"}
+)
 
 _encode = json.JSONEncoder(allow_nan=False).encode
 
@@ -54,7 +57,12 @@ def to_json(analysis: Analysis) -> str:
         failure_document(entry) if isinstance(entry, Failure) else _whole_model(entry, has_targets=analysis.has_targets)
         for entry in analysis.models
     ]
-    return _written(envelope(analysis, models), "") + "\n"
+    return text_of(envelope(analysis, models))
+
+
+def text_of(document: Document) -> str:
+    """A document as JSON text, ASCII, one line a record, ending in a newline."""
+    return _written(document, "") + "\n"
 
 
 def envelope(analysis: Analysis, models: list[Json]) -> Document:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 from onnxroof.dtypes import DType
 from onnxroof.mapping.array import spatial_utilization
+from onnxroof.mapping.given import GIVEN, GivenPlan
 from onnxroof.mapping.nested import NestedMapping
 from onnxroof.mapping.placed import Crossing, Placed, placed
 from onnxroof.mapping.plan import Decision, Plan
@@ -24,12 +25,14 @@ from onnxroof.mapping.residency import Residency, residency
 from onnxroof.mapping.traffic import GroupShape, LevelTraffic, level_traffic
 from onnxroof.roofline.floor import floor
 from onnxroof.roofline.fusing import FusedGroup, decisions, fused_group, groups, mapped
+from onnxroof.roofline.given import chosen_runs, given_search
 from onnxroof.roofline.groups import Figures, Groups, Once, mapped_total, peaks, total
 from onnxroof.roofline.knowledge import Knowledge
 from onnxroof.roofline.mapped import mapped_result
 from onnxroof.roofline.model import energy_ridge_ops_per_byte, overlapped_time_s, ridge_ops_per_byte
 from onnxroof.roofline.rates import DEFAULT_SPECIAL_LANES, Rate, Resolution, resolve
-from onnxroof.roofline.result import LevelResult, MappedResult, PlanResult, TargetResult
+from onnxroof.roofline.residents import residents
+from onnxroof.roofline.result import LevelResult, MappedResult, PlanResult, Resident, TargetResult
 from onnxroof.roofline.search import Chosen, Search, UnitFigures
 from onnxroof.roofline.terms import (
     bandwidth_bytes_per_s,
@@ -139,13 +142,15 @@ class _Evaluation:
         found = {shaped.plan.fusion: self.plan(shaped, assumed_precision) for shaped in self.model.plans}
         for policy in (policy for policy in SEARCHED if policy in self.model.policies):
             found[policy] = self.searched(policy, assumed_precision, objective, tuple(found.values()))
-        return tuple(found[policy] for policy in self.model.policies)
+        if self.model.given is not None:
+            found[GIVEN] = self.given(*self.model.given, assumed_precision, objective)
+        return tuple(found[policy] for policy in (*self.model.policies, *([GIVEN] if GIVEN in found else [])))
 
     def plan(self, shaped: ShapedPlan, assumed_precision: str | None) -> PlanResult:
         """One plan, summed over its groups: each distinct shape times the groups that have it."""
         groups = placed(self.model.timeline.uses[shaped.plan.fusion], self.residency, self._crossings)
         figures = [self._kind(shape, crossing) for shape, crossing in groups.kinds]
-        return self._summed(shaped.plan, groups, figures, assumed_precision, self._residents)
+        return self._summed(shaped.plan, groups, figures, assumed_precision)
 
     def searched(
         self, policy: str, assumed_precision: str | None, objective: str, others: tuple[PlanResult, ...]
@@ -155,14 +160,28 @@ class _Evaluation:
         `depth-first` moves the fewest bytes over the outermost boundary. `auto` is the least of all plans in the
         objective: its own, that of `depth-first`, and the `others`.
         """
-        own = self._of_chosen(policy, assumed_precision, self.search.best("traffic" if policy != "auto" else objective))
+        own = self._policy(policy, assumed_precision, "traffic" if policy != "auto" else objective)
         if policy != "auto":
             return own
         if all(other.fusion != "depth-first" for other in others):
-            others = (*others, self._of_chosen(policy, assumed_precision, self.search.best("traffic")))
+            others = (*others, self._policy(policy, assumed_precision, "traffic"))
         plans = {plan.fusion: plan for plan in (*others, own)}
         best = plans[_best((own, *(plan for name, plan in plans.items() if name != "auto")), objective)]
         return best if best.fusion == "auto" else replace(best, fusion="auto")
+
+    def given(self, given: GivenPlan, parts: ShapedPlan, assumed_precision: str | None, objective: str) -> PlanResult:
+        """The plan of groups that came from outside."""
+        base = placed(self.model.timeline.uses[GIVEN], self.residency, self._crossings)
+        units = [self._unit(shape, crossing) for shape, crossing in base.kinds]
+        segments = self.model.given_segments
+        search = given_search(segments, self.model.store, self.target, self.residency, base, units)
+        chosen, reasons = chosen_runs(search, given, objective)
+        return self._of_chosen(search, parts.plan, GIVEN, assumed_precision, chosen, (*given.plan.decisions, *reasons))
+
+    def _policy(self, policy: str, assumed_precision: str | None, objective: str) -> PlanResult:
+        search, chosen = self.search, self.search.best(objective)
+        reasons = tuple(decisions(search, chosen, policy))
+        return self._of_chosen(search, self.model.clock.plan, policy, assumed_precision, chosen, reasons)
 
     @cached_property
     def search(self) -> Search:
@@ -185,14 +204,17 @@ class _Evaluation:
             footprint_bytes=traffic.footprint_bytes,
         )
 
-    def _of_chosen(self, policy: str, assumed_precision: str | None, chosen: Sequence[Chosen]) -> PlanResult:
-        """The plan of the groups that a search chose."""
-        search, clock = self.search, self.model.clock.plan
-        plan = Plan(
-            fusion=policy,
-            groups=groups(search, chosen, clock, policy),
-            decisions=tuple(decisions(search, chosen, policy)),
-        )
+    def _of_chosen(
+        self,
+        search: Search,
+        clock: Plan,
+        policy: str,
+        assumed_precision: str | None,
+        chosen: Sequence[Chosen],
+        reasons: tuple[Decision, ...],
+    ) -> PlanResult:
+        """The plan of the groups that a search over the groups of a `clock` chose."""
+        plan = Plan(fusion=policy, groups=groups(search, chosen, clock, policy), decisions=reasons)
         figures = [self._kind(shape, crossing) for shape, crossing in search.base.kinds]
         numbers: dict[Hashable, int] = {}
         index, residents = [], []
@@ -205,7 +227,9 @@ class _Evaluation:
                    tuple(part.choice.write_bytes.tolist()), search.base.index[part.first : part.last + 1], search.base.resident_bytes[part.first : part.last + 1])  # fmt: skip
             if key not in numbers:
                 numbers[key] = len(figures)
-                figures.append(self._fused(part, [figures[n] for n in search.base.index[part.first : part.last + 1]]))
+                figures.append(
+                    self._fused(search, part, [figures[n] for n in search.base.index[part.first : part.last + 1]])
+                )
             index.append(numbers[key])
             residents.append(tuple(search.residents(part.first, part.last, part.choice.level)))
         rest = slice(len(search.segments.units), None)
@@ -223,8 +247,7 @@ class _Evaluation:
             if part.choice is not None
             for candidate in search.inner(part.first, part.last, part.choice.level)
         }
-        kept = tuple(one for one in self._residents if one.action != "kept" or one.subject not in inner)
-        return self._summed(plan, found, [figures[number] for number in used], assumed_precision, kept)
+        return self._summed(plan, found, [figures[number] for number in used], assumed_precision, inner)
 
     def _summed(
         self,
@@ -232,8 +255,13 @@ class _Evaluation:
         groups: Placed,
         figures: Sequence[Figures],
         assumed_precision: str | None,
-        residents: tuple[Decision, ...],
+        inner: Collection[str] = (),
     ) -> PlanResult:
+        """All figures of a plan; of what stays on chip that is left out which is inside its groups (`inner`)."""
+        kept, reasons = self._kept, self._residents
+        if inner:
+            kept = tuple(one for one in kept if one.subject not in inner)
+            reasons = tuple(one for one in reasons if one.action != "kept" or one.subject not in inner)
         counter = Counter(groups.index)
         counts = tuple(counter[number] for number in range(len(figures)))
         latency_s = total([f.latency_s for f in figures], counts)
@@ -244,7 +272,7 @@ class _Evaluation:
         names = [level.name for level in self.target.levels]
         decisions = (
             *self._conversions(assumed_precision), *self._substituted.values(), *_bypasses(figures, counts),
-            *plan.decisions, *residents,
+            *plan.decisions, *reasons,
         )  # fmt: skip
         return PlanResult(
             fusion=plan.fusion,
@@ -265,8 +293,13 @@ class _Evaluation:
             expected_latency_s=total([f.expected_s for f in figures], counts) if self.target.efficiency else None,
             groups=Groups(self.model.op_types, plan, groups, figures),
             decisions=decisions,
+            residents=kept,
             map=Once(partial(mapped_total, figures, counts)),
         )
+
+    @cached_property
+    def _kept(self) -> tuple[Resident, ...]:
+        return residents(self.residency, self.target.levels, self.model.store)
 
     @cached_property
     def _residents(self) -> tuple[Decision, ...]:
@@ -309,11 +342,11 @@ class _Evaluation:
         alone = self._alone[shape]
         return compute, alone, alone if crossing is None else crossing.applied(shape, alone)
 
-    def _fused(self, part: Chosen, members: Sequence[Figures]) -> Figures:
+    def _fused(self, search: Search, part: Chosen, members: Sequence[Figures]) -> Figures:
         """A run of steps as one group."""
-        found = fused_group(self.search, part, members)
-        kinds = self.search.base.kinds
-        shapes = [kinds[self.search.base.index[step]][0] for step in range(part.first, part.last + 1)]
+        found = fused_group(search, part, members)
+        kinds = search.base.kinds
+        shapes = [kinds[search.base.index[step]][0] for step in range(part.first, part.last + 1)]
         used = [(m.spatial, m.macs or 0) for m in members if m.spatial is not None]
         macs = sum(count for _, count in used)
         spatial = macs / sum(count / share for share, count in used if share) if macs else None
@@ -329,7 +362,7 @@ class _Evaluation:
             bypassed=(),
             tile=found.tile,
             least_bytes=found.least_bytes,
-            map_=partial(mapped, self.search, part, members, partial(self._mapped_time, found, shapes[0].repeat)),
+            map_=partial(mapped, search, part, members, partial(self._mapped_time, found, shapes[0].repeat)),
             again_ops=found.again_ops,
         )
 

@@ -18,7 +18,7 @@ from onnxroof.roofline.groups import Figures
 from onnxroof.roofline.result import MappedResult
 from onnxroof.roofline.search import Choice, Chosen, Search
 
-__all__ = ["FusedGroup", "decisions", "fused_group", "groups"]
+__all__ = ["FusedGroup", "decisions", "fused_decision", "fused_group", "groups"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -143,7 +143,7 @@ def decisions(search: Search, chosen: Sequence[Chosen], fusion: str) -> Iterator
             for kernel in search.segments.units[step]:
                 part_of[kernel] = number
         if part.choice is not None:
-            yield _fused(search, part, part.choice)
+            yield fused_decision(search, part, part.choice)
     for number, part in enumerate(chosen):
         seen: set[int] = set()
         for step in range(part.first, part.last + 1):
@@ -157,7 +157,8 @@ def decisions(search: Search, chosen: Sequence[Chosen], fusion: str) -> Iterator
                     yield _refused(search, chosen, part_of[maker], number, (maker, kernel), root)
 
 
-def _fused(search: Search, part: Chosen, choice: Choice) -> Decision:
+def fused_decision(search: Search, part: Chosen, choice: Choice) -> Decision:
+    """Of a run that is one group: where its tiles are, and what that saves."""
     level = search.target.levels[choice.level]
     curve = choice.kind.curve
     first = search.store.kernels[search.segments.units[part.first][0]].op.name

@@ -13,7 +13,7 @@ from onnxroof.mapping.nested import LevelTile
 from onnxroof.mapping.plan import Decision
 from onnxroof.targets.model import Source, Target
 
-__all__ = ["GroupResult", "LevelResult", "MappedResult", "PlanResult", "TargetResult"]
+__all__ = ["GroupResult", "LevelResult", "MappedResult", "PlanResult", "Resident", "TargetResult"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +121,29 @@ class GroupResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resident:
+    """A tensor that stays on chip between groups.
+
+    Attributes:
+        tensor: Its name.
+        kind: activation | weight.
+        level: Where it stays.
+        bytes: Room that it takes of all instances together.
+        first, last: Nodes from and to which it is there: that makes it or reads it first, and that reads it last. Both
+            are "" for a weight that is there from run to run.
+        subject: Of the decision that says so.
+    """
+
+    tensor: str
+    kind: str
+    level: str
+    bytes: int
+    first: str
+    last: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanResult:
     """One fusion policy on one target.
 
@@ -138,6 +161,7 @@ class PlanResult:
         expected_latency_s: With the target's measured efficiencies, None where it has none.
         groups: In order of execution.
         decisions: Of the mapping and the evaluation.
+        residents: What stays on chip between groups.
         map: Works out the sum of the groups' mappings.
     """
 
@@ -154,6 +178,7 @@ class PlanResult:
     expected_latency_s: float | None
     groups: Sequence[GroupResult]
     decisions: tuple[Decision, ...]
+    residents: tuple[Resident, ...] = ()
     map: Callable[[], MappedResult] = _unmapped
 
     @property

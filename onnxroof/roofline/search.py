@@ -219,9 +219,15 @@ class Search:
         instances = self.residency.instances[level]
         return self.residency.room_bytes[level] - self.residents(first, last, level)[level] * instances
 
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Numbers of the levels that can hold the tiles of a group."""
+        return self._levels
+
     def _price(self, segment: Segment) -> _Priced | None:
-        if not self._may_gain(segment):
-            return None
+        return self._priced_anyhow(segment) if self._may_gain(segment) else None
+
+    def _priced_anyhow(self, segment: Segment) -> _Priced | None:
         kind, curve = segment.kind, segment.kind.curve
         parts: list[tuple[int, list[int]]] = []
         for level in self._levels:
@@ -320,23 +326,36 @@ class Search:
 
     # The best plan
 
+    def choice(self, segment: Segment, objective: str) -> Choice | None:
+        """How a run is one group at the least of an objective, even if that pays not; None where it never fits."""
+        priced = self._priced_anyhow(segment)
+        return None if priced is None else priced.choice(priced.least(self._weights(objective))[1])
+
     def best(self, objective: str) -> tuple[Chosen, ...]:
         """The groups that are least in an objective: latency | energy | edp | traffic (at the outermost level).
 
         Where the objective is not known on the target, traffic counts.
         """
-        if objective in ("energy", "edp") and not self._is_energy_known:
-            objective = "traffic"
-        time = math.fsum(self._single("latency", step) for step in range(len(self.segments.units)))
-        traffic = math.fsum(self._single("traffic", step) for step in range(len(self.segments.units)))
+        objective = self._known(objective)
+        return self._least_product() if objective == "edp" else self._walked(self._weights(objective))
+
+    def _known(self, objective: str) -> str:
+        return "traffic" if objective in ("energy", "edp") and not self._is_energy_known else objective
+
+    def _weights(self, objective: str) -> tuple[float, float, float]:
+        """Of time, energy and outermost traffic; of a product those of its logarithm around the steps alone."""
+        objective = self._known(objective)
+        steps = range(len(self.segments.units))
+        time = math.fsum(self._single("latency", step) for step in steps)
+        traffic = math.fsum(self._single("traffic", step) for step in steps)
         tie = 1e-9
         if objective == "latency" and time:
-            return self._walked((1.0, 0.0, tie * time / traffic if traffic else 0.0))
+            return (1.0, 0.0, tie * time / traffic if traffic else 0.0)
         if objective == "energy":
-            return self._walked((0.0, 1.0, 0.0))
-        if objective == "edp":
-            return self._least_product()
-        return self._walked((tie * traffic / time if time else 0.0, 0.0, 1.0))
+            return (0.0, 1.0, 0.0)
+        if objective == "edp" and time:
+            return (1.0 / time, 1.0 / (math.fsum(self._single("energy", step) for step in steps) or 1.0), 0.0)
+        return (tie * traffic / time if time else 0.0, 0.0, 1.0)
 
     def _least_product(self) -> tuple[Chosen, ...]:
         """Corners of the lower hull of (time, energy) between the fastest plan and the one of least energy."""
@@ -378,7 +397,9 @@ class Search:
     def _walked(self, weights: tuple[float, float, float]) -> tuple[Chosen, ...]:
         """The least weighted sum of time, energy and outermost traffic, by dynamic programming over the steps."""
         alone = [
-            _weighted(weights, self._single("latency", step), self._single("energy", step), self._single("traffic", step))
+            _weighted(
+                weights, self._single("latency", step), self._single("energy", step), self._single("traffic", step)
+            )
             for step in range(len(self.segments.units))
         ]
         known: dict[int, tuple[float, int]] = {}

@@ -40,6 +40,7 @@ def run_study(
     formula: bool = False,
     shapes_from_run: bool = False,
     state: str = "cold",
+    groups: str | Path | None = None,
     command: str = "",
     progress: Progress | None = None,
 ) -> Analysis:
@@ -57,6 +58,8 @@ def run_study(
         formula: Whether the counts of models that are loaded here are also wanted as polynomials in their dimensions.
         state: cold: all comes from the outermost level in each run; steady: weights that fit on chip stay there.
         shapes_from_run: Whether models that are loaded here are run once for their shapes.
+        groups: A file with fusion groups, which are evaluated as one more plan: a plan file, a list of groups, or a
+            model that ONNX Runtime optimized.
         command: The command line, for the report.
         progress: Told of each step.
 
@@ -65,8 +68,9 @@ def run_study(
 
     Raises:
         TargetError: A target is not known or its file has faults (all of them at once).
-        UsageError: A fusion or precision policy or an objective does not exist, no dimension can have a value that was
-            given, no model has that dimension, or a workload was loaded with another value of it.
+        UsageError: The file with groups is none, a fusion or precision policy or an objective does not exist, no
+            dimension can have a value that was given, no model has that dimension, or a workload was loaded with
+            another value of it.
     """
     if objective not in OBJECTIVES:
         raise UsageError.at(
@@ -83,6 +87,11 @@ def run_study(
             "--formula --shapes-from-run", "a run has one size for each dimension, a polynomial needs many",
             "leave out one of the two", code="U201",
         )  # fmt: skip
+    outside = None
+    if groups is not None:
+        from onnxroof.study.groups_file import read_groups
+
+        outside = read_groups(Path(groups))
     policy = parse_policy(precision)
     given = dims or {}
     check_dims(given)
@@ -110,7 +119,15 @@ def run_study(
         if chosen:
             from onnxroof.study.on_targets import OnTargets  # a count needs none of what stands behind it
 
-            study = OnTargets(count, fusion, objective, tf32=tf32, copies_cache=copies_cache, state=state)
+            try:
+                wanted = None if outside is None else outside.groups(count, [target.id for target in chosen])
+                study = OnTargets(
+                    count, fusion, objective, tf32=tf32, copies_cache=copies_cache, state=state, groups=wanted
+                )
+            except OnnxroofError as error:  # groups that do not go with this model
+                entries.append(Failure(name=name, error=error))
+                done += len(chosen)
+                continue
             for target in chosen:
                 if progress:
                     progress(f"{name} on {target.id}", done, steps)
