@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import onnx
+
 from onnxroof.frontend.read import read_model
 
 __all__ = ["RuntimeGraph", "RuntimeNode", "runtime_graph"]
@@ -15,13 +17,20 @@ __all__ = ["RuntimeGraph", "RuntimeNode", "runtime_graph"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeNode:
-    """A node as it stands in the file: names of tensors by position, "" where one is left out."""
+    """A node as it stands in the file.
+
+    Attributes:
+        name, op_type, domain: As there, the standard domain spelled "".
+        inputs, outputs: Names of tensors by position, "" where one is left out.
+        activation: Type of the operator that was fused behind it and applies a function, "" for none.
+    """
 
     name: str
     op_type: str
     domain: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    activation: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +51,15 @@ def runtime_graph(path: Path) -> RuntimeGraph:
     nodes = tuple(
         RuntimeNode(
             name=node.name, op_type=node.op_type, domain="" if node.domain == "ai.onnx" else node.domain,
-            inputs=tuple(node.input), outputs=tuple(node.output),
+            inputs=tuple(node.input), outputs=tuple(node.output), activation=_activation(node),
         )
         for node in graph.node
     )  # fmt: skip
     given = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
     given |= {sparse.values.name for sparse in graph.sparse_initializer}
     return RuntimeGraph(nodes=nodes, given=frozenset(given))
+
+
+def _activation(node: onnx.NodeProto) -> str:
+    found = (attribute.s for attribute in node.attribute if attribute.name == "activation")
+    return next(found, b"").decode("utf-8", "replace")

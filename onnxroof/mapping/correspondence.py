@@ -9,7 +9,7 @@ layout hands its operand on, and a node that kept its name still makes what it m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from onnxroof.frontend.runtime_graph import RuntimeGraph, RuntimeNode
@@ -22,6 +22,7 @@ from onnxroof.mapping.storage import Storage
 __all__ = ["Correspondence", "correspondence", "runtime_groups"]
 
 _BLOCKED = "_nchwc"
+_SUMMED = 3
 _HANDS_ON = frozenset(
     {"ReorderInput", "ReorderOutput", "Transpose", "Cast", "Identity", "MemcpyToHost", "MemcpyFromHost"}
 )
@@ -45,8 +46,8 @@ class Correspondence:
 
 def correspondence(graph: RuntimeGraph, workload: Workload, store: Storage) -> Correspondence:
     """Maps the nodes of a runtime's graph onto the operators of the model that it was made of."""
-    producers = {name: op for op in workload.ops for name in op.outputs if name}
-    meant = _meaning(graph, workload, producers)
+    model = _Model(workload)
+    meant = _meaning(graph, model)
     borders = {name for name in meant.values() if name}
     claimed: dict[str, int] = {}
     regions: list[tuple[RuntimeNode, tuple[str, ...]]] = []
@@ -59,7 +60,7 @@ def correspondence(graph: RuntimeGraph, workload: Workload, store: Storage) -> C
             unmapped.append(node)
             continue
         starts = [name for name in wanted if name and name not in sources]
-        ops = _between(starts, borders, producers)
+        ops = _between(starts, borders, model)
         members = [op.name for op in ops if claimed.setdefault(op.name, number) == number]
         if members:
             regions.append((node, tuple(sorted(members, key=place.__getitem__))))
@@ -110,34 +111,77 @@ def _is_shape_arithmetic(node: RuntimeNode, workload: Workload) -> bool:
     return bool(kinds) and all(kind in (OpKind.HOST, OpKind.CONSTANT) for kind in kinds)
 
 
-def _meaning(graph: RuntimeGraph, workload: Workload, producers: Mapping[str, Op]) -> dict[str, str]:
+class _Model:
+    """Who makes and who reads a tensor; all names around an absorbed quantize or dequantize are one tensor."""
+
+    def __init__(self, workload: Workload) -> None:
+        self._same: dict[str, str] = {}
+        for op in workload.ops:
+            if op.disposition is OpKind.ABSORBED and op.inputs and op.outputs:
+                one, other = self.tensor(op.inputs[0]), self.tensor(op.outputs[0])
+                if one != other:
+                    self._same[other] = one
+        running = [op for op in workload.ops if op.disposition is not OpKind.ABSORBED]
+        self.tensors = {self.tensor(name) for name in workload.tensors}
+        self.makers = {self.tensor(name): op for op in running for name in op.outputs if name}
+        self.named = {op.name: op for op in running if sum(map(bool, op.outputs)) == 1}
+        self.readers: dict[str, list[Op]] = {}
+        for op in running:
+            for name in dict.fromkeys(self.tensor(name) for name in op.inputs if name):
+                self.readers.setdefault(name, []).append(op)
+
+    def tensor(self, name: str) -> str:
+        """The one name of a tensor."""
+        while name in self._same:
+            name = self._same[name]
+        return name
+
+    def after(self, name: str, op_type: str) -> str:
+        """The result of the only reader of a tensor if that is of a type, else the tensor itself."""
+        readers = self.readers.get(name, [])
+        if len(readers) != 1 or readers[0].op_type != op_type:
+            return name
+        return self.tensor(next(filter(None, readers[0].outputs), name))
+
+
+def _meaning(graph: RuntimeGraph, model: _Model) -> dict[str, str]:
     """For each tensor of the graph the one of the model that has the same elements, "" where none is known."""
-    named = {op.name: op for op in workload.ops if sum(map(bool, op.outputs)) == 1}
-    meant = {name: name for name in graph.given if name in workload.tensors}
+    meant = {name: model.tensor(name) for name in graph.given if model.tensor(name) in model.tensors}
     for node in graph.nodes:
         outputs = [name for name in node.outputs if name]
         for name in outputs:
-            meant[name] = name if name in producers else ""
+            meant[name] = model.tensor(name) if model.tensor(name) in model.tensors else ""
         if len(outputs) != 1 or meant[outputs[0]]:
             continue
-        blocked = node.name.removesuffix(_BLOCKED) if node.name.endswith(_BLOCKED) else ""
-        if blocked in producers:
-            meant[outputs[0]] = blocked
+        blocked = model.tensor(node.name.removesuffix(_BLOCKED)) if node.name.endswith(_BLOCKED) else ""
+        if blocked in model.makers:
+            meant[outputs[0]] = _behind(node, blocked, model)
         elif node.op_type in _HANDS_ON:
             meant[outputs[0]] = meant.get(node.inputs[0], "")
-        elif node.name in named:
-            meant[outputs[0]] = next(filter(None, named[node.name].outputs))
+        elif node.name in model.named:
+            meant[outputs[0]] = model.tensor(next(filter(None, model.named[node.name].outputs)))
     return meant
 
 
-def _between(wanted: list[str], borders: set[str], producers: Mapping[str, Op]) -> Iterator[Op]:
+def _behind(node: RuntimeNode, name: str, model: _Model) -> str:
+    """What a convolution in the blocked layout writes: it keeps its name when a sum and a function are fused behind it.
+
+    Its fourth operand is what it adds (com.microsoft.nchwc Conv: X, W, B, Sum).
+    """
+    if len(node.inputs) > _SUMMED and node.inputs[_SUMMED]:
+        name = model.after(name, "Add")
+    return model.after(name, node.activation) if node.activation else name
+
+
+def _between(wanted: list[str], borders: set[str], model: _Model) -> Iterator[Op]:
     """Operators from some tensors back to the next border, each once."""
     seen: set[str] = set()
     pending = list(wanted)
     while pending:
-        op = producers.get(pending.pop())
+        op = model.makers.get(pending.pop())
         if op is None or op.name in seen:
             continue
         seen.add(op.name)
         yield op
-        pending += [name for name in (*op.inputs, *op.parameters) if name and name not in borders]
+        read = (model.tensor(name) for name in (*op.inputs, *op.parameters) if name)
+        pending += [name for name in read if name not in borders]
