@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from onnxroof import __version__
 from onnxroof.report.ceilings import ceilings
 from onnxroof.report.conventions import CONVENTIONS
+from onnxroof.report.plans import over_best
 from onnxroof.study.result import Analysis, Failure, ModelResult, NodeResult, Totals, Unresolved
 
 if TYPE_CHECKING:  # a count must not wait for what stands behind targets
@@ -132,7 +133,17 @@ def target_document(result: TargetResult, plans: list[Json]) -> Document:
         "estimated": list(result.estimated),
         "sources": [_source(source) for source in result.sources],
         "best_plan": result.best_plan,
+        "compiler": compiler_document(result),
         "plans": plans,
+    }
+
+
+def compiler_document(result: TargetResult) -> Document:
+    """What the target's own compiler is known to do, and how far that is from the best plan; null is unknown."""
+    return {
+        "fusion": result.target.fusion,
+        "fused_attention": result.target.fused_attention,
+        "latency_over_best": _number(over_best(result)),
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from onnxroof.report.assumptions import consequence
 from onnxroof.report.bottlenecks import bottlenecks
 from onnxroof.report.cells import text_column, word_cell
+from onnxroof.report.compiler_view import compiler_fact
 from onnxroof.report.figures.roofline import rooflines_figure
 from onnxroof.report.fusion_view import decision_tables, plans_table
 from onnxroof.report.groups_view import groups_table
@@ -86,6 +87,7 @@ def _facts(result: TargetResult) -> tuple[Fact, ...]:
     if plan.expected_latency_s is not None:
         note = "with the efficiencies that were measured on this target"
         facts.insert(2, _fact("Expected time", plan.expected_latency_s, "s", note))
+    facts.append(compiler_fact(result))
     return tuple(facts)
 
 
