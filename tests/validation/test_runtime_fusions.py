@@ -45,7 +45,7 @@ def _theirs(found: Correspondence) -> dict[str, int]:
 
 
 def _class(store: Storage, edge: tuple[int, int], members: int, *, is_theirs: bool) -> str:
-    maker, reader = (store.kernels[kernel] for kernel in edge)
+    reader = store.kernels[edge[1]]
     if not is_theirs:
         results = {store.producers.get(store.root(t.tensor)) for t in reader.cost.reads} - {None}
         return TWO_OPERANDS if len(results) > 1 else NO_KERNEL
