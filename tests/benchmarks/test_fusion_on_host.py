@@ -4,10 +4,10 @@ The target is made from this machine in the same run, and says so in its file: o
 product, the bandwidths of copies far beyond and well inside the last cache, the time of a node that does nothing. The
 prediction evaluates the groups that the runtime itself made (`--groups` with its optimized model) against no fusion.
 
-What the two may differ by (not taken apart by measurement): the level `all` also changes the layout of convolutions, which makes their kernels faster and is
-no fusion; kernels of depthwise convolutions and of functions run far below the peak, so that their share of the time,
-and what fusing them saves, is larger than a bound knows; decoders gain by
-more than groups (folding, prepacked products), which is not predicted; a few percent are noise of a machine that does other things.
+What the two may differ by (not taken apart by measurement): the level `all` also changes the layout of convolutions,
+which makes their kernels faster and is no fusion; kernels of depthwise convolutions and of functions run far below the
+peak, so that what fusing them saves is more than a bound knows; decoders gain by more than groups (folding, prepacked
+products), which is not predicted; a few percent are noise of a machine that does other things.
 """
 
 from __future__ import annotations

@@ -87,7 +87,8 @@ def test_a_group_must_not_wait_for_itself() -> None:
 
 
 def test_groups_must_not_wait_for_each_other() -> None:
-    text = "g (float[8] x) => (float[8] y, float[8] z) { a = Relu(x) b = Tanh(a) c = Tanh(x) y = Sigmoid(c) z = Add(b, y) }"
+    text = """g (float[8] x) => (float[8] y, float[8] z) {
+        a = Relu(x) b = Tanh(a) c = Tanh(x) y = Sigmoid(c) z = Add(b, y) }"""
     # {Relu_0, Sigmoid_3} and {Tanh_1, Tanh_2}: the one reads Tanh_2, the other reads Relu_0.
     (fault,) = faults(("Relu_0", "Sigmoid_3"), ("Tanh_1", "Tanh_2"), text=text)
     assert "`Tanh_1` reads what `Relu_0` makes" in fault.message

@@ -35,7 +35,7 @@ def of(path: Path, *targets: str, text: str = TEXT) -> dict[str, list[tuple[str,
 
 def test_a_bare_list_serves_every_target(tmp_path: Path) -> None:
     path = written(tmp_path, {"groups": [["MatMul_0", "Relu_1"], {"name": "tail", "nodes": ["Sigmoid_2"]}]})
-    assert of(path, "near", "far") == dict.fromkeys(("near", "far"), [("MatMul_0", "Relu_1"), ("Sigmoid_2",)])
+    assert of(path, "near", "far") == {name: [("MatMul_0", "Relu_1"), ("Sigmoid_2",)] for name in ("near", "far")}
 
 
 def test_of_plans_each_target_has_its_best(tmp_path: Path) -> None:
@@ -43,7 +43,8 @@ def test_of_plans_each_target_has_its_best(tmp_path: Path) -> None:
         return {"target": where, "is_best": is_best, "groups": [[node]]}
 
     plans = [
-        plan("near", is_best=False, node="a"), plan("near", is_best=True, node="b"), plan("far", is_best=True, node="c"),
+        plan("near", is_best=False, node="a"), plan("near", is_best=True, node="b"),
+        plan("far", is_best=True, node="c"),
     ]  # fmt: skip
     path = written(tmp_path, {"kind": "onnxroof plans", "schema_version": "1", "plans": plans})
     assert of(path, "near", "far") == {"near": [("b",)], "far": [("c",)]}
@@ -73,7 +74,8 @@ def test_plans_of_another_model_are_refused(tmp_path: Path) -> None:
         ("[1]", [""]),
         ({"nodes": []}, [""]),
         ({"groups": 3}, ["groups"]),
-        ({"groups": [["a"], "b", {"nodes": [1]}, {"name": 3, "nodes": []}]}, ["groups[1]", "groups[2]", "groups[3].name"]),
+        ({"groups": [["a"], "b", {"nodes": [1]}, {"name": 3, "nodes": []}]},
+         ["groups[1]", "groups[2]", "groups[3].name"]),
         ({"schema_version": "9", "plans": []}, ["", "plans"]),
         ({"schema_version": "1", "plans": [3, {"target": 1, "groups": [2]}]},
          ["plans[0]", "plans[1].target", "plans[1].groups[0]"]),
