@@ -13,8 +13,10 @@ from onnxroof.costs.table import CostTable
 from onnxroof.ir.tensor import TensorKind
 from onnxroof.ir.workload import Workload
 from onnxroof.mapping.given import GIVEN, GivenGroups, GivenPlan, given_plan
+from onnxroof.mapping.liveness import buffers
 from onnxroof.mapping.plan import Group, Plan
 from onnxroof.mapping.policies import POLICIES, plan
+from onnxroof.mapping.schedule_order import Schedule, schedule
 from onnxroof.mapping.segments import Segments, segments
 from onnxroof.mapping.storage import Kernel, Storage, parameter_roots, peak_activation_bytes
 from onnxroof.mapping.timeline import Timeline, timeline
@@ -116,6 +118,17 @@ class PlannedModel:
         for run in self.given[0].runs:
             label[run.first : run.last + 1] = [run.first] * (run.last + 1 - run.first)
         return segments(self.store, self.workload.tensors, units, label)
+
+    @cached_property
+    def schedule(self) -> Schedule | None:
+        """Peaks of live activations and the order with the lowest that was found; None where a shape is not known."""
+        problem = buffers(self.workload, self.store)
+        has_loop = any(kernel.op.repeat != 1 for kernel in self.store.kernels)
+        return None if problem is None else schedule(problem, is_fixed=has_loop)
+
+    def least_activation_bytes(self) -> int | None:
+        """Most bytes of activations alive at once in that order; None where a shape is not known."""
+        return None if self.schedule is None else self.schedule.least_bytes
 
     @cached_property
     def segments(self) -> Segments:

@@ -19,6 +19,7 @@ from onnxroof.report.explanations import (
     sensitivity_document,
     target_explanation,
 )
+from onnxroof.report.fit import fit_document, ranking_document
 from onnxroof.report.offload import offload_document
 from onnxroof.report.plans import over_fastest
 from onnxroof.study.result import Analysis, Failure, ModelResult, NodeResult, Totals, Unresolved
@@ -141,6 +142,7 @@ def target_document(result: TargetResult, plans: list[Json]) -> Document:
         "levels": [_level(level) for level in result.levels],
         "fits": result.fits,
         "memory_needed_bytes": result.memory_needed_bytes,
+        "fit": fit_document(result),
         "floor_latency_s": number(result.floor_latency_s),
         "floor_latency_estimated_share": share(result.floor_latency_estimated_s, result.floor_latency_s),
         "floor_energy_j": number(result.floor_energy_j),
@@ -258,6 +260,7 @@ def _whole_model(model: ModelResult, *, has_targets: bool, has_sensitivity: bool
     if has_targets:
         if model.placement is not None:
             document |= placement_document(model.placement)
+        document["fit_ranking"] = ranking_document(model.targets)
         document["targets"] = [
             target_document(result, [_whole_plan(plan, result) for plan in result.plans])
             | ({"sensitivity": sensitivity_document(result)} if has_sensitivity else {})

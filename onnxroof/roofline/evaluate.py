@@ -25,11 +25,12 @@ from onnxroof.mapping.residency import Residency, residency
 from onnxroof.mapping.traffic import GroupShape, LevelTraffic, level_traffic
 from onnxroof.roofline.efficiency import efficiency, mix_time_s
 from onnxroof.roofline.explained import explained
+from onnxroof.roofline.fit import fit
 from onnxroof.roofline.floor import floor
 from onnxroof.roofline.groups import Demand, Figures, Groups, Later, Once, mapped_total, peaks, summed, total
 from onnxroof.roofline.knowledge import Knowledge
 from onnxroof.roofline.ledger import ledger
-from onnxroof.roofline.levels import fits_outermost, level_result
+from onnxroof.roofline.levels import level_result
 from onnxroof.roofline.mapped import mapped_result
 from onnxroof.roofline.model import overlapped_time_s
 from onnxroof.roofline.provenance import Doubts, is_uncertain, rests_s
@@ -69,6 +70,7 @@ def evaluate(
     least = floor(model.border, target, tf32=tf32)
     rate = evaluation.dominant_rate()
     peak_bytes = model.peak_activation_bytes
+    room = fit(target, model.parameter_bytes, peak_bytes)
     knowledge = evaluation.knowledge
     return TargetResult(
         target=target,
@@ -77,7 +79,8 @@ def evaluate(
         peak_engine=rate.engine.name if rate else "",
         peak_type=rate.peak.input.name if rate else "",
         energy_j_per_op=rate.energy_j_per_op if rate else None,
-        fits=fits_outermost(target, model.parameter_bytes, peak_bytes),
+        fits=room.fits,
+        fit=room.ordered(model.least_activation_bytes),
         memory_needed_bytes=None if peak_bytes is None else model.parameter_bytes + peak_bytes,
         floor_latency_s=least.latency_s,
         floor_latency_estimated_s=least.latency_estimated_s,

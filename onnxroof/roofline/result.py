@@ -14,6 +14,7 @@ from onnxroof.mapping.nested import LevelTile
 from onnxroof.mapping.offload import Offload
 from onnxroof.mapping.plan import Decision
 from onnxroof.roofline.efficiency import Efficiency
+from onnxroof.roofline.fit import Fit
 from onnxroof.roofline.regimes import Regime
 from onnxroof.targets.model import Source, Target
 
@@ -249,12 +250,13 @@ class TargetResult:
         peak_engine: Name of that engine, "" where unknown.
         peak_type: Name of that type, "" where unknown.
         energy_j_per_op: At that peak, None where unknown.
-        fits: Whether weights and peak activations fit the outermost level; None where that is not known.
+        fits: Whether weights and peak activations fit the levels that must hold them; None where that is not known.
         memory_needed_bytes: Weights + peak activations; None where a shape is not known.
         floor_latency_s: What no plan can beat.
         floor_energy_j: What no plan can beat.
         floor_latency_estimated_s: What of it rests on estimates, on memory or on defaults.
         floor_energy_estimated_j: What of it does.
+        fit: By how much it fits, level by level; None where nobody asked.
         offload: What runs on the host, and what crosses the link to it; None where the study did not look.
         floor_bound: What sets the latency floor, as `time_bound`.
         unknown: Keys of the target that are not known and matter here, e.g. `memory[dram].energy`.
@@ -284,6 +286,7 @@ class TargetResult:
     plans: tuple[PlanResult, ...] = field(default=())
     floor_latency_estimated_s: float | None = None
     floor_energy_estimated_j: float | None = None
+    fit: Fit | None = None
     offload: Offload | None = None
     sense: Callable[[], tuple[Elasticity, ...]] = tuple
     doubt: Callable[[], Ranges | None] = _undoubted
