@@ -159,7 +159,7 @@ def summed_costs(
     for op in workload.ops:
         if op.disposition in _SETTLED:
             continue
-        key = signatures.of(op)
+        key = signatures.of_kept(op)
         if key not in known:
             known[key] = of_one(op, op_cost(op, workload.tensors, rules, copies_cache=copies_cache))
         found.append(known[key])
@@ -255,23 +255,15 @@ class _Signatures:
 
     def of(self, op: Op) -> Hashable:
         """The signature of an operator; rules see names only as equal or not equal."""
+        names = (*op.inputs, *op.outputs, *op.parameters)
+        return _said(op, names), tuple(map(self._tensor, names))
+
+    def of_kept(self, op: Op) -> Hashable:
+        """The same for an operator that may be met again in another workload."""
         entry = self._seen.ops.get(id(op))
         if entry is None:
             names = (*op.inputs, *op.outputs, *op.parameters)
-            key = (
-                op.domain,
-                op.op_type,
-                op.version,
-                len(op.inputs),
-                len(op.outputs),
-                tuple(map(names.index, names)) if len(set(names)) < len(names) else (),
-                op.compute_type,
-                op.conversion_ops,
-                op.is_at_most,
-                op.repeat,
-                _frozen(op.attributes.values),
-            )
-            entry = self._seen.ops[id(op)] = op, self._seen.number(key), names
+            entry = self._seen.ops[id(op)] = op, self._seen.number((_said(op, names), op.repeat)), names
         return entry[1], tuple(map(self._tensor, entry[2]))
 
     def _tensor(self, name: str) -> int:
@@ -289,6 +281,22 @@ class _Signatures:
                 self._seen.tensors[name] = tensor, number
             self._of_tensor[name] = number
         return number
+
+
+def _said(op: Op, names: tuple[str, ...]) -> Hashable:
+    """What a rule can see of an operator beside its tensors, whose names are given."""
+    return (
+        op.domain,
+        op.op_type,
+        op.version,
+        len(op.inputs),
+        len(op.outputs),
+        tuple(map(names.index, names)) if len(set(names)) < len(names) else (),
+        op.compute_type,
+        op.conversion_ops,
+        op.is_at_most,
+        _frozen(op.attributes.values),
+    )
 
 
 def _frozen(value: Any) -> Hashable:
