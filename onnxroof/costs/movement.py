@@ -164,8 +164,8 @@ def _pad_begins(ctx: CostContext) -> tuple[int, ...] | None:
 def _pad_nest(ctx: CostContext, begins: tuple[int, ...]) -> LoopNest | None:
     """Padding as an affine map: indices outside the input are read from nowhere.
 
-    Modes that repeat elements move as much: an element that is written to all its places while it is there comes in once,
-    in a buffer of any size. But a tile of the result may need elements that are not where the map says.
+    Modes that repeat elements move as much: an element that is written to all its places while it is there comes in
+    once, in a buffer of any size. But a tile of the result may need elements that are not where the map says.
     """
     extents, result = ctx.input(0).dims, ctx.output(0).dims
     loops = tuple(Loop(f"d{i}", extent) for i, extent in enumerate(result))
