@@ -24,7 +24,8 @@ __all__ = ["analyze"]
 @click.option(
     "-t", "--target", "targets", multiple=True, metavar="TARGET|FILE|LINE",
     help="Target by id, by file, or described in a line: peak=RATE:TYPE and LEVEL=CAPACITY@BANDWIDTH (or one of the "
-    "two) with commas between them, outermost level first, e.g. peak=8TOP/s:INT8,dram=68GB/s,sram=4MiB@1TB/s. "
+    "two) with commas between them, outermost level first, e.g. peak=8TOP/s:INT8,dram=68GB/s,sram=4MiB@1TB/s. Behind "
+    "id or file stands a power mode: jetson-nano@5w. "
     "May be repeated; a shelf of eight, one of each class, when left out.",
 )  # fmt: skip
 @click.option(
