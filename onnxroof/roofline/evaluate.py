@@ -15,6 +15,7 @@ from functools import cached_property, partial
 
 from onnxroof.dtypes import DType
 from onnxroof.mapping.array import spatial_utilization
+from onnxroof.mapping.given import GIVEN
 from onnxroof.mapping.nested import NestedMapping
 from onnxroof.mapping.placed import Crossing, Placed, placed
 from onnxroof.mapping.plan import Decision, Plan
@@ -35,7 +36,8 @@ from onnxroof.roofline.model import overlapped_time_s
 from onnxroof.roofline.provenance import Doubts, is_uncertain, rests_s
 from onnxroof.roofline.rates import DEFAULT_SPECIAL_LANES, Rate, Resolution, resolve
 from onnxroof.roofline.regimes import Regime, together
-from onnxroof.roofline.result import MappedResult, PlanResult, TargetResult
+from onnxroof.roofline.residents import resident_tensors
+from onnxroof.roofline.result import MappedResult, PlanResult, Resident, TargetResult
 from onnxroof.roofline.search import UnitFigures
 from onnxroof.roofline.searched import Searched, best_of
 from onnxroof.roofline.terms import level_energy_terms, level_time_s
@@ -154,14 +156,16 @@ class _Evaluation:
         found = {shaped.plan.fusion: self.plan(shaped, assumed_precision) for shaped in self.model.plans}
         for policy in (policy for policy in SEARCHED if policy in self.model.policies):
             found[policy] = self.searched.plan(policy, assumed_precision, objective, tuple(found.values()))
-        return tuple(found[policy] for policy in self.model.policies)
+        if self.model.given is not None:
+            found[GIVEN] = self.searched.given(*self.model.given, assumed_precision, objective)
+        return tuple(found[policy] for policy in (*self.model.policies, *([GIVEN] if GIVEN in found else [])))
 
     def plan(self, shaped: ShapedPlan, assumed_precision: str | None) -> PlanResult:
         """One plan, summed over its groups: each distinct shape times the groups that have it."""
         groups = self.placed(shaped.plan.fusion)
         figures = [self.figures(shape, crossing) for shape, crossing in groups.kinds]
-        choices = Later(lambda: (*shaped.plan.decisions, *self.residents))
-        return self.summed(shaped.plan, groups, figures, assumed_precision, choices)
+        choices = Later(lambda: (*shaped.plan.decisions, *self.reasons))
+        return self.summed(shaped.plan, groups, figures, assumed_precision, choices, self.residents)
 
     def placed(self, fusion: str) -> Placed:
         """Groups of a policy with what stays on chip around them."""
@@ -199,8 +203,9 @@ class _Evaluation:
         figures: Sequence[Figures],
         assumed_precision: str | None,
         choices: Sequence[Decision],
+        residents: Sequence[Resident],
     ) -> PlanResult:
-        """A plan of its groups' figures; `choices` are its decisions."""
+        """A plan of its groups' figures; `choices` are its decisions, `residents` what stays on chip between them."""
         counter = Counter(groups.index)
         counts = tuple(counter[number] for number in range(len(figures)))
         latency_s = total([f.latency_s for f in figures], counts)
@@ -234,6 +239,7 @@ class _Evaluation:
             expected_latency_s=total([f.expected_s for f in figures], counts) if self.target.efficiency else None,
             groups=Groups(self.model.op_types, plan, groups, figures),
             decisions=Later(lambda: (*forced, *choices)),
+            residents=residents,
             waterfall_s=summed([f.waterfall_s for f in figures], counts) if latency_s is not None else {},
             regime=together([f.regime for f in figures], [f.latency_s for f in figures], counts, energy_terms),
             efficiency=efficiency(
@@ -250,8 +256,13 @@ class _Evaluation:
         )  # fmt: skip
 
     @cached_property
-    def residents(self) -> tuple[Decision, ...]:
-        """What stays on chip between groups, and what does not."""
+    def residents(self) -> Sequence[Resident]:
+        """What stays on chip between groups."""
+        return Later(lambda: resident_tensors(self.residency, self.target.levels, self.model.store))
+
+    @cached_property
+    def reasons(self) -> tuple[Decision, ...]:
+        """Why each stays there, or does not."""
         return self.residency.decisions(self.target.levels)
 
     def figures(self, shape: GroupShape, crossing: Crossing | None) -> Figures:

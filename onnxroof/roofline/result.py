@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # it evaluates, and so stands above its own result
     from onnxroof.roofline.ranges import Ranges
     from onnxroof.roofline.sensitivity import Elasticity
 
-__all__ = ["GroupResult", "LevelResult", "MappedResult", "PlanResult", "TargetResult"]
+__all__ = ["GroupResult", "LevelResult", "MappedResult", "PlanResult", "Resident", "TargetResult"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +156,29 @@ class GroupResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resident:
+    """A tensor that stays on chip between groups.
+
+    Attributes:
+        tensor: Its name.
+        kind: activation | weight.
+        level: Where it stays.
+        bytes: Room that it takes of all instances together.
+        first, last: Nodes from and to which it is there: that makes it or reads it first, and that reads it last. Both
+            are "" for a weight that is there from run to run.
+        subject: Of the decision that says so.
+    """
+
+    tensor: str
+    kind: str
+    level: str
+    bytes: int
+    first: str
+    last: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanResult:
     """One fusion policy on one target.
 
@@ -175,6 +198,7 @@ class PlanResult:
         expected_latency_s: With the target's measured efficiencies, None where it has none.
         groups: In order of execution.
         decisions: Of the mapping and the evaluation.
+        residents: What stays on chip between groups.
         waterfall_s: Sums of the groups' parts; {} where the latency is unknown.
         regime: That of most of the time, and sums over the groups.
         efficiency: What the plan attains beside the roof of its mix of engines.
@@ -195,6 +219,7 @@ class PlanResult:
     expected_latency_s: float | None
     groups: Sequence[GroupResult]
     decisions: Sequence[Decision]
+    residents: Sequence[Resident] = ()
     waterfall_s: Mapping[str, float] = field(default_factory=dict)
     regime: Regime = field(default_factory=Regime)
     efficiency: Efficiency = field(default_factory=Efficiency)
