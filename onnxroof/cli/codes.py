@@ -176,6 +176,10 @@ PARAGRAPHS: Mapping[str, str] = {
         "A workload that is already loaded has its dimensions for good, and another value was asked for. Give "
         "dimensions to `onnxroof.load`, or load the model again."
     ),
+    "U104": (
+        "A rate of runs, the energy of a battery or a price is a number above 0 with its unit: `--rate 100/h`, "
+        "`--battery 20Wh`, `--price 2.50/h`, `--electricity 0.30/kWh`."
+    ),
     "U201": (
         "An option asks for something that does not exist (a fusion or precision policy, an objective, a format, a "
         "domain), or that does not go with another option. The hint lists what there is, or what to leave out."
