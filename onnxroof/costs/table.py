@@ -323,20 +323,14 @@ def _named(template: OpCost, op: Op) -> OpCost:
 
 
 def _renamed(cost: OpCost, names: Mapping[str, str]) -> OpCost:
-    return OpCost(
-        kind=cost.kind,
-        work=cost.work,
+    """The cost with other names; what names no tensor stays."""
+    return dataclasses.replace(
+        cost,
         reads=tuple(Transfer(names[t.tensor], t.bytes) for t in cost.reads),
         writes=tuple(Transfer(names[t.tensor], t.bytes) for t in cost.writes),
-        compute_type=cost.compute_type,
-        nest=cost.nest,
-        is_foldable=cost.is_foldable,
-        rescales=cost.rescales,
         appends_to=names[cost.appends_to] if cost.appends_to else "",
         in_place=tuple((names[a], names[b]) for a, b in cost.in_place),
         least=_renamed_least(cost.least, names),
-        coverage=cost.coverage,
-        reason=cost.reason,
     )
 
 
