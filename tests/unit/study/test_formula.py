@@ -168,7 +168,10 @@ def test_a_dimension_that_a_weight_fixes_is_said_to_be_fixed(tmp_path):
 
 def test_an_unknown_operator_has_no_formula(tmp_path):
     text = """g (float[n, 8] x) => (float[n, 8] y) { z = my.domain.Mystery(x)  y = Neg(z) }"""
-    assert texts(of(tmp_path, text))["macs"] is None
+    found = of(tmp_path, text)
+    assert set(texts(found).values()) == {None}
+    assert found.unknown == ("macs", "read_bytes", "weight_bytes", "write_bytes")
+    assert found.bindings < 6  # nothing is looked for
 
 
 def test_a_model_without_dimensions_is_a_constant(tmp_path):
