@@ -8,7 +8,7 @@ scores, softmax and the sum over the values follow each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 
 from onnxroof.costs.table import CostTable
@@ -26,34 +26,32 @@ def chained_order(store: Storage) -> tuple[int, ...] | None:
     count = len(store.kernels)
     if any(kernel.op.repeat != 1 for kernel in store.kernels):
         return None
-    makers = [frozenset(_makers(store, kernel)) for kernel in range(count)]
-    before = [makers[kernel] | frozenset(_first(store, kernel)) for kernel in range(count)]
+    makers = [dict(_makers(store, kernel)) for kernel in range(count)]
+    before = [set(found) for found in makers]
+    for first, then in _written_over(store):
+        before[then].add(first)
     order = _longest_last(before)
     return order if _chained(order, makers) > _chained(range(count), makers) else None
 
 
-def _makers(store: Storage, kernel: int) -> Iterator[int]:
-    """Kernels that make what a kernel reads."""
+def _makers(store: Storage, kernel: int) -> Iterator[tuple[int, int]]:
+    """Kernels that make what a kernel reads, with the bytes that it reads of it."""
     for transfer in store.kernels[kernel].cost.reads:
         maker = store.producers.get(store.root(transfer.tensor), kernel)
         if maker < kernel:  # what a trip hands to the next one is made behind its reader
-            yield maker
+            yield maker, transfer.bytes
 
 
-def _first(store: Storage, kernel: int) -> Iterator[int]:
-    """Kernels that a kernel must stay behind because one of the two writes over what both read."""
-    one = store.kernels[kernel]
-    for transfer in one.cost.reads:
-        root = store.root(transfer.tensor)
-        for reader in store.readers.get(root, ()):
-            other = store.kernels[reader]
-            if reader < kernel and any(
-                store.root(source) == root for k in (one, other) for _, source in k.cost.in_place
-            ):
-                yield reader
+def _written_over(store: Storage) -> Iterator[tuple[int, int]]:
+    """Pairs of kernels that must stay in their order because one of them writes into a buffer that both use."""
+    for writer, kernel in enumerate(store.kernels):
+        for root in {store.root(source) for _, source in kernel.cost.in_place}:
+            for reader in store.readers.get(root, ()):
+                if reader != writer:
+                    yield min(reader, writer), max(reader, writer)
 
 
-def _longest_last(before: Sequence[frozenset[int]]) -> tuple[int, ...]:
+def _longest_last(before: Sequence[Set[int]]) -> tuple[int, ...]:
     """Each kernel behind all that must be before it, that with the longest chain behind it last."""
     depth: list[int] = []
     for kernels in before:
@@ -72,9 +70,10 @@ def _longest_last(before: Sequence[frozenset[int]]) -> tuple[int, ...]:
     return tuple(placed)
 
 
-def _chained(order: Sequence[int], makers: Sequence[frozenset[int]]) -> int:
-    """How many kernels come right behind one that makes what they read."""
-    return sum(order[place - 1] in makers[order[place]] for place in range(1, len(order)))
+def _chained(order: Sequence[int], makers: Sequence[Mapping[int, int]]) -> tuple[int, int]:
+    """How many kernels come right behind one that makes what they read, and how many bytes they read of it."""
+    found = [makers[kernel].get(order[place], 0) for place, kernel in enumerate(order[1:])]
+    return sum(map(bool, found)), sum(found)
 
 
 def permuted(workload: Workload, costs: CostTable, store: Storage, order: Sequence[int]) -> tuple[Workload, CostTable]:

@@ -4,7 +4,7 @@ Every run that could be a group is priced at every level that has room for it; t
 found by dynamic programming over the steps. That is exact over groups of consecutive steps for times and energies,
 which are sums over groups. Their product is least at a corner of the lower hull of all (time, energy), so it is found
 by a search over weights of the two, each of them a sum again. Runs that are equal, with the same around them, are
-priced once. A run of which no part gains anything is not looked at.
+priced once.
 """
 
 from __future__ import annotations
@@ -186,20 +186,13 @@ class Search:
         if self._runs is None:
             states = self._states()
             drafts: dict[Hashable, _Draft | None] = {}
-            keys: dict[tuple[int, int], Hashable] = {}
             listed: list[list[tuple[int, Hashable]]] = []
             for last, found in enumerate(self.segments.by_last):
                 here: list[tuple[int, Hashable]] = []
                 for segment in found:
                     key = (id(segment.kind), states[segment.first : last + 1])
-                    keys[segment.first, last] = key
                     if key not in drafts:
-                        parts = ((segment.first + 1, last), (segment.first, last - 1))
-                        within = [drafts[keys[part]] for part in parts if part in keys]
-                        # What is no group without its first or last step, or gains nothing by it, is none with it.
-                        is_promising = all(within) and (not within or any(part.gains for part in within if part))
-                        is_promising = is_promising and self._may_gain(segment)
-                        drafts[key] = self._draft(segment) if is_promising else None
+                        drafts[key] = self._draft(segment) if self._may_gain(segment) else None
                     if drafts[key] is not None:
                         here.append((segment.first, key))
                 listed.append(here)

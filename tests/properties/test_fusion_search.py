@@ -44,7 +44,7 @@ def graph(draw: random.Random, *, is_shuffled: bool) -> str:
     nodes, weights, names = [], [], ["x"]
     size, channels = 24, 4
     for number in range(draw.randint(5, 7)):
-        source = draw.choice(names[-2:]) if draw.random() < 0.3 else names[-1]
+        source = draw.choice(names[-3:]) if draw.random() < 0.6 else names[-1]
         kind = draw.choice(["conv1", "conv3", "conv3", "pool", "sum"])
         pads = "pads=[1,1,1,1]"
         if kind == "pool":
