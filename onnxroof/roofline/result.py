@@ -34,7 +34,7 @@ class LevelResult:
         capacity_bytes: Of one instance.
         instances: How many there are.
         bandwidth_bytes_per_s: Of one instance in both directions: the shared port, or the sum of read and write.
-        energy_j_per_byte: Mean of read and write.
+        energy_j_per_byte: The lower of read and write, which no traffic undercuts.
         ridge_ops_per_byte: Peak / (bandwidth x instances).
         energy_ridge_ops_per_byte: Energy per byte / energy per operation.
     """
