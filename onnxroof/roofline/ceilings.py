@@ -88,7 +88,7 @@ def group_ceilings(ops: int | None, waterfall_s: Mapping[str, float], power_s: f
 
 
 def highest_mix_ops_per_s(groups: Iterable[GroupResult]) -> float:
-    """The highest peak of the groups' own mixes of work: ops / the longest of (ops on an engine / its peak), array full.
+    """The highest peak of the groups' own mixes of work: ops / the longest of (ops on an engine / its peak).
 
     Engines work at the same time, so that it can lie above the peak of each. Infinite where no rate is known for any
     work of a group: only its bytes bound it then. 0 without operations.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from onnxroof.targets.model import MemoryLevel, Quantity
 
-__all__ = ["bandwidth_bytes_per_s", "level_energy_terms", "level_time_s", "least_energy_j_per_byte"]
+__all__ = ["bandwidth_bytes_per_s", "least_energy_j_per_byte", "level_energy_terms", "level_time_s"]
 
 
 def level_time_s(level: MemoryLevel, read_bytes: float, write_bytes: float) -> float | None:

@@ -3,7 +3,8 @@
 Throughput: `P = min(peak, bandwidth_l x AI_l)`, one slope a memory level. Energy: `eta = 1 / (e_c + e_l / AI_l +
 static power / P)`, a smooth curve a level; without static power at half its height where both parts are equal. No dot
 lies above the outermost of these lines: the slopes end at the peak of the mix of work with the highest, and there is a
-curve for the mix with the cheapest operations. The idea of two rooflines: Verhelst, Benini and Verma, IEEE JSSC 60(6), 2025.
+curve for the mix with the cheapest operations. The idea of two rooflines: Verhelst, Benini and Verma, IEEE JSSC
+60(6), 2025.
 """
 
 from __future__ import annotations

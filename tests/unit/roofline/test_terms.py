@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from oracles.tiny import engine, level, target
 
-from onnxroof.roofline.terms import bandwidth_bytes_per_s, level_energy_terms, level_time_s, least_energy_j_per_byte
+from onnxroof.roofline.terms import bandwidth_bytes_per_s, least_energy_j_per_byte, level_energy_terms, level_time_s
 from onnxroof.targets.model import MemoryLevel
 
 MATRIX = engine("matrix", "mac", {"FLOAT": "1 TFLOP/s"})
