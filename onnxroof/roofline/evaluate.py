@@ -330,7 +330,10 @@ class _Evaluation:
         waterfall_s, regime = dict[str, float](), Regime()
         if is_known:
             times_s = (engines, demand.full_engines_s, terms, serial)
-            waterfall_s, regime = explained(self.target, *times_s, totals, launch_s, energy_terms or {})
+            # Inside a group of several steps it is not known what must cross once.
+            inner = [demand.whole_bytes] * (len(levels) - 1) if len(shapes) == 1 else totals[1:]
+            least = [demand.least_bytes, *inner]
+            waterfall_s, regime = explained(self.target, *times_s, totals, least, launch_s, energy_terms or {})
         if self.target.power_cap is not None:
             self.knowledge.need("chip.power_cap", self.target.power_cap)
         return Figures(

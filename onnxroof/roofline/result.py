@@ -277,6 +277,14 @@ class TargetResult:
         return self.sense()
 
     @property
+    def link_s(self) -> float | None:
+        """The least time of what crosses the link to the host, both directions at once; None where it is not known."""
+        offload, link = self.offload, self.target.host_link
+        if offload is None or link is None or offload.to_device_bytes is None or offload.to_host_bytes is None:
+            return None
+        return max(offload.to_device_bytes, offload.to_host_bytes) / link.value
+
+    @property
     def peak_ops_per_j(self) -> float | None:
         """Efficiency of compute alone, 1 / energy per operation."""
         return 1 / self.energy_j_per_op if self.energy_j_per_op else None
