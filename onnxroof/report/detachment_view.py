@@ -49,18 +49,13 @@ def detachment_table(result: TargetResult) -> Table | None:
     rows = tuple(
         Row(
             cells=(
-                word_cell(_NAMES[cause]),
+                word_cell(_NAMES[cause], note=_meaning(cause, result)),
                 number_cell(time, quantity(time, "s"), note=percent(time / plan.latency_s)),
-                word_cell(_meaning(cause, result)),
             )
         )
         for cause, time in taken
     )
-    columns = (
-        text_column("Cause"),
-        Column(label="Time", help="Below: as a part of the least time of the plan"),
-        text_column("What it is"),
-    )
+    columns = (text_column("Cause"), Column(label="Time", help="Below: as a part of the least time of the plan"))
     return Table(
         caption="What keeps it below its roofs", columns=columns, rows=rows, note=_note(causes), sortable=False
     )

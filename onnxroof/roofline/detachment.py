@@ -1,4 +1,4 @@
-"""What keeps a plan, or a group of it, below its roofs? Every cause that there is, in seconds; unknown ones are None."""
+"""What keeps a plan, or a group of it, below its roofs? Every cause that there is, in seconds; None where unknown."""
 
 from __future__ import annotations
 
