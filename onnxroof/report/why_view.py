@@ -107,8 +107,8 @@ def sensitivity_table(result: TargetResult) -> Table:
         rows.append((effect, Row(cells=cells)))
     rows.sort(key=lambda row: -row[0])
     note = (
-        "How many percent time and energy change by for each percent that a number grows, and below by how much when it "
-        "is doubled. Each number is changed and the plan priced again; for another capacity it is made again."
+        "How many percent time and energy change by for each percent that a number grows; below, by how much when it is "
+        "doubled. Each number is changed and the plan priced again; for another capacity it is made again."
     )
     if left_out:
         note += f" {counted(left_out, 'more number')} {'changes' if left_out == 1 else 'change'} neither."
@@ -212,10 +212,11 @@ def _roof_words(plan: PlanResult) -> str:
 
 
 def _lever_cells(lever: Lever, latency_s: float, result: TargetResult) -> tuple[Cell, ...]:
-    leave = "" if lever.exit is None else f"from {_factor(lever.exit.factor)} on {bound_words(lever.exit.becomes)} binds"
+    leave = lever.exit
+    words = f"from {_factor(leave.factor)} on {bound_words(leave.becomes)} binds" if leave else ""
     bar = share_bar(lever.limit_s / latency_s, colour_of(lever.term, result))
     return (
-        word_cell(bound_words(lever.term), note=leave),
+        word_cell(bound_words(lever.term), note=words),
         number_cell(lever.twice_s, quantity(lever.twice_s, "s"), note=change(lever.twice_s, latency_s)),
         Cell(text=quantity(lever.limit_s, "s"), note=change(lever.limit_s, latency_s), figure=bar),
     )
