@@ -107,8 +107,8 @@ def sensitivity_table(result: TargetResult) -> Table:
         rows.append((effect, Row(cells=cells)))
     rows.sort(key=lambda row: -row[0])
     note = (
-        "How many percent time and energy change by for each percent that a number grows; below, by how much when it is "
-        "doubled. Each number is changed and the plan priced again; for another capacity it is made again."
+        "How many percent time and energy change by for each percent that a number grows; below, by how much when it "
+        "is doubled. Each number is changed and the plan priced again; for another capacity it is made again."
     )
     if left_out:
         note += f" {counted(left_out, 'more number')} {'changes' if left_out == 1 else 'change'} neither."
