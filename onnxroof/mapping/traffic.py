@@ -24,7 +24,7 @@ from onnxroof.mapping.plan import Plan
 from onnxroof.mapping.storage import Kernel, Storage
 from onnxroof.targets.model import Array, MemoryLevel
 
-__all__ = ["GroupShape", "LevelTraffic", "group_shapes", "level_traffic", "usable_bytes"]
+__all__ = ["GroupShape", "LevelTraffic", "fed_bytes", "group_shapes", "level_traffic", "usable_bytes"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -203,7 +203,7 @@ def level_traffic(shape: GroupShape, levels: tuple[MemoryLevel, ...], array: Arr
         return LevelTraffic(reads, writes, footprints, (), {})
     held = [frozenset(range(len(shape.nest.accesses)))]
     held += [accesses_of(shape.nest, level.holds) for level in levels[1:]]
-    fed = _fed(shape.nest, array if shape.mac_count else None)
+    fed = fed_bytes(shape.nest, array if shape.mac_count else None)
     # Instances that share what they need hold together what one buffer of all their room would, at the best.
     room = [usable_bytes(level) * level.instances for level in levels]
     fits = [
@@ -245,7 +245,7 @@ def _curve(shape: GroupShape, held: frozenset[int], counted: frozenset[int], out
     return reuse_curve(shape.nest, Boundary(held, counted, width))
 
 
-def _fed(nest: LoopNest, array: Array | None) -> tuple[tuple[float, float], ...]:
+def fed_bytes(nest: LoopNest, array: Array | None) -> tuple[tuple[float, float], ...]:
     """Bytes of each operand into the engine and out of it: what its array asks for, each element once if unknown."""
     if array is not None:
         return array_operand_traffic(nest, array)
