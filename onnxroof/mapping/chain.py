@@ -248,11 +248,23 @@ class Inside:
             steps *= sum(count[loop] * -(-size[loop] // part) for size, count in self._runs)
         return steps
 
-    def bytes_of(self, operands: Sequence[int]) -> tuple[FloatArray, FloatArray]:
-        """(O, R) bytes in and out of some operands."""
-        if len(operands) == len(self._read):
+    def bytes_of(self, operands: Sequence[int], access_bytes: float = 0.0) -> tuple[FloatArray, FloatArray]:
+        """(O, R) bytes in and out of some operands; each tile that comes in takes an access of the port at least."""
+        read, write = self._read, self._write
+        if access_bytes:
+            read, write = read.copy(), write.copy()
+            for x in operands:
+                operand = self._tables.operands[x]
+                tiles = self._moved[x] / self._tables.held_elements(operand, list(self._index))
+                if operand.access.is_write:
+                    first = operand.distinct / self._moved[x]  # the part that comes in for the first time reads nothing
+                    read[x] = np.maximum(read[x], np.ceil(access_bytes * tiles * (1 - first)))
+                    write[x] = np.maximum(write[x], np.ceil(access_bytes * tiles))
+                else:
+                    read[x] = np.maximum(read[x], np.ceil(access_bytes * tiles * self._sweeps[x]))
+        elif len(operands) == len(read):
             return self.read_bytes, self.write_bytes
-        return self._read[list(operands)].sum(axis=0), self._write[list(operands)].sum(axis=0)
+        return read[list(operands)].sum(axis=0), write[list(operands)].sum(axis=0)
 
     def passed(self) -> tuple[FloatArray, FloatArray]:
         """(X, R) bytes in and out of all tiles when nothing is kept from one to the next.

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from onnxroof.ir.loopnest import LoopNest
 from onnxroof.mapping.boundary import Boundary, accesses_of
 from onnxroof.mapping.curve import Curve, reuse_curve
-from onnxroof.mapping.traffic import fed_bytes, usable_bytes
+from onnxroof.mapping.traffic import fed_bytes, port_points, usable_bytes
 from onnxroof.targets.model import Array, MemoryLevel
 
 __all__ = ["Around", "Holders", "Share", "held_curve", "holders"]
@@ -128,18 +128,19 @@ def holders(
     )
     read, write = np.zeros((len(levels), len(operands))), np.zeros((len(levels), len(operands)))
     feeds = fed_bytes(nest, array)
-    for operand in operands:
-        for level in ports(operand, 0, len(levels)):
-            inner = next((n for n in tiled if n > level and operand in held[n]), None)
-            curve = curves[inner if inner is not None else level]
-            assert curve is not None
-            if level == feeder[operand]:
-                read[level, operand], write[level, operand] = feeds[operand]
-                continue
-            room = 0.0 if inner is None else rooms[inner] * levels[inner].instances
-            point = curve.at(room)
-            read[level, operand] = point.access_read_bytes[operand]
-            write[level, operand] = point.access_write_bytes[operand]
+    together = [room * level.instances for room, level in zip(rooms, levels, strict=True)]
+    fits = [level in tiled for level in range(len(levels))]
+    for level in range(len(levels)):
+        points, least, direct = port_points(nest, held, fits, together, level, None)
+        for counted, point in (*points, *least):
+            for operand in counted:
+                read[level, operand] = point.access_read_bytes[operand]
+                write[level, operand] = point.access_write_bytes[operand]
+        for operand in direct:
+            read[level, operand], write[level, operand] = feeds[operand]
+        for operand in operands:
+            if level < stays[operand]:
+                read[level, operand] = write[level, operand] = 0.0
     return Holders(
         held=held, room_bytes=rooms, tiled=tiled, shares=shares, pending=pending, rest=_shares(rest),
         fed=_shares(fed) if array is not None else (), passing=passing, own_read_bytes=read, own_write_bytes=write,

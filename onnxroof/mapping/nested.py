@@ -182,6 +182,8 @@ class _Search:
         self._first_core = next((i for i in who.tiled if levels[i].instances > 1), len(levels))
         self._cores = levels[self._first_core].instances if self._first_core < len(levels) else 1
         self._prices = _prices(levels)
+        widths = [level.access_width for level in levels]
+        self._access_bytes = [width.value if width is not None else 0.0 for width in widths]
 
     def best(self) -> NestedMapping:
         """The best chain of a narrow search, or where that is not at the bound of a wide one."""
@@ -280,16 +282,16 @@ class _Search:
         read, write = np.broadcast_to(read, shape).copy(), np.broadcast_to(write, shape).copy()
         for share in shares:
             operands = list(share.operands)
-            into, out = inside.bytes_of(operands)
             for port in share.levels:
+                into, out = inside.bytes_of(operands, self._access_bytes[port])
                 read[port] += into - who.own_read_bytes[port, operands].sum()
                 write[port] += out - who.own_write_bytes[port, operands].sum()
         decided = {port: (read[port].copy(), write[port].copy()) for share in shares for port in share.levels}
         if level is not None:
             for share in who.pending[level]:  # a tile further inside takes no less of them than one here would
                 for operand in share.operands:
-                    into, out = inside.bytes_of([operand])
                     for port in share.levels:
+                        into, out = inside.bytes_of([operand], self._access_bytes[port])
                         read[port] += np.maximum(into - who.own_read_bytes[port, operand], 0.0)
                         write[port] += np.maximum(out - who.own_write_bytes[port, operand], 0.0)
             passed = inside.passed()

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -288,3 +289,18 @@ def test_an_operand_that_stays_crosses_nothing_outside() -> None:
     assert total(found)[0] == total(none)[0] - 4096
     assert total(found)[1] == total(none)[1]
     assert found.footprint_bytes[1] <= 1e5 - 4096
+
+
+def test_a_tile_takes_an_access_of_the_port_at_least() -> None:
+    # 8 bytes hold one column of each operand of 4 x 4 x 64 and the sums of 2 x 2: tiles of 2 bytes. By 32 bytes at a
+    # time, every one of (4 / 2) * (4 / 2) * 64 pairs takes 2 * 32 bytes, and each of 4 tiles of results 32.
+    nest = product(4, 4, 64, partial_bits=8)
+    wide = replace(level("dram", None, 1.0), access_width=quantity(32.0))
+    plain, _ = mapped(nest, level("dram", None, 1.0), level("l1", 8, 1e9))
+    found, own = mapped(nest, wide, level("l1", 8, 1e9))
+    assert own[0] <= total(found)[0]
+    assert total(plain)[0] == 2 * 2 * 256 + 16
+    assert total(found)[0] == 2 * 2 * 64 * 2 * 32 + 4 * 32
+    # A tile as large as an access costs nothing more.
+    narrow = replace(level("dram", None, 1.0), access_width=quantity(2.0))
+    assert total(mapped(nest, narrow, level("l1", 8, 1e9))[0])[0] == total(plain)[0]
