@@ -295,8 +295,9 @@ class _Evaluation:
             bypassed=traffic.bypassed,
         )
         found = partial(
-            mapped_result, shape, self.target, alone, compute.engines_s, compute.mac_engine, compute.mac_s, self._nested
-        )
+            mapped_result, shape, self.target, traffic, crossing, compute.engines_s, compute.mac_engine, compute.mac_s,
+            self._nested,
+        )  # fmt: skip
         return self.priced(demand, found)
 
     def _parts(self, shape: GroupShape, crossing: Crossing | None) -> tuple[_Compute, LevelTraffic, LevelTraffic]:
