@@ -51,7 +51,8 @@ def compositions(count: int) -> list[list[tuple[int, int]]]:
 def test_the_best_of_all_cuts_and_choices_is_found(seed: int) -> None:
     found = evaluation(chip(random.Random(seed)))
     search = found.searched.search
-    runs = {(first, last): priced for last, here in enumerate(search.runs()) for first, priced in here}
+    listed = [segment for here in search.segments.by_last for segment in here]
+    runs = {(one.first, one.last): priced for one in listed if (priced := search.priced(one)) is not None}
     plans = []
     for cuts in compositions(5):
         totals = [(0.0, 0.0, 0.0)]
