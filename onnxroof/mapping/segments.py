@@ -154,26 +154,37 @@ class Segments:
             found = self._outside[segment.first, segment.last] = _outside(self.store, kernels)
         return found
 
-    @cached_property
-    def full_bytes(self) -> tuple[int, ...]:
-        """By step all that its operators touch, each tensor in full for every time that one of them names it.
+    def full_bytes(self, first: int, last: int) -> int:
+        """Room that is enough for a run to be one group: untiled, all tensors that it touches are there in full."""
+        sizes: dict[str, float] = {}
+        for touched in self._touched[first : last + 1]:
+            for name, size in touched.items():
+                if size > sizes.get(name, 0.0):
+                    sizes[name] = size
+        return math.ceil(sum(sizes.values()))
 
-        A run whose steps' sum has room can be one group: untiled, no operand, result or value between takes more.
+    @cached_property
+    def _touched(self) -> tuple[Mapping[str, float], ...]:
+        """By step the bytes of each tensor that an operator of it touches, for every time that the operator names it.
+
+        An element is as wide as it ever is in the model, or a partial sum of it. What no loop touches counts byte by
+        byte.
         """
         widths: dict[str, float] = {}
-        for kernel in self.store.kernels:
-            for name, _, width in _touched(self.store, kernel):
+        for one in self.store.kernels:
+            for name, _, width in _accesses(self.store, one):
                 widths[name] = max(widths.get(name, 0.0), width)
-        return tuple(
-            math.ceil(
-                sum(
-                    elements * widths[name]
-                    for kernel in unit
-                    for name, elements, _ in _touched(self.store, self.store.kernels[kernel])
-                )
-            )
-            for unit in self.units
-        )
+        found = []
+        for unit in self.units:
+            sizes: dict[str, float] = {}
+            for kernel in unit:
+                own: dict[str, float] = {}
+                for name, elements, _ in _accesses(self.store, self.store.kernels[kernel]):
+                    own[name] = own.get(name, 0.0) + elements * widths[name]
+                for name, size in own.items():
+                    sizes[name] = max(sizes.get(name, 0.0), size)
+            found.append(sizes)
+        return tuple(found)
 
 
 def segments(store: Storage, tensors: Mapping[str, Tensor], units: Sequence[tuple[int, ...]]) -> Segments:
@@ -240,11 +251,8 @@ def _outside(store: Storage, kernels: tuple[int, ...]) -> Outside:
     return Outside(kernels, reads, writes)
 
 
-def _touched(store: Storage, kernel: Kernel) -> Iterator[tuple[str, int, float]]:
-    """Root, elements and their bytes (of a partial sum where that is more) of each access of an operator.
-
-    What no loop touches counts byte by byte.
-    """
+def _accesses(store: Storage, kernel: Kernel) -> Iterator[tuple[str, int, float]]:
+    """Root, elements, and bytes of one (of a partial sum where that is more) of each access of an operator."""
     op, cost = kernel.op, kernel.cost
     names = (*op.inputs, *op.parameters)
     seen: set[str] = set()

@@ -209,7 +209,7 @@ class Search:
             found = self._is_promising(number)
             if found:
                 segment = self._listed.distinct[number]
-                full = sum(self.segments.full_bytes[segment.first : segment.last + 1])
+                full = self.segments.full_bytes(segment.first, segment.last)
                 found = any(full < self.room(segment.first, segment.last, level) for level in self.levels)
                 found = found or self._draft_of(number) is not None
             self._known_fits[number] = found
@@ -249,6 +249,11 @@ class Search:
                 write += size
         return read * repeat, write * repeat
 
+    def bounds(self, segment: Segment) -> tuple[FloatArray, ...]:
+        """(levels,) the least time, energy and outermost bytes of a run as one group at each level."""
+        number = self._listed.at[segment.first, segment.last]
+        return tuple(figures[number] for figures in self._bounds)
+
     @cached_property
     def _bounds(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """(K, levels) the least time, energy and outermost bytes of each run that is looked at, by its level.
@@ -257,8 +262,8 @@ class Search:
         """
         distinct = self._listed.distinct
         rows = np.array(self._rows)[np.array(self.base.index[: len(self.segments.units)], dtype=np.int64)]
-        firsts = np.array([segment.first for segment in distinct])
-        lengths = np.array([segment.last - segment.first + 1 for segment in distinct])
+        firsts = np.array([segment.first for segment in distinct], dtype=np.int64)
+        lengths = np.array([segment.last - segment.first + 1 for segment in distinct], dtype=np.int64)
         sums = np.zeros((len(distinct), rows.shape[1]))
         for place in range(int(lengths.max(initial=0))):
             longer = lengths > place
@@ -457,7 +462,7 @@ class Search:
             for unit in self.units
         ]
         alone = [units[number] for number in self.base.index[: len(self.segments.units)]]
-        if not self.levels:
+        if not self.levels or not self._listed.distinct:
             return tuple(Chosen(step, step, None) for step in range(len(alone)))
         bounds = weighted(weights, *self._bounds).min(axis=1) * (1 - ROUNDING)
         picks: dict[int, Choice] = {}

@@ -87,6 +87,23 @@ def test_the_best_of_all_cuts_and_choices_is_found(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
+def test_a_run_takes_no_less_than_its_bound(seed: int) -> None:
+    """So the search may leave out what has a bound above another plan; of some runs the bound is what they take."""
+    search = evaluation(chip(random.Random(seed))).searched.search
+    ratios = []
+    for here in search.segments.by_last:
+        for segment in here:
+            priced, bounds = search.priced(segment), search.bounds(segment)
+            assert priced is not None
+            outer = priced.read_bytes[:, 0] + priced.write_bytes[:, 0]
+            for exact, least in zip((priced.latency_s, priced.energy_j, outer), bounds, strict=True):
+                for number, figure in zip(priced.level.tolist(), exact.tolist(), strict=True):
+                    ratios.append(figure / float(least[search.levels.index(number)]))
+    assert min(ratios) == pytest.approx(1.0, rel=1e-12)
+    assert max(ratios) > 1.01
+
+
+@pytest.mark.parametrize("seed", range(4))
 def test_what_the_search_prices_is_what_the_group_takes(seed: int) -> None:
     found = evaluation(chip(random.Random(seed)))
     chosen = found.searched.search.best("traffic")
