@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from onnxroof.cli.common import (
@@ -46,6 +48,17 @@ __all__ = ["analyze"]
     "--sensitivity", is_flag=True, help="Also say how much each number of a target matters to time and energy."
 )
 @click.option("--kv-copy", is_flag=True, help="Appended key/value caches are copied whole, not in place.")
+@click.option(
+    "--groups",
+    metavar="FILE",
+    help="Also evaluate fusion groups from outside: a file of --plan-out, a list of groups, or the model that ONNX "
+    "Runtime wrote after its optimizations.",
+)
+@click.option(
+    "--plan-out",
+    metavar="FILE.json",
+    help="Also write every plan for compilers: groups, order, tiles, what stays on chip, reasons.",
+)
 @click.option("--template", metavar="DIR", help="Folder with templates that replace those of the HTML report.")
 @output_options
 @click.pass_context
@@ -63,6 +76,8 @@ def analyze(
     shapes_from_run: bool,
     sensitivity: bool,
     kv_copy: bool,
+    groups: str | None,
+    plan_out: str | None,
     template: str | None,
     format_: str,
     outputs: tuple[str, ...],
@@ -86,7 +101,13 @@ def analyze(
             precision=precision,
             shapes_from_run=shapes_from_run,
             sensitivity=sensitivity,
+            groups=groups,
             command=command_line(),
             progress=progress,
         )
+    if plan_out:
+        from onnxroof.report.plan_file import to_plan_file
+        from onnxroof.report.write import write_text
+
+        write_text(Path(plan_out), to_plan_file(analysis))
     context.exit(finish(analysis, format_, outputs, strict=strict, template=template))

@@ -189,6 +189,29 @@ PARAGRAPHS: Mapping[str, str] = {
         "the standard with their domain, as `com.microsoft::MatMulNBits`. `onnxroof ops list` has all of them. In a "
         "model such an operator is no error: it is listed as unknown and lowers the coverage."
     ),
+    "U401": (
+        "The file of `--groups` cannot be read or is not in the form of one. It is a file that `--plan-out` wrote, "
+        'JSON of the form {"groups": [["node1", "node2"], ...]}, or the model that ONNX Runtime wrote after its '
+        "optimizations. The message names the place in the file."
+    ),
+    "U402": (
+        "A group names a node that the model does not have. Nodes go by their ONNX names; one whose name is empty or "
+        "repeated is called by its type and place, `Relu_17`, as `onnxroof count` lists it. The hint has the nearest "
+        "names. Where most names are unknown, the file is for another model."
+    ),
+    "U403": (
+        "A node is named twice, in two groups or in one. Every node runs once, in one group; leave it out of the other."
+    ),
+    "U404": (
+        "Groups would have to wait for each other: a node outside of a group needs what one of its members makes, and "
+        "another member needs what that node makes, or two groups are entangled in this way. No order runs them. Take "
+        "what lies between into the group, or take the group apart."
+    ),
+    "U405": (
+        "The plan file has no plan for this model or for this target. Plans are told apart by the nodes of the model "
+        "and the id of the target; plans for one target alone serve every target. Write the file again with "
+        "`--plan-out`, or give the groups alone."
+    ),
     "U302": (
         "No error has that code. Codes stand in brackets behind the message of an error, one letter and three digits."
     ),

@@ -178,7 +178,7 @@ def _chip_facts(target: Target) -> Iterator[str]:
         quantity = getattr(target, name)
         if quantity is not None:
             yield f"{name.replace('_', ' ')} {quantity.text} [{quantity.source.kind}]"
-    yield f"compiler fuses: {target.fusion}" + (", attention" if target.fused_attention else "")
+    yield f"compiler fuses: {target.fusion or 'unknown'}" + (", attention" if target.fused_attention else "")
 
 
 def _peaks(target: Target) -> Iterator[tuple[Engine, Peak]]:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from onnxroof.mapping.liveness import buffers
 from onnxroof.mapping.planned import PlannedModel
-from onnxroof.mapping.schedule_order import Schedule, schedule
+from onnxroof.mapping.schedule_order import Schedule
 from onnxroof.mapping.traffic import GroupShape
 
 __all__ = ["MOST_STEPS", "Placement", "StepCurve", "placement"]
@@ -67,9 +66,7 @@ def placement(model: PlannedModel) -> Placement:
         _thinned(capacity, moved, NODE_STEPS) if shape.nest is not None else None
         for shape, (capacity, moved) in zip(alone.shapes, curves, strict=True)
     ]
-    problem = buffers(model.workload, model.store)
-    has_loop = any(kernel.op.repeat != 1 for kernel in model.store.kernels)
-    found = None if problem is None else schedule(problem, is_fixed=has_loop)
+    found = model.schedule
     named = ((group.ops[0], thin[number]) for group, number in zip(alone.plan.groups, alone.index, strict=True))
     border = model.border
     return Placement(

@@ -12,8 +12,11 @@ from onnxroof.costs.cost import Work
 from onnxroof.costs.table import CostTable
 from onnxroof.ir.tensor import TensorKind
 from onnxroof.ir.workload import Workload
+from onnxroof.mapping.given import GIVEN, GivenGroups, GivenPlan, given_plan
+from onnxroof.mapping.liveness import buffers
 from onnxroof.mapping.plan import Group, Plan
 from onnxroof.mapping.policies import POLICIES, plan
+from onnxroof.mapping.schedule_order import Schedule, schedule
 from onnxroof.mapping.segments import Segments, segments
 from onnxroof.mapping.storage import Kernel, Storage, parameter_roots, peak_activation_bytes
 from onnxroof.mapping.timeline import Timeline, timeline
@@ -88,6 +91,7 @@ class PlannedModel:
         parameter_bytes: Distinct weights that a kernel reads as data, at their full size.
         peak_activation_bytes: None where a shape is not known.
         timeline: What could stay on chip from operator to operator.
+        given: Groups that came from outside, and their parts with what is idle; None where there are none.
     """
 
     workload: Workload
@@ -103,6 +107,28 @@ class PlannedModel:
     parameter_bytes: int
     peak_activation_bytes: int | None
     timeline: Timeline
+    given: tuple[GivenPlan, ShapedPlan] | None = None
+
+    @cached_property
+    def given_segments(self) -> Segments:
+        """Every run of parts of one given group."""
+        assert self.given is not None
+        units = [use.kernels for use in self.timeline.uses[GIVEN] if use.kernels]
+        label = list(range(len(units)))
+        for run in self.given[0].runs:
+            label[run.first : run.last + 1] = [run.first] * (run.last + 1 - run.first)
+        return segments(self.store, self.workload.tensors, units, label)
+
+    @cached_property
+    def schedule(self) -> Schedule | None:
+        """Peaks of live activations and the order with the lowest that was found; None where a shape is not known."""
+        problem = buffers(self.workload, self.store)
+        has_loop = any(kernel.op.repeat != 1 for kernel in self.store.kernels)
+        return None if problem is None else schedule(problem, is_fixed=has_loop)
+
+    def least_activation_bytes(self) -> int | None:
+        """Most bytes of activations alive at once in that order; None where a shape is not known."""
+        return None if self.schedule is None else self.schedule.least_bytes
 
     @cached_property
     def segments(self) -> Segments:
@@ -111,7 +137,13 @@ class PlannedModel:
 
 
 def planned(
-    workload: Workload, costs: CostTable, store: Storage, policies: Sequence[str], *, idle: Sequence[str] = ()
+    workload: Workload,
+    costs: CostTable,
+    store: Storage,
+    policies: Sequence[str],
+    *,
+    idle: Sequence[str] = (),
+    given: GivenGroups | None = None,
 ) -> PlannedModel:
     """Plans a workload under each policy.
 
@@ -122,6 +154,10 @@ def planned(
         policies: Names, one a plan.
         idle: Operators that have nothing left to do since the workload was converted (a cast to the type that its
             input now has): each is listed in the group that makes its input, at no cost.
+        given: Groups from outside, which make a further plan.
+
+    Raises:
+        UsageError: The groups from outside do not go with the model.
     """
     shared: dict[Hashable, GroupShape] = {}
 
@@ -132,6 +168,12 @@ def planned(
     fixed = [policy for policy in policies if policy in POLICIES]
     found = {policy: shaped(policy) for policy in dict.fromkeys((*fixed, CLOCK, "none"))}
     listed = {policy: _with_idle(found[policy], workload, store, idle) for policy in dict.fromkeys((*fixed, CLOCK))}
+    outside = None
+    if given is not None:
+        parts = given_plan(given, workload, store)
+        own = ShapedPlan(parts.plan, *group_shapes(store, parts.plan, shared))
+        outside = (parts, _with_idle(own, workload, store, idle))
+        listed[GIVEN] = outside[1]
     weights = [workload.tensors[name] for name in parameter_roots(workload, store)]
     return PlannedModel(
         workload=workload,
@@ -147,6 +189,7 @@ def planned(
         parameter_bytes=sum(tensor.bytes for tensor in weights if tensor.is_shaped),
         peak_activation_bytes=peak_activation_bytes(workload, store),
         timeline=timeline(workload, store, found[CLOCK].each, [each.each for each in listed.values()]),
+        given=outside,
     )
 
 

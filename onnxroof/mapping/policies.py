@@ -10,6 +10,7 @@ compare costs, and so depend on the target: see `onnxroof.roofline.search`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from onnxroof.costs.cost import Coverage
 from onnxroof.errors import UsageError
@@ -18,7 +19,7 @@ from onnxroof.ir.op import OpKind
 from onnxroof.mapping.plan import Decision, Group, Plan
 from onnxroof.mapping.storage import Kernel, Storage
 
-__all__ = ["NAMES", "POLICIES", "SEARCHED", "check", "plan"]
+__all__ = ["NAMES", "POLICIES", "SEARCHED", "Joined", "check", "joined", "plan"]
 
 SEARCHED = ("depth-first", "auto")
 """Policies whose groups depend on the target: they are found when a model is held against one."""
@@ -42,12 +43,35 @@ def _none(store: Storage) -> Plan:
     return Plan(fusion="none", groups=groups)
 
 
-def _epilogue(store: Storage) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Kernels joined to groups of one anchor each.
+
+    Attributes:
+        members: Kernels of each group in order of execution.
+        group_of: Group by kernel.
+        choices: (edge in words, its reader, why it is not fused or "") by reader, in order.
+    """
+
+    members: tuple[tuple[int, ...], ...]
+    group_of: Mapping[int, int]
+    choices: tuple[tuple[str, int, str], ...]
+
+
+def joined(store: Storage, within: Mapping[int, int] | None = None) -> Joined:
+    """Every kernel with the group of the last of its producers that it can join.
+
+    Args:
+        store: The kernels.
+        within: A label by kernel: only kernels of one label are joined; None joins any.
+    """
     members: list[list[int]] = []
     group_of: dict[int, int] = {}
     choices: list[tuple[str, int, str]] = []
     for index, kernel in enumerate(store.kernels):
         producers = _producers(store, index)
+        if within is not None:
+            producers = tuple(p for p in producers if p in group_of and within[p] == within[index])
         refusal = ""
         home = -1
         if producers:
@@ -61,6 +85,12 @@ def _epilogue(store: Storage) -> Plan:
             members.append([])
         members[home].append(index)
         group_of[index] = home
+    return Joined(tuple(map(tuple, members)), group_of, tuple(choices))
+
+
+def _epilogue(store: Storage) -> Plan:
+    found = joined(store)
+    members, group_of, choices = found.members, found.group_of, found.choices
     groups = tuple(
         Group(
             id=f"g{i}",

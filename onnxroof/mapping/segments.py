@@ -187,13 +187,19 @@ class Segments:
         return tuple(found)
 
 
-def segments(store: Storage, tensors: Mapping[str, Tensor], units: Sequence[tuple[int, ...]]) -> Segments:
+def segments(
+    store: Storage,
+    tensors: Mapping[str, Tensor],
+    units: Sequence[tuple[int, ...]],
+    within: Sequence[int] | None = None,
+) -> Segments:
     """The runs of a model.
 
     Args:
         store: Its kernels.
         tensors: Of the workload.
         units: Kernels of each step of the clock.
+        within: A label by step: a run holds steps of one label, as many as there are; None for any.
     """
     barriers = [next(filter(None, (unfusible(store.kernels[kernel]) for kernel in unit)), "") for unit in units]
     known: dict[Hashable, int] = {}
@@ -217,12 +223,15 @@ def segments(store: Storage, tensors: Mapping[str, Tensor], units: Sequence[tupl
         first, used = last - 1, set(touched[last])
         while (
             not barriers[last]
-            and first >= max(0, last - MOST_STEPS + 1)
+            and first >= (max(0, last - MOST_STEPS + 1) if within is None else 0)
+            and (within is None or within[first] == within[last])
             and not barriers[first]
             and body[first] == body[last]
             and not used.isdisjoint(touched[first])
         ):
             key = tuple(signs[first : last + 1])
+            if within is not None:  # steps that somebody chose may lie anywhere, and signs hold relative places
+                key += tuple(unit[0] - units[first][0] for unit in units[first + 1 : last + 1])
             kind = kinds.get(key)
             if kind is None:
                 kind = kinds[key] = Kind(store, tensors, tuple(units[first : last + 1]))

@@ -9,6 +9,7 @@ from onnxroof.report.conventions import LEAST_TIME
 from onnxroof.report.estimates import estimated_words
 from onnxroof.report.figures.bars import Part, stacked_bar
 from onnxroof.report.figures.tradeoff import Point, tradeoff_figure
+from onnxroof.report.fit import home_words
 from onnxroof.report.numbers import count, exact, percent, quantity
 from onnxroof.report.plans import fits_words, is_rankable, peak_share, time_by_bound
 from onnxroof.report.shares import colour_of
@@ -31,7 +32,7 @@ def comparison(targets: Sequence[tuple[str, TargetResult]]) -> Table:
         Column(label="Energy, best plan"),
         text_column("What binds", "Share of the plan's time by what sets it"),
         Column(label="Share of peak", help="Operations of MACs per second / peak of the engine that runs them"),
-        text_column("Memory", "Weights and activations against the outermost level"),
+        text_column("Memory", "Weights and activations against the memories that must hold them"),
         Column(label="Uncertain", help="Numbers of the target that rest on estimates, and those that are unknown"),
     )
     results = [result for _, result in targets]
@@ -123,6 +124,8 @@ def _bound_cell(result: TargetResult) -> Cell:
 
 
 def _memory_words(result: TargetResult) -> str:
+    if result.fit is not None and len(result.fit.homes) > 1:
+        return "; ".join(map(home_words, result.fit.homes))
     capacity = result.levels[0].capacity_bytes if result.levels else None
     if result.memory_needed_bytes is None:
         return ""

@@ -10,7 +10,7 @@ from onnxroof.mapping.plan import Decision
 from onnxroof.report.cells import number_cell, text_column, word_cell
 from onnxroof.report.figures.bars import share_bar
 from onnxroof.report.numbers import change, count, quantity
-from onnxroof.report.plans import stem_of
+from onnxroof.report.plans import over_fastest, stem_of
 from onnxroof.report.view import NO_FIGURE, Cell, Column, Row, Table
 from onnxroof.report.words import comma_list, fusion_words, shortened, shown, without_stem
 from onnxroof.roofline.result import PlanResult, TargetResult
@@ -45,16 +45,19 @@ def plans_table(result: TargetResult) -> Table:
 
 
 def _compiler_words(result: TargetResult) -> str:
-    """How far what the target's compiler does lies from the least of all groupings, "" where one is not planned."""
-    plans = {plan.fusion: plan for plan in result.plans}
-    own, best = plans.get(result.target.fusion), plans.get("auto")
-    if own is None or best is None or own.latency_s is None or best.latency_s is None:
-        return ""
-    words = f"Its compiler is known to do {fusion_words(own.fusion)}: {quantity(own.latency_s, 's')}"
-    if best.latency_s >= own.latency_s:
-        return f"{words}, and no other grouping that was found is faster."
-    saved = change(best.latency_s, own.latency_s)
-    return f"{words}; the least of all groupings takes {quantity(best.latency_s, 's')}, {saved}."
+    """How far what the target's compiler is known to do lies from the best plan, and what is not known of it."""
+    fusion = result.target.fusion
+    if fusion is None:
+        return "What its own compiler fuses is unknown: the target's file does not say."
+    words = f"Its own compiler is known to do {fusion_words(fusion)}"
+    more = "; its fused attention is not in this figure" if result.target.fused_attention else ""
+    ratio = over_fastest(result)
+    if ratio is None:
+        return f"{words}, which is not among the plans here{more}."
+    fastest = min((plan for plan in result.plans if plan.latency_s), key=lambda plan: plan.latency_s or 0.0).fusion
+    if ratio <= 1:
+        return f"{words}, and no other plan is faster{more}."
+    return f"{words}, which takes {ratio:.4g} times what {fusion_words(fastest)} takes{more}."
 
 
 def decision_tables(plan: PlanResult) -> tuple[Table, ...]:

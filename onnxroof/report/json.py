@@ -19,7 +19,9 @@ from onnxroof.report.explanations import (
     sensitivity_document,
     target_explanation,
 )
+from onnxroof.report.fit import fit_document, ranking_document
 from onnxroof.report.offload import offload_document
+from onnxroof.report.plans import over_fastest
 from onnxroof.study.result import Analysis, Failure, ModelResult, NodeResult, Totals, Unresolved
 
 if TYPE_CHECKING:  # a count must not wait for what stands behind targets
@@ -41,6 +43,7 @@ __all__ = [
     "placement_document",
     "plan_document",
     "target_document",
+    "text_of",
     "to_json",
 ]
 
@@ -60,6 +63,7 @@ _RECORDS = frozenset(
         "ceilings",
         "levers",
         "sensitivity",
+        "residents",
     }
 )
 
@@ -74,7 +78,12 @@ def to_json(analysis: Analysis) -> str:
         else _whole_model(entry, has_targets=analysis.has_targets, has_sensitivity=analysis.has_sensitivity)
         for entry in analysis.models
     ]
-    return _written(envelope(analysis, models), "") + "\n"
+    return text_of(envelope(analysis, models))
+
+
+def text_of(document: Document) -> str:
+    """A document as JSON text, ASCII, one line a record, ending in a newline."""
+    return _written(document, "") + "\n"
 
 
 def envelope(analysis: Analysis, models: list[Json]) -> Document:
@@ -133,6 +142,7 @@ def target_document(result: TargetResult, plans: list[Json]) -> Document:
         "levels": [_level(level) for level in result.levels],
         "fits": result.fits,
         "memory_needed_bytes": result.memory_needed_bytes,
+        "fit": fit_document(result),
         "floor_latency_s": number(result.floor_latency_s),
         "floor_latency_estimated_share": share(result.floor_latency_estimated_s, result.floor_latency_s),
         "floor_energy_j": number(result.floor_energy_j),
@@ -148,7 +158,17 @@ def target_document(result: TargetResult, plans: list[Json]) -> Document:
         "estimated": list(result.estimated),
         "sources": [_source(source) for source in result.sources],
         "best_plan": result.best_plan,
+        "compiler": compiler_document(result),
         "plans": plans,
+    }
+
+
+def compiler_document(result: TargetResult) -> Document:
+    """What the target's own compiler is known to do, and how far that is from the fastest plan; null is unknown."""
+    return {
+        "fusion": result.target.fusion,
+        "fused_attention": result.target.fused_attention,
+        "latency_over_fastest": number(over_fastest(result)),
     }
 
 
@@ -240,6 +260,7 @@ def _whole_model(model: ModelResult, *, has_targets: bool, has_sensitivity: bool
     if has_targets:
         if model.placement is not None:
             document |= placement_document(model.placement)
+        document["fit_ranking"] = ranking_document(model.targets)
         document["targets"] = [
             target_document(result, [_whole_plan(plan, result) for plan in result.plans])
             | ({"sensitivity": sensitivity_document(result)} if has_sensitivity else {})

@@ -11,6 +11,7 @@ from onnxroof.report.cells import name_cell, number_cell, text_column, word_cell
 from onnxroof.report.comparison import comparison, overview, tradeoff
 from onnxroof.report.conventions import CONVENTION_TITLES, CONVENTIONS, EXTENSIONS, PROVENANCE
 from onnxroof.report.embedded import page_data
+from onnxroof.report.fit_view import fit_table
 from onnxroof.report.numbers import count, percent, quantity
 from onnxroof.report.target_view import target_view
 from onnxroof.report.view import Cell, Column, Fact, Failed, ModelView, Page, Row, Table
@@ -76,6 +77,7 @@ def _model_view(model: ModelResult, index: int, analysis: Analysis) -> ModelView
         not_modelled=_unresolved_table("Operators that are not modelled, for a reason", model.not_modelled),
         totals=_totals(model),
         comparison=comparison([(link, result) for link, _, result in targets]) if targets else None,
+        fit=fit_table([(link, result) for link, _, result in targets]),
         tradeoff=tradeoff([(link, result) for link, _, result in targets], shown(model.name)),
         capacity=capacity_figure_of(placement, model.targets, model.name) if placement else None,
         capacities=capacity_table(placement, model.targets) if placement else None,

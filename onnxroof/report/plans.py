@@ -11,7 +11,7 @@ from onnxroof.report.words import common_stem
 if TYPE_CHECKING:
     from onnxroof.roofline.result import PlanResult, TargetResult
 
-__all__ = ["fits_words", "fractions", "is_rankable", "peak_share", "stem_of", "time_by_bound"]
+__all__ = ["fits_words", "fractions", "is_rankable", "over_fastest", "peak_share", "stem_of", "time_by_bound"]
 
 
 def time_by_bound(plan: PlanResult) -> dict[str, float]:
@@ -38,6 +38,17 @@ def is_rankable(result: TargetResult) -> bool:
     of which nobody knows anything would be the fastest of all.
     """
     return bool(result.peak_ops_per_s and result.levels and result.levels[0].bandwidth_bytes_per_s)
+
+
+def over_fastest(result: TargetResult) -> float | None:
+    """Least time under the policy of the target's compiler / that of the fastest plan.
+
+    None where the target's file does not say what its compiler fuses, where that policy was not planned, or where a
+    time is not known.
+    """
+    plan = next((plan for plan in result.plans if plan.fusion == result.target.fusion), None)
+    times = [one.latency_s for one in result.plans if one.latency_s]
+    return plan.latency_s / min(times) if plan is not None and plan.latency_s else None
 
 
 def stem_of(plan: PlanResult) -> str:

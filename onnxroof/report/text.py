@@ -41,9 +41,11 @@ class _Page:
         self.lines.append(styled(line, style, colour=self.colour))
 
     def say(self, text: str, style: str = "") -> None:
-        """Words in as many lines as they take."""
-        for line in paragraph(text, self.width):
-            self.add(line, style)
+        """Words in as many lines as they take, all as far to the right as the first."""
+        words = text.lstrip(" ")
+        indent = " " * (len(text) - len(words))
+        for line in paragraph(words, self.width - len(indent)):
+            self.add(indent + line, style)
 
     def table(self, title: str, headings: Sequence[Heading], rows: Sequence[Sequence[Content]]) -> None:
         """A table with its title."""
@@ -96,6 +98,7 @@ def _add_model(page: _Page, model: ModelResult, analysis: Analysis) -> None:
 
 
 def _add_targets(page: _Page, targets: Sequence[TargetResult], objective: str) -> None:
+    from onnxroof.report.fit import fit_lines
     from onnxroof.report.offload import offload_lines
     from onnxroof.report.text_targets import LEGEND, groups_table, targets_table, uncertain_lines  # not for a count
 
@@ -106,7 +109,7 @@ def _add_targets(page: _Page, targets: Sequence[TargetResult], objective: str) -
     if first is not None:
         page.add("")
         page.table(*groups_table(first, is_wide=is_wide))
-    for line in offload_lines(targets):
+    for line in (*fit_lines(targets), *offload_lines(targets)):
         page.say(line)
     for line in uncertain_lines(targets):
         page.add(line, "dim")

@@ -152,6 +152,7 @@ class ModelView:
     not_modelled: Table | None
     totals: tuple[Fact, ...]
     comparison: Table | None
+    fit: Table | None
     tradeoff: Figure | None
     capacity: Figure | None
     capacities: Table | None

@@ -59,6 +59,7 @@ _FUSIONS = {
     "epilogue": "epilogue fusion",
     "depth-first": "depth-first fusion",
     "auto": "the least of all groupings",
+    "given": "the groups given",
 }
 
 

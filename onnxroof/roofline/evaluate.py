@@ -15,6 +15,7 @@ from functools import cached_property, partial
 
 from onnxroof.dtypes import DType
 from onnxroof.mapping.array import spatial_utilization
+from onnxroof.mapping.given import GIVEN
 from onnxroof.mapping.nested import NestedMapping
 from onnxroof.mapping.placed import Crossing, Placed, placed
 from onnxroof.mapping.plan import Decision, Plan
@@ -24,17 +25,19 @@ from onnxroof.mapping.residency import Residency, residency
 from onnxroof.mapping.traffic import GroupShape, LevelTraffic, level_traffic
 from onnxroof.roofline.efficiency import efficiency, mix_time_s
 from onnxroof.roofline.explained import explained
+from onnxroof.roofline.fit import fit
 from onnxroof.roofline.floor import floor
 from onnxroof.roofline.groups import Demand, Figures, Groups, Later, Once, mapped_total, peaks, summed, total
 from onnxroof.roofline.knowledge import Knowledge
 from onnxroof.roofline.ledger import ledger
-from onnxroof.roofline.levels import fits_outermost, level_result
+from onnxroof.roofline.levels import level_result
 from onnxroof.roofline.mapped import mapped_result
 from onnxroof.roofline.model import overlapped_time_s
 from onnxroof.roofline.provenance import Doubts, is_uncertain, rests_s
 from onnxroof.roofline.rates import DEFAULT_SPECIAL_LANES, Rate, Resolution, resolve
 from onnxroof.roofline.regimes import Regime, together
-from onnxroof.roofline.result import MappedResult, PlanResult, TargetResult
+from onnxroof.roofline.residents import resident_tensors
+from onnxroof.roofline.result import MappedResult, PlanResult, Resident, TargetResult
 from onnxroof.roofline.search import UnitFigures
 from onnxroof.roofline.searched import Searched, best_of
 from onnxroof.roofline.terms import level_energy_terms, level_time_s
@@ -67,6 +70,7 @@ def evaluate(
     least = floor(model.border, target, tf32=tf32)
     rate = evaluation.dominant_rate()
     peak_bytes = model.peak_activation_bytes
+    room = fit(target, model.parameter_bytes, peak_bytes)
     knowledge = evaluation.knowledge
     return TargetResult(
         target=target,
@@ -75,7 +79,8 @@ def evaluate(
         peak_engine=rate.engine.name if rate else "",
         peak_type=rate.peak.input.name if rate else "",
         energy_j_per_op=rate.energy_j_per_op if rate else None,
-        fits=fits_outermost(target, model.parameter_bytes, peak_bytes),
+        fits=room.fits,
+        fit=room.ordered(model.least_activation_bytes),
         memory_needed_bytes=None if peak_bytes is None else model.parameter_bytes + peak_bytes,
         floor_latency_s=least.latency_s,
         floor_latency_estimated_s=least.latency_estimated_s,
@@ -151,14 +156,16 @@ class _Evaluation:
         found = {shaped.plan.fusion: self.plan(shaped, assumed_precision) for shaped in self.model.plans}
         for policy in (policy for policy in SEARCHED if policy in self.model.policies):
             found[policy] = self.searched.plan(policy, assumed_precision, objective, tuple(found.values()))
-        return tuple(found[policy] for policy in self.model.policies)
+        if self.model.given is not None:
+            found[GIVEN] = self.searched.given(*self.model.given, assumed_precision, objective)
+        return tuple(found[policy] for policy in (*self.model.policies, *([GIVEN] if GIVEN in found else [])))
 
     def plan(self, shaped: ShapedPlan, assumed_precision: str | None) -> PlanResult:
         """One plan, summed over its groups: each distinct shape times the groups that have it."""
         groups = self.placed(shaped.plan.fusion)
         figures = [self.figures(shape, crossing) for shape, crossing in groups.kinds]
-        choices = Later(lambda: (*shaped.plan.decisions, *self.residents))
-        return self.summed(shaped.plan, groups, figures, assumed_precision, choices)
+        choices = Later(lambda: (*shaped.plan.decisions, *self.reasons))
+        return self.summed(shaped.plan, groups, figures, assumed_precision, choices, self.residents)
 
     def placed(self, fusion: str) -> Placed:
         """Groups of a policy with what stays on chip around them."""
@@ -196,8 +203,9 @@ class _Evaluation:
         figures: Sequence[Figures],
         assumed_precision: str | None,
         choices: Sequence[Decision],
+        residents: Sequence[Resident],
     ) -> PlanResult:
-        """A plan of its groups' figures; `choices` are its decisions."""
+        """A plan of its groups' figures; `choices` are its decisions, `residents` what stays on chip between them."""
         counter = Counter(groups.index)
         counts = tuple(counter[number] for number in range(len(figures)))
         latency_s = total([f.latency_s for f in figures], counts)
@@ -231,6 +239,7 @@ class _Evaluation:
             expected_latency_s=total([f.expected_s for f in figures], counts) if self.target.efficiency else None,
             groups=Groups(self.model.op_types, plan, groups, figures),
             decisions=Later(lambda: (*forced, *choices)),
+            residents=residents,
             waterfall_s=summed([f.waterfall_s for f in figures], counts) if latency_s is not None else {},
             regime=together([f.regime for f in figures], [f.latency_s for f in figures], counts, energy_terms),
             efficiency=efficiency(
@@ -247,8 +256,13 @@ class _Evaluation:
         )  # fmt: skip
 
     @cached_property
-    def residents(self) -> tuple[Decision, ...]:
-        """What stays on chip between groups, and what does not."""
+    def residents(self) -> Sequence[Resident]:
+        """What stays on chip between groups."""
+        return Later(lambda: resident_tensors(self.residency, self.target.levels, self.model.store))
+
+    @cached_property
+    def reasons(self) -> tuple[Decision, ...]:
+        """Why each stays there, or does not."""
         return self.residency.decisions(self.target.levels)
 
     def figures(self, shape: GroupShape, crossing: Crossing | None) -> Figures:

@@ -18,7 +18,7 @@ from onnxroof.roofline.prices import Choice
 from onnxroof.roofline.result import MappedResult
 from onnxroof.roofline.search import Chosen, Search
 
-__all__ = ["decisions", "fused_group", "groups"]
+__all__ = ["decisions", "fused_decision", "fused_group", "groups", "mapped"]
 
 
 def groups(search: Search, chosen: Sequence[Chosen], clock: Plan) -> tuple[Group, ...]:
@@ -136,7 +136,7 @@ def decisions(search: Search, chosen: Sequence[Chosen]) -> Iterator[Decision]:
             for kernel in search.segments.units[step]:
                 part_of[kernel] = number
         if part.choice is not None:
-            yield _fused(search, part, part.choice)
+            yield fused_decision(search, part, part.choice)
     for number, part in enumerate(chosen):
         seen: set[int] = set()
         for step in range(part.first, part.last + 1):
@@ -150,7 +150,8 @@ def decisions(search: Search, chosen: Sequence[Chosen]) -> Iterator[Decision]:
                     yield _refused(search, chosen, part_of[maker], number, (maker, kernel), root)
 
 
-def _fused(search: Search, part: Chosen, choice: Choice) -> Decision:
+def fused_decision(search: Search, part: Chosen, choice: Choice) -> Decision:
+    """Of a run that is one group: where its tiles are, and what that saves."""
     level = search.target.levels[choice.level]
     curve = choice.kind.curve
     first = search.store.kernels[search.segments.units[part.first][0]].op.name

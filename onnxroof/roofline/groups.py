@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar, overload
 
 from onnxroof.mapping.placed import Placed
-from onnxroof.mapping.plan import Decision, Plan
+from onnxroof.mapping.plan import Plan
 from onnxroof.mapping.traffic import GroupShape
 from onnxroof.roofline.regimes import Regime
 from onnxroof.roofline.result import GroupResult, MappedResult
@@ -112,15 +112,15 @@ class Figures:
     again_ops: float = 0.0
 
 
-class Later(Sequence[Decision]):
-    """Decisions that are made when they are looked at: a large model has tens of thousands."""
+class Later(Sequence[T]):
+    """Records that are made when they are looked at: a large model has tens of thousands of decisions."""
 
-    def __init__(self, work: Callable[[], Iterable[Decision]]) -> None:
+    def __init__(self, work: Callable[[], Iterable[T]]) -> None:
         self._work = work
-        self._found: tuple[Decision, ...] | None = None
+        self._found: tuple[T, ...] | None = None
 
     @property
-    def found(self) -> tuple[Decision, ...]:
+    def found(self) -> tuple[T, ...]:
         """All of them."""
         if self._found is None:
             self._found = tuple(self._work())
@@ -129,16 +129,16 @@ class Later(Sequence[Decision]):
     def __len__(self) -> int:
         return len(self.found)
 
-    def __iter__(self) -> Iterator[Decision]:
+    def __iter__(self) -> Iterator[T]:
         return iter(self.found)
 
     @overload
-    def __getitem__(self, index: int) -> Decision: ...
+    def __getitem__(self, index: int) -> T: ...
 
     @overload
-    def __getitem__(self, index: slice) -> Sequence[Decision]: ...
+    def __getitem__(self, index: slice) -> Sequence[T]: ...
 
-    def __getitem__(self, index: int | slice) -> Decision | Sequence[Decision]:
+    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
         return self.found[index]
 
 

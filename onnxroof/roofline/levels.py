@@ -1,4 +1,4 @@
-"""Does a model fit the memory of a target, and where do the ridge points of each level lie?"""
+"""Where do the ridge points of each level lie?"""
 
 from __future__ import annotations
 
@@ -8,18 +8,7 @@ from onnxroof.roofline.result import LevelResult
 from onnxroof.roofline.terms import bandwidth_bytes_per_s, mean_energy_j_per_byte
 from onnxroof.targets.model import Target
 
-__all__ = ["fits_outermost", "level_result"]
-
-
-def fits_outermost(target: Target, parameter_bytes: int, peak_activation_bytes: int | None) -> bool | None:
-    """Whether weights and activations fit the outermost level; None where that is not known."""
-    outermost = target.levels[0]
-    if outermost.capacity is None:
-        return None
-    room = outermost.capacity.value * outermost.instances
-    if parameter_bytes + (peak_activation_bytes or 0) > room:
-        return False
-    return None if peak_activation_bytes is None else True
+__all__ = ["level_result"]
 
 
 def level_result(target: Target, index: int, rate: Rate | None) -> LevelResult:

@@ -14,6 +14,7 @@ from onnxroof.mapping.nested import LevelTile
 from onnxroof.mapping.offload import Offload
 from onnxroof.mapping.plan import Decision
 from onnxroof.roofline.efficiency import Efficiency
+from onnxroof.roofline.fit import Fit
 from onnxroof.roofline.regimes import Regime
 from onnxroof.targets.model import Source, Target
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:  # it evaluates, and so stands above its own result
     from onnxroof.roofline.ranges import Ranges
     from onnxroof.roofline.sensitivity import Elasticity
 
-__all__ = ["GroupResult", "LevelResult", "MappedResult", "PlanResult", "TargetResult"]
+__all__ = ["GroupResult", "LevelResult", "MappedResult", "PlanResult", "Resident", "TargetResult"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +156,29 @@ class GroupResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resident:
+    """A tensor that stays on chip between groups.
+
+    Attributes:
+        tensor: Its name.
+        kind: activation | weight.
+        level: Where it stays.
+        bytes: Room that it takes of all instances together.
+        first, last: Nodes from and to which it is there: that makes it or reads it first, and that reads it last. Both
+            are "" for a weight that is there from run to run.
+        subject: Of the decision that says so.
+    """
+
+    tensor: str
+    kind: str
+    level: str
+    bytes: int
+    first: str
+    last: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanResult:
     """One fusion policy on one target.
 
@@ -174,6 +198,7 @@ class PlanResult:
         expected_latency_s: With the target's measured efficiencies, None where it has none.
         groups: In order of execution.
         decisions: Of the mapping and the evaluation.
+        residents: What stays on chip between groups.
         waterfall_s: Sums of the groups' parts; {} where the latency is unknown.
         regime: That of most of the time, and sums over the groups.
         efficiency: What the plan attains beside the roof of its mix of engines.
@@ -194,6 +219,7 @@ class PlanResult:
     expected_latency_s: float | None
     groups: Sequence[GroupResult]
     decisions: Sequence[Decision]
+    residents: Sequence[Resident] = ()
     waterfall_s: Mapping[str, float] = field(default_factory=dict)
     regime: Regime = field(default_factory=Regime)
     efficiency: Efficiency = field(default_factory=Efficiency)
@@ -224,12 +250,13 @@ class TargetResult:
         peak_engine: Name of that engine, "" where unknown.
         peak_type: Name of that type, "" where unknown.
         energy_j_per_op: At that peak, None where unknown.
-        fits: Whether weights and peak activations fit the outermost level; None where that is not known.
+        fits: Whether weights and peak activations fit the levels that must hold them; None where that is not known.
         memory_needed_bytes: Weights + peak activations; None where a shape is not known.
         floor_latency_s: What no plan can beat.
         floor_energy_j: What no plan can beat.
         floor_latency_estimated_s: What of it rests on estimates, on memory or on defaults.
         floor_energy_estimated_j: What of it does.
+        fit: By how much it fits, level by level; None where nobody asked.
         offload: What runs on the host, and what crosses the link to it; None where the study did not look.
         floor_bound: What sets the latency floor, as `time_bound`.
         unknown: Keys of the target that are not known and matter here, e.g. `memory[dram].energy`.
@@ -259,6 +286,7 @@ class TargetResult:
     plans: tuple[PlanResult, ...] = field(default=())
     floor_latency_estimated_s: float | None = None
     floor_energy_estimated_j: float | None = None
+    fit: Fit | None = None
     offload: Offload | None = None
     sense: Callable[[], tuple[Elasticity, ...]] = tuple
     doubt: Callable[[], Ranges | None] = _undoubted

@@ -405,18 +405,32 @@ class Search:
 
         Where the objective is not known on the target, traffic counts.
         """
-        if objective in ("energy", "edp") and not self._is_energy_known:
-            objective = "traffic"
-        time = math.fsum(self.alone("latency", step) for step in range(len(self.segments.units)))
-        traffic = math.fsum(self.alone("traffic", step) for step in range(len(self.segments.units)))
+        objective = self._known(objective)
+        return self._least_product() if objective == "edp" else self._walked(self._weights(objective))
+
+    def choice(self, segment: Segment, objective: str) -> Choice | None:
+        """How a run is one group at the least of an objective, even if that pays not; None where it never fits."""
+        draft = self._draft(segment)
+        if draft is None:
+            return None
+        priced = self._prices.priced(draft)
+        return priced.choice(priced.least(self._weights(self._known(objective)))[1])
+
+    def _known(self, objective: str) -> str:
+        return "traffic" if objective in ("energy", "edp") and not self._is_energy_known else objective
+
+    def _weights(self, objective: str) -> tuple[float, float, float]:
+        """Of time, energy and outermost traffic; of a product those of its logarithm around the steps alone."""
+        steps = range(len(self.segments.units))
+        time, traffic = (math.fsum(self.alone(what, step) for step in steps) for what in ("latency", "traffic"))
         tie = 1e-9
         if objective == "latency" and time:
-            return self._walked((1.0, 0.0, tie * time / traffic if traffic else 0.0))
+            return (1.0, 0.0, tie * time / traffic if traffic else 0.0)
         if objective == "energy":
-            return self._walked((0.0, 1.0, 0.0))
-        if objective == "edp":
-            return self._least_product()
-        return self._walked((tie * traffic / time if time else 0.0, 0.0, 1.0))
+            return (0.0, 1.0, 0.0)
+        if objective == "edp" and time:
+            return (1.0 / time, 1.0 / (math.fsum(self.alone("energy", step) for step in steps) or 1.0), 0.0)
+        return (tie * traffic / time if time else 0.0, 0.0, 1.0)
 
     def _least_product(self) -> tuple[Chosen, ...]:
         """Corners of the lower hull of (time, energy) between the fastest plan and the one of least energy."""

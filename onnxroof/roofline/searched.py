@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Protocol
 
+from onnxroof.mapping.given import GIVEN, GivenPlan
 from onnxroof.mapping.placed import Crossing, Placed
 from onnxroof.mapping.plan import Decision, Plan
-from onnxroof.mapping.planned import CLOCK, PlannedModel
+from onnxroof.mapping.planned import CLOCK, PlannedModel, ShapedPlan
 from onnxroof.mapping.residency import Residency
 from onnxroof.mapping.traffic import GroupShape
 from onnxroof.roofline.fusing import decisions, fused_group, groups, mapped
-from onnxroof.roofline.groups import Demand, Figures, Later
+from onnxroof.roofline.given import chosen_runs, given_search
+from onnxroof.roofline.groups import Demand, Figures, Later, Once
 from onnxroof.roofline.model import overlapped_time_s
-from onnxroof.roofline.result import MappedResult, PlanResult
+from onnxroof.roofline.result import MappedResult, PlanResult, Resident
 from onnxroof.roofline.search import Chosen, Search, UnitFigures
 from onnxroof.roofline.terms import level_time_s
 from onnxroof.targets.model import Target
@@ -31,8 +33,12 @@ class Pricing(Protocol):
     residency: Residency
 
     @property
-    def residents(self) -> tuple[Decision, ...]:
-        """What stays on chip between groups, and what does not."""
+    def residents(self) -> Sequence[Resident]:
+        """What stays on chip between groups."""
+
+    @property
+    def reasons(self) -> tuple[Decision, ...]:
+        """Why each stays there, or does not."""
 
     def placed(self, fusion: str) -> Placed:
         """Groups of a policy with what stays on chip around them."""
@@ -53,8 +59,9 @@ class Pricing(Protocol):
         figures: Sequence[Figures],
         assumed_precision: str | None,
         choices: Sequence[Decision],
+        residents: Sequence[Resident],
     ) -> PlanResult:
-        """A plan of its groups' figures; `choices` are its decisions."""
+        """A plan of its groups' figures; `choices` are its decisions, `residents` what stays on chip between them."""
 
 
 @dataclass(eq=False)
@@ -79,36 +86,61 @@ class Searched:
         if policy != "auto":
             return own
         if all(other.fusion != "depth-first" for other in others):
-            others = (*others, self.of_chosen(policy, assumed_precision, self.search.best("traffic")))
+            others = (*others, self.of_chosen("depth-first", assumed_precision, self.search.best("traffic")))
         plans = {plan.fusion: plan for plan in (*others, own)}
         best = plans[best_of((own, *(plan for name, plan in plans.items() if name != "auto")), objective)]
         return best if best.fusion == "auto" else replace(best, fusion="auto")
 
+    def given(self, given: GivenPlan, parts: ShapedPlan, assumed_precision: str | None, objective: str) -> PlanResult:
+        """The plan of groups that came from outside; `parts` are what takes the place of the clock's steps."""
+        one = self.pricing
+        base, units = self._alone(GIVEN)
+        search = given_search(one.model.given_segments, one.model.store, one.target, one.residency, base, units)
+        chosen, reasons = chosen_runs(search, given, objective)
+        plan = Plan(fusion=GIVEN, groups=groups(search, chosen, parts.plan))
+        return self._plan(search, plan, assumed_precision, chosen, lambda: (*given.plan.decisions, *reasons))
+
     @cached_property
     def search(self) -> Search:
         """All runs of steps on this target."""
-        base = self.pricing.placed(CLOCK)
-        units = [self.pricing.unit(shape, crossing) for shape, crossing in base.kinds]
-        return Search(
-            self.pricing.model.segments,
-            self.pricing.model.store,
-            self.pricing.target,
-            self.pricing.residency,
-            base,
-            units,
-        )
+        one = self.pricing
+        return Search(one.model.segments, one.model.store, one.target, one.residency, *self._alone(CLOCK))
+
+    def _alone(self, fusion: str) -> tuple[Placed, list[UnitFigures]]:
+        """The groups of a policy of which runs are made, and what each kind of them takes."""
+        base = self.pricing.placed(fusion)
+        return base, [self.pricing.unit(shape, crossing) for shape, crossing in base.kinds]
 
     def of_chosen(self, policy: str, assumed_precision: str | None, chosen: Sequence[Chosen]) -> PlanResult:
-        """The plan of the groups that a search chose."""
-        search, clock = self.search, self.pricing.model.clock.plan
-        plan = Plan(fusion=policy, groups=groups(search, chosen, clock))
+        """The plan of groups of the clock's steps."""
+        search = self.search
+        plan = Plan(fusion=policy, groups=groups(search, chosen, self.pricing.model.clock.plan))
+        return self._plan(search, plan, assumed_precision, chosen, lambda: decisions(search, chosen))
+
+    def _plan(
+        self,
+        search: Search,
+        plan: Plan,
+        assumed_precision: str | None,
+        chosen: Sequence[Chosen],
+        reasons: Callable[[], Iterable[Decision]],
+    ) -> PlanResult:
+        """A plan with its figures.
+
+        Args:
+            search: That chose its groups.
+            plan: Its groups.
+            assumed_precision: Type that the model was converted to for this target, None for none.
+            chosen: The runs of steps behind the groups.
+            reasons: Makes the decisions about the groups.
+        """
         figures = [self.pricing.figures(shape, crossing) for shape, crossing in search.base.kinds]
         numbers: dict[Hashable, int] = {}
-        index, residents = [], []
+        index, taken = [], []
         for part in chosen:
             if part.choice is None:
                 index.append(search.base.index[part.first])
-                residents.append(search.base.resident_bytes[part.first])
+                taken.append(search.base.resident_bytes[part.first])
                 continue
             steps = slice(part.first, part.last + 1)
             key = (
@@ -117,39 +149,33 @@ class Searched:
             )  # fmt: skip
             if key not in numbers:
                 numbers[key] = len(figures)
-                figures.append(self._fused(part, [figures[n] for n in search.base.index[steps]]))
+                figures.append(self._fused(search, part, [figures[n] for n in search.base.index[steps]]))
             index.append(numbers[key])
-            residents.append(tuple(search.residents(part.first, part.last, part.choice.level)))
+            taken.append(tuple(search.residents(part.first, part.last, part.choice.level)))
         rest = slice(len(search.segments.units), None)
         index += search.base.index[rest]
-        residents += search.base.resident_bytes[rest]
+        taken += search.base.resident_bytes[rest]
         used = sorted(set(index))
         place = {number: position for position, number in enumerate(used)}
         found = Placed(
             kinds=(), index=tuple(place[n] for n in index),
-            resident_bytes=tuple(residents),
+            resident_bytes=tuple(taken),
         )  # fmt: skip
-        choices = Later(partial(self._choices, chosen))
-        return self.pricing.summed(plan, found, [figures[number] for number in used], assumed_precision, choices)
+        inner = Once(lambda: _inner(search, chosen))
 
-    def _choices(self, chosen: Sequence[Chosen]) -> Iterator[Decision]:
-        """What a search fused and did not, and what stays on chip between its groups."""
-        search = self.search
-        yield from decisions(search, chosen)
-        inner = {
-            candidate.subject
-            for part in chosen
-            if part.choice is not None
-            for candidate in search.inner(part.first, part.last, part.choice.level)
-        }
-        yield from (one for one in self.pricing.residents if one.action != "kept" or one.subject not in inner)
+        def choices() -> Iterator[Decision]:
+            yield from reasons()
+            yield from (one for one in self.pricing.reasons if one.action != "kept" or one.subject not in inner())
 
-    def _fused(self, part: Chosen, members: Sequence[Figures]) -> Figures:
-        """A run of steps as one group."""
-        demand = fused_group(self.search, part, members)
-        return self.pricing.priced(
-            demand, partial(mapped, self.search, part, members, partial(self._mapped_time, demand))
+        residents = Later(lambda: (one for one in self.pricing.residents if one.subject not in inner()))
+        return self.pricing.summed(
+            plan, found, [figures[number] for number in used], assumed_precision, Later(choices), residents
         )
+
+    def _fused(self, search: Search, part: Chosen, members: Sequence[Figures]) -> Figures:
+        """A run of steps as one group."""
+        demand = fused_group(search, part, members)
+        return self.pricing.priced(demand, partial(mapped, search, part, members, partial(self._mapped_time, demand)))
 
     def _mapped_time(self, demand: Demand, traffic: Sequence[float]) -> float:
         """The least time of a fused group with so many bytes at each level."""
@@ -166,6 +192,16 @@ class Searched:
             else 0.0
         )
         return overlapped_time_s(overlapped, serial) + launch_s
+
+
+def _inner(search: Search, chosen: Sequence[Chosen]) -> frozenset[str]:
+    """What stays on chip for a plan of single steps, and is inside of a group here."""
+    return frozenset(
+        candidate.subject
+        for part in chosen
+        if part.choice is not None
+        for candidate in search.inner(part.first, part.last, part.choice.level)
+    )
 
 
 def best_of(plans: Sequence[PlanResult], objective: str) -> str:

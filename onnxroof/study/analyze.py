@@ -41,6 +41,7 @@ def run_study(
     shapes_from_run: bool = False,
     state: str = "cold",
     sensitivity: bool = False,
+    groups: str | Path | None = None,
     command: str = "",
     progress: Progress | None = None,
 ) -> Analysis:
@@ -59,6 +60,8 @@ def run_study(
         state: cold: all comes from the outermost level in each run; steady: weights that fit on chip stay there.
         sensitivity: Whether the readers of the result are to show how much each number of a target matters.
         shapes_from_run: Whether models that are loaded here are run once for their shapes.
+        groups: A file with fusion groups, which are evaluated as one more plan: a plan file, a list of groups, or a
+            model that ONNX Runtime optimized.
         command: The command line, for the report.
         progress: Told of each step.
 
@@ -67,8 +70,9 @@ def run_study(
 
     Raises:
         TargetError: A target is not known or its file has faults (all of them at once).
-        UsageError: A fusion or precision policy or an objective does not exist, no dimension can have a value that was
-            given, no model has that dimension, or a workload was loaded with another value of it.
+        UsageError: The file with groups is none, a fusion or precision policy or an objective does not exist, no
+            dimension can have a value that was given, no model has that dimension, or a workload was loaded with
+            another value of it.
     """
     if objective not in OBJECTIVES:
         raise UsageError.at(
@@ -85,6 +89,11 @@ def run_study(
             "--formula --shapes-from-run", "a run has one size for each dimension, a polynomial needs many",
             "leave out one of the two", code="U201",
         )  # fmt: skip
+    outside = None
+    if groups is not None:
+        from onnxroof.study.groups_file import read_groups
+
+        outside = read_groups(Path(groups))
     policy = parse_policy(precision)
     given = dims or {}
     check_dims(given)
@@ -112,7 +121,15 @@ def run_study(
         if chosen:
             from onnxroof.study.on_targets import OnTargets  # a count needs none of what stands behind it
 
-            study = OnTargets(count, fusion, objective, tf32=tf32, copies_cache=copies_cache, state=state)
+            try:
+                wanted = None if outside is None else outside.groups(count, [target.id for target in chosen])
+                study = OnTargets(
+                    count, fusion, objective, tf32=tf32, copies_cache=copies_cache, state=state, groups=wanted
+                )
+            except OnnxroofError as error:  # groups that do not go with this model
+                entries.append(Failure(name=name, error=error))
+                done += len(chosen)
+                continue
             for target in chosen:
                 if progress:
                     progress(f"{name} on {target.id}", done, steps)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from onnxroof.dtypes import DType
+from onnxroof.mapping.given import GivenGroups
 from onnxroof.mapping.offload import Offload, offload
 from onnxroof.mapping.placement import Placement, placement
 from onnxroof.mapping.planned import PlannedModel, planned
@@ -29,27 +30,39 @@ class OnTargets:
     """One model with its plans, and with those of the precisions that some target forces on it."""
 
     def __init__(
-        self, count: Counted, fusion: str | None, objective: str, *, tf32: bool, copies_cache: bool, state: str
+        self,
+        count: Counted,
+        fusion: str | None,
+        objective: str,
+        *,
+        tf32: bool,
+        copies_cache: bool,
+        state: str,
+        groups: Mapping[str, GivenGroups] | None = None,
     ) -> None:
+        """`groups` are those from outside, by target."""
         self._policies = NAMES if fusion is None else (fusion,)
         self._objective = objective
         self._tf32 = tf32
         self._state = state
         self._copies_cache = copies_cache
-        self._variants: dict[DType, PlannedModel] = {}
+        self._groups = groups or {}
+        self._counts: dict[DType | None, tuple[Counted, Sequence[str]]] = {None: (count, ())}
+        self._variants: dict[tuple[DType | None, int], PlannedModel] = {}
         self._offloads: dict[tuple[int, Support | None], Offload] = {}
-        self._base = self._planned(count)
+        self._base = self._planned(None, None)
+        for given in {id(given): given for given in self._groups.values()}.values():
+            self._planned(None, given)  # faults come before any work is done
 
     def result(self, target: Target) -> TargetResult:
         """The model on a target, converted where the target lacks its types."""
         forced = needed_conversion(target, _work_types(self._base), tf32=self._tf32)
-        if forced is not None and forced not in self._variants:
-            as_if = converted(self._base.workload, forced)
-            count = counted(as_if, copies_cache=self._copies_cache)
+        if forced is not None and forced not in self._counts:
+            count = counted(converted(self._base.workload, forced), copies_cache=self._copies_cache)
             runs = {kernel.op.name for kernel in count.store.kernels}
             idle = [kernel.op.name for kernel in self._base.store.kernels if kernel.op.name not in runs]
-            self._variants[forced] = self._planned(count, idle)
-        model = self._base if forced is None else self._variants[forced]
+            self._counts[forced] = (count, idle)
+        model = self._planned(forced, self._groups.get(target.id))
         result = evaluate(
             model,
             target,
@@ -83,8 +96,14 @@ class OnTargets:
             self._offloads[key] = offload(model.workload, model.store, support)
         return self._offloads[key]
 
-    def _planned(self, count: Counted, idle: Sequence[str] = ()) -> PlannedModel:
-        return planned(count.workload, count.costs, count.store, self._policies, idle=idle)
+    def _planned(self, forced: DType | None, given: GivenGroups | None) -> PlannedModel:
+        key = (forced, id(given))
+        if key not in self._variants:
+            count, idle = self._counts[forced]
+            self._variants[key] = planned(
+                count.workload, count.costs, count.store, self._policies, idle=idle, given=given
+            )
+        return self._variants[key]
 
 
 def _work_types(model: PlannedModel) -> Iterator[tuple[str, DType]]:

@@ -62,7 +62,7 @@ def facts(target: Target) -> dict[str, Fact]:
         "vendor": Fact(target.vendor or "unknown"),
         "class": Fact(target.klass),
         "released": Fact(target.released.isoformat() if target.released else "unknown"),
-        "fusion": Fact(target.fusion),
+        "fusion": Fact(target.fusion or "unknown"),
         "fused_attention": Fact(_yes(target.fused_attention)),
         "chip.cores": Fact(str(target.cores), target.cores),
     }

@@ -184,7 +184,8 @@ class Target:
         name: For people.
         vendor: Maker, or "".
         klass: The `class` of the file: "datacenter GPU", "edge NPU" ...
-        fusion: Policy that its compiler is known to follow: none | epilogue | depth-first.
+        fusion: Policy that its compiler is known to follow: none | epilogue | depth-first, None where the file does not
+            say.
         fused_attention: Whether it has streaming attention kernels.
         engines: Compute units.
         levels: Memory levels, outermost first.
@@ -206,7 +207,7 @@ class Target:
     sources: Mapping[str, Source]
     vendor: str = ""
     released: datetime.date | None = None
-    fusion: str = "epilogue"
+    fusion: str | None = None
     fused_attention: bool = False
     cores: int = 1
     clock: Quantity | None = None

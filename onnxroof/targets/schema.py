@@ -316,7 +316,7 @@ class TargetTable(Table):
         "custom",
     ] = Field(alias="class")
     released: datetime.date | None = None
-    fusion: Literal["none", "epilogue", "depth-first"] = "epilogue"
+    fusion: Literal["none", "epilogue", "depth-first"] | None = None
     fused_attention: bool = False
     sources: Annotated[dict[str, SourceTable], Field(min_length=1)]
     chip: ChipTable = ChipTable()

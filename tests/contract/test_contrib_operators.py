@@ -6,6 +6,7 @@ import json
 import pytest
 
 from onnxroof.costs.registry import standard_registry
+from onnxroof.frontend import contrib_shapes  # noqa: F401 - its modules register the rules
 from onnxroof.frontend.contrib_rules import RULES
 from onnxroof.frontend.defaults import contrib_defaults
 from onnxroof.frontend.lower import LOWERERS

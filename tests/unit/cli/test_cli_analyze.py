@@ -169,3 +169,17 @@ def test_sensitivity_is_written_where_it_is_asked_for(files: tuple[str, str]) ->
     assert "sensitivity" not in plain["models"][0]["targets"][0]
     keys = {one["key"] for one in asked["models"][0]["targets"][0]["sensitivity"]}
     assert {"memory[dram].bandwidth", "engine[all].peak[TF32].rate"} <= keys
+
+
+def test_plans_go_out_and_groups_come_in(tmp_path: Path, files: tuple[str, str]) -> None:
+    model, chip = files
+    plans = tmp_path / "plans.json"
+    document(model, "-t", chip, "--fusion", "epilogue", "--plan-out", str(plans))
+    assert [group["nodes"] for group in json.loads(plans.read_text())["plans"][0]["groups"]] == [["MatMul_0", "Relu_1"]]
+    (target,) = document(model, "-t", chip, "--fusion", "none", "--groups", str(plans))["models"][0]["targets"]
+    assert [plan["fusion"] for plan in target["plans"]] == ["none", "given"]
+    assert target["best_plan"] == "given"
+    plans.write_text('{"groups": [["MatMul_0", "Reluu_1"]]}')
+    result = run(model, "-t", chip, "--groups", str(plans))
+    assert result.exit_code == 2
+    assert "nearest: `Relu_1`" in result.stderr

@@ -7,6 +7,7 @@ from oracles.sample_analysis import npu_result
 
 from onnxroof.mapping.plan import Decision
 from onnxroof.report.fusion_view import decision_tables, figures_words, plans_table
+from onnxroof.report.plans import over_fastest
 
 
 def deciding(decisions):
@@ -124,12 +125,21 @@ def test_both_ends_of_an_edge_stay_readable():
 
 def test_what_the_compiler_does_stands_beside_the_least_of_all_groupings():
     result = npu_result(3)
-    assert plans_table(result).note == ""  # `auto` was not planned
     unfused, fused = result.plans
     auto = replace(fused, fusion="auto", latency_s=fused.latency_s / 2)
-    assert result.target.fusion == "epilogue"
+    result = replace(result, target=replace(result.target, fusion="epilogue"))
     note = plans_table(replace(result, plans=(unfused, fused, auto))).note
-    assert note.startswith("Its compiler is known to do epilogue fusion: ")
-    assert note.endswith(", −50 %.")
+    assert note == (
+        "Its own compiler is known to do epilogue fusion, which takes 2 times what the least of all groupings takes."
+    )
     same = replace(fused, fusion="auto")
-    assert "no other grouping" in plans_table(replace(result, plans=(unfused, fused, same))).note
+    assert "no other plan is faster" in plans_table(replace(result, plans=(unfused, fused, same))).note
+    alone = replace(result, plans=(unfused,), target=replace(result.target, fused_attention=True))
+    assert plans_table(alone).note.endswith("is not among the plans here; its fused attention is not in this figure.")
+
+
+def test_what_a_compiler_does_is_unknown_where_its_file_is_silent():
+    result = npu_result(3)
+    silent = replace(result, target=replace(result.target, fusion=None))
+    assert over_fastest(silent) is None
+    assert "unknown" in plans_table(silent).note

@@ -111,7 +111,7 @@ def test_what_a_file_leaves_out_is_unknown() -> None:
     target = read_target_text(MINIMAL, path="f.toml")
     assert (target.clock, target.process, target.area, target.static_power) == (None, None, None, None)
     assert (target.power_cap, target.launch_overhead, target.released, target.vendor) == (None, None, None, "")
-    assert (target.cores, target.fusion, target.fused_attention) == (1, "epilogue", False)
+    assert (target.cores, target.fusion, target.fused_attention) == (1, None, False)
     assert target.engines[0].peaks == ()
     level = target.levels[0]
     assert (level.capacity, level.read_bandwidth, level.write_bandwidth) == (None, None, None)

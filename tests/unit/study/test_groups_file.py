@@ -1,0 +1,109 @@
+"""The file of `--groups`: what it may hold, and every fault of its form at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from oracles.tiny import engine, level, saved, target, workload
+
+from onnxroof.errors import ModelError, UsageError
+from onnxroof.report.plan_file import to_plan_file
+from onnxroof.study.analyze import run_study
+from onnxroof.study.count import counted
+from onnxroof.study.groups_file import read_groups
+from onnxroof.study.result import Failure, ModelResult
+
+TEXT = "g (float[64,64] x) => (float[64,64] y) <float[64,64] w> { m = MatMul(x, w) r = Relu(m) y = Sigmoid(r) }"
+OTHER = "g (float[64,64] x) => (float[64,64] y) <float[64,64] w> { m = MatMul(x, w) y = Relu(m) }"
+ENGINE = engine("all", "mac vector special", {"FLOAT": "1 TFLOP/s"})
+NEAR = target(ENGINE, level("dram", "1 GB", "1 GB/s"), level("sram", "4 kB", "10 GB/s"), name="near")
+FAR = target(ENGINE, level("dram", "1 GB", "1 GB/s"), level("sram", "40 kB", "10 GB/s"), name="far")
+
+
+def written(folder: Path, document: object, name: str = "plan.json") -> Path:
+    path = folder / name
+    path.write_text(document if isinstance(document, str) else json.dumps(document), encoding="utf-8")
+    return path
+
+
+def of(path: Path, *targets: str, text: str = TEXT) -> dict[str, list[tuple[str, ...]]]:
+    found = read_groups(path).groups(counted(workload(text)), targets)
+    return {name: [group.nodes for group in given.groups] for name, given in found.items()}
+
+
+def test_a_bare_list_serves_every_target(tmp_path: Path) -> None:
+    path = written(tmp_path, {"groups": [["MatMul_0", "Relu_1"], {"name": "tail", "nodes": ["Sigmoid_2"]}]})
+    assert of(path, "near", "far") == {name: [("MatMul_0", "Relu_1"), ("Sigmoid_2",)] for name in ("near", "far")}
+
+
+def test_of_plans_each_target_has_its_best(tmp_path: Path) -> None:
+    def plan(where: str, *, is_best: bool, node: str) -> dict[str, object]:
+        return {"target": where, "is_best": is_best, "groups": [[node]]}
+
+    plans = [
+        plan("near", is_best=False, node="a"), plan("near", is_best=True, node="b"),
+        plan("far", is_best=True, node="c"),
+    ]  # fmt: skip
+    path = written(tmp_path, {"kind": "onnxroof plans", "schema_version": "1", "plans": plans})
+    assert of(path, "near", "far") == {"near": [("b",)], "far": [("c",)]}
+    with pytest.raises(UsageError) as error:
+        of(path, "near", "mars", "venus")
+    assert ["mars" in fault.message for fault in error.value.diagnostics] == [True, False]
+    assert error.value.diagnostics[0].hint == "it has `near`, `far`"
+
+
+def test_plans_of_one_target_serve_all(tmp_path: Path) -> None:
+    path = written(tmp_path, {"schema_version": "1", "plans": [{"target": "near", "groups": [["MatMul_0"]]}]})
+    assert of(path, "mars") == {"mars": [("MatMul_0",)]}
+
+
+def test_plans_of_another_model_are_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, to_plan_file(run_study([saved(tmp_path, OTHER)], [NEAR])))
+    assert of(path, "near", text=OTHER) == {"near": [("MatMul_0", "Relu_1")]}
+    with pytest.raises(UsageError, match="for other models") as error:
+        of(path, "near")
+    assert error.value.diagnostics[0].code == "U405"
+
+
+@pytest.mark.parametrize(
+    ("document", "places"),
+    [
+        ("{", [""]),
+        ("[1]", [""]),
+        ({"nodes": []}, [""]),
+        ({"groups": 3}, ["groups"]),
+        ({"groups": [["a"], "b", {"nodes": [1]}, {"name": 3, "nodes": []}]},
+         ["groups[1]", "groups[2]", "groups[3].name"]),
+        ({"schema_version": "9", "plans": []}, ["", "plans"]),
+        ({"schema_version": "1", "plans": [3, {"target": 1, "groups": [2]}]},
+         ["plans[0]", "plans[1].target", "plans[1].groups[0]"]),
+    ],
+)  # fmt: skip
+def test_every_fault_of_the_form_is_named_with_its_place(tmp_path: Path, document: object, places: list[str]) -> None:
+    path = written(tmp_path, document)
+    with pytest.raises(UsageError) as error:
+        read_groups(path)
+    assert {fault.code for fault in error.value.diagnostics} == {"U401"}
+    assert [fault.where.removeprefix(str(path)).removeprefix(": ") for fault in error.value.diagnostics] == places
+
+
+def test_a_file_that_is_absent_or_neither_json_nor_a_model(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_groups(tmp_path / "absent.json")
+    with pytest.raises(ModelError):
+        read_groups(written(tmp_path, "groups: none"))
+    deep = written(tmp_path, '{"groups": ' + "[" * 100_000)
+    with pytest.raises(UsageError, match="no JSON"):
+        read_groups(deep)
+
+
+def test_groups_that_do_not_go_with_a_model_are_its_failure_alone(tmp_path: Path) -> None:
+    path = written(tmp_path, {"groups": [["MatMul_0", "Sigmoid_2", "Relu_1"]]})
+    models = [saved(tmp_path, OTHER, "other.onnx"), saved(tmp_path, TEXT)]
+    failed, answered = run_study(models, [NEAR], groups=path).models
+    assert isinstance(failed, Failure)
+    assert "Sigmoid_2" in str(failed.error)
+    assert isinstance(answered, ModelResult)
+    assert answered.targets[0].plan("given").groups[0].nodes == ("MatMul_0", "Relu_1", "Sigmoid_2")
