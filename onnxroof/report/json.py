@@ -12,6 +12,7 @@ from onnxroof import __version__
 from onnxroof.report.ceilings import ceilings
 from onnxroof.report.conventions import CONVENTIONS
 from onnxroof.report.document import Document, Json, number, numbers
+from onnxroof.report.duty import duty_document, given_document
 from onnxroof.report.estimates import share
 from onnxroof.report.explanations import (
     group_explanation,
@@ -73,9 +74,7 @@ _encode = json.JSONEncoder(allow_nan=False).encode
 def to_json(analysis: Analysis) -> str:
     """The whole analysis as JSON text, ASCII, one line a record (node, group, decision ...), ending in a newline."""
     models: list[Json] = [
-        failure_document(entry)
-        if isinstance(entry, Failure)
-        else _whole_model(entry, has_targets=analysis.has_targets, has_sensitivity=analysis.has_sensitivity)
+        failure_document(entry) if isinstance(entry, Failure) else _whole_model(entry, analysis)
         for entry in analysis.models
     ]
     return text_of(envelope(analysis, models))
@@ -95,6 +94,7 @@ def envelope(analysis: Analysis, models: list[Json]) -> Document:
         "objective": analysis.objective,
         "fusion": analysis.fusion,
         "state": analysis.state,
+        **({"duty": given_document(analysis.duty)} if analysis.duty is not None else {}),
         "models": models,
     }
 
@@ -252,18 +252,19 @@ def _mapping(mapped: MappedResult) -> Document:
     return {**_mapped(mapped), "mapping": levels}
 
 
-def _whole_model(model: ModelResult, *, has_targets: bool, has_sensitivity: bool) -> Document:
+def _whole_model(model: ModelResult, analysis: Analysis) -> Document:
     document = model_document(model)
     if model.formulas is not None:
         document["formulas"] = _formulas(model.formulas)
     document["nodes"] = [_node(node) for node in model.nodes]
-    if has_targets:
+    if analysis.has_targets:
         if model.placement is not None:
             document |= placement_document(model.placement)
         document["fit_ranking"] = ranking_document(model.targets)
         document["targets"] = [
             target_document(result, [_whole_plan(plan, result) for plan in result.plans])
-            | ({"sensitivity": sensitivity_document(result)} if has_sensitivity else {})
+            | ({"sensitivity": sensitivity_document(result)} if analysis.has_sensitivity else {})
+            | ({"duty": duty_document(analysis.duty, result)} if analysis.duty is not None else {})
             for result in model.targets
         ]
     return document

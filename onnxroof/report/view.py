@@ -153,6 +153,7 @@ class ModelView:
     totals: tuple[Fact, ...]
     comparison: Table | None
     fit: Table | None
+    duty: Table | None
     tradeoff: Figure | None
     capacity: Figure | None
     capacities: Table | None
