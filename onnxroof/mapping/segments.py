@@ -6,7 +6,8 @@ A run counts if each of its steps touches a tensor that a later one of the run t
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+import math
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from onnxroof.ir.tensor import Tensor
 from onnxroof.mapping.fused import WORK_LIMITS, FusedCurve, fused_curve
 from onnxroof.mapping.stacks import NamedStack, stack_of, unfusible
-from onnxroof.mapping.storage import Storage
+from onnxroof.mapping.storage import Kernel, Storage
 
 __all__ = ["MOST_STEPS", "Kind", "Segment", "Segments", "segments"]
 
@@ -80,6 +81,20 @@ class Segment:
     kind: Kind
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Outside:
+    """The tensors that cross the border of a run, each once, by root with their bytes; one trip.
+
+    Attributes:
+        kernels: Of the run.
+        reads, writes: What comes in and goes out, whatever the tile.
+    """
+
+    kernels: tuple[int, ...]
+    reads: Mapping[str, int]
+    writes: Mapping[str, int]
+
+
 @dataclass(frozen=True, eq=False)
 class Segments:
     """All runs of a model.
@@ -99,6 +114,7 @@ class Segments:
     kinds: tuple[Kind, ...]
     _operands: dict[tuple[int, int], tuple[tuple[bool, str], ...]] = field(default_factory=dict)
     _shared: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
+    _outside: dict[tuple[int, int], Outside] = field(default_factory=dict)
 
     def kernels(self, first: int, last: int) -> tuple[int, ...]:
         """Kernels of a run in order."""
@@ -129,6 +145,46 @@ class Segments:
             found = tuple(name for name, count in used.items() if count > 1)
             self._shared[segment.first, segment.last] = found
         return found
+
+    def outside(self, segment: Segment) -> Outside:
+        """What a run as one group must move at least: the operands of its stack, without making one."""
+        found = self._outside.get((segment.first, segment.last))
+        if found is None:
+            kernels = self.kernels(segment.first, segment.last)
+            found = self._outside[segment.first, segment.last] = _outside(self.store, kernels)
+        return found
+
+    def full_bytes(self, first: int, last: int) -> int:
+        """Room that is enough for a run to be one group: untiled, all tensors that it touches are there in full."""
+        sizes: dict[str, float] = {}
+        for touched in self._touched[first : last + 1]:
+            for name, size in touched.items():
+                if size > sizes.get(name, 0.0):
+                    sizes[name] = size
+        return math.ceil(sum(sizes.values()))
+
+    @cached_property
+    def _touched(self) -> tuple[Mapping[str, float], ...]:
+        """By step the bytes of each tensor that an operator of it touches, for every time that the operator names it.
+
+        An element is as wide as it ever is in the model, or a partial sum of it. What no loop touches counts byte by
+        byte.
+        """
+        widths: dict[str, float] = {}
+        for one in self.store.kernels:
+            for name, _, width in _accesses(self.store, one):
+                widths[name] = max(widths.get(name, 0.0), width)
+        found = []
+        for unit in self.units:
+            sizes: dict[str, float] = {}
+            for kernel in unit:
+                own: dict[str, float] = {}
+                for name, elements, _ in _accesses(self.store, self.store.kernels[kernel]):
+                    own[name] = own.get(name, 0.0) + elements * widths[name]
+                for name, size in own.items():
+                    sizes[name] = max(sizes.get(name, 0.0), size)
+            found.append(sizes)
+        return tuple(found)
 
 
 def segments(
@@ -184,6 +240,42 @@ def segments(
             first -= 1
         by_last.append(tuple(found))
     return Segments(store, tuple(units), tuple(barriers), tuple(by_last), tuple(kinds.values()))
+
+
+def _outside(store: Storage, kernels: tuple[int, ...]) -> Outside:
+    inside = frozenset(kernels)
+    reads: dict[str, int] = {}
+    writes: dict[str, int] = {}
+    for kernel in kernels:
+        op, cost = store.kernels[kernel].op, store.kernels[kernel].cost
+        for transfer in cost.reads:
+            root = store.root(transfer.tensor)
+            maker = store.producers.get(root, -1)
+            if maker not in inside or maker >= kernel:
+                reads[root] = max(reads.get(root, 0), transfer.bytes)
+        made = {op.outputs[access.tensor] for access in cost.nest.accesses if access.is_write} if cost.nest else set()
+        for transfer in cost.writes:
+            if transfer.tensor in made and store.leaves(transfer.tensor, inside):
+                writes[transfer.tensor] = writes.get(transfer.tensor, 0) + transfer.bytes
+    return Outside(kernels, reads, writes)
+
+
+def _accesses(store: Storage, kernel: Kernel) -> Iterator[tuple[str, int, float]]:
+    """Root, elements, and bytes of one (of a partial sum where that is more) of each access of an operator."""
+    op, cost = kernel.op, kernel.cost
+    names = (*op.inputs, *op.parameters)
+    seen: set[str] = set()
+    for access in () if cost.nest is None else cost.nest.accesses:
+        listed = op.outputs if access.is_write else names
+        if access.tensor < len(listed):
+            root = listed[access.tensor] if access.is_write else store.root(listed[access.tensor])
+            seen.add(root)
+            elements = math.prod(axis.extent for axis in access.axes)
+            yield root, elements, max(access.bits, access.partial_bits) / 8
+    for transfer in cost.reads:
+        root = store.root(transfer.tensor)
+        if root not in seen:
+            yield root, transfer.bytes, 1.0
 
 
 def _body(store: Storage, unit: Sequence[int]) -> Hashable:
