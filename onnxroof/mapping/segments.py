@@ -82,6 +82,20 @@ class Segment:
     kind: Kind
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Outside:
+    """The tensors that cross the border of a run, each once, by root with their bytes; one trip.
+
+    Attributes:
+        kernels: Of the run.
+        reads, writes: What comes in and goes out, whatever the tile.
+    """
+
+    kernels: tuple[int, ...]
+    reads: Mapping[str, int]
+    writes: Mapping[str, int]
+
+
 @dataclass(frozen=True, eq=False)
 class Segments:
     """All runs of a model.
@@ -101,6 +115,7 @@ class Segments:
     kinds: tuple[Kind, ...]
     _operands: dict[tuple[int, int], tuple[tuple[bool, str], ...]] = field(default_factory=dict)
     _shared: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
+    _outside: dict[tuple[int, int], Outside] = field(default_factory=dict)
 
     def kernels(self, first: int, last: int) -> tuple[int, ...]:
         """Kernels of a run in order."""
@@ -130,6 +145,14 @@ class Segments:
                     used[name] = used.get(name, 0) + 1
             found = tuple(name for name, count in used.items() if count > 1)
             self._shared[segment.first, segment.last] = found
+        return found
+
+    def outside(self, segment: Segment) -> Outside:
+        """What a run as one group must move at least: the operands of its stack, without making one."""
+        found = self._outside.get((segment.first, segment.last))
+        if found is None:
+            kernels = self.kernels(segment.first, segment.last)
+            found = self._outside[segment.first, segment.last] = _outside(self.store, kernels)
         return found
 
 
@@ -192,6 +215,24 @@ def _joined(parts: Sequence[set[str]], more: set[str]) -> list[set[str]]:
     """Sets of tensors of which no two have one in common, with one more set among them."""
     apart = [part for part in parts if part.isdisjoint(more)]
     return [*apart, more.union(*(part for part in parts if not part.isdisjoint(more)))]
+
+
+def _outside(store: Storage, kernels: tuple[int, ...]) -> Outside:
+    inside = frozenset(kernels)
+    reads: dict[str, int] = {}
+    writes: dict[str, int] = {}
+    for kernel in kernels:
+        op, cost = store.kernels[kernel].op, store.kernels[kernel].cost
+        for transfer in cost.reads:
+            root = store.root(transfer.tensor)
+            maker = store.producers.get(root, -1)
+            if maker not in inside or maker >= kernel:
+                reads[root] = max(reads.get(root, 0), transfer.bytes)
+        made = {op.outputs[access.tensor] for access in cost.nest.accesses if access.is_write} if cost.nest else set()
+        for transfer in cost.writes:
+            if transfer.tensor in made and store.leaves(transfer.tensor, inside):
+                writes[transfer.tensor] = writes.get(transfer.tensor, 0) + transfer.bytes
+    return Outside(kernels, reads, writes)
 
 
 def _body(store: Storage, unit: Sequence[int]) -> Hashable:

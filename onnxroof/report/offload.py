@@ -20,14 +20,6 @@ AS_IF = "the times and energies take them as if they ran on the device"
 """What the figures of a model that falls back are."""
 
 
-def _link_s(result: TargetResult) -> float | None:
-    """The least time of what crosses the host link, both directions at once; None where it is not known."""
-    offload, link = result.offload, result.target.host_link
-    if offload is None or link is None or offload.to_device_bytes is None or offload.to_host_bytes is None:
-        return None
-    return max(offload.to_device_bytes, offload.to_host_bytes) / link.value
-
-
 def fallback_words(result: TargetResult) -> str:
     """As in "12 of 140 nodes would run on the host (Erf and TopK), in 3 parts on the device"; "" where none would."""
     offload = result.offload
@@ -69,7 +61,7 @@ def offload_document(result: TargetResult) -> Document | None:
         "to_device_bytes": offload.to_device_bytes,
         "to_host_bytes": offload.to_host_bytes,
         "link_bytes_per_s": link.value if link else None,
-        "link_latency_s": _link_s(result),
+        "link_latency_s": result.link_s,
     }
 
 
@@ -89,5 +81,5 @@ def _crossing_words(result: TargetResult) -> str:
 
 def link_words(result: TargetResult) -> str:
     """As in "at least 2.4 ms over the link"."""
-    time_s = _link_s(result)
+    time_s = result.link_s
     return "at a bandwidth that is not known" if time_s is None else f"at least {quantity(time_s, 's')} over the link"

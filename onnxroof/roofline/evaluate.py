@@ -316,8 +316,9 @@ class _Evaluation:
             bypassed=traffic.bypassed,
         )
         found = partial(
-            mapped_result, shape, self.target, alone, compute.engines_s, compute.mac_engine, compute.mac_s, self._nested
-        )
+            mapped_result, shape, self.target, traffic, crossing, compute.engines_s, compute.mac_engine, compute.mac_s,
+            self._nested,
+        )  # fmt: skip
         return self.priced(demand, found)
 
     def _parts(self, shape: GroupShape, crossing: Crossing | None) -> tuple[_Compute, LevelTraffic, LevelTraffic]:
@@ -365,7 +366,10 @@ class _Evaluation:
         waterfall_s, regime = dict[str, float](), Regime()
         if is_known:
             times_s = (engines, demand.full_engines_s, terms, serial)
-            waterfall_s, regime = explained(self.target, *times_s, totals, launch_s, energy_terms or {})
+            # Inside a group of several steps it is not known what must cross once.
+            inner = [demand.whole_bytes] * (len(levels) - 1) if len(shapes) == 1 else totals[1:]
+            least = [demand.least_bytes, *inner]
+            waterfall_s, regime = explained(self.target, *times_s, totals, least, launch_s, energy_terms or {})
         if self.target.power_cap is not None:
             self.knowledge.need("chip.power_cap", self.target.power_cap)
         return Figures(

@@ -35,7 +35,7 @@ class LevelResult:
         capacity_bytes: Of one instance.
         instances: How many there are.
         bandwidth_bytes_per_s: Of one instance in both directions: the shared port, or the sum of read and write.
-        energy_j_per_byte: Mean of read and write.
+        energy_j_per_byte: The lower of read and write, which no traffic undercuts.
         ridge_ops_per_byte: Peak / (bandwidth x instances).
         energy_ridge_ops_per_byte: Energy per byte / energy per operation.
     """
@@ -303,6 +303,14 @@ class TargetResult:
     def sensitivity(self) -> tuple[Elasticity, ...]:
         """Elasticities of the best plan to the numbers of the target: worked out at the first look."""
         return self.sense()
+
+    @property
+    def link_s(self) -> float | None:
+        """The least time of what crosses the link to the host, both directions at once; None where it is not known."""
+        offload, link = self.offload, self.target.host_link
+        if offload is None or link is None or offload.to_device_bytes is None or offload.to_host_bytes is None:
+            return None
+        return max(offload.to_device_bytes, offload.to_host_bytes) / link.value
 
     @property
     def peak_ops_per_j(self) -> float | None:
