@@ -13,9 +13,10 @@ from dataclasses import replace
 
 from onnxroof.costs.table import CostTable
 from onnxroof.ir.workload import Workload
+from onnxroof.mapping.plan import Decision
 from onnxroof.mapping.storage import Storage
 
-__all__ = ["chained_order", "permuted"]
+__all__ = ["chained_order", "permuted", "reordering"]
 
 
 def chained_order(store: Storage) -> tuple[int, ...] | None:
@@ -74,6 +75,12 @@ def _chained(order: Sequence[int], makers: Sequence[Mapping[int, int]]) -> tuple
     """How many kernels come right behind one that makes what they read, and how many bytes they read of it."""
     found = [makers[kernel].get(order[place], 0) for place, kernel in enumerate(order[1:])]
     return sum(map(bool, found)), sum(found)
+
+
+def reordering(subject: str) -> Decision:
+    """Of a plan whose operators run in that order, that they do."""
+    reason = "not in the order of the file: an operator follows what it reads, the longest chain last"
+    return Decision(subject=subject, action="reordered", reason=reason)
 
 
 def permuted(workload: Workload, costs: CostTable, store: Storage, order: Sequence[int]) -> tuple[Workload, CostTable]:

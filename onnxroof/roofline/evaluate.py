@@ -21,6 +21,7 @@ from onnxroof.mapping.placed import Crossing, Placed, placed
 from onnxroof.mapping.plan import Decision, Plan
 from onnxroof.mapping.planned import PlannedModel, ShapedPlan
 from onnxroof.mapping.policies import SEARCHED
+from onnxroof.mapping.reorder import reordering
 from onnxroof.mapping.residency import Residency, residency
 from onnxroof.mapping.traffic import GroupShape, LevelTraffic, level_traffic
 from onnxroof.roofline.efficiency import efficiency, mix_time_s
@@ -172,12 +173,7 @@ class _Evaluation:
         assert self.model.reordered is not None
         found = _Evaluation(self.model.reordered, self.target, self.tf32, self.state)
         found.knowledge = self.knowledge
-        found.orders = (
-            Decision(
-                subject=self.model.workload.name, action="reordered",
-                reason="not in the order of the file: an operator follows what it reads, the longest chain last",
-            ),
-        )  # fmt: skip
+        found.orders = (reordering(self.model.workload.name),)
         return found
 
     def plan(self, shaped: ShapedPlan, assumed_precision: str | None) -> PlanResult:
