@@ -258,6 +258,8 @@ class TargetResult:
         floor_energy_estimated_j: What of it does.
         fit: By how much it fits, level by level; None where nobody asked.
         offload: What runs on the host, and what crosses the link to it; None where the study did not look.
+        divided_latency_s: The least time of a run that is divided so between device and host, without what the host
+            computes; None where unknown or nobody looked.
         floor_bound: What sets the latency floor, as `time_bound`.
         unknown: Keys of the target that are not known and matter here, e.g. `memory[dram].energy`.
         estimated: Keys that rest on sources of kind estimate, recalled or default.
@@ -288,6 +290,7 @@ class TargetResult:
     floor_energy_estimated_j: float | None = None
     fit: Fit | None = None
     offload: Offload | None = None
+    divided_latency_s: float | None = None
     sense: Callable[[], tuple[Elasticity, ...]] = tuple
     doubt: Callable[[], Ranges | None] = _undoubted
 
