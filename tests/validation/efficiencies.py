@@ -1,9 +1,9 @@
-"""Which efficiencies of engines and levels do the published points of a target show, and how well do they foretell others?
+"""Which efficiencies of engines and levels do the published points of a target show, and what do they foretell?
 
 The points of a target fall into two halves, every other one by id. On the first half the efficiencies are fitted that
-the target's file has from nowhere else: one an engine, one of the outermost level, each group of the best plan slowed by
-those that bind it; with fewer than twice as many points as numbers, one for all of them. The other half is foretold.
-A number that no point shows stays 1.
+the target's file has from nowhere else: one an engine, one of the outermost level, each group of the best plan slowed
+by those that bind it; with fewer than twice as many points as numbers, one for all of them. The other half is
+foretold. What binds nothing in `SHOWN` points stays 1: nothing is fitted to single points.
 """
 
 from __future__ import annotations
@@ -23,10 +23,19 @@ from onnxroof.targets.catalog import load_target
 if TYPE_CHECKING:
     from validation.exam import Point
 
-__all__ = ["FEWEST", "Fit", "fits", "median_factor"]
+__all__ = ["FEWEST", "GRID", "WORTH", "Fit", "fits", "is_fitted", "median_factor"]
 
 # Fewer points in either half say nothing.
 FEWEST = 4
+
+# An efficiency is fitted where it binds a tenth of the time of so many points.
+SHOWN = 3
+
+# An expected time that is off by more is not worth telling: its efficiencies are not put into `hwdb/`.
+WORTH = 2.0
+
+# Key of the source that efficiencies of the exam have in the files of `hwdb/`.
+SOURCE = "exam"
 
 # Fifteen steps a decade: 1, 0.86, 0.74 ... 0.01.
 GRID = tuple(round(10 ** (-step / 15), 3) for step in range(31))
@@ -56,6 +65,16 @@ class Fit:
     after: float
     above: int
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether `hwdb/` has it."""
+        return bool(self.efficiencies) and self.after <= WORTH
+
+
+def is_fitted(device: str) -> bool:
+    """Whether the file of a target has efficiencies that the exam fitted."""
+    return any(quantity.source.key == SOURCE for quantity in load_target(device).efficiency.values())
+
 
 def median_factor(pairs: Iterable[tuple[float, float]]) -> float:
     """Median of the factor between two times, whichever is larger."""
@@ -80,9 +99,9 @@ def fits(found: Sequence[Point]) -> list[Fit]:
 def _fit(device: str, first: Sequence[Point], other: Sequence[Point]) -> Fit:
     target = load_target(device)
     # What the exam itself has put into the file is fitted anew.
-    known = {name: q.value for name, q in target.efficiency.items() if q.source.key != "exam"}
-    wanted = [engine.name for engine in target.engines if _seen(f"compute:{engine.name}", first)]
-    wanted += [level.name for level in target.levels[:1] if _seen(f"memory:{level.name}", first)]
+    known = {name: q.value for name, q in target.efficiency.items() if q.source.key != SOURCE}
+    wanted = [engine.name for engine in target.engines if _is_shown(f"compute:{engine.name}", first)]
+    wanted += [level.name for level in target.levels[:1] if _is_shown(f"memory:{level.name}", first)]
     wanted = [name for name in wanted if name not in known]
     is_one = len(first) < 2 * len(wanted)
     choices = [[value] * len(wanted) for value in GRID] if is_one else itertools.product(GRID, repeat=len(wanted))
@@ -106,16 +125,20 @@ def _fit(device: str, first: Sequence[Point], other: Sequence[Point]) -> Fit:
     )
 
 
-def _seen(term: str, points: Sequence[Point]) -> bool:
-    return any(term in terms for point in points for terms in point.terms)
+def _is_shown(term: str, points: Sequence[Point]) -> bool:
+    """Whether a term is the longest in groups that take a tenth of the time, in `SHOWN` of the points."""
+    shown = 0
+    for point in points:
+        longest = [max(terms.items(), key=lambda item: item[1]) for terms in point.terms if terms]
+        whole = math.fsum(time for _, time in longest)
+        shown += math.fsum(time for name, time in longest if name == term) >= whole / 10
+    return shown >= SHOWN
 
 
 def _terms(point: Point) -> tuple[dict[str, np.ndarray], np.ndarray, int]:
     """Of a point: times by name, each an array over groups; the launches; and the samples of a run."""
     names = dict.fromkeys(name for terms in point.terms for name in terms if name != "launch")
-    columns = {
-        name.partition(":")[2]: np.array([terms.get(name, 0.0) for terms in point.terms]) for name in names
-    }
+    columns = {name.partition(":")[2]: np.array([terms.get(name, 0.0) for terms in point.terms]) for name in names}
     return columns, np.array([terms.get("launch", 0.0) for terms in point.terms]), point.batch
 
 
