@@ -95,6 +95,8 @@ class OpCost:
         is_foldable: Scale or shift by constants that any compiler may fold into a neighbouring contraction.
         rescales: Whether results of a part of the swept loops only need a factor for each row once the rest is known
             (softmax): a sum along them may take the parts one after the other.
+        repeats: Whether the result repeats elements of the operand at places that the nest leaves out (a mirrored
+            border): the nest counts what moves, but not which elements a tile of the result needs.
         appends_to: Name of the cache tensor to which the first output is appended in place, or "".
         in_place: (output, input) names that share one buffer: the output is the input with new elements written
             into it (appended caches, of attention operators too, and scattered updates).
@@ -112,6 +114,7 @@ class OpCost:
     nest: LoopNest | None = None
     is_foldable: bool = False
     rescales: bool = False
+    repeats: bool = False
     appends_to: str = ""
     in_place: tuple[tuple[str, str], ...] = ()
     least: Least | None = None

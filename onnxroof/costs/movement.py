@@ -98,7 +98,28 @@ def split(ctx: CostContext) -> OpCost:
 @cost("Slice", kind=OpKind.MOVE)
 def slice_(ctx: CostContext) -> OpCost:
     """Reads and writes the elements that it selects."""
-    return ctx.move(ctx.read_some(0, ctx.output(0).elements))
+    return ctx.move(ctx.read_some(0, ctx.output(0).elements), nest=_slice_nest(ctx))
+
+
+def _slice_nest(ctx: CostContext) -> LoopNest | None:
+    """Loops over the result; each axis of the input is walked from its start in its steps. None if these are data."""
+    extents = ctx.input(0).dims
+    if "starts" in ctx.attributes:
+        starts, axes, steps = ctx.attributes.integers("starts"), ctx.attributes.integers("axes"), None
+    else:
+        starts, axes, steps = (ctx.integers(index) for index in (1, 3, 4))
+        if any(ctx.has_input(index) and known is None for index, known in ((3, axes), (4, steps))):
+            return None
+    if starts is None:
+        return None
+    walks = [(0, 1)] * len(extents)
+    for axis, start, step in zip(axes or range(len(starts)), starts, steps or (1,) * len(starts), strict=False):
+        begin = start + extents[axis] if start < 0 else start
+        walks[axis] = min(max(begin, 0), extents[axis] - 1), step
+    result = ctx.output(0).dims
+    loops = tuple(Loop(f"d{i}", extent) for i, extent in enumerate(result))
+    source = tuple(AxisMap((Term(i, walks[i][1]),), extent, walks[i][0]) for i, extent in enumerate(extents))
+    return make_nest(loops, (read_at(ctx, 0, source), write_at(ctx, 0, broadcast_axes(result, result))))
 
 
 @cost("Pad", kind=OpKind.MOVE)
@@ -115,7 +136,8 @@ def pad(ctx: CostContext) -> OpCost:
             max(min(size, length - begin) - max(-begin, 0), 0)
             for size, length, begin in zip(extents, result, begins, strict=True)
         )
-    return ctx.move((*ctx.read_some(0, kept), *ctx.read(2)), nest=nest)
+    repeats = ctx.attributes.text("mode", "constant") != "constant"
+    return dataclasses.replace(ctx.move((*ctx.read_some(0, kept), *ctx.read(2)), nest=nest), repeats=repeats)
 
 
 cost("Pad", domain="com.microsoft", kind=OpKind.MOVE)(pad)
@@ -140,9 +162,11 @@ def _pad_begins(ctx: CostContext) -> tuple[int, ...] | None:
 
 
 def _pad_nest(ctx: CostContext, begins: tuple[int, ...]) -> LoopNest | None:
-    """Constant padding as an affine map: indices outside the input are padding. Other modes repeat elements."""
-    if ctx.attributes.text("mode", "constant") != "constant":
-        return None
+    """Padding as an affine map: indices outside the input are read from nowhere.
+
+    Modes that repeat elements move as much: an element that is written to all its places while it is there comes in
+    once, in a buffer of any size. But a tile of the result may need elements that are not where the map says.
+    """
     extents, result = ctx.input(0).dims, ctx.output(0).dims
     loops = tuple(Loop(f"d{i}", extent) for i, extent in enumerate(result))
     source = tuple(AxisMap((Term(i),), extent, -begins[i]) for i, extent in enumerate(extents))
@@ -175,13 +199,24 @@ def tile(ctx: CostContext) -> OpCost:
     return ctx.move(ctx.read(0), nest=make_nest(loops, (read_at(ctx, 0, source), write_at(ctx, 0, written))))
 
 
-@cost("DepthToSpace", "SpaceToDepth", "CenterCropPad", kind=OpKind.MOVE)
-def rearrange(ctx: CostContext) -> OpCost:
-    """Reads the elements that it keeps and writes its output."""
+@cost("CenterCropPad", kind=OpKind.MOVE)
+def center_crop_pad(ctx: CostContext) -> OpCost:
+    """Reads the elements that it keeps and writes its output; a view where nothing is cropped or padded."""
     extents, result = ctx.input(0).dims, ctx.output(0).dims
-    is_crop = ctx.op.op_type == "CenterCropPad"
-    kept = math.prod(map(min, extents, result)) if is_crop else math.prod(extents)
-    return ctx.move(ctx.read_some(0, kept), nest=None if is_crop else _blocks_nest(ctx))
+    if extents == result:
+        return VIEW
+    loops = tuple(Loop(f"d{i}", extent) for i, extent in enumerate(result))
+    # The smaller of the two lies in the middle of the larger, half a step towards the beginning.
+    begins = [(old - new) // 2 if old > new else -((new - old) // 2) for old, new in zip(extents, result, strict=True)]
+    source = tuple(AxisMap((Term(i),), old, begin) for i, (old, begin) in enumerate(zip(extents, begins, strict=True)))
+    nest = make_nest(loops, (read_at(ctx, 0, source), write_at(ctx, 0, broadcast_axes(result, result))))
+    return ctx.move(ctx.read_some(0, math.prod(map(min, extents, result))), nest=nest)
+
+
+@cost("DepthToSpace", "SpaceToDepth", kind=OpKind.MOVE)
+def rearrange(ctx: CostContext) -> OpCost:
+    """Reads and writes every element."""
+    return ctx.move(ctx.read(0), nest=_blocks_nest(ctx))
 
 
 def _blocks_nest(ctx: CostContext) -> LoopNest | None:

@@ -146,6 +146,8 @@ def unfusible(kernel: Kernel) -> str:
         )
     if cost.nest is None or cost.kind not in (OpKind.COMPUTE, OpKind.MOVE):
         return f"what {kernel.op.op_type} touches is no affine function of loops: any tile may need all of its operands"
+    if cost.repeats:
+        return f"{kernel.op.op_type} repeats elements at the border: a tile there needs elements from elsewhere"
     if any(loop.kind is LoopKind.SEQUENTIAL for loop in cost.nest.loops):
         return f"{kernel.op.op_type} runs step after step"
     if cost.in_place:

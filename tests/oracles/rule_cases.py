@@ -728,7 +728,7 @@ MOVEMENT = [
     Case("Squeeze", [(2, 1, 5)], [(2, 5)], {"axes": [1]}, version=11, **VIEWED),
     Case("Unsqueeze", [(2, 5)], [(2, 1, 5)], {"axes": [1]}, version=11, **VIEWED),
     Case("Split", [S], [(2, 1, 5), (2, 2, 5)], {"axis": 1, "split": [1, 2]}, version=11, kind=MOVE),
-    Case("Slice", [S], [(1, 2, 5)], {"starts": [1, 1], "ends": [2, 3]}, version=9, kind=MOVE, reads=40, nest=False),
+    Case("Slice", [S], [(1, 2, 5)], {"starts": [1, 1], "ends": [2, 3]}, version=9, kind=MOVE, reads=40),
     Case("Pad", [(2, 3), T((4,), I64, value=[1, -1, 2, 0]), SCALAR], [(5, 2)], version=13, kind=MOVE, reads=4 * 4 + 4),
     Case("ExpandDims", [S, T((), I64)], [S], domain=MS, **VIEWED),
     Case("Constant", [], [S], kind=OpKind.CONSTANT, reads=0, writes=0, nest=False),
@@ -737,10 +737,13 @@ MOVEMENT = [
     Case("Concat", [S, (2, 4, 5)], [(2, 7, 5)], {"axis": 1}, kind=MOVE),
     Case("Split", [S], [(2, 1, 5), (2, 2, 5)], {"axis": 1, "num_outputs": 2}, kind=MOVE),
     Case("Slice", [S, SHAPE, SHAPE], [(1, 2, 5)], kind=MOVE, reads=40, nest=False),
+    Case(
+        "Slice", [S, T((1,), I64, value=[-2]), T((1,), I64), T((1,), I64, value=[1])], [(2, 2, 5)], kind=MOVE, reads=80
+    ),
     # 1 before and 2 behind axis 0, one cropped from the front of axis 1: 2 of 3 rows are kept
     Case("Pad", [(2, 3), T((4,), I64, value=[1, -1, 2, 0]), SCALAR], [(5, 2)], kind=MOVE, reads=4 * 4 + 4),
     Case("Pad", [(2, 3), T((4,), I64)], [(5, 2)], kind=MOVE, reads=4 * 4, nest=False),
-    Case("Pad", [(2, 3)], [(4, 3)], {"pads": [1, 0, 1, 0], "mode": "reflect"}, version=2, kind=MOVE, nest=False),
+    Case("Pad", [(2, 3)], [(4, 3)], {"pads": [1, 0, 1, 0], "mode": "reflect"}, version=2, kind=MOVE),
     Case("Pad", [(2, 3), T((2,), I64, value=[0, 1]), None, T((1,), I64, value=[1])], [(2, 4)], kind=MOVE, reads=24),
     Case("Pad", [(2, 3), T((4,), I64)], [(2, 3)], **VIEWED),
     Case("Expand", [(3, 1), SHAPE], [S], kind=MOVE, reads=12),
@@ -749,7 +752,8 @@ MOVEMENT = [
     Case("Tile", [S, SHAPE], [S], **VIEWED),
     Case("DepthToSpace", [(1, 8, 2, 3)], [(1, 2, 4, 6)], {"blocksize": 2}, kind=MOVE),
     Case("SpaceToDepth", [(1, 2, 4, 6)], [(1, 8, 2, 3)], {"blocksize": 2}, kind=MOVE),
-    Case("CenterCropPad", [(4, 6), T((2,), I64, value=[2, 9])], [(2, 9)], kind=MOVE, reads=4 * 12, nest=False),
+    Case("CenterCropPad", [(4, 6), T((2,), I64, value=[2, 9])], [(2, 9)], kind=MOVE, reads=4 * 12),
+    Case("CenterCropPad", [S, T((3,), I64, value=[2, 3, 5])], [S], **VIEWED),
     Case("ReverseSequence", [S, T((3,), I64)], [S], kind=MOVE, nest=False),
     # rows of 4 columns keep 3, 2 and 1 above the diagonal
     Case("Trilu", [(2, 3, 4), T((), I64, value=1)], [(2, 3, 4)], kind=MOVE, reads=4 * 2 * 6, nest=False),
