@@ -178,7 +178,7 @@ def test_the_shelf_can_be_judged_by_energy() -> None:
 
 
 def test_at_least_a_hundred_targets_are_more_than_a_peak() -> None:
-    """Beside the rate of MACs a capacity or bandwidth of a memory, and energies; estimates of energy come from a call."""
+    """Beside the rate of MACs a capacity or a bandwidth of a memory, and energies."""
 
     def is_more(target: Target) -> bool:
         peaks = [peak for engine in target.engines if "mac" in engine.runs for peak in engine.peaks]
