@@ -23,7 +23,7 @@ from onnxroof.mapping.storage import Kernel, Storage, parameter_roots, peak_acti
 from onnxroof.mapping.timeline import Timeline, timeline
 from onnxroof.mapping.traffic import GroupShape, group_shapes
 
-__all__ = ["CLOCK", "Border", "PlannedModel", "ShapedPlan", "planned"]
+__all__ = ["CLOCK", "Border", "PlannedModel", "ShapedPlan", "border_of", "planned"]
 
 CLOCK = "epilogue"
 """The policy whose groups are the steps in which what stays on chip is counted, for the plans of all policies."""
@@ -196,7 +196,7 @@ def planned(
         plans=tuple(listed[policy] for policy in fixed),
         clock=listed[CLOCK],
         alone=found["none"],
-        border=_border(workload, store),
+        border=border_of(workload, store),
         work=_work((kernel, kernel.cost.work) for kernel in store.kernels),
         parameter_bytes=sum(tensor.bytes for tensor in weights if tensor.is_shaped),
         peak_activation_bytes=peak_activation_bytes(workload, store),
@@ -253,9 +253,9 @@ def _work(parts: Iterable[tuple[Kernel, Work | None]]) -> dict[str, Work]:
     }
 
 
-def _border(workload: Workload, store: Storage) -> Border:
-    needed = _needed(store)
-    kernels = [store.kernels[index] for index in needed]
+def border_of(workload: Workload, store: Storage, without: frozenset[str] = frozenset()) -> Border:
+    """What no plan can avoid of a workload, or of what is left of it `without` some operators."""
+    kernels = [store.kernels[index] for index in _needed(store) if store.kernels[index].op.name not in without]
     inputs: dict[str, int] = {}
     weights: dict[str, int] = {}
     outputs = 0
