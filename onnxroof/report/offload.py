@@ -53,8 +53,6 @@ def offload_document(result: TargetResult) -> Document | None:
     offload, support, link = result.offload, result.target.support, result.target.host_link
     if offload is None:
         return None
-    from onnxroof.roofline.divided import link_time_s
-
     return {
         "compiler": support.compiler if support else None,
         "source": support.source.key if support else None,
@@ -64,7 +62,7 @@ def offload_document(result: TargetResult) -> Document | None:
         "to_device_bytes": offload.to_device_bytes,
         "to_host_bytes": offload.to_host_bytes,
         "link_bytes_per_s": link.value if link else None,
-        "link_latency_s": link_time_s(offload, result.target),
+        "link_latency_s": result.link_s,
         "least_latency_s": number(result.divided_latency_s),
     }
 
@@ -92,7 +90,5 @@ def divided_words(result: TargetResult) -> str:
 
 def link_words(result: TargetResult) -> str:
     """As in "at least 2.4 ms over the link"."""
-    from onnxroof.roofline.divided import link_time_s  # not for a count
-
-    time_s = None if result.offload is None else link_time_s(result.offload, result.target)
+    time_s = result.link_s
     return "at a bandwidth that is not known" if time_s is None else f"at least {quantity(time_s, 's')} over the link"

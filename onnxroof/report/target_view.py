@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from onnxroof.report.assumptions import consequence
 from onnxroof.report.bottlenecks import bottlenecks
 from onnxroof.report.cells import text_column, word_cell
+from onnxroof.report.detachment_view import detachment_table
 from onnxroof.report.estimates import estimated_words
 from onnxroof.report.figures.roofline import rooflines_figure
 from onnxroof.report.fusion_view import decision_tables, plans_table
@@ -53,6 +54,7 @@ def target_view(result: TargetResult, anchor: str, index: int, *, has_sensitivit
         groups=groups_table(result, kinds),
         shares=(*([waterfall] if waterfall else []), *share_figures(result, kinds)),
         regimes=regime_facts(result),
+        detachment=detachment_table(result),
         levers=levers_table(result),
         sensitivity=sensitivity_table(result) if has_sensitivity else None,
         plans=plans_table(result),
