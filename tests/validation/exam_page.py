@@ -201,8 +201,8 @@ held against the peak rate alone (`count`). The A100's matrix products are liste
 A throughput is held against the floor of a batch, divided by the batch; an offline run, whose batch is not published,
 against that of 256 samples. Where the precision is not published, the lowest floor of int8 and fp8 is the one to beat.
 A latency on several devices counts as if they had shared the sample. What ran in another power mode is held against the
-target in that mode: GAP9 at 240 MHz (`gap9@240mhz`) reaches the same shares as at 370. One of three cores of the RK3588 is held against
-the floor of the three.
+target in that mode: GAP9 at 240 MHz (`gap9@240mhz`) reaches the same shares as at 370. One of three cores of the RK3588
+is held against the floor of the three.
 
 Chosen after the results were seen: the {AGREEMENT:.0%} of agreement, the limits that the order has to keep in the test,
 and the removal of the Gaudis' array. The Coral's link rate was taken from its VGG points, which are examined here too.
