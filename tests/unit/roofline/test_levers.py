@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -233,13 +234,13 @@ def test_c39_less_of_the_leading_energy_leaves_its_regime_no_sooner_and_no_later
     after = at((1 - JUST) / leave.factor)
     assert after != lead
     ordered = sorted((dram, sram, static, compute))
-    if all(b - a > 1e-3 * b for a, b in zip(ordered, ordered[1:], strict=False)):  # no other tie
+    if all(b - a > 1e-3 * b for a, b in itertools.pairwise(ordered)):  # no other tie
         assert after == leave.becomes
 
 
 def test_c39_cheaper_bytes_leave_the_energy_regime_when_applied() -> None:
-    # 64^3: 524,288 x 0.1 pJ = 52.4 nJ of compute, 49,152 x 10 pJ = 491.5 nJ of dram, 98,304 x 0.001 pJ of sram: dram must
-    # fall to 52,428.8 - 98.3 pJ = 52.33 nJ, a factor of 9.39.
+    # 64^3: 524,288 x 0.1 pJ = 52.4 nJ of compute, 49,152 x 10 pJ = 491.5 nJ of dram, 98,304 x 0.001 pJ of sram: dram
+    # must fall to 52,428.8 - 98.3 pJ = 52.33 nJ, a factor of 9.39.
     text = "g (float[64,64] x) => (float[64,64] y) <float[64,64] w> { y = MatMul(x, w) }"
     matrix = engine("matrix", "mac", {"FLOAT": "1 TFLOP/s, 0.1 pJ/FLOP"})
 

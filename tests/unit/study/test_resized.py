@@ -16,9 +16,8 @@ from onnxroof.study.result import ModelResult
 from onnxroof.targets.model import Target
 
 LINEAR = "g (float[N,64] x) => (float[N,64] y) <float[64,64] w> { m = MatMul(x, w) y = Relu(m) }"
-ENGINES = (
-    engine("matrix", "mac", {"FLOAT": "1 TFLOP/s, 1 pJ/FLOP"}), engine("vector", "vector", {"FLOAT": "1 TFLOP/s, 1 pJ/FLOP"})
-)  # fmt: skip
+FLOAT = {"FLOAT": "1 TFLOP/s, 1 pJ/FLOP"}
+ENGINES = (engine("matrix", "mac", FLOAT), engine("vector", "vector", FLOAT))
 WHERE = target(
     *ENGINES, level("dram", "1 GB", "10 GB/s", "100 pJ/B"), level("sram", "1 MB", "", "1 pJ/B", rest="keeps = []")
 )
