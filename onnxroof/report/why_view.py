@@ -249,7 +249,7 @@ def _signed(value: float | None) -> str:
 def _colour(part: str, result: TargetResult) -> str:
     kind, _, name = part.partition(":")
     if kind in ("stall", "serial"):
-        return colour_of(f"memory:{name}", result)
+        return colour_of(name if name.startswith("compute:") else f"memory:{name}", result)
     if kind == "ideal":
         return "k0"
     return "k2" if kind == "spatial" else "launch"

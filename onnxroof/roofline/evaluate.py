@@ -313,8 +313,9 @@ class _Evaluation:
         shapes, engines = demand.shapes, demand.engines_s
         reads, writes = demand.read_bytes, demand.write_bytes
         levels, repeat = self.target.levels, shapes[0].repeat
-        terms = {f"compute:{name}": time for name, time in engines.items()}
-        serial: dict[str, float] = {}
+        terms, serial = dict[str, float](), dict[str, float]()
+        for name, engine_s in engines.items():
+            (serial if name in self.target.engines_in_turn else terms)[f"compute:{name}"] = engine_s
         doubtful = {f"compute:{name}": time for name, time in demand.doubtful_s.items()}
         for index, level in enumerate(levels):
             time = level_time_s(level, reads[index], writes[index])

@@ -348,8 +348,9 @@ class Search:
 
     def _time(self, engines_s: FloatArray, reads: FloatArray, writes: FloatArray) -> FloatArray:
         """As `overlapped_time_s` of the engines and levels, for many groups at once."""
-        longest = engines_s.max(axis=1) if engines_s.shape[1] else np.zeros(len(reads))
-        serial = np.zeros(len(reads))
+        in_turn = np.array([name in self.target.engines_in_turn for name in self._engines], dtype=bool)
+        longest: FloatArray = engines_s[:, ~in_turn].max(axis=1, initial=0.0)
+        serial: FloatArray = engines_s[:, in_turn].sum(axis=1)
         for number, level in enumerate(self.target.levels):
             time = _level_time(level, reads[:, number], writes[:, number])
             if time is None:

@@ -292,7 +292,11 @@ def test_c7_no_group_lies_above_a_roof(workload: Workload, target: Target) -> No
 @given(workloads(), targets())
 def test_c11_waiting_in_turn_is_never_faster(workload: Workload, target: Target) -> None:
     at_once, in_turn = (
-        dataclasses.replace(target, levels=tuple(dataclasses.replace(x, overlaps=overlaps) for x in target.levels))
+        dataclasses.replace(
+            target,
+            levels=tuple(dataclasses.replace(x, overlaps=overlaps) for x in target.levels),
+            engines=tuple(dataclasses.replace(x, overlaps=overlaps) for x in target.engines),
+        )
         for overlaps in (True, False)
     )
     faster, slower = run(workload, at_once), run(workload, in_turn)

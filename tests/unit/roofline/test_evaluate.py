@@ -7,6 +7,7 @@ import math
 import pytest
 from oracles.tiny import engine, level, on_target, target
 
+from onnxroof.roofline.levers import levers
 from onnxroof.roofline.result import GroupResult, TargetResult
 from onnxroof.targets.model import Target
 
@@ -141,6 +142,19 @@ def test_c11_a_level_that_does_not_overlap_adds_its_time() -> None:
     both = level("sram", "64 KiB", "100 GB/s", "1 pJ/B", rest="overlap = false")
     group = fused(linear(target(MATRIX, VECTOR, serial, both)))
     assert group.latency_s == pytest.approx(524_288 / 1e12 + 4.9408e-6 + 0.49408e-6)
+
+
+def test_c11_an_engine_that_works_in_turn_adds_its_time() -> None:
+    # 4.9408 us of dram over 0.524 us of matrix, and then 8192 / 100e9 = 0.08192 us of vector work.
+    waiting = engine("vector", "vector special", {"FLOAT": "100 GFLOP/s, 2 pJ/FLOP"}, rest="overlap = false")
+    group = fused(linear(target(MATRIX, waiting, DRAM, SRAM)))
+    assert group.latency_s == pytest.approx(4.9408e-6 + 0.08192e-6)
+    assert group.waterfall_s["serial:compute:vector"] == pytest.approx(0.08192e-6)
+    assert group.regime.lost_s["overlap"] == pytest.approx(0.08192e-6)
+    assert math.fsum(group.waterfall_s.values()) == pytest.approx(group.latency_s)
+    # Faster, it saves all of its time; a lever says so.
+    lever = next(one for one in levers([group]) if one.term == "compute:vector")
+    assert (lever.twice_s, lever.limit_s) == pytest.approx((4.9408e-6 + 0.04096e-6, 4.9408e-6))
 
 
 def test_reads_and_writes_over_ports_of_their_own() -> None:
