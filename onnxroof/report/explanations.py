@@ -43,7 +43,7 @@ def plan_explanation(plan: PlanResult, result: TargetResult) -> Document:
     from onnxroof.roofline.detachment import detachment
     from onnxroof.roofline.levers import energy_exit_of, levers
 
-    found, area_mm2 = plan.efficiency, result.area_mm2
+    found, area_mm2, clock = plan.efficiency, result.area_mm2, result.target.clock
     changes: list[Json] = [
         {
             "term": lever.term,
@@ -65,6 +65,8 @@ def plan_explanation(plan: PlanResult, result: TargetResult) -> Document:
             "ops_per_j": number(found.ops_per_j),
             "of_peak_energy": number(found.of_peak_energy),
             "ops_per_s_per_mm2": _per_area(found.ops_per_s, area_mm2),
+            "ops_per_cycle": number(found.ops_per_s / clock.value if found.ops_per_s is not None and clock else None),
+            "j_per_op": number(1 / found.ops_per_j if found.ops_per_j else None),
         },
         "power_w": number(plan.energy_j / plan.latency_s if plan.energy_j is not None and plan.latency_s else None),
         "levers": changes,

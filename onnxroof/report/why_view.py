@@ -146,6 +146,9 @@ def _facts(result: TargetResult, plan: PlanResult) -> Iterator[Fact]:
         )
         if result.area_mm2 and found.ops_per_s is not None:
             words += f"; {quantity(found.ops_per_s / result.area_mm2, 'OP/s')} for each mm² of the chip"
+        clock = result.target.clock
+        if clock is not None and clock.value and found.ops_per_s is not None:
+            words += f"; {quantity(found.ops_per_s / clock.value, 'OP')} a cycle at {quantity(clock.value, 'Hz')}"
         yield Fact(label="Peak and workload", value=words)
     if found.of_peak_energy is not None:
         yield Fact(

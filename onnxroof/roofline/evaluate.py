@@ -227,6 +227,8 @@ class _Evaluation:
             ops_per_s=ops / latency_s if ops is not None and latency_s else None,
             ops_per_j=ops / energy_j if ops is not None and energy_j else None,
             traffic_bytes={name: total([f.traffic_bytes[name] for f in figures], counts) or 0.0 for name in names},
+            traffic_read_bytes=summed([dict(zip(names, f.read_bytes, strict=True)) for f in figures], counts),
+            traffic_write_bytes=summed([dict(zip(names, f.write_bytes, strict=True)) for f in figures], counts),
             resident_bytes={
                 name: max((taken[number] for taken in groups.resident_bytes), default=0.0)
                 for number, name in enumerate(names[1:], 1)
