@@ -15,7 +15,7 @@ from onnxroof.report.groups_view import groups_table
 from onnxroof.report.kinds import slowest_kinds
 from onnxroof.report.numbers import percent, quantity
 from onnxroof.report.offload_view import fallback_table, offload_facts
-from onnxroof.report.plans import fits_words, peak_share, time_by_bound
+from onnxroof.report.plans import efficiency_words, fits_words, peak_share, time_by_bound
 from onnxroof.report.roofline_view import chart_notes, level_legend, levels_table, rooflines_of
 from onnxroof.report.shares import share_figures
 from onnxroof.report.view import Fact, Row, Table, TargetView
@@ -110,7 +110,7 @@ def _facts(result: TargetResult) -> tuple[Fact, ...]:
         ),
     ]
     if plan.expected_latency_s is not None:
-        note = "with the efficiencies that were measured on this target"
+        note = f"with efficiencies that were measured on this target: {efficiency_words(result)}"
         facts.insert(2, _fact("Expected time", plan.expected_latency_s, "s", note))
     return tuple(facts)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from onnxroof.mapping.nested import LevelTile
 from onnxroof.mapping.offload import Offload
 from onnxroof.mapping.plan import Decision
+from onnxroof.roofline.divided import link_time_s
 from onnxroof.roofline.efficiency import Efficiency
 from onnxroof.roofline.fit import Fit
 from onnxroof.roofline.regimes import Regime
@@ -271,6 +272,8 @@ class TargetResult:
         floor_energy_estimated_j: What of it does.
         fit: By how much it fits, level by level; None where nobody asked.
         offload: What runs on the host, and what crosses the link to it; None where the study did not look.
+        divided_latency_s: The least time of a run that is divided so between device and host, without what the host
+            computes; None where unknown or nobody looked.
         floor_bound: What sets the latency floor, as `time_bound`.
         unknown: Keys of the target that are not known and matter here, e.g. `memory[dram].energy`.
         estimated: Keys that rest on sources of kind estimate, recalled or default.
@@ -301,6 +304,7 @@ class TargetResult:
     floor_energy_estimated_j: float | None = None
     fit: Fit | None = None
     offload: Offload | None = None
+    divided_latency_s: float | None = None
     sense: Callable[[], tuple[Elasticity, ...]] = tuple
     doubt: Callable[[], Ranges | None] = _undoubted
 
@@ -320,10 +324,7 @@ class TargetResult:
     @property
     def link_s(self) -> float | None:
         """The least time of what crosses the link to the host, both directions at once; None where it is not known."""
-        offload, link = self.offload, self.target.host_link
-        if offload is None or link is None or offload.to_device_bytes is None or offload.to_host_bytes is None:
-            return None
-        return max(offload.to_device_bytes, offload.to_host_bytes) / link.value
+        return None if self.offload is None else link_time_s(self.offload, self.target)
 
     @property
     def peak_ops_per_j(self) -> float | None:
