@@ -244,6 +244,8 @@ class _Evaluation:
             ops_per_s=ops / latency_s if ops is not None and latency_s else None,
             ops_per_j=ops / energy_j if ops is not None and energy_j else None,
             traffic_bytes={name: total([f.traffic_bytes[name] for f in figures], counts) or 0.0 for name in names},
+            traffic_read_bytes=summed([dict(zip(names, f.read_bytes, strict=True)) for f in figures], counts),
+            traffic_write_bytes=summed([dict(zip(names, f.write_bytes, strict=True)) for f in figures], counts),
             resident_bytes={
                 name: max((taken[number] for taken in groups.resident_bytes), default=0.0)
                 for number, name in enumerate(names[1:], 1)
@@ -331,8 +333,9 @@ class _Evaluation:
         shapes, engines = demand.shapes, demand.engines_s
         reads, writes = demand.read_bytes, demand.write_bytes
         levels, repeat = self.target.levels, shapes[0].repeat
-        terms = {f"compute:{name}": time for name, time in engines.items()}
-        serial: dict[str, float] = {}
+        terms, serial = dict[str, float](), dict[str, float]()
+        for name, engine_s in engines.items():
+            (serial if name in self.target.engines_in_turn else terms)[f"compute:{name}"] = engine_s
         doubtful = {f"compute:{name}": time for name, time in demand.doubtful_s.items()}
         for index, level in enumerate(levels):
             time = level_time_s(level, reads[index], writes[index])

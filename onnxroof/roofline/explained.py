@@ -59,12 +59,17 @@ def explained(
         roofs_s,
         least_levels_s=least_s,
         serial=waiting,
+        in_turn=[name for name in engines_s if f"compute:{name}" in serial_s],
         launch_s=launch_s,
         energy_j=energy_terms_j,
         power_s=power_s,
     )
-    ideal_s, compute_s = (max(times.values(), default=0.0) for times in (full_engines_s, engines_s))
-    return waterfall(ideal_s, compute_s, hidden, waiting, launch_s), found
+    in_turn = {f"compute:{name}": time for name, time in engines_s.items() if f"compute:{name}" in serial_s}
+    ideal_s, compute_s = (
+        max((time for name, time in times.items() if f"compute:{name}" not in in_turn), default=0.0)
+        for times in (full_engines_s, engines_s)
+    )
+    return waterfall(ideal_s, compute_s, hidden, {**in_turn, **waiting}, launch_s), found
 
 
 def _levels_of(terms: Mapping[str, float]) -> dict[str, float]:

@@ -294,6 +294,7 @@ def _engine(engine: EngineTable, sources: Mapping[str, Source]) -> Engine:
         if sparsity
         else None,
         special_cost=dict(engine.special_cost),
+        overlaps=engine.overlap,
     )
 
 
