@@ -25,7 +25,7 @@ from onnxroof.mapping.reorder import reordering
 from onnxroof.mapping.residency import Residency, residency
 from onnxroof.mapping.traffic import GroupShape, LevelTraffic, level_traffic
 from onnxroof.roofline.efficiency import efficiency, mix_time_s
-from onnxroof.roofline.explained import explained
+from onnxroof.roofline.explained import apart, explained
 from onnxroof.roofline.fit import fit
 from onnxroof.roofline.floor import floor
 from onnxroof.roofline.groups import Demand, Figures, Groups, Later, Once, bypasses, mapped_total, peaks, summed, total
@@ -333,9 +333,7 @@ class _Evaluation:
         shapes, engines = demand.shapes, demand.engines_s
         reads, writes = demand.read_bytes, demand.write_bytes
         levels, repeat = self.target.levels, shapes[0].repeat
-        terms, serial = dict[str, float](), dict[str, float]()
-        for name, engine_s in engines.items():
-            (serial if name in self.target.engines_in_turn else terms)[f"compute:{name}"] = engine_s
+        terms, serial = apart({f"compute:{n}": t for n, t in engines.items()}, self.target.engines_in_turn)
         doubtful = {f"compute:{name}": time for name, time in demand.doubtful_s.items()}
         for index, level in enumerate(levels):
             time = level_time_s(level, reads[index], writes[index])
@@ -365,8 +363,7 @@ class _Evaluation:
         waterfall_s, regime = dict[str, float](), Regime()
         if is_known:
             times_s = (engines, demand.full_engines_s, terms, serial)
-            # Inside a group of several steps it is not known what must cross once.
-            inner = [demand.whole_bytes] * (len(levels) - 1) if len(shapes) == 1 else totals[1:]
+            inner = [demand.whole_bytes] * (len(levels) - 1) if len(shapes) == 1 else totals[1:]  # else not known
             least = [demand.least_bytes, *inner]
             waterfall_s, regime = explained(self.target, *times_s, totals, least, launch_s, energy_terms or {})
         if self.target.power_cap is not None:
