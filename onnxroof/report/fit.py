@@ -64,6 +64,9 @@ def home_words(home: Home) -> str:
     lower = home.lower_bytes
     if lower is not None:
         words += f"; the order with the lowest peak that was found needs {quantity(lower, 'B')}"
+    planned = home.plan_bytes
+    if planned is not None:
+        words += f"; the best plan at least {quantity(planned, 'B')} and its tiles"
     return words
 
 
@@ -95,6 +98,7 @@ def fit_document(result: TargetResult) -> Document | None:
             "capacity_bytes": number(home.capacity_bytes),
             "spare_bytes": number(home.spare_bytes),
             "lower_order_bytes": home.lower_bytes,
+            "best_plan_bytes": home.plan_bytes,
         }
         for home in fit.homes
     ]

@@ -232,9 +232,9 @@ sample, 14 of language models, whose lengths do, and 12 on devices without a fil
 ## Where the least time of a plan lies above what was measured
 
 The floor holds for every plan; `latency_s` for the grouping of its plan. Measurements are means of many runs, so the
-state is steady: weights that fit stay on the chip. Of {len(planned)} points with a graph and a published batch,
-{len(slower)} are faster than the best plan that we have: {faster}. They
-ran by Winograd's algorithm. What other points told:
+state is steady: weights that fit stay on the chip. Faster than the best plan that we have, of {len(planned)} points
+with a graph and a published batch: {faster} ({len(slower)}),
+by Winograd's algorithm. What other points told:
 
 - **Coral, Hailo-8, Hailo-8L, speedAI240, STM32N6**: where each group's result goes to the outermost level, a host link
   or flash there, a plan is up to 14 times slower than measured. What stays on the chip between operators explains it.
