@@ -185,20 +185,27 @@ def _is_tap(nest: LoopNest, number: int) -> bool:
 
 def _thinned(nest: LoopNest, sizes: Sequence[IntArray]) -> list[IntArray]:
     """Positions of sizes so far apart, by one ratio, that their product is bounded."""
+    fixed = [
+        [0] if loop.kind is LoopKind.SEQUENTIAL
+        else sorted({0, len(size) - 1}) if _is_tap(nest, number) else None
+        for number, (loop, size) in enumerate(zip(nest.loops, sizes, strict=True))
+    ]  # fmt: skip
+    listed = [size.tolist() for size in sizes]
     for ratio in RATIOS:
-        choices = []
-        for number, (loop, size) in enumerate(zip(nest.loops, sizes, strict=True)):
-            if _is_tap(nest, number):
-                choices.append(np.unique([0, len(size) - 1]))
-                continue
-            kept = [len(size) - 1]
-            for place in range(len(size) - 2, -1, -1):
-                if place == 0 or size[place] * ratio <= size[kept[-1]]:
-                    kept.append(place)
-            choices.append(np.array([0] if loop.kind is LoopKind.SEQUENTIAL else kept[::-1]))
-        if math.prod(len(choice) for choice in choices) <= GRID_TILES:
+        choices = [_apart(size, ratio) if one is None else one for one, size in zip(fixed, listed, strict=True)]
+        if math.prod(map(len, choices)) <= GRID_TILES:
             break
-    return choices
+    return [np.array(choice) for choice in choices]
+
+
+def _apart(sizes: Sequence[int], ratio: float) -> list[int]:
+    """Positions of the last size, of each that is so much smaller than the one kept before, and of the first."""
+    kept, least = [len(sizes) - 1], sizes[-1]
+    for place in range(len(sizes) - 2, -1, -1):
+        if place == 0 or sizes[place] * ratio <= least:
+            kept.append(place)
+            least = sizes[place]
+    return kept[::-1]
 
 
 @lru_cache(maxsize=4096)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -119,7 +118,7 @@ def nested_mapping(
         compute_s: Time of the work on all cores.
         around: What stays on chip meanwhile, None for nothing.
     """
-    plain, who = _plain(nest), holders(nest, levels, array, around)
+    plain, who = canonical(nest), holders(nest, levels, array, around)
     if not plain.nest.loops:
         tile = {loop.name: 1 for loop in nest.loops}
         footprints = np.zeros(len(levels))
@@ -131,9 +130,6 @@ def nested_mapping(
             busy=1.0, stretch=1.0,
         )  # fmt: skip
     return _Search(nest, plain, levels, who, array, own_bytes, compute_s).best()
-
-
-_plain = lru_cache(maxsize=4096)(canonical)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
