@@ -16,6 +16,7 @@ from functools import cached_property, partial
 from onnxroof.dtypes import DType
 from onnxroof.mapping.array import spatial_utilization
 from onnxroof.mapping.given import GIVEN
+from onnxroof.mapping.layout import group_layout_bytes
 from onnxroof.mapping.nested import NestedMapping
 from onnxroof.mapping.placed import Crossing, Placed, placed
 from onnxroof.mapping.plan import Decision, Plan
@@ -27,7 +28,7 @@ from onnxroof.roofline.efficiency import efficiency, mix_time_s
 from onnxroof.roofline.explained import explained
 from onnxroof.roofline.fit import fit
 from onnxroof.roofline.floor import floor
-from onnxroof.roofline.groups import Demand, Figures, Groups, Later, Once, mapped_total, peaks, summed, total
+from onnxroof.roofline.groups import Demand, Figures, Groups, Later, Once, mapped_total, outermost, peaks, summed, total
 from onnxroof.roofline.knowledge import Knowledge
 from onnxroof.roofline.ledger import ledger
 from onnxroof.roofline.levels import level_result
@@ -240,6 +241,7 @@ class _Evaluation:
             groups=Groups(self.model.op_types, plan, groups, figures),
             decisions=Later(lambda: (*forced, *choices)),
             residents=residents,
+            layout_bytes=outermost(names, total([f.layout_bytes for f in figures], counts) or 0.0),
             waterfall_s=summed([f.waterfall_s for f in figures], counts) if latency_s is not None else {},
             regime=together([f.regime for f in figures], [f.latency_s for f in figures], counts, energy_terms),
             efficiency=efficiency(
@@ -275,6 +277,8 @@ class _Evaluation:
     def _evaluate(self, shape: GroupShape, crossing: Crossing | None) -> Figures:
         compute, alone, traffic = self._parts(shape, crossing)
         saved = alone.read_bytes + alone.write_bytes - traffic.read_bytes - traffic.write_bytes
+        layout = group_layout_bytes(shape, self.target.layout, crossing)
+        traffic = traffic.more(*layout)
         alone_bytes = shape.compulsory_reads + shape.compulsory_writes
         demand = Demand(
             shapes=[shape],
@@ -288,15 +292,16 @@ class _Evaluation:
             saved_bytes=(saved * shape.repeat).tolist(),
             footprint_bytes=traffic.footprint_bytes.tolist(),
             tile=traffic.tile,
-            whole_bytes=shape.repeat * alone_bytes,
+            whole_bytes=shape.repeat * (alone_bytes + sum(layout)),
             least_bytes=shape.repeat * (alone_bytes if crossing is None else crossing.least_bytes),
             doubtful_s=compute.doubtful_s,
             doubtful_j=compute.doubtful_j,
             bypassed=traffic.bypassed,
+            layout_bytes=shape.repeat * sum(layout),
         )
         found = partial(
-            mapped_result, shape, self.target, traffic, crossing, compute.engines_s, compute.mac_engine, compute.mac_s,
-            self._nested,
+            mapped_result, shape, self.target, traffic, crossing, layout, compute.engines_s, compute.mac_engine,
+            compute.mac_s, self._nested,
         )  # fmt: skip
         return self.priced(demand, found)
 
@@ -383,6 +388,7 @@ class _Evaluation:
             regime=regime,
             map=Once(map_),
             again_ops=demand.again_ops,
+            layout_bytes=demand.layout_bytes,
         )
 
     def _compute(self, shape: GroupShape) -> _Compute:

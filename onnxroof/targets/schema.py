@@ -292,6 +292,15 @@ class SupportTable(Table):
     unchecked: Remark = ""
 
 
+class LayoutTable(Table):
+    """`[layout]`: how tensors must lie in the outermost memory."""
+
+    source: str
+    where: Remark = ""
+    channel_multiple: Extent = 1
+    channels_last: bool = False
+
+
 class TargetTable(Table):
     """The file."""
 
@@ -322,6 +331,7 @@ class TargetTable(Table):
     chip: ChipTable = ChipTable()
     engine: Annotated[list[EngineTable], Field(min_length=1)]
     memory: Annotated[list[MemoryTable], Field(min_length=1)]
+    layout: LayoutTable | None = None
     support: SupportTable | None = None
     efficiency: dict[str, Efficiency] = {}
 

@@ -2,8 +2,8 @@
 
 Needs the `bench` extra. Search depth 6, uneven mappings, no data locality: its defaults, and what
 `tests/data/zigzag/recorded.json` was made with. Times are those of the processor, which others may share. Ours begin
-with nothing known; what all machines share of a layer (its nest, its curve) is in the time of the first of them, as it is in
-a study. Its reading of a machine's description is in its time and ours is not; neither is much.
+with nothing known; what all machines share of a layer (its nest, its curve) is in the time of the first of them, as
+it is in a study. Its reading of a machine's description is in its time and ours is not; neither is much.
 """
 
 import contextlib
