@@ -16,17 +16,20 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxroof.ir.loopnest import LoopKind, LoopNest
+from onnxroof.mapping.array import array_tiles, stationary_orders
 from onnxroof.mapping.chain import Walks, footprint_bytes
 from onnxroof.mapping.curve import Curve
 from onnxroof.mapping.footprint import TileTables, tile_tables
 from onnxroof.mapping.holders import held_curve
 from onnxroof.mapping.orders import Order, loop_orders
 from onnxroof.mapping.tiling import operand_bytes, tile_sizes
+from onnxroof.targets.model import Array
 
-__all__ = ["Grid", "Room", "grid", "spreads"]
+__all__ = ["Grid", "Room", "array_steps", "grid", "spreads"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 GRID_TILES = 8192
 """Tiles of the grid at most."""
@@ -206,6 +209,26 @@ def _apart(sizes: Sequence[int], ratio: float) -> list[int]:
             kept.append(place)
             least = sizes[place]
     return kept[::-1]
+
+
+@lru_cache(maxsize=4096)
+def array_steps(nest: LoopNest, array: Array) -> tuple[IntArray, BoolArray | None]:
+    """(D, C) tiles of the grid's tables that an array does in a step, and (O,) the orders that its dataflow allows.
+
+    The sizes at hand are the smallest of each number of trips: rounding down keeps the number of steps. Where a
+    window's tile does not divide the one outside, one step takes one place. None for any order.
+    """
+    walks, steps = grid(nest).walks, array_tiles(nest, array)
+    sizes = walks.tables.sizes
+    tiles = np.array([np.searchsorted(size, row, side="right") - 1 for size, row in zip(sizes, steps, strict=True)])
+    single = tiles.copy()
+    single[list(walks.windowed)] = 0
+    tiles = np.unique(np.concatenate((tiles, single), axis=1), axis=1)
+    if not array.stationary:
+        return tiles, None
+    allowed = np.zeros(len(walks.orders), dtype=bool)
+    allowed[stationary_orders(walks.tables, walks.orders, array.stationary)] = True
+    return tiles, allowed
 
 
 @lru_cache(maxsize=4096)
