@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from onnxroof.api import Analysis, analyze, load, load_target
+    from onnxroof.api import Analysis, Duty, analyze, load, load_target
     from onnxroof.errors import OnnxroofError
 
 __version__ = "0.1.0"
-__all__ = ["Analysis", "OnnxroofError", "__version__", "analyze", "load", "load_target"]
+__all__ = ["Analysis", "Duty", "OnnxroofError", "__version__", "analyze", "load", "load_target"]
 
 
 def __getattr__(name: str) -> object:
     # Nothing heavy happens on import: `onnxroof --help` needs none of it.
-    if name in ("Analysis", "analyze", "load", "load_target"):
+    if name in ("Analysis", "Duty", "analyze", "load", "load_target"):
         from onnxroof import api
 
         return getattr(api, name)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxroof.ir.workload import AS_IS, Workload
+from onnxroof.roofline.duty import Duty
 from onnxroof.study.analyze import run_study
 from onnxroof.study.load import load
 from onnxroof.study.result import Analysis as Study
@@ -17,7 +18,7 @@ from onnxroof.targets.model import Target
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Analysis", "analyze", "load", "load_target"]
+__all__ = ["Analysis", "Duty", "analyze", "load", "load_target"]
 
 
 class Analysis(Study):
@@ -64,6 +65,7 @@ def analyze(
     precision: str = AS_IS,
     state: str = "cold",
     sensitivity: bool = False,
+    duty: Duty | None = None,
 ) -> Analysis:
     """Evaluates models on targets.
 
@@ -78,6 +80,7 @@ def analyze(
         precision: Policy by which models are re-read as if exported in other types: "int8", "w4a16kv8" ...
         state: cold, or steady: weights that fit on chip stay there over repeated runs.
         sensitivity: Whether the report and the JSON are to say how much each number of a target matters.
+        duty: How often the models run, from which battery and at which prices, as `onnxroof.Duty`.
 
     Raises:
         OnnxroofError: An input is bad; with several models, a bad one is a `Failure` in its place instead.
@@ -104,4 +107,5 @@ def analyze(
         has_targets=study.has_targets,
         has_sensitivity=study.has_sensitivity,
         command=study.command,
+        duty=duty,
     )

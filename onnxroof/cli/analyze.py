@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ from onnxroof.cli.common import (
     progress_bar,
     shapes_from_run_option,
 )
+from onnxroof.cli.duty import duty_options, parse_duty
 
 __all__ = ["analyze"]
 
@@ -26,7 +28,8 @@ __all__ = ["analyze"]
 @click.option(
     "-t", "--target", "targets", multiple=True, metavar="TARGET|FILE|LINE",
     help="Target by id, by file, or described in a line: peak=RATE:TYPE and LEVEL=CAPACITY@BANDWIDTH (or one of the "
-    "two) with commas between them, outermost level first, e.g. peak=8TOP/s:INT8,dram=68GB/s,sram=4MiB@1TB/s. "
+    "two) with commas between them, outermost level first, e.g. peak=8TOP/s:INT8,dram=68GB/s,sram=4MiB@1TB/s. Behind "
+    "id or file stands a power mode: jetson-nano@5w. "
     "May be repeated; a shelf of eight, one of each class, when left out.",
 )  # fmt: skip
 @click.option(
@@ -59,6 +62,7 @@ __all__ = ["analyze"]
     metavar="FILE.json",
     help="Also write every plan for compilers: groups, order, tiles, what stays on chip, reasons.",
 )
+@duty_options
 @click.option("--template", metavar="DIR", help="Folder with templates that replace those of the HTML report.")
 @output_options
 @click.pass_context
@@ -78,12 +82,17 @@ def analyze(
     kv_copy: bool,
     groups: str | None,
     plan_out: str | None,
+    rate: str | None,
+    battery: str | None,
+    prices: tuple[str, ...],
+    electricity: str | None,
     template: str | None,
     format_: str,
     outputs: tuple[str, ...],
 ) -> None:
     """Say how models will run on targets: floor, time, energy, what binds, and what fusion buys."""
     values = parse_dims(dims)
+    duty = parse_duty(rate, battery, prices, electricity)
     check_outputs(outputs)
     from onnxroof.study.analyze import run_study
     from onnxroof.targets.catalog import DEFAULT_SHELF
@@ -110,4 +119,5 @@ def analyze(
         from onnxroof.report.write import write_text
 
         write_text(Path(plan_out), to_plan_file(analysis))
+    analysis = replace(analysis, duty=duty)
     context.exit(finish(analysis, format_, outputs, strict=strict, template=template))

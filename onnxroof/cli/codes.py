@@ -101,6 +101,10 @@ PARAGRAPHS: Mapping[str, str] = {
         "What was asked for needs a package that is not installed, because few need it. The hint has the command that "
         "installs it; nothing else changes."
     ),
+    "T108": (
+        "A target was asked for in a power mode that its file does not describe, as in `jetson-nano@7w`. The hint "
+        "lists the modes that it has; `onnxroof targets show` has their clocks and caps."
+    ),
     "T201": (
         "A key that every target, engine, level or number needs is absent. Every number has a unit and names its "
         "source; what is not known is left out as a whole, with its table, and is then reported as unknown."
@@ -171,6 +175,10 @@ PARAGRAPHS: Mapping[str, str] = {
     "U103": (
         "A workload that is already loaded has its dimensions for good, and another value was asked for. Give "
         "dimensions to `onnxroof.load`, or load the model again."
+    ),
+    "U104": (
+        "A rate of runs, the energy of a battery or a price is a number above 0 with its unit: `--rate 100/h`, "
+        "`--battery 20Wh`, `--price 2.50/h`, `--electricity 0.30/kWh`."
     ),
     "U201": (
         "An option asks for something that does not exist (a fusion or precision policy, an objective, a format, a "

@@ -51,10 +51,11 @@ def print_list(targets: Iterable[Target]) -> None:
             format_si(_bandwidth(target), "B/s"),
             format_si(_capacity(target), "B"),
             format_si(_power(target), "W"),
+            " ".join(target.modes),
         )
         for target in targets
     ]
-    terminal().print(table_of((*_TEXTS, *_NUMBERS), rows))
+    terminal().print(table_of((*_TEXTS, *_NUMBERS, "modes"), rows))
 
 
 def list_json(targets: Iterable[Target]) -> list[dict[str, object]]:
@@ -70,6 +71,7 @@ def list_json(targets: Iterable[Target]) -> list[dict[str, object]]:
             "bandwidth_bytes_per_s": _bandwidth(target),
             "capacity_bytes": _capacity(target),
             "power_cap_w": _power(target),
+            "modes": [f"{target.id}@{mode}" for mode in target.modes],
         }
         for target in targets
     ]

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from onnxroof.cli.roof_chart import chart, roofs
+from onnxroof.cli.roof_chart import chart, fastest_peak, roofs
 from onnxroof.roofline.model import energy_ridge_ops_per_byte, ridge_ops_per_byte
-from onnxroof.roofline.terms import bandwidth_bytes_per_s, mean_energy_j_per_byte
+from onnxroof.roofline.terms import bandwidth_bytes_per_s, least_energy_j_per_byte
+from onnxroof.targets.catalog import load_target
 from onnxroof.targets.diff import Fact, differences
 from onnxroof.targets.gaps import unknown_keys
 from onnxroof.targets.model import Engine, Layout, MemoryLevel, Peak, Quantity, Support, Target
@@ -19,7 +20,7 @@ from onnxroof.units import format_si
 __all__ = ["differences_json", "print_differences", "print_target", "table_of", "target_json", "terminal"]
 
 _WIDEST_CHART = 100
-_CHIP = ("process", "area", "clock", "static_power", "power_cap", "launch_overhead", "host_link")
+_CHIP = ("process", "area", "clock", "static_power", "idle_power", "power_cap", "launch_overhead", "host_link")
 
 
 def print_target(target: Target) -> None:
@@ -29,6 +30,8 @@ def print_target(target: Target) -> None:
     if target.extends:
         console.print(f"extends {target.extends}")
     console.print(", ".join(_chip_facts(target)))
+    if target.modes:
+        console.print("power modes: " + ", ".join(map(_mode_words, _modes(target))))
     if target.support is not None:
         operators, support = ", ".join(sorted(target.support.operators)), target.support
         console.print(f"{support.compiler} [{support.source.kind}] puts on it: {operators}")
@@ -94,6 +97,7 @@ def target_json(target: Target) -> dict[str, object]:
         "levels": [_level(level, target) for level in target.levels],
         "layout": _layout(target.layout),
         "support": _support(target.support),
+        "modes": [_mode(mode) for mode in _modes(target)],
         "efficiency": {name: _quantity(quantity) for name, quantity in target.efficiency.items()},
         "sources": [
             {
@@ -118,6 +122,29 @@ def _layout(layout: Layout | None) -> dict[str, object] | None:
         "channels_last": layout.channels_last,
         "source": layout.source.key,
         "where": layout.where or None,
+    }
+
+
+def _modes(target: Target) -> Iterator[Target]:
+    """A target in each of its modes."""
+    return (load_target(f"{target.path}@{name}") for name in target.modes)
+
+
+def _mode_words(mode: Target) -> str:
+    """As in "@15w (clock 670 MHz, power cap 15 W)"."""
+    facts = [f"{name.replace('_', ' ')} {q.text}" for name in ("clock", "power_cap") if (q := getattr(mode, name))]
+    return f"@{mode.id.rpartition('@')[2]}" + (f" ({', '.join(facts)})" if facts else "")
+
+
+def _mode(mode: Target) -> dict[str, object]:
+    found = fastest_peak(mode)
+    return {
+        "id": mode.id,
+        "name": mode.name,
+        "clock": _quantity(mode.clock),
+        "power_cap": _quantity(mode.power_cap),
+        "peak_ops_per_s": found[1].rate.value if found and found[1].rate else None,
+        "bandwidth_bytes_per_s": bandwidth_bytes_per_s(mode.levels[0]),
     }
 
 
@@ -225,7 +252,7 @@ def _ridge(peak: Peak, level: MemoryLevel) -> float | None:
 
 def _energy_ridge(peak: Peak, level: MemoryLevel) -> float | None:
     """Operations per byte where the operations take as much energy as the byte, read and write on average."""
-    energy = mean_energy_j_per_byte(level)
+    energy = least_energy_j_per_byte(level)
     if peak.energy is None or not peak.energy.value or energy is None:
         return None
     return energy_ridge_ops_per_byte(peak.energy.value, energy)

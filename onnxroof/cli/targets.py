@@ -47,7 +47,7 @@ def list_targets(
     """List the targets that come with onnxroof.
 
     With TEXT only those in whose id, name, vendor or class every TEXT occurs. peak is the fastest dense one; bandwidth
-    and capacity are those of the outermost memory, power is the cap.
+    and capacity are those of the outermost memory, power is the cap. A mode is chosen behind an @: jetson-nano@5w.
     """
     from onnxroof.cli.target_list import list_json, ordered, print_list, selected
     from onnxroof.targets.catalog import load_target, target_ids
@@ -65,9 +65,13 @@ def list_targets(
 def _complete_id(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from click.shell_completion import CompletionItem
 
-    from onnxroof.targets.catalog import target_ids
+    from onnxroof.targets.catalog import load_target, target_ids
 
-    return [CompletionItem(target_id) for target_id in target_ids() if target_id.startswith(incomplete)]
+    base = incomplete.partition("@")[0]
+    ids = [target_id for target_id in target_ids() if target_id.startswith(incomplete)]
+    if "@" in incomplete and base in target_ids():
+        ids = [f"{base}@{mode}" for mode in load_target(base).modes]
+    return [CompletionItem(target_id) for target_id in ids if target_id.startswith(incomplete)]
 
 
 @targets.command()
@@ -77,7 +81,7 @@ def show(target_id: str, output_format: str) -> None:
     """Show what is known of a target, and from where, with its roofs.
 
     ID is an id of the list, a target file, or a description in a line such as
-    peak=8TOP/s:INT8,dram=68GB/s,sram=4MiB@1TB/s.
+    peak=8TOP/s:INT8,dram=68GB/s,sram=4MiB@1TB/s. Behind an @ stands a power mode: jetson-nano@5w.
     """
     from onnxroof.targets.catalog import load_target
 

@@ -1,11 +1,13 @@
 """Every run of steps of the clock that could be one group, with the curves of what it moves.
 
 Runs that are equal but for names share one curve: a block of a network that occurs eighty times is worked out once.
-A run counts if each of its steps touches a tensor that a later one of the run touches.
+A run counts if its steps hang together by the tensors that they touch, in whatever order: two that have nothing in
+common may be held together by a third.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -80,6 +82,20 @@ class Segment:
     kind: Kind
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Outside:
+    """The tensors that cross the border of a run, each once, by root with their bytes; one trip.
+
+    Attributes:
+        kernels: Of the run.
+        reads, writes: What comes in and goes out, whatever the tile.
+    """
+
+    kernels: tuple[int, ...]
+    reads: Mapping[str, int]
+    writes: Mapping[str, int]
+
+
 @dataclass(frozen=True, eq=False)
 class Segments:
     """All runs of a model.
@@ -99,6 +115,7 @@ class Segments:
     kinds: tuple[Kind, ...]
     _operands: dict[tuple[int, int], tuple[tuple[bool, str], ...]] = field(default_factory=dict)
     _shared: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
+    _outside: dict[tuple[int, int], Outside] = field(default_factory=dict)
 
     def kernels(self, first: int, last: int) -> tuple[int, ...]:
         """Kernels of a run in order."""
@@ -128,6 +145,14 @@ class Segments:
                     used[name] = used.get(name, 0) + 1
             found = tuple(name for name, count in used.items() if count > 1)
             self._shared[segment.first, segment.last] = found
+        return found
+
+    def outside(self, segment: Segment) -> Outside:
+        """What a run as one group must move at least: the operands of its stack, without making one."""
+        found = self._outside.get((segment.first, segment.last))
+        if found is None:
+            kernels = self.kernels(segment.first, segment.last)
+            found = self._outside[segment.first, segment.last] = _outside(self.store, kernels)
         return found
 
 
@@ -164,26 +189,50 @@ def segments(
     by_last: list[tuple[Segment, ...]] = []
     for last in range(len(units)):
         found: list[Segment] = []
-        first, used = last - 1, set(touched[last])
+        first, joined = last - 1, [set(touched[last])]
         while (
             not barriers[last]
             and first >= (max(0, last - MOST_STEPS + 1) if within is None else 0)
             and (within is None or within[first] == within[last])
             and not barriers[first]
             and body[first] == body[last]
-            and not used.isdisjoint(touched[first])
         ):
             key = tuple(signs[first : last + 1])
             if within is not None:  # steps that somebody chose may lie anywhere, and signs hold relative places
                 key += tuple(unit[0] - units[first][0] for unit in units[first + 1 : last + 1])
-            kind = kinds.get(key)
-            if kind is None:
-                kind = kinds[key] = Kind(store, tensors, tuple(units[first : last + 1]))
-            found.append(Segment(first, last, kind))
-            used |= touched[first]
+            joined = _joined(joined, touched[first])
+            if len(joined) == 1:
+                kind = kinds.get(key)
+                if kind is None:
+                    kind = kinds[key] = Kind(store, tensors, tuple(units[first : last + 1]))
+                found.append(Segment(first, last, kind))
             first -= 1
         by_last.append(tuple(found))
     return Segments(store, tuple(units), tuple(barriers), tuple(by_last), tuple(kinds.values()))
+
+
+def _joined(parts: Sequence[set[str]], more: set[str]) -> list[set[str]]:
+    """Sets of tensors of which no two have one in common, with one more set among them."""
+    apart = [part for part in parts if part.isdisjoint(more)]
+    return [*apart, more.union(*(part for part in parts if not part.isdisjoint(more)))]
+
+
+def _outside(store: Storage, kernels: tuple[int, ...]) -> Outside:
+    inside = frozenset(kernels)
+    reads: dict[str, int] = {}
+    writes: dict[str, int] = {}
+    for kernel in kernels:
+        op, cost = store.kernels[kernel].op, store.kernels[kernel].cost
+        for transfer in cost.reads:
+            root = store.root(transfer.tensor)
+            maker = store.producers.get(root, -1)
+            if maker not in inside or maker >= kernel:
+                reads[root] = max(reads.get(root, 0), transfer.bytes)
+        made = {op.outputs[access.tensor] for access in cost.nest.accesses if access.is_write} if cost.nest else set()
+        for transfer in cost.writes:
+            if transfer.tensor in made and store.leaves(transfer.tensor, inside):
+                writes[transfer.tensor] = writes.get(transfer.tensor, 0) + transfer.bytes
+    return Outside(kernels, reads, writes)
 
 
 def _body(store: Storage, unit: Sequence[int]) -> Hashable:
@@ -201,9 +250,10 @@ def _signature(store: Storage, tensors: Mapping[str, Tensor], unit: Sequence[int
         inputs = []
         for name in (*op.inputs, *op.parameters):
             root = store.root(name)
-            maker = store.producers.get(root)
+            # Who made it, or of what comes from outside who read it before: two readers of one tensor fetch it once.
+            other = store.producers.get(root, _reader_before(store, root, kernel))
             inputs.append(
-                (reads.get(root), -1 if maker is None else kernel - maker, tensors[name].shape, tensors[root].shape)
+                (reads.get(root), root in store.producers, kernel - other, tensors[name].shape, tensors[root].shape)
                 if name and root in reads
                 else None
             )
@@ -220,6 +270,13 @@ def _signature(store: Storage, tensors: Mapping[str, Tensor], unit: Sequence[int
              tuple(inputs), tuple(outputs))
         )  # fmt: skip
     return tuple(parts)
+
+
+def _reader_before(store: Storage, root: str, kernel: int) -> int:
+    """The last kernel before one that reads a tensor; the kernel itself where there is none."""
+    readers = store.readers.get(root, ())
+    place = bisect_left(readers, kernel)
+    return readers[place - 1] if place else kernel
 
 
 def _where(store: Storage, named: NamedStack, kernels: Sequence[int]) -> tuple[tuple[int, bool, int], ...]:

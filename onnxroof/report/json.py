@@ -6,12 +6,14 @@ Keys are added, never renamed. Unknown is null, never 0; a number that is not fi
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from onnxroof import __version__
 from onnxroof.report.ceilings import ceilings
 from onnxroof.report.conventions import CONVENTIONS
 from onnxroof.report.document import Document, Json, number, numbers
+from onnxroof.report.duty import duty_document, given_document
 from onnxroof.report.estimates import share
 from onnxroof.report.explanations import (
     group_explanation,
@@ -73,9 +75,7 @@ _encode = json.JSONEncoder(allow_nan=False).encode
 def to_json(analysis: Analysis) -> str:
     """The whole analysis as JSON text, ASCII, one line a record (node, group, decision ...), ending in a newline."""
     models: list[Json] = [
-        failure_document(entry)
-        if isinstance(entry, Failure)
-        else _whole_model(entry, has_targets=analysis.has_targets, has_sensitivity=analysis.has_sensitivity)
+        failure_document(entry) if isinstance(entry, Failure) else _whole_model(entry, analysis)
         for entry in analysis.models
     ]
     return text_of(envelope(analysis, models))
@@ -95,6 +95,7 @@ def envelope(analysis: Analysis, models: list[Json]) -> Document:
         "objective": analysis.objective,
         "fusion": analysis.fusion,
         "state": analysis.state,
+        **({"duty": given_document(analysis.duty)} if analysis.duty is not None else {}),
         "models": models,
     }
 
@@ -189,13 +190,22 @@ def plan_document(plan: PlanResult, result: TargetResult, *, is_whole: bool = Tr
         "layout_bytes": numbers(plan.layout_bytes),
         "assumed_precision": plan.assumed_precision,
         "expected_latency_s": number(plan.expected_latency_s),
-        **plan_explanation(plan, result.area_mm2),
+        **plan_explanation(plan, result),
         **(_mapped(plan.mapped) if is_whole else {}),
     }
 
 
-def group_document(group: GroupResult, target: Target, *, is_whole: bool = True) -> Document:
-    """One fusion group on its target; why its figures are what they are, and its mapping, only where it is whole."""
+def group_document(
+    group: GroupResult, target: Target, on_host: Collection[str] = (), *, is_whole: bool = True
+) -> Document:
+    """One fusion group on its target; why its figures are what they are, and its mapping, only where it is whole.
+
+    Args:
+        group: The group.
+        target: Its target.
+        on_host: Names of the operators that would run on the host.
+        is_whole: Whether all is wanted.
+    """
     height = ceilings(group, target)
     return {
         "id": group.id,
@@ -225,7 +235,7 @@ def group_document(group: GroupResult, target: Target, *, is_whole: bool = True)
         "footprint_bytes": numbers(group.footprint_bytes),
         "tile": dict(group.tile),
         "recomputed_ops": group.recomputed_ops,
-        **(group_explanation(group) | _mapping(group.mapped) if is_whole else {}),
+        **(group_explanation(group, on_host) | _mapping(group.mapped) if is_whole else {}),
     }
 
 
@@ -254,18 +264,19 @@ def _mapping(mapped: MappedResult) -> Document:
     return {**_mapped(mapped), "mapping": levels}
 
 
-def _whole_model(model: ModelResult, *, has_targets: bool, has_sensitivity: bool) -> Document:
+def _whole_model(model: ModelResult, analysis: Analysis) -> Document:
     document = model_document(model)
     if model.formulas is not None:
         document["formulas"] = _formulas(model.formulas)
     document["nodes"] = [_node(node) for node in model.nodes]
-    if has_targets:
+    if analysis.has_targets:
         if model.placement is not None:
             document |= placement_document(model.placement)
         document["fit_ranking"] = ranking_document(model.targets)
         document["targets"] = [
             target_document(result, [_whole_plan(plan, result) for plan in result.plans])
-            | ({"sensitivity": sensitivity_document(result)} if has_sensitivity else {})
+            | ({"sensitivity": sensitivity_document(result)} if analysis.has_sensitivity else {})
+            | ({"duty": duty_document(analysis.duty, result)} if analysis.duty is not None else {})
             for result in model.targets
         ]
     return document
@@ -273,7 +284,10 @@ def _whole_model(model: ModelResult, *, has_targets: bool, has_sensitivity: bool
 
 def _whole_plan(plan: PlanResult, result: TargetResult) -> Document:
     document = plan_document(plan, result)
-    document["groups"] = [group_document(group, result.target) for group in plan.groups]
+    from onnxroof.roofline.detachment import host_nodes
+
+    on_host = host_nodes(result)
+    document["groups"] = [group_document(group, result.target, on_host) for group in plan.groups]
     document["decisions"] = [decision_document(decision) for decision in plan.decisions]
     return document
 

@@ -10,6 +10,7 @@ from onnxroof.report.capacity_view import capacity_figure_of, capacity_table, li
 from onnxroof.report.cells import name_cell, number_cell, text_column, word_cell
 from onnxroof.report.comparison import comparison, overview, tradeoff
 from onnxroof.report.conventions import CONVENTION_TITLES, CONVENTIONS, EXTENSIONS, PROVENANCE
+from onnxroof.report.duty_view import duty_table
 from onnxroof.report.embedded import page_data
 from onnxroof.report.fit_view import fit_table
 from onnxroof.report.numbers import count, percent, quantity
@@ -77,6 +78,9 @@ def _model_view(model: ModelResult, index: int, analysis: Analysis) -> ModelView
         not_modelled=_unresolved_table("Operators that are not modelled, for a reason", model.not_modelled),
         totals=_totals(model),
         comparison=comparison([(link, result) for link, _, result in targets]) if targets else None,
+        duty=duty_table(analysis.duty, [(link, result) for link, _, result in targets])
+        if analysis.duty is not None and targets
+        else None,
         fit=fit_table([(link, result) for link, _, result in targets]),
         tradeoff=tradeoff([(link, result) for link, _, result in targets], shown(model.name)),
         capacity=capacity_figure_of(placement, model.targets, model.name) if placement else None,

@@ -94,22 +94,30 @@ def _add_model(page: _Page, model: ModelResult, analysis: Analysis) -> None:
     page.say(" ".join(answer(model, analysis.objective).sentences))
     targets = [result for result in model.targets if result.plans]
     if targets:
-        _add_targets(page, targets, analysis.objective)
+        _add_targets(page, targets, analysis)
 
 
-def _add_targets(page: _Page, targets: Sequence[TargetResult], objective: str) -> None:
+def _add_targets(page: _Page, targets: Sequence[TargetResult], analysis: Analysis) -> None:
+    from onnxroof.report.duty import duty_lines
     from onnxroof.report.fit import fit_lines
     from onnxroof.report.offload import offload_lines
-    from onnxroof.report.text_targets import LEGEND, groups_table, targets_table, uncertain_lines  # not for a count
+    from onnxroof.report.text_targets import (
+        LEGEND,
+        expected_lines,
+        groups_table,
+        targets_table,
+        uncertain_lines,
+    )  # not for a count
 
     is_wide = page.width >= _WIDE
     page.table("", *targets_table(targets, is_wide=is_wide))
     page.say(LEGEND, "dim")
-    first = winner(targets, objective)
+    first = winner(targets, analysis.objective)
     if first is not None:
         page.add("")
         page.table(*groups_table(first, is_wide=is_wide))
-    for line in (*fit_lines(targets), *offload_lines(targets)):
+    duty = () if analysis.duty is None else duty_lines(analysis.duty, targets)
+    for line in (*expected_lines(targets), *duty, *fit_lines(targets), *offload_lines(targets)):
         page.say(line)
     for line in uncertain_lines(targets):
         page.add(line, "dim")

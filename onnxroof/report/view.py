@@ -126,6 +126,7 @@ class TargetView:
     groups: Table
     shares: tuple[Figure, ...]
     regimes: tuple[Fact, ...]
+    detachment: Table | None
     levers: Table | None
     sensitivity: Table | None
     plans: Table
@@ -153,6 +154,7 @@ class ModelView:
     totals: tuple[Fact, ...]
     comparison: Table | None
     fit: Table | None
+    duty: Table | None
     tradeoff: Figure | None
     capacity: Figure | None
     capacities: Table | None

@@ -15,8 +15,9 @@ from onnxroof.mapping.layout import run_layout_bytes
 from onnxroof.mapping.plan import Decision, Group, Plan
 from onnxroof.mapping.segments import Segment
 from onnxroof.roofline.groups import Demand, Figures
+from onnxroof.roofline.prices import Choice
 from onnxroof.roofline.result import MappedResult
-from onnxroof.roofline.search import Choice, Chosen, Search
+from onnxroof.roofline.search import Chosen, Search
 
 __all__ = ["decisions", "fused_decision", "fused_group", "groups", "mapped"]
 
@@ -245,7 +246,7 @@ def _run(search: Search, maker: Chosen, reader: Chosen) -> Segment | None:
 
 def _costs_more(search: Search, segment: Segment, rooms: Mapping[int, float]) -> tuple[str, dict[str, float]]:
     alone = sum(search.alone("traffic", step) for step in range(segment.first, segment.last + 1))
-    priced = next((p for first, p in search.runs()[segment.last] if first == segment.first), None)
+    priced = search.priced(segment)
     if priced is None:
         return "no tile of both fits beside what stays on chip meanwhile", {}
     traffic = priced.read_bytes[:, 0] + priced.write_bytes[:, 0]

@@ -4,7 +4,7 @@ Every run that could be a group is priced at every level that has room for it; t
 found by dynamic programming over the steps. That is exact over groups of consecutive steps for times and energies,
 which are sums over groups. Their product is least at a corner of the lower hull of all (time, energy), so it is found
 by a search over weights of the two, each of them a sum again. Runs that are equal, with the same around them, are
-priced once. A run of which no part gains anything is not looked at.
+priced once, and a run only where its bound leaves open whether it is part of the best plan (`onnxroof.roofline.paths`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +23,17 @@ from onnxroof.mapping.residency import Residency
 from onnxroof.mapping.segments import Kind, Segment, Segments
 from onnxroof.mapping.storage import Storage
 from onnxroof.mapping.timeline import WRITTEN, Candidate
-from onnxroof.targets.model import MemoryLevel, Quantity, Target
+from onnxroof.roofline.paths import least_path
+from onnxroof.roofline.prices import Choice, Draft, Priced, Prices, weighted
+from onnxroof.targets.model import Target
 
 __all__ = ["Choice", "Chosen", "Search", "UnitFigures"]
 
 FloatArray = npt.NDArray[np.float64]
-_Amount = TypeVar("_Amount", float, FloatArray)
+IntArray = npt.NDArray[np.int64]
+
+ROUNDING = 1e-13
+"""A bound is taken lower by this part, as sums of the same numbers in another order differ."""
 
 HULL_STEPS = 16
 """So many weights of time and energy are tried at most for their product."""
@@ -61,28 +66,6 @@ class UnitFigures:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Choice:
-    """A run as a group at a level; all trips.
-
-    Attributes:
-        kind: The run.
-        level: Number of the level that holds its tiles.
-        step: Of its curve.
-        read_bytes, write_bytes: (L,) traffic.
-        latency_s, energy_j, outer_bytes: What it takes; energy is infinite where unknown.
-    """
-
-    kind: Kind
-    level: int
-    step: int
-    read_bytes: FloatArray
-    write_bytes: FloatArray
-    latency_s: float
-    energy_j: float
-    outer_bytes: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Chosen:
     """Consecutive steps of a plan: `choice` is None for one step that is a group of its own."""
 
@@ -97,44 +80,18 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Priced:
-    """All that a run could be as one group: C choices."""
+class _Listed:
+    """Runs by number, equal ones with the same around them under one.
 
-    kind: Kind
-    level: npt.NDArray[np.int64]
-    step: npt.NDArray[np.int64]
-    read_bytes: FloatArray
-    write_bytes: FloatArray
-    latency_s: FloatArray
-    energy_j: FloatArray
-
-    def least(self, weights: tuple[float, float, float]) -> tuple[float, int]:
-        """The least weighted sum of time, energy and outermost bytes, and the choice that has it."""
-        cost = _weighted(weights, self.latency_s, self.energy_j, self.read_bytes[:, 0] + self.write_bytes[:, 0])
-        number = int(np.argmin(cost))
-        return float(cost[number]), number
-
-    def choice(self, number: int) -> Choice:
-        read, write = self.read_bytes[number], self.write_bytes[number]
-        return Choice(
-            self.kind, int(self.level[number]), int(self.step[number]), read, write, float(self.latency_s[number]),
-            float(self.energy_j[number]), float(read[0] + write[0]),
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Draft:
-    """Choices of a run before they are priced: C of them, with a row each of engines, energy, and bytes by level.
-
-    `gains`: Whether one of them saves a launch or outermost bytes.
+    Attributes:
+        distinct: The first of each.
+        at: Number by first and last step.
+        by_last: For each step the runs that end with it and may gain something: first step and number.
     """
 
-    kind: Kind
-    level: npt.NDArray[np.int64]
-    step: npt.NDArray[np.int64]
-    figures: FloatArray
-    repeat: int
-    gains: bool
+    distinct: tuple[Segment, ...]
+    at: Mapping[tuple[int, int], int]
+    by_last: Sequence[Sequence[tuple[int, int]]]
 
 
 @dataclass(eq=False)
@@ -157,13 +114,15 @@ class Search:
     residency: Residency
     base: Placed
     units: Sequence[UnitFigures]
-    _runs: list[list[tuple[int, _Priced]]] | None = None
+    _priced: dict[int, Priced | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         levels = self.target.levels
         self._inside = [self.residency.inside(boundary) for boundary in range(len(levels) - 1)]
         self._engines = tuple(dict.fromkeys(name for unit in self.units for name in unit.engines_s))
         self._is_energy_known = all(unit.energy_j is not None for unit in self.units) and bool(self.units)
+        self._prices = Prices(self.target, len(self._engines), self._is_energy_known)
+        self._has_launches = self.target.launch_overhead is not None and self.target.launch_overhead.value > 0
         self._rows = [self._row(unit) for unit in self.units]
         place = {name: number for number, kept in enumerate(self.residency.kept) for name in kept}
         self._begin: dict[int, list[tuple[Candidate, int]]] = {}
@@ -179,33 +138,91 @@ class Search:
         engines = [unit.engines_s.get(name, 0.0) for name in self._engines]
         return np.concatenate((engines, [unit.compute_j or 0.0], unit.read_bytes, unit.write_bytes))
 
-    # What each run takes
+    # Which runs are looked at
 
-    def runs(self) -> list[list[tuple[int, _Priced]]]:
-        """For each step the runs that end with it and fit some level, each with its first step."""
-        if self._runs is None:
-            states = self._states()
-            drafts: dict[Hashable, _Draft | None] = {}
-            keys: dict[tuple[int, int], Hashable] = {}
-            listed: list[list[tuple[int, Hashable]]] = []
-            for last, found in enumerate(self.segments.by_last):
-                here: list[tuple[int, Hashable]] = []
-                for segment in found:
-                    key = (id(segment.kind), states[segment.first : last + 1])
-                    keys[segment.first, last] = key
-                    if key not in drafts:
-                        parts = ((segment.first + 1, last), (segment.first, last - 1))
-                        within = [drafts[keys[part]] for part in parts if part in keys]
-                        # What is no group without its first or last step, or gains nothing by it, is none with it.
-                        is_promising = all(within) and (not within or any(part.gains for part in within if part))
-                        is_promising = is_promising and self._may_gain(segment)
-                        drafts[key] = self._draft(segment) if is_promising else None
-                    if drafts[key] is not None:
-                        here.append((segment.first, key))
-                listed.append(here)
-            priced = self._price({key: draft for key, draft in drafts.items() if draft is not None})
-            self._runs = [[(first, priced[key]) for first, key in here] for here in listed]
-        return self._runs
+    @cached_property
+    def _listed(self) -> _Listed:
+        """All runs but those that are sure to gain nothing."""
+        states = self._states()
+        numbers: dict[Hashable, int] = {}
+        at: dict[tuple[int, int], int] = {}
+        distinct: list[Segment] = []
+        by_last: list[list[tuple[int, int]]] = []
+        for last, found in enumerate(self.segments.by_last):
+            here: list[tuple[int, int]] = []
+            for segment in found:
+                if not self._may_gain(segment):
+                    continue
+                key = (id(segment.kind), states[segment.first : last + 1])
+                number = at[segment.first, last] = numbers.setdefault(key, len(distinct))
+                if number == len(distinct):
+                    distinct.append(segment)
+                here.append((segment.first, number))
+            by_last.append(here)
+        return _Listed(tuple(distinct), at, by_last)
+
+    def priced(self, segment: Segment) -> Priced | None:
+        """All that a run could be; None where it can gain nothing, or no level has room for it."""
+        number = self._listed.at.get((segment.first, segment.last))
+        return None if number is None else self._priced_of(number)
+
+    def _priced_of(self, number: int) -> Priced | None:
+        if number not in self._priced:
+            draft = self._draft(self._listed.distinct[number])
+            self._priced[number] = None if draft is None else self._prices.priced(draft)
+        return self._priced[number]
+
+    def _least_crossing(self, segment: Segment, boundary: int) -> tuple[float, float]:
+        """Bytes of all trips that cross a boundary outside the level of a run at least, in and out."""
+        outside, kept = self.segments.outside(segment), self._inside[boundary]
+        repeat = self.store.kernels[outside.kernels[0]].op.repeat
+        if not kept:
+            return float(sum(outside.reads.values()) * repeat), float(sum(outside.writes.values()) * repeat)
+        read = write = 0.0
+        for name, size in outside.reads.items():
+            payer = kept.get(name)
+            if payer is None:
+                read += size
+            elif payer in outside.kernels:
+                read += size / repeat
+        for name, size in outside.writes.items():
+            if kept.get(name, WRITTEN) == WRITTEN:
+                write += size
+        return read * repeat, write * repeat
+
+    def bounds(self, segment: Segment) -> tuple[FloatArray, ...]:
+        """(levels,) the least time, energy and outermost bytes of a run as one group at each level."""
+        number = self._listed.at[segment.first, segment.last]
+        return tuple(figures[number] for figures in self._bounds)
+
+    @cached_property
+    def _bounds(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """(K, levels) the least time, energy and outermost bytes of each run that is looked at, by its level.
+
+        All work once, inside its level what its steps move alone, outside only what crosses its border.
+        """
+        distinct = self._listed.distinct
+        rows = np.array(self._rows)[np.array(self.base.index[: len(self.segments.units)], dtype=np.int64)]
+        firsts = np.array([segment.first for segment in distinct], dtype=np.int64)
+        lengths = np.array([segment.last - segment.first + 1 for segment in distinct], dtype=np.int64)
+        sums = np.zeros((len(distinct), rows.shape[1]))
+        for place in range(int(lengths.max(initial=0))):
+            longer = lengths > place
+            sums[longer] += rows[firsts[longer] + place]
+        figures = np.repeat(sums[:, None], len(self.levels), axis=1)
+        reads, writes = self._prices.bytes(figures)
+        for boundary in range(max(self.levels, default=0)):
+            outside = [place for place, level in enumerate(self.levels) if level > boundary]
+            for number, segment in enumerate(distinct):
+                crossing = self._least_crossing(segment, boundary)
+                reads[number, outside, boundary], writes[number, outside, boundary] = crossing
+        repeats = [self.store.kernels[self.segments.units[segment.first][0]].op.repeat for segment in distinct]
+        launches = np.repeat(np.array(repeats, dtype=float), len(self.levels))
+        shape = (len(distinct), len(self.levels))
+        latency, energy = self._prices.of(figures.reshape(-1, rows.shape[1]), launches)
+        return latency.reshape(shape), energy.reshape(shape), reads[:, :, 0] + writes[:, :, 0]
+
+    # What a run takes
 
     def _states(self) -> tuple[int, ...]:
         """What matters around each step: what it takes alone, what stays there, and what begins to stay."""
@@ -250,7 +267,7 @@ class Search:
         instances = self.residency.instances[level]
         return self.residency.room_bytes[level] - self.residents(first, last, level)[level] * instances
 
-    def _draft(self, segment: Segment) -> _Draft | None:
+    def _draft(self, segment: Segment) -> Draft | None:
         """The levels and tiles of a run that may be best; None where it fits none."""
         kind = segment.kind
         parts: list[tuple[int, int]] = []
@@ -284,37 +301,11 @@ class Search:
                 read, write = kind.sums[0][steps_outside], kind.sums[1][steps_outside]
             figures[outside, engines + 1 + boundary] = read * repeat
             figures[outside, engines + 1 + count + boundary] = write * repeat
-        outer = float((figures[:, engines + 1] + figures[:, engines + 1 + count]).min())
-        apart = sum(self.alone("traffic", step) for step in range(segment.first, segment.last + 1))
-        launches = self.target.launch_overhead is not None and self.target.launch_overhead.value > 0
-        return _Draft(kind, level_of, chosen, figures, repeat, launches or outer < apart)
-
-    def _price(self, drafts: Mapping[Hashable, _Draft]) -> dict[Hashable, _Priced]:
-        """Times and energies of all runs at once."""
-        if not drafts:
-            return {}
-        figures = np.concatenate([draft.figures for draft in drafts.values()])
-        counts = [len(draft.step) for draft in drafts.values()]
-        engines, count = len(self._engines), len(self.target.levels)
-        reads, writes = figures[:, engines + 1 : engines + 1 + count], figures[:, engines + 1 + count :]
-        latency = self._time(figures[:, :engines], reads, writes)
-        if self.target.launch_overhead is not None:
-            launches = np.repeat([draft.repeat for draft in drafts.values()], counts)
-            latency = latency + self.target.launch_overhead.value * launches
-        energy = self._energy(figures[:, engines], reads, writes, latency)
-        found: dict[Hashable, _Priced] = {}
-        begin = 0
-        for (key, draft), size in zip(drafts.items(), counts, strict=True):
-            here = slice(begin, begin + size)
-            found[key] = _Priced(
-                draft.kind, draft.level, draft.step, reads[here], writes[here], latency[here], energy[here]
-            )
-            begin += size
-        return found
+        return Draft(kind, level_of, chosen, figures, repeat)
 
     def _may_gain(self, segment: Segment) -> bool:
         """Whether one group could save anything: launches, or bytes outside the levels on chip."""
-        if self.target.launch_overhead is not None and self.target.launch_overhead.value:
+        if self._has_launches:
             return True
         shared = self.segments.shared(segment)
         return any(name not in kept for kept in self._inside for name in shared)
@@ -346,36 +337,6 @@ class Search:
                     reads[..., number] = writes[..., number] = 0.0
         return reads.sum(axis=-1), writes.sum(axis=-1)
 
-    def _time(self, engines_s: FloatArray, reads: FloatArray, writes: FloatArray) -> FloatArray:
-        """As `overlapped_time_s` of the engines and levels, for many groups at once."""
-        longest = engines_s.max(axis=1) if engines_s.shape[1] else np.zeros(len(reads))
-        serial = np.zeros(len(reads))
-        for number, level in enumerate(self.target.levels):
-            time = _level_time(level, reads[:, number], writes[:, number])
-            if time is None:
-                continue
-            if level.overlaps:
-                longest = np.maximum(longest, time)
-            else:
-                serial = serial + time
-        return longest + serial
-
-    def _energy(
-        self, compute_j: FloatArray, reads: FloatArray, writes: FloatArray, latency_s: FloatArray
-    ) -> FloatArray:
-        """As `level_energy_terms`, with compute and static power."""
-        if not self._is_energy_known:
-            return np.full(len(reads), math.inf)
-        total = compute_j.copy()
-        for number, level in enumerate(self.target.levels):
-            read, write = reads[:, number], writes[:, number]
-            if number:
-                read, write = read + writes[:, number - 1], write + reads[:, number - 1]
-            total += read * _value(level.read_energy) + write * _value(level.write_energy)
-        if self.target.static_power is not None:
-            total += self.target.static_power.value * latency_s
-        return total
-
     # The best plan
 
     def best(self, objective: str) -> tuple[Chosen, ...]:
@@ -391,7 +352,7 @@ class Search:
         draft = self._draft(segment)
         if draft is None:
             return None
-        priced = self._price({segment: draft})[segment]
+        priced = self._prices.priced(draft)
         return priced.choice(priced.least(self._weights(self._known(objective)))[1])
 
     def _known(self, objective: str) -> str:
@@ -447,52 +408,25 @@ class Search:
 
     def _walked(self, weights: tuple[float, float, float]) -> tuple[Chosen, ...]:
         """The least weighted sum of time, energy and outermost traffic, by dynamic programming over the steps."""
-        alone = [
-            _weighted(weights, self.alone("latency", step), self.alone("energy", step), self.alone("traffic", step))
-            for step in range(len(self.segments.units))
+        units = [
+            weighted(
+                weights, unit.latency_s or 0.0, unit.energy_j or 0.0, float(unit.read_bytes[0] + unit.write_bytes[0])
+            )
+            for unit in self.units
         ]
-        known: dict[int, tuple[float, int]] = {}
-        best = [0.0]
-        back: list[tuple[int, Choice | None]] = []
-        for last, found in enumerate(self.runs()):
-            least, origin, pick = best[last] + alone[last], last, None
-            for first, priced in found:
-                if id(priced) not in known:
-                    known[id(priced)] = priced.least(weights)
-                cost, number = known[id(priced)]
-                if best[first] + cost < least * (1 - 1e-12):
-                    least, origin, pick = best[first] + cost, first, (priced, number)
-            best.append(least)
-            back.append((origin, None if pick is None else pick[0].choice(pick[1])))
-        plan: list[Chosen] = []
-        last = len(back) - 1
-        while last >= 0:
-            first, choice = back[last]
-            plan.append(Chosen(first, last, choice))
-            last = first - 1
-        return tuple(reversed(plan))
+        alone = [units[number] for number in self.base.index[: len(self.segments.units)]]
+        if not self.levels or not self._listed.distinct:
+            return tuple(Chosen(step, step, None) for step in range(len(alone)))
+        bounds = weighted(weights, *self._bounds).min(axis=1) * (1 - ROUNDING)
+        picks: dict[int, Choice] = {}
 
+        def exact(number: int) -> float:
+            priced = self._priced_of(number)
+            if priced is None:
+                return math.inf
+            cost, pick = priced.least(weights)
+            picks[number] = priced.choice(pick)
+            return cost
 
-def _weighted(weights: tuple[float, float, float], time: _Amount, energy: _Amount, traffic: _Amount) -> _Amount:
-    total = weights[0] * time + weights[2] * traffic
-    # An unknown energy is infinite and must not count where it has no weight.
-    return total + weights[1] * energy if weights[1] else total
-
-
-def _level_time(level: MemoryLevel, reads: FloatArray, writes: FloatArray) -> FloatArray | None:
-    """`level_time_s` for many groups at once."""
-    if level.shares_port:
-        bandwidth = level.read_bandwidth
-        return None if bandwidth is None else (reads + writes) / (bandwidth.value * level.instances)
-    times = [
-        count / (bandwidth.value * level.instances)
-        for count, bandwidth in ((reads, level.read_bandwidth), (writes, level.write_bandwidth))
-        if bandwidth is not None
-    ]
-    if not times:
-        return None
-    return times[0] if len(times) == 1 else np.maximum(times[0], times[1])
-
-
-def _value(quantity: Quantity | None) -> float:
-    return 0.0 if quantity is None else quantity.value
+        path = least_path(alone, self._listed.by_last, bounds.tolist(), exact)
+        return tuple(Chosen(first, last, None if number < 0 else picks[number]) for first, last, number in path)

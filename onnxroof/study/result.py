@@ -12,6 +12,7 @@ from onnxroof.ir.workload import AS_IS, DimBinding
 
 if TYPE_CHECKING:  # a count has no targets
     from onnxroof.mapping.placement import Placement
+    from onnxroof.roofline.duty import Duty
     from onnxroof.roofline.result import TargetResult
     from onnxroof.study.formula import Formulas
 
@@ -138,6 +139,7 @@ class Analysis:
         has_sensitivity: Whether elasticities to the numbers of the targets were asked for.
         has_targets: Whether targets were asked for; `count` has none and its JSON has no `targets` key.
         command: The command line that reproduces it, or "".
+        duty: How often the models run and what is paid for it, None where nobody said.
     """
 
     models: tuple[ModelResult | Failure, ...]
@@ -147,3 +149,4 @@ class Analysis:
     has_targets: bool = True
     has_sensitivity: bool = False
     command: str = ""
+    duty: Duty | None = None

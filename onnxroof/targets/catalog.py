@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from onnxroof.targets.locate import is_inline, target_ids, target_path
+from onnxroof.targets.locate import is_inline, split_mode, target_ids, target_path
 from onnxroof.targets.model import Target
 
 __all__ = ["DEFAULT_SHELF", "load_target", "target_ids"]
@@ -26,6 +26,8 @@ DEFAULT_SHELF: tuple[str, ...] = (
 def load_target(id_or_path: str | Path) -> Target:
     """A target by the id of a file in `hwdb/`, by the path of a file, or described in a line.
 
+    Behind an `@` stands a power mode of it: `jetson-nano@5w`.
+
     A path is what ends in `.toml`, or names a file and no id. What has an `=` and is no path is a description, such as
     `peak=8TOP/s:INT8,dram=68GB/s,sram=4MiB@1TB/s`. Files are read once, and again when they or what they extend change.
 
@@ -37,18 +39,19 @@ def load_target(id_or_path: str | Path) -> Target:
         from onnxroof.targets.read import read_inline
 
         return read_inline(word)
+    word, mode = split_mode(word)
     path = target_path(word)
     try:
         stat = path.stat()
     except OSError:
-        return _read(path, ())  # which says what is wrong
-    target = _read(path, (stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_size))
-    return _read.__wrapped__(path, ()) if target.extends else target
+        return _read(path, mode, ())  # which says what is wrong
+    target = _read(path, mode, (stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_size))
+    return _read.__wrapped__(path, mode, ()) if target.extends else target
 
 
 @lru_cache(maxsize=256)
-def _read(path: Path, _version: tuple[int, ...]) -> Target:
-    """The target of a file; the version is there for the cache, which forgets nothing else."""
+def _read(path: Path, mode: str, _version: tuple[int, ...]) -> Target:
+    """The target of a file in a mode; the version is there for the cache, which forgets nothing else."""
     from onnxroof.targets.read import read_target  # pydantic takes 0.1 s to import
 
-    return read_target(path)
+    return read_target(path, mode)

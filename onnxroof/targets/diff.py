@@ -9,7 +9,7 @@ from onnxroof.targets.model import Engine, MemoryLevel, Quantity, Support, Targe
 
 __all__ = ["Difference", "Fact", "differences", "facts"]
 
-_CHIP = ("process", "area", "clock", "static_power", "power_cap", "launch_overhead", "host_link")
+_CHIP = ("process", "area", "clock", "static_power", "idle_power", "power_cap", "launch_overhead", "host_link")
 _LEVEL = ("capacity", "read_bandwidth", "write_bandwidth", "read_energy", "write_energy", "access_width")
 
 

@@ -81,6 +81,7 @@ _EXPECTED = {
 _BOUNDS = {"greater_than": "more than {gt}", "greater_than_equal": "at least {ge}", "less_than_equal": "at most {le}"}
 _PATTERNS = {
     ("id",): "expected a kebab-case word such as `example-npu-16`, found {found}",
+    ("modes",): "expected a kebab-case word such as `15w`, found {found}",
     ("special_cost",): "expected the name of an operation in capitals such as `EXP`, found {found}",
 }
 
@@ -140,7 +141,7 @@ def _choices(expected: str) -> list[str]:
 def table_at(path: KeyPath) -> type[BaseModel] | None:
     """The class that describes the table at a path; None where the path leaves the format."""
     table: type[BaseModel] | None = TargetTable
-    named_freely = False  # the next part is a name that the user gives, of a source or an efficiency
+    named_freely = False  # the next part is a name that the user gives, of a source, an efficiency or a mode
     for part in path:
         if table is None:
             return None
@@ -150,7 +151,7 @@ def table_at(path: KeyPath) -> type[BaseModel] | None:
         field = next((f for name, f in table.model_fields.items() if part in (name, f.alias)), None)
         if field is None:
             return None
-        named_freely = part in ("sources", "efficiency")
+        named_freely = part in ("sources", "efficiency", "modes")
         table = _inner_table(field.annotation)
     return table
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from onnxroof._resources import resource_folder
 from onnxroof.errors import TargetError
 
-__all__ = ["is_inline", "target_ids", "target_path"]
+__all__ = ["is_inline", "split_mode", "target_ids", "target_path"]
 
 
 def target_ids() -> tuple[str, ...]:
@@ -24,6 +24,19 @@ def is_inline(word: str, folder: Path | None = None) -> bool:
         folder: Where relative paths start, the working folder when left out.
     """
     return "=" in word and not word.endswith(".toml") and not _exists((folder or Path()) / word)
+
+
+def split_mode(word: str, folder: Path | None = None) -> tuple[str, str]:
+    """A word that names no file as a target and one of its modes: `jetson-nano@5w`; "" for no mode.
+
+    Args:
+        word: Id or path, with or without a mode.
+        folder: Where relative paths start, the working folder when left out.
+    """
+    target, at, mode = word.rpartition("@")
+    if not at or mode.endswith(".toml") or _exists((folder or Path()) / word):
+        return word, ""
+    return target, mode
 
 
 def target_path(word: str, folder: Path | None = None) -> Path:

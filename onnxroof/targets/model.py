@@ -209,11 +209,13 @@ class Target:
         levels: Memory levels, outermost first.
         cores: Number of cores, 1 unless said.
         clock, process, area, static_power, power_cap, launch_overhead: None where unknown.
+        idle_power: While it waits for the next run, None where unknown.
         host_link: Bandwidth to and from the host, in each direction; None where unknown or there is none.
         layout: What it wants of tensors in its outermost memory, None for nothing that is known.
         support: What runs on it, None where that is not known.
         efficiency: Measured fractions of peak by engine or level name.
         sources: By key.
+        modes: Power modes by name, with their titles; of a target in a mode, none.
         path: File it was read from, "" for one that was described in a line.
         extends: What the file extends: an id, a path or a description in a line; "" for nothing.
     """
@@ -233,11 +235,13 @@ class Target:
     process: Quantity | None = None
     area: Quantity | None = None
     static_power: Quantity | None = None
+    idle_power: Quantity | None = None
     power_cap: Quantity | None = None
     launch_overhead: Quantity | None = None
     host_link: Quantity | None = None
     layout: Layout | None = None
     support: Support | None = None
     efficiency: Mapping[str, Quantity] = field(default_factory=dict)
+    modes: Mapping[str, str] = field(default_factory=dict)
     path: str = ""
     extends: str = ""

@@ -17,8 +17,9 @@ from onnxroof.targets.checks import cross_checks
 from onnxroof.targets.extend import Extended, extended
 from onnxroof.targets.faults import Fault, diagnostics, schema_faults
 from onnxroof.targets.inline import parse_inline
-from onnxroof.targets.locate import is_inline, target_path
+from onnxroof.targets.locate import is_inline, split_mode, target_path
 from onnxroof.targets.model import Array, Engine, Layout, MemoryLevel, Peak, Quantity, Source, Sparsity, Support, Target
+from onnxroof.targets.modes import clock_faults, in_mode, place_in_mode
 from onnxroof.targets.plausible import implausible
 from onnxroof.targets.schema import (
     ChipTable,
@@ -47,23 +48,27 @@ class _Document:
         table: The same, validated.
         text: The file, "" for a line.
         path: What diagnostics call it, "" for a line.
+        mode: Whose tables these are, "" for none.
+        title: What people call the mode, "" for none.
     """
 
     whole: Extended
     table: TargetTable
     text: str
     path: str
+    mode: str = ""
+    title: str = ""
 
 
-def read_target(path: Path) -> Target:
-    """The target that a file describes.
+def read_target(path: Path, mode: str = "") -> Target:
+    """The target that a file describes, in one of its modes or, for "", as the file has it.
 
     The id must equal the file's name where the file lies in a folder named `hwdb`.
 
     Raises:
-        TargetError: With every fault of the file, by line.
+        TargetError: With every fault of the file, by line; or the mode is none of its.
     """
-    return _target(_file(path, ()))
+    return _target(_moded(_file(path, ()), mode))
 
 
 def read_with_warnings(path: Path) -> tuple[Target, tuple[Diagnostic, ...]]:
@@ -140,21 +145,50 @@ def _text(text: str, path: str, file_stem: str | None, chain: tuple[Path, ...]) 
             raise TargetError(*lost, *kept) from None
     table, faults = _validated(whole.raw)
     faults = [*cross_checks(whole.raw, file_stem), *faults]
-    if table is None or faults:
-        placed = (replace(fault, path=whole.place(fault.path)) for fault in faults)
+    placed = [replace(fault, path=whole.place(fault.path)) for fault in faults]
+    if table is not None and not faults:
+        own_modes = own.get("modes", {})
+        for mode in table.modes:
+            found = _mode_faults(whole.raw, mode)
+            placed += found if mode in own_modes else [replace(fault, path=("extends",)) for fault in found]
+    if table is None or placed:
         raise TargetError(*diagnostics(placed, text, path))
     return _Document(whole, table, text, path)
+
+
+def _mode_faults(raw: dict[str, Any], mode: str) -> list[Fault]:
+    """Faults of a mode of a sound file, at their places in it."""
+    if faults := clock_faults(raw, mode):
+        return faults
+    whole = in_mode(raw, mode)
+    _, found = _validated(whole.raw)
+    faults = [*cross_checks(whole.raw, None), *found]
+    return [replace(fault, path=place_in_mode(whole, mode, fault.path)) for fault in faults]
+
+
+def _moded(document: _Document, mode: str) -> _Document:
+    """A document in one of its modes, as it is for ""."""
+    if not mode:
+        return document
+    if mode not in document.table.modes:
+        names = ", ".join(f"`{document.table.id}@{name}`" for name in document.table.modes)
+        hint = f"there are {names}" if names else "it has no modes; `onnxroof targets list` shows those that have"
+        raise TargetError.at("", f"`{document.table.id}` has no power mode `{mode}`", hint, code="T108")
+    whole = in_mode(document.whole.raw, mode)
+    title = document.table.modes[mode].name or mode
+    return replace(document, whole=whole, table=TargetTable.model_validate(whole.raw), mode=mode, title=title)
 
 
 def _base(word: str, folder: Path, chain: tuple[Path, ...]) -> _Document:
     if is_inline(word, folder):
         return _line(word)
+    word, mode = split_mode(word, folder)
     path = target_path(word, folder)
     if path.resolve() in chain:
         circle = " → ".join(f"`{file.name}`" for file in (*chain[chain.index(path.resolve()) :], path))
         hint = "one of them must stand alone"
         raise TargetError.at("", f"expected a base, found a circle: {circle}", hint, code="T105")
-    return _file(path, chain)
+    return _moded(_file(path, chain), mode)
 
 
 def _line(line: str) -> _Document:
@@ -209,8 +243,8 @@ def _target(document: _Document) -> Target:
     }
     chip = table.chip
     return Target(
-        id=table.id,
-        name=table.name,
+        id=table.id + (f"@{document.mode}" if document.mode else ""),
+        name=table.name + (f", {document.title}" if document.mode else ""),
         klass=table.class_,
         vendor=table.vendor or "",
         released=table.released,
@@ -224,6 +258,7 @@ def _target(document: _Document) -> Target:
         process=_quantity(chip.process, sources),
         area=_quantity(chip.area, sources),
         static_power=_quantity(chip.static_power, sources),
+        idle_power=_quantity(chip.idle_power, sources),
         power_cap=_quantity(chip.power_cap, sources),
         launch_overhead=_quantity(chip.launch_overhead, sources),
         host_link=_quantity(chip.host_link, sources),
@@ -234,6 +269,7 @@ def _target(document: _Document) -> Target:
             for name, entry in table.efficiency.items()
             if (quantity := _quantity(entry, sources)) is not None
         },
+        modes={name: mode.name or name for name, mode in table.modes.items()},
         path=document.path,
         extends=table.extends or "",
     )

@@ -21,6 +21,7 @@ __all__ = [
     "ChipTable",
     "EngineTable",
     "MemoryTable",
+    "ModeTable",
     "PeakTable",
     "QuantityTable",
     "SourceTable",
@@ -214,6 +215,7 @@ class ChipTable(Table):
     clock: Frequency | None = None
     cores: Extent = 1
     static_power: Power | None = None
+    idle_power: Power | None = None
     power_cap: PowerCap | None = None
     launch_overhead: Time | None = None
     host_link: Bandwidth | None = None
@@ -301,6 +303,21 @@ class LayoutTable(Table):
     channels_last: bool = False
 
 
+class ModeEngineTable(EngineTable):
+    """`[[modes.NAME.engine]]`: what a mode changes of an engine."""
+
+    runs: Annotated[list[Literal["mac", "vector", "special"]], Field(min_length=1)] | None = None  # type: ignore[assignment]
+
+
+class ModeTable(Table):
+    """`[modes.NAME]`: what a power mode changes; the rest follows its clock."""
+
+    name: Word | None = None
+    chip: ChipTable = ChipTable()
+    engine: list[ModeEngineTable] = []
+    memory: list[MemoryTable] = []
+
+
 class TargetTable(Table):
     """The file."""
 
@@ -334,6 +351,9 @@ class TargetTable(Table):
     layout: LayoutTable | None = None
     support: SupportTable | None = None
     efficiency: dict[str, Efficiency] = {}
+    modes: dict[Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], ModeTable] = Field(
+        default={}, json_schema_extra={"additionalProperties": False}
+    )
 
 
 def json_schema() -> dict[str, Any]:

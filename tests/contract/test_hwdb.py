@@ -33,7 +33,7 @@ SIZES = {"KiB": 2**10, "MiB": 2**20}
 
 
 def quantities(target: Target) -> Iterator[Quantity]:
-    for name in ("process", "area", "clock", "static_power", "power_cap", "launch_overhead", "host_link"):
+    for name in ("process", "area", "clock", "static_power", "idle_power", "power_cap", "launch_overhead", "host_link"):
         yield from filter(None, [getattr(target, name)])
     for engine in target.engines:
         for peak in engine.peaks:
@@ -42,6 +42,11 @@ def quantities(target: Target) -> Iterator[Quantity]:
         yield from filter(None, [level.capacity, level.read_bandwidth, level.write_bandwidth])
         yield from filter(None, [level.read_energy, level.write_energy])
     yield from target.efficiency.values()
+
+
+def modes(target: Target) -> list[Target]:
+    """The target in each of its power modes."""
+    return [load_target(f"{target.id}@{name}") for name in target.modes]
 
 
 def argument(text: str) -> DType | float | str:
@@ -73,7 +78,7 @@ def test_the_targets_that_must_be_there() -> None:
 def test_a_file_is_sound(target_id: str) -> None:
     target = load_target(target_id)
     assert target.id == target_id
-    used = {quantity.source.key for quantity in quantities(target)}
+    used = {quantity.source.key for mode in (target, *modes(target)) for quantity in quantities(mode)}
     used |= {target.support.source.key} if target.support else set()
     assert used == set(target.sources), "a source that no number names says nothing"
     assert any("mac" in engine.runs for engine in target.engines)
@@ -135,6 +140,24 @@ SLOWER_WHEN_NARROWER = {
 }
 
 
+def test_a_mode_of_less_power_is_no_faster() -> None:
+    """Clocks, cores and memory of a mode are those of the module or less; of less power no faster, where both are."""
+    moded = [target for target in map(load_target, target_ids()) if target.modes]
+    assert len(moded) >= 6
+    for target in moded:
+        assert target.power_cap is not None
+        for mode in modes(target):
+            assert mode.power_cap is not None
+            assert mode.power_cap.value <= target.power_cap.value
+            for engine, slowed in zip(target.engines, mode.engines, strict=True):
+                for peak, slow in zip(engine.peaks, slowed.peaks, strict=True):
+                    assert peak.rate is None or slow.rate is not None
+                    assert peak.rate is None or slow.rate.value <= peak.rate.value, (mode.id, peak.input)
+            for level, slow_level in zip(target.levels, mode.levels, strict=True):
+                if level.read_bandwidth and slow_level.read_bandwidth:
+                    assert slow_level.read_bandwidth.value <= level.read_bandwidth.value
+
+
 def test_a_narrower_type_is_never_slower_on_a_matrix_engine() -> None:
     for target_id in sorted(set(target_ids()) - set(SLOWER_WHEN_NARROWER)):
         for engine in load_target(target_id).engines:
@@ -152,3 +175,16 @@ def test_the_shelf_can_be_judged_by_energy() -> None:
         target = load_target(target_id)
         assert all(level.read_energy and level.write_energy for level in target.levels)
         assert all(peak.energy for engine in target.engines for peak in engine.peaks)
+
+
+def test_at_least_a_hundred_targets_are_more_than_a_peak() -> None:
+    """Beside the rate of MACs a capacity or a bandwidth of a memory, and energies."""
+
+    def is_more(target: Target) -> bool:
+        peaks = [peak for engine in target.engines if "mac" in engine.runs for peak in engine.peaks]
+        has_rate = any(peak.rate for peak in peaks)
+        has_memory = any(level.capacity or level.read_bandwidth for level in target.levels)
+        has_energy = any(peak.energy for peak in peaks) or any(level.read_energy for level in target.levels)
+        return has_rate and has_memory and has_energy
+
+    assert sum(is_more(load_target(target_id)) for target_id in target_ids()) >= 100

@@ -114,13 +114,17 @@ def test_the_example_of_a_target_takes_five_lines_and_serves(tmp_path):
 
 
 def test_the_targets_of_the_docs_have_no_faults(tmp_path):
-    whole, change = blocks("toml", ROOT / "docs" / "targets.md")
-    for name, example in (("whole", whole), ("change", change)):
+    whole, modes, change = blocks("toml", ROOT / "docs" / "targets.md")
+    for name, example in (("whole", whole), ("modes", modes), ("change", change)):
         path = tmp_path / f"{name}.toml"
         path.write_text(example, encoding="utf-8")
         _, doubts = read_with_warnings(path)
         assert not doubts
         assert format_text(example) == example
+    slow = onnxroof.load_target(f"{tmp_path / 'modes.toml'}@15w")
+    # 8 TOP/s at 612 of 918 MHz.
+    assert [peak.rate.value for peak in slow.engines[0].peaks] == pytest.approx([8e12 * 612 / 918], rel=1e-5)
+    assert (slow.power_cap.value, slow.levels[0].read_bandwidth.value) == (15, 68e9)
     changed, base = onnxroof.load_target(tmp_path / "change.toml"), onnxroof.load_target("nvidia-h100-sxm")
     assert [difference.key for difference in differences(base, changed)] == [
         "memory[hbm].read_bandwidth",

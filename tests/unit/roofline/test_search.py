@@ -51,7 +51,8 @@ def compositions(count: int) -> list[list[tuple[int, int]]]:
 def test_the_best_of_all_cuts_and_choices_is_found(seed: int) -> None:
     found = evaluation(chip(random.Random(seed)))
     search = found.searched.search
-    runs = {(first, last): priced for last, here in enumerate(search.runs()) for first, priced in here}
+    listed = [segment for here in search.segments.by_last for segment in here]
+    runs = {(one.first, one.last): priced for one in listed if (priced := search.priced(one)) is not None}
     plans = []
     for cuts in compositions(5):
         totals = [(0.0, 0.0, 0.0)]
@@ -83,6 +84,23 @@ def test_the_best_of_all_cuts_and_choices_is_found(seed: int) -> None:
             sum(search.alone("traffic", p.first) if p.choice is None else p.choice.outer_bytes for p in chosen),
         )
         assert value(total) == pytest.approx(min(map(value, plans)), rel=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_run_takes_no_less_than_its_bound(seed: int) -> None:
+    """So the search may leave out what has a bound above another plan; of some runs the bound is what they take."""
+    search = evaluation(chip(random.Random(seed))).searched.search
+    ratios = []
+    for here in search.segments.by_last:
+        for segment in here:
+            priced, bounds = search.priced(segment), search.bounds(segment)
+            assert priced is not None
+            outer = priced.read_bytes[:, 0] + priced.write_bytes[:, 0]
+            for exact, least in zip((priced.latency_s, priced.energy_j, outer), bounds, strict=True):
+                for number, figure in zip(priced.level.tolist(), exact.tolist(), strict=True):
+                    ratios.append(figure / float(least[search.levels.index(number)]))
+    assert min(ratios) == pytest.approx(1.0, rel=1e-12)
+    assert max(ratios) > 1.01
 
 
 @pytest.mark.parametrize("seed", range(4))

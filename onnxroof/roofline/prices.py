@@ -1,0 +1,171 @@
+"""What do runs of steps take as groups on a target? Times and energies of many at once, from their bytes and work."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxroof.mapping.segments import Kind
+from onnxroof.targets.model import MemoryLevel, Quantity, Target
+
+__all__ = ["Choice", "Draft", "Priced", "Prices", "weighted"]
+
+FloatArray = npt.NDArray[np.float64]
+_Amount = TypeVar("_Amount", float, FloatArray)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """A run as a group at a level; all trips.
+
+    Attributes:
+        kind: The run.
+        level: Number of the level that holds its tiles.
+        step: Of its curve.
+        read_bytes, write_bytes: (L,) traffic.
+        latency_s, energy_j, outer_bytes: What it takes; energy is infinite where unknown.
+    """
+
+    kind: Kind
+    level: int
+    step: int
+    read_bytes: FloatArray
+    write_bytes: FloatArray
+    latency_s: float
+    energy_j: float
+    outer_bytes: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draft:
+    """Choices of a run before they are priced: C of them, with a row each of engines, energy, and bytes by level."""
+
+    kind: Kind
+    level: npt.NDArray[np.int64]
+    step: npt.NDArray[np.int64]
+    figures: FloatArray
+    repeat: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Priced:
+    """All that a run could be as one group: C choices."""
+
+    kind: Kind
+    level: npt.NDArray[np.int64]
+    step: npt.NDArray[np.int64]
+    read_bytes: FloatArray
+    write_bytes: FloatArray
+    latency_s: FloatArray
+    energy_j: FloatArray
+
+    def least(self, weights: tuple[float, float, float]) -> tuple[float, int]:
+        """The least weighted sum of time, energy and outermost bytes, and the choice that has it."""
+        cost = weighted(weights, self.latency_s, self.energy_j, self.read_bytes[:, 0] + self.write_bytes[:, 0])
+        number = int(np.argmin(cost))
+        return float(cost[number]), number
+
+    def choice(self, number: int) -> Choice:
+        """One of them."""
+        read, write = self.read_bytes[number], self.write_bytes[number]
+        return Choice(
+            self.kind, int(self.level[number]), int(self.step[number]), read, write, float(self.latency_s[number]),
+            float(self.energy_j[number]), float(read[0] + write[0]),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prices:
+    """How a row of figures becomes time and energy.
+
+    A row has the times of E engines, the energy of the work, and the bytes read and written at L levels; all trips.
+
+    Attributes:
+        target: The target.
+        engines: E.
+        is_energy_known: Else it is infinite.
+    """
+
+    target: Target
+    engines: int
+    is_energy_known: bool
+
+    def priced(self, draft: Draft) -> Priced:
+        """Times and energies of a run's choices."""
+        latency, energy = self.of(draft.figures, draft.repeat)
+        reads, writes = self.bytes(draft.figures)
+        return Priced(draft.kind, draft.level, draft.step, reads, writes, latency, energy)
+
+    def bytes(self, figures: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(..., L) bytes read and written of rows."""
+        begin, count = self.engines + 1, len(self.target.levels)
+        return figures[..., begin : begin + count], figures[..., begin + count :]
+
+    def of(self, figures: FloatArray, launches: int | FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(N,) latencies and energies of rows, which are launched so many times."""
+        reads, writes = self.bytes(figures)
+        latency = self._time(figures[:, : self.engines], reads, writes)
+        if self.target.launch_overhead is not None:
+            latency = latency + self.target.launch_overhead.value * launches
+        return latency, self._energy(figures[:, self.engines], reads, writes, latency)
+
+    def _time(self, engines_s: FloatArray, reads: FloatArray, writes: FloatArray) -> FloatArray:
+        """As `overlapped_time_s` of the engines and levels, for many groups at once."""
+        longest = engines_s.max(axis=1) if engines_s.shape[1] else np.zeros(len(reads))
+        serial = np.zeros(len(reads))
+        for number, level in enumerate(self.target.levels):
+            time = _level_time(level, reads[:, number], writes[:, number])
+            if time is None:
+                continue
+            if level.overlaps:
+                longest = np.maximum(longest, time)
+            else:
+                serial = serial + time
+        return longest + serial
+
+    def _energy(
+        self, compute_j: FloatArray, reads: FloatArray, writes: FloatArray, latency_s: FloatArray
+    ) -> FloatArray:
+        """As `level_energy_terms`, with compute and static power."""
+        if not self.is_energy_known:
+            return np.full(len(reads), math.inf)
+        total = compute_j.copy()
+        for number, level in enumerate(self.target.levels):
+            read, write = reads[:, number], writes[:, number]
+            if number:
+                read, write = read + writes[:, number - 1], write + reads[:, number - 1]
+            total += read * _value(level.read_energy) + write * _value(level.write_energy)
+        if self.target.static_power is not None:
+            total += self.target.static_power.value * latency_s
+        return total
+
+
+def weighted(weights: Sequence[float], time: _Amount, energy: _Amount, traffic: _Amount) -> _Amount:
+    """The sum of time, energy and outermost traffic by three weights."""
+    total = weights[0] * time + weights[2] * traffic
+    # An unknown energy is infinite and must not count where it has no weight.
+    return total + weights[1] * energy if weights[1] else total
+
+
+def _level_time(level: MemoryLevel, reads: FloatArray, writes: FloatArray) -> FloatArray | None:
+    """`level_time_s` for many groups at once."""
+    if level.shares_port:
+        bandwidth = level.read_bandwidth
+        return None if bandwidth is None else (reads + writes) / (bandwidth.value * level.instances)
+    times = [
+        count / (bandwidth.value * level.instances)
+        for count, bandwidth in ((reads, level.read_bandwidth), (writes, level.write_bandwidth))
+        if bandwidth is not None
+    ]
+    if not times:
+        return None
+    return times[0] if len(times) == 1 else np.maximum(times[0], times[1])
+
+
+def _value(quantity: Quantity | None) -> float:
+    return 0.0 if quantity is None else quantity.value

@@ -1,0 +1,93 @@
+"""The least path against every way to cut the steps, and how many costs are asked for."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+
+import pytest
+
+from onnxroof.roofline.paths import least_path
+
+STEPS = 8
+
+
+def every_path(runs: list[list[tuple[int, int]]]) -> list[list[tuple[int, int, int]]]:
+    """All sequences of single steps and runs that cover the steps."""
+    found: list[list[list[tuple[int, int, int]]]] = [[[]]]
+    for last in range(len(runs)):
+        here = [[*path, (last, last, -1)] for path in found[last]]
+        for first, kind in runs[last]:
+            here += [[*path, (first, last, kind)] for path in found[first]]
+        found.append(here)
+    return found[-1]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_least_of_all_paths_is_found_with_few_costs(seed: int) -> None:
+    draw = random.Random(seed)
+    alone = [draw.uniform(1, 2) for _ in range(STEPS)]
+    pairs = [(first, last) for last in range(STEPS) for first in range(max(0, last - 3), last)]
+    kinds = {pair: number for number, pair in enumerate(pairs)}
+    runs = [
+        [(first, kinds[first, last]) for first in range(last - 1, max(0, last - 3) - 1, -1)] for last in range(STEPS)
+    ]
+    # A run saves something or costs more than its steps; some cannot be. The bound is what it would cost at best.
+    costs = [
+        math.inf if draw.random() < 0.1 else sum(alone[first : last + 1]) * draw.uniform(0.5, 1.2)
+        for first, last in pairs
+    ]
+    bounds = [
+        min(cost, sum(alone[first : last + 1])) * draw.choice([0.7, 0.9, 1.0])
+        for cost, (first, last) in zip(costs, pairs, strict=True)
+    ]
+    asked: list[int] = []
+
+    def exact(kind: int) -> float:
+        asked.append(kind)
+        return costs[kind]
+
+    path = least_path(alone, runs, list(bounds), exact)
+
+    def total(one: list[tuple[int, int, int]]) -> float:
+        return math.fsum(alone[last] if kind < 0 else costs[kind] for _, last, kind in one)
+
+    assert total(list(path)) == pytest.approx(min(map(total, every_path(runs))), rel=1e-11)
+    assert len(asked) == len(set(asked))
+    assert {kind for _, _, kind in path if kind >= 0} <= set(asked)
+    # None is asked for whose bound rules out every path through it.
+    best = total(list(path))
+    for kind in set(range(len(pairs))) - set(asked):
+        assert costs[kind] >= bounds[kind]
+    optimistic = {kind: bounds[kind] for kind in range(len(pairs))}
+    for kind in asked:
+        through = [one for one in every_path(runs) if any(k == kind for _, _, k in one)]
+        least = min(math.fsum(alone[b] if k < 0 else optimistic[k] for _, b, k in one) for one in through)
+        assert least <= best * (1 + 1e-9)
+
+
+def test_in_a_tie_steps_stay_apart_and_the_first_run_wins() -> None:
+    # Steps of 1 each; runs of 2, 2 and 3 steps for as much as their steps, then for 1 less each: of the first run and
+    # a step, a step and the second, or all three for 2, the first found stays.
+    runs: list[list[tuple[int, int]]] = [[], [(0, 0)], [(1, 1), (0, 2)]]
+    assert least_path([1.0] * 3, runs, [2.0, 2.0, 3.0], [2.0, 2.0, 3.0].__getitem__) == tuple(
+        (step, step, -1) for step in range(3)
+    )
+    found = least_path([1.0] * 3, runs, [1.0, 1.0, 2.0], [1.0, 1.0, 2.0].__getitem__)
+    assert found == ((0, 1, 0), (2, 2, -1))
+
+
+def test_no_steps_have_an_empty_path() -> None:
+    assert least_path([], [], [], lambda kind: math.nan) == ()
+
+
+def test_a_bound_that_is_never_reached_is_asked_for_once() -> None:
+    counts = itertools.count()
+
+    def exact(kind: int) -> float:
+        next(counts)
+        return math.inf
+
+    assert least_path([1.0, 1.0], [[], [(0, 0)]], [0.5], exact) == ((0, 0, -1), (1, 1, -1))
+    assert next(counts) == 1
