@@ -312,6 +312,8 @@ def placement_document(placement: Placement) -> Document:
             "separate_bytes": order.separate_bytes,
             "in_place_bytes": order.in_place_bytes,
             "least_bytes": order.least_bytes,
+            "is_least": order.is_least,
+            "bound_bytes": order.bound_bytes,
             "order": list(placement.order),
         },
     }
