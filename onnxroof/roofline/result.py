@@ -151,6 +151,7 @@ class GroupResult:
     latency_estimated_s: float | None = None
     energy_estimated_j: float | None = None
     recomputed_ops: float = 0.0
+    layout_bytes: Mapping[str, float] = field(default_factory=dict)
     map: Callable[[], MappedResult] = _unmapped
 
     @property
@@ -199,6 +200,7 @@ class PlanResult:
         peak_footprint_bytes: By level, largest of the groups, what stays there while a group runs among it.
         resident_bytes: By level inside the outermost, the most that stays there between groups, of one instance.
         resident_saved_bytes: By level, traffic that is saved by what stays further inside.
+        layout_bytes: By level, what of the traffic is there for the layout alone that the target wants.
         assumed_precision: Type that the model was converted to because the target lacks its own, or None.
         expected_latency_s: With the target's measured efficiencies, None where it has none.
         groups: In order of execution.
@@ -232,6 +234,7 @@ class PlanResult:
     efficiency: Efficiency = field(default_factory=Efficiency)
     latency_estimated_s: float | None = None
     energy_estimated_j: float | None = None
+    layout_bytes: Mapping[str, float] = field(default_factory=dict)
     map: Callable[[], MappedResult] = _unmapped
     account: Callable[[], Ledger | None] = _unaccounted
 

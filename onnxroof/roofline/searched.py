@@ -175,7 +175,9 @@ class Searched:
     def _fused(self, search: Search, part: Chosen, members: Sequence[Figures]) -> Figures:
         """A run of steps as one group."""
         demand = fused_group(search, part, members)
-        return self.pricing.priced(demand, partial(mapped, search, part, members, partial(self._mapped_time, demand)))
+        return self.pricing.priced(
+            demand, partial(mapped, search, part, members, demand.layout_bytes, partial(self._mapped_time, demand))
+        )
 
     def _mapped_time(self, demand: Demand, traffic: Sequence[float]) -> float:
         """The least time of a fused group with so many bytes at each level."""

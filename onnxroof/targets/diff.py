@@ -72,6 +72,10 @@ def facts(target: Target) -> dict[str, Fact]:
     found["memory"] = Fact(", ".join(level.name for level in target.levels))
     for level in target.levels:
         found |= {f"memory[{level.name}].{key}": fact for key, fact in _level(level)}
+    if target.layout is not None:
+        multiple = target.layout.channel_multiple
+        found["layout.channel_multiple"] = Fact(str(multiple), multiple)
+        found["layout.channels_last"] = Fact(_yes(target.layout.channels_last))
     found |= {f"support.{key}": fact for key, fact in _support(target.support)}
     return found | {f"efficiency.{name}": _quantity(quantity) for name, quantity in target.efficiency.items()}
 

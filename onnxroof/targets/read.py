@@ -18,10 +18,18 @@ from onnxroof.targets.extend import Extended, extended
 from onnxroof.targets.faults import Fault, diagnostics, schema_faults
 from onnxroof.targets.inline import parse_inline
 from onnxroof.targets.locate import is_inline, split_mode, target_path
-from onnxroof.targets.model import Array, Engine, MemoryLevel, Peak, Quantity, Source, Sparsity, Support, Target
+from onnxroof.targets.model import Array, Engine, Layout, MemoryLevel, Peak, Quantity, Source, Sparsity, Support, Target
 from onnxroof.targets.modes import clock_faults, in_mode, place_in_mode
 from onnxroof.targets.plausible import implausible
-from onnxroof.targets.schema import ChipTable, EngineTable, MemoryTable, QuantityTable, SupportTable, TargetTable
+from onnxroof.targets.schema import (
+    ChipTable,
+    EngineTable,
+    LayoutTable,
+    MemoryTable,
+    QuantityTable,
+    SupportTable,
+    TargetTable,
+)
 from onnxroof.targets.toml_lines import KeyPath, key_lines, line_of
 from onnxroof.units import UNITS, parse
 
@@ -263,6 +271,7 @@ def _target(document: _Document) -> Target:
         power_cap=_quantity(chip.power_cap, sources),
         launch_overhead=_quantity(chip.launch_overhead, sources),
         host_link=_quantity(chip.host_link, sources),
+        layout=_layout(table.layout, sources),
         support=_support(table.support, sources),
         efficiency={
             name: quantity
@@ -315,6 +324,17 @@ def _level(memory: MemoryTable, chip: ChipTable, sources: Mapping[str, Source]) 
         usable=memory.usable,
         keeps=frozenset(memory.keeps),
         holds=frozenset(memory.holds),
+    )
+
+
+def _layout(table: LayoutTable | None, sources: Mapping[str, Source]) -> Layout | None:
+    if table is None:
+        return None
+    return Layout(
+        channel_multiple=table.channel_multiple,
+        channels_last=table.channels_last,
+        source=sources[table.source],
+        where=table.where,
     )
 
 

@@ -295,6 +295,15 @@ class SupportTable(Table):
     unchecked: Remark = ""
 
 
+class LayoutTable(Table):
+    """`[layout]`: how tensors must lie in the outermost memory."""
+
+    source: str
+    where: Remark = ""
+    channel_multiple: Extent = 1
+    channels_last: bool = False
+
+
 class ModeEngineTable(EngineTable):
     """`[[modes.NAME.engine]]`: what a mode changes of an engine."""
 
@@ -340,6 +349,7 @@ class TargetTable(Table):
     chip: ChipTable = ChipTable()
     engine: Annotated[list[EngineTable], Field(min_length=1)]
     memory: Annotated[list[MemoryTable], Field(min_length=1)]
+    layout: LayoutTable | None = None
     support: SupportTable | None = None
     efficiency: dict[str, Efficiency] = {}
     modes: dict[Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], ModeTable] = Field(
