@@ -279,6 +279,7 @@ def _engine(engine: Engine) -> dict[str, object]:
         if sparsity
         else None,
         "special_cost": dict(engine.special_cost),
+        "overlap": engine.overlaps,
         "peaks": [
             {
                 "input": peak.input.name,

@@ -26,7 +26,7 @@ from onnxroof.mapping.reorder import reordering
 from onnxroof.mapping.residency import Residency, residency
 from onnxroof.mapping.traffic import GroupShape, LevelTraffic, level_traffic
 from onnxroof.roofline.efficiency import efficiency, mix_time_s
-from onnxroof.roofline.explained import explained
+from onnxroof.roofline.explained import apart, explained
 from onnxroof.roofline.fit import fit
 from onnxroof.roofline.floor import floor
 from onnxroof.roofline.groups import (
@@ -257,6 +257,8 @@ class _Evaluation:
             ops_per_s=ops / latency_s if ops is not None and latency_s else None,
             ops_per_j=ops / energy_j if ops is not None and energy_j else None,
             traffic_bytes={name: total([f.traffic_bytes[name] for f in figures], counts) or 0.0 for name in names},
+            traffic_read_bytes=summed([dict(zip(names, f.read_bytes, strict=True)) for f in figures], counts),
+            traffic_write_bytes=summed([dict(zip(names, f.write_bytes, strict=True)) for f in figures], counts),
             resident_bytes={
                 name: max((taken[number] for taken in groups.resident_bytes), default=0.0)
                 for number, name in enumerate(names[1:], 1)
@@ -348,8 +350,7 @@ class _Evaluation:
         shapes, engines = demand.shapes, demand.engines_s
         reads, writes = demand.read_bytes, demand.write_bytes
         levels, repeat = self.target.levels, shapes[0].repeat
-        terms = {f"compute:{name}": time for name, time in engines.items()}
-        serial: dict[str, float] = {}
+        terms, serial = apart({f"compute:{n}": t for n, t in engines.items()}, self.target.engines_in_turn)
         doubtful = {f"compute:{name}": time for name, time in demand.doubtful_s.items()}
         for index, level in enumerate(levels):
             time = level_time_s(level, reads[index], writes[index])
@@ -379,8 +380,7 @@ class _Evaluation:
         waterfall_s, regime = dict[str, float](), Regime()
         if is_known:
             times_s = (engines, demand.full_engines_s, terms, serial)
-            # Inside a group of several steps it is not known what must cross once.
-            inner = [demand.whole_bytes] * (len(levels) - 1) if len(shapes) == 1 else totals[1:]
+            inner = [demand.whole_bytes] * (len(levels) - 1) if len(shapes) == 1 else totals[1:]  # else not known
             least = [demand.least_bytes, *inner]
             waterfall_s, regime = explained(self.target, *times_s, totals, least, launch_s, energy_terms or {})
         if self.target.power_cap is not None:

@@ -189,6 +189,8 @@ class Groups(Sequence[GroupResult]):
             energy_j=figures.energy_j,
             energy_estimated_j=figures.energy_estimated_j,
             traffic_bytes=figures.traffic_bytes,
+            traffic_read_bytes=dict(zip(figures.traffic_bytes, figures.read_bytes, strict=True)),
+            traffic_write_bytes=dict(zip(figures.traffic_bytes, figures.write_bytes, strict=True)),
             intensity_ops_per_byte=figures.intensity,
             compulsory_intensity_ops_per_byte=figures.compulsory_intensity,
             time_bound=figures.time_bound,

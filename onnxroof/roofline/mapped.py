@@ -60,7 +60,7 @@ def mapped_result(
     serial: list[float] = []
     for name, time in engines_s.items():
         macs = mac_s if mac_engine is not None and name == mac_engine.name else 0.0
-        overlapped.append((time - macs) / busy + macs * stretch)
+        (serial if name in target.engines_in_turn else overlapped).append((time - macs) / busy + macs * stretch)
     traffic: dict[str, float] = {}
     for level, read, write in zip(target.levels, (reads * repeat).tolist(), (writes * repeat).tolist(), strict=True):
         traffic[level.name] = read + write

@@ -86,6 +86,7 @@ def _engine(engine: Engine) -> Iterator[tuple[str, Fact]]:
     stationary = f", {array.stationary} stationary" if array and array.stationary else ""
     yield "array", Fact(f"{array.m} x {array.n} x {array.k}{stationary}" if array else "unknown")
     yield "sparsity", Fact(f"{sparsity.pattern} {sparsity.operand} {sparsity.speedup:g}" if sparsity else "unknown")
+    yield "overlap", Fact(_yes(engine.overlaps))
     for name, lanes in engine.special_cost.items():
         yield f"special_cost.{name}", Fact(f"{lanes:g}", lanes)
     for peak in engine.peaks:

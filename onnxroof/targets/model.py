@@ -101,6 +101,7 @@ class Engine:
         array: None where unknown: utilization is then 1.
         sparsity: None where there is none or it is unknown.
         special_cost: Lane operations for one special operation by name; see `special_lanes`.
+        overlaps: Whether it works beside the other engines and the levels that overlap; else its time adds to theirs.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Engine:
     array: Array | None = None
     sparsity: Sparsity | None = None
     special_cost: Mapping[str, float] = field(default_factory=dict)
+    overlaps: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,3 +247,8 @@ class Target:
     modes: Mapping[str, str] = field(default_factory=dict)
     path: str = ""
     extends: str = ""
+
+    @property
+    def engines_in_turn(self) -> frozenset[str]:
+        """Names of the engines whose time adds to everything else."""
+        return frozenset(engine.name for engine in self.engines if not engine.overlaps)

@@ -30,7 +30,7 @@ from onnxroof.targets.schema import (
     SupportTable,
     TargetTable,
 )
-from onnxroof.targets.toml_lines import key_lines, line_of
+from onnxroof.targets.toml_lines import KeyPath, key_lines, line_of
 from onnxroof.units import UNITS, parse
 
 __all__ = ["read_inline", "read_target", "read_target_text", "read_with_warnings"]
@@ -79,8 +79,17 @@ def read_with_warnings(path: Path) -> tuple[Target, tuple[Diagnostic, ...]]:
     """
     document = _file(path, ())
     target = _target(document)
-    found = (replace(fault, path=document.whole.place(fault.path)) for fault in implausible(target))
+    own = list(implausible(target))
+    found = [replace(fault, path=document.whole.place(fault.path)) for fault in own]
+    for mode in target.modes:
+        moded = _moded(document, mode)
+        new = [fault for fault in implausible(_target(moded)) if (fault.code, fault.path) not in _kinds(own)]
+        found += [replace(fault, path=place_in_mode(moded.whole, mode, fault.path)) for fault in new]
     return target, tuple(diagnostics(found, document.text, document.path))
+
+
+def _kinds(faults: list[Fault]) -> set[tuple[str, KeyPath]]:
+    return {(fault.code, fault.path) for fault in faults}
 
 
 def read_target_text(text: str, path: str, file_stem: str | None = None) -> Target:
@@ -294,6 +303,7 @@ def _engine(engine: EngineTable, sources: Mapping[str, Source]) -> Engine:
         if sparsity
         else None,
         special_cost=dict(engine.special_cost),
+        overlaps=engine.overlap,
     )
 
 

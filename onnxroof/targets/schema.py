@@ -253,6 +253,7 @@ class EngineTable(Table):
 
     name: Word
     runs: Annotated[list[Literal["mac", "vector", "special"]], Field(min_length=1)]
+    overlap: bool = True
     array: ArrayTable | None = None
     sparsity: SparsityTable | None = None
     special_cost: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], Positive] = Field(
