@@ -61,6 +61,16 @@ class GroupShape:
         return None if self.nest is None else reuse_curve(self.nest)
 
     @cached_property
+    def holders(self) -> dict[frozenset[str], frozenset[int]]:
+        """`accesses_of` the nest for what was asked for: levels of all targets hold the same few sets of operands."""
+        return {}
+
+    @cached_property
+    def buffers(self) -> dict[Boundary, Curve]:
+        """Reuse curves of the nest by what a buffer holds, for what was asked for."""
+        return {}
+
+    @cached_property
     def extra_reads(self) -> int:
         """Bytes that enter besides the nest's own: side inputs, scales; negative where it names a tensor twice."""
         return self.compulsory_reads - self._nest_bytes[0]
@@ -78,17 +88,17 @@ class GroupShape:
         reads = sum(count for access, count in zip(self.nest.accesses, counts, strict=True) if not access.is_write)
         return reads, sum(counts) - reads
 
-    @property
+    @cached_property
     def mac_count(self) -> int:
         """MACs of all types."""
         return sum(count for _, count in self.macs)
 
-    @property
+    @cached_property
     def vector_count(self) -> int:
         """Vector operations of all types."""
         return sum(count for _, count in self.vector_ops)
 
-    @property
+    @cached_property
     def special_count(self) -> int:
         """Special operations of all names and types."""
         return sum(count for _, count in self.special_ops)
@@ -202,7 +212,7 @@ def level_traffic(shape: GroupShape, levels: tuple[MemoryLevel, ...], array: Arr
     if shape.nest is None or curve is None:
         return LevelTraffic(reads, writes, footprints, (), {})
     held = [frozenset(range(len(shape.nest.accesses)))]
-    held += [accesses_of(shape.nest, level.holds) for level in levels[1:]]
+    held += [_held(shape, level.holds) for level in levels[1:]]
     fed = _fed(shape.nest, array if shape.mac_count else None)
     # Instances that share what they need hold together what one buffer of all their room would, at the best.
     room = [usable_bytes(level) * level.instances for level in levels]
@@ -240,9 +250,21 @@ def _curve(shape: GroupShape, held: frozenset[int], counted: frozenset[int], out
     """The curve of a buffer that holds some operands, as seen by a memory outside it."""
     assert shape.nest is not None
     width = outside.access_width.value if outside is not None and outside.access_width is not None else 0.0
-    if width == 0 and len(held) == len(counted) == len(shape.nest.accesses):
-        return reuse_curve(shape.nest)
-    return reuse_curve(shape.nest, Boundary(held, counted, width))
+    boundary = Boundary(held, counted, width)
+    found = shape.buffers.get(boundary)
+    if found is None:
+        is_whole = width == 0 and len(held) == len(counted) == len(shape.nest.accesses)
+        found = shape.buffers[boundary] = reuse_curve(shape.nest, None if is_whole else boundary)
+    return found
+
+
+def _held(shape: GroupShape, roles: frozenset[str]) -> frozenset[int]:
+    """Numbers of the accesses of the nest that a level holds."""
+    assert shape.nest is not None
+    found = shape.holders.get(roles)
+    if found is None:
+        found = shape.holders[roles] = accesses_of(shape.nest, roles)
+    return found
 
 
 def _fed(nest: LoopNest, array: Array | None) -> tuple[tuple[float, float], ...]:
