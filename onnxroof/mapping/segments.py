@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxroof.ir.tensor import Tensor
-from onnxroof.mapping.fused import WORK_LIMITS, FusedCurve, fused_curve
+from onnxroof.mapping.fused import WORK_LIMITS, FusedCurve, enough_bytes, fused_curve
 from onnxroof.mapping.stacks import NamedStack, stack_of, unfusible
 from onnxroof.mapping.storage import Kernel, Storage
 
@@ -65,6 +65,11 @@ class Kind:
     def sums(self) -> tuple[FloatArray, FloatArray]:
         """(S,) bytes in and out of all operands."""
         return self.curve.read_bytes.sum(axis=1), self.curve.write_bytes.sum(axis=1)
+
+    @cached_property
+    def enough_bytes(self) -> float:
+        """A capacity with which the run can be one group, found without its curve; at least `least_bytes`."""
+        return enough_bytes(self.named.stack)
 
     @property
     def least_bytes(self) -> float:

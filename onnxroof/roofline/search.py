@@ -203,15 +203,19 @@ class Search:
         )
 
     def _fits(self, number: int) -> bool:
-        """Whether a run is looked at and some level has room for it: as it is, or else by its curve."""
+        """Whether a run is looked at and some level has room for it: untiled, or else in some tile."""
         found = self._known_fits.get(number)
         if found is None:
             found = self._is_promising(number)
             if found:
                 segment = self._listed.distinct[number]
-                full = self.segments.full_bytes(segment.first, segment.last)
-                found = any(full < self.room(segment.first, segment.last, level) for level in self.levels)
-                found = found or self._draft_of(number) is not None
+                rooms = (self.room(segment.first, segment.last, level) for level in self.levels)
+                room = max(rooms, default=-math.inf)
+                found = (
+                    self.segments.full_bytes(segment.first, segment.last) < room
+                    or segment.kind.enough_bytes <= room
+                    or self._draft_of(number) is not None
+                )
             self._known_fits[number] = found
         return found
 

@@ -124,5 +124,6 @@ def test_no_tensor_is_lost(model: Workload) -> None:
         outside = found.segments.outside(segment)
         assert (outside.reads, outside.writes) == (reads, writes)
         assert found.segments.full_bytes(segment.first, segment.last) >= segment.kind.least_bytes
+        assert segment.kind.enough_bytes >= segment.kind.least_bytes
         assert (curve.work >= 1).all()
         assert (curve.again_ops >= 0).all()
