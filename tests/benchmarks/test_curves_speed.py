@@ -1,19 +1,16 @@
 """How long do the reuse curves of whole models take, on one core?
 
-Times are those of the processor (others may share it), the least of several; they are held against a fixed piece of
-numpy work in the same run, so that a slower machine does not fail. `UNIT` is what that work took where the limits in
-milliseconds were set.
+The unit of work against which times are held is in `benchmarks.work`.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from benchmarks.work import UNIT, least, unit
 from oracles.decoder import decoder
 
 import onnxroof
@@ -25,30 +22,6 @@ from onnxroof.mapping.curve import reuse_curve
 pytestmark = pytest.mark.benchmark
 
 ROOT = Path(__file__).resolve().parents[2]
-UNIT = 2.0
-ROUNDS = 7
-
-
-def least(action: Callable[[], object]) -> float:
-    """Milliseconds of processor time."""
-    found = []
-    for _ in range(ROUNDS):
-        begin = time.process_time()
-        action()
-        found.append(time.process_time() - begin)
-    return min(found) * 1e3
-
-
-def unit() -> float:
-    """100 products of 100,000 numbers, element by element."""
-    values = np.random.default_rng(0).random(100_000)
-    result = values.copy()
-
-    def work() -> None:
-        for _ in range(100):
-            np.multiply(values, values, out=result)
-
-    return least(work)
 
 
 def nests_of(path: Path, **dims: int) -> list[LoopNest]:
