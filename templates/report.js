@@ -185,7 +185,7 @@
     const choose = (level) => {
       svg.dataset.chosen = level;
       buttons.forEach((button, index) => button.setAttribute("aria-pressed", String(index === level)));
-      for (const part of svg.querySelectorAll(".dots, .regimes")) {
+      for (const part of svg.querySelectorAll(".dots, .regimes, .power")) {
         part.classList.toggle("unselected", Number(part.dataset.level) !== level);
       }
       const dots = svg.querySelectorAll(`.dots[data-level="${level}"]`);

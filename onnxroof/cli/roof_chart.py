@@ -16,7 +16,7 @@ from onnxroof.roofline.model import (
     energy_ridge_ops_per_byte,
     ridge_ops_per_byte,
 )
-from onnxroof.roofline.terms import bandwidth_bytes_per_s, mean_energy_j_per_byte
+from onnxroof.roofline.terms import bandwidth_bytes_per_s, least_energy_j_per_byte
 from onnxroof.targets.model import Engine, Peak, Target
 from onnxroof.units import format_si
 
@@ -75,7 +75,7 @@ def roofs(target: Target) -> Iterator[Roof]:
             curves={name: _time_curve(rate, bandwidth) for name, bandwidth in bandwidths.items()},
             ridges={name: ridge_ops_per_byte(rate, bandwidth) for name, bandwidth in bandwidths.items()},
         )
-    prices = {level.name: mean_energy_j_per_byte(level) for level in target.levels}
+    prices = {level.name: least_energy_j_per_byte(level) for level in target.levels}
     energies = {name: price for name, price in prices.items() if price}
     if energies and peak.energy is not None and peak.energy.value:
         compute = peak.energy.value

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from onnxroof.cli.roof_chart import chart, fastest_peak, roofs
 from onnxroof.roofline.model import energy_ridge_ops_per_byte, ridge_ops_per_byte
-from onnxroof.roofline.terms import bandwidth_bytes_per_s, mean_energy_j_per_byte
+from onnxroof.roofline.terms import bandwidth_bytes_per_s, least_energy_j_per_byte
 from onnxroof.targets.catalog import load_target
 from onnxroof.targets.diff import Fact, differences
 from onnxroof.targets.gaps import unknown_keys
@@ -240,7 +240,7 @@ def _ridge(peak: Peak, level: MemoryLevel) -> float | None:
 
 def _energy_ridge(peak: Peak, level: MemoryLevel) -> float | None:
     """Operations per byte where the operations take as much energy as the byte, read and write on average."""
-    energy = mean_energy_j_per_byte(level)
+    energy = least_energy_j_per_byte(level)
     if peak.energy is None or not peak.energy.value or energy is None:
         return None
     return energy_ridge_ops_per_byte(peak.energy.value, energy)

@@ -125,6 +125,7 @@ def attention(
     small: tuple[int, ...] = (),
     extra: Work | None = None,
     partial: tuple[tuple[int, int], ...] = (),
+    has_ids: bool = False,
     is_soft_capped: bool = False,
     is_full: bool = False,
     is_causal: bool = False,
@@ -139,6 +140,7 @@ def attention(
         small: Further inputs that are read whole.
         extra: Work beside scores, softmax and the product with V.
         partial: Inputs that are read in part, with the elements of each.
+        has_ids: Whether data say which part of them: each position a part of its own, or all the same.
         is_soft_capped: Whether scores pass a tanh.
         is_full: Whether a cache is taken as full because how much it holds is not known: it may hold nothing.
         is_causal: Whether no query sees the keys behind it: a kernel may leave them out.
@@ -152,13 +154,14 @@ def attention(
     others = [i for i in range(len(ctx.op.outputs)) if i not in outputs]
     partial_reads = tuple(transfer for index, elements in partial for transfer in ctx.read_some(index, elements))
     group = heads.heads // max(heads.kv_heads, 1)
-    reads = (*ctx.read(_Q, _K, _V, *present_masks, *small), *partial_reads)
+    reads = ctx.read(_Q, _K, _V, *present_masks, *small)
     certain = at_least(heads, is_full=is_full, is_causal=is_causal)
     least = None
     if is_full:
         least = Least(work=score_work(certain), reads=ctx.read(_Q, _K, _V))
-    elif certain.scores < heads.scores:
-        least = Least(work=score_work(certain, masks=len(present_masks), is_soft_capped=is_soft_capped))
+    elif certain.scores < heads.scores or has_ids:
+        work_left = score_work(certain, masks=len(present_masks), is_soft_capped=is_soft_capped)
+        least = Least(work=work_left, reads=(*reads, *cache_reads, *(() if has_ids else partial_reads)))
     extras = (
         *(read_at(ctx, i, _mask_axes(ctx.input(i).dims, heads, group)) for i in present_masks),
         *whole_reads(ctx, *small),
@@ -166,7 +169,7 @@ def attention(
     )
     return ctx.compute(
         work,
-        reads=(*reads, *cache_reads),
+        reads=(*reads, *partial_reads, *cache_reads),
         writes=(*ctx.write(*others), *cache_writes),
         nest=_nest(ctx, heads, caches, extras, others),
         in_place=shared,
@@ -384,6 +387,11 @@ def rotary(ctx: CostContext, *, cos: int, sin: int, ids: int) -> OpCost:
     if ctx.has_input(ids) and ctx.input(ids).elements == 1:
         rows = tokens  # one offset for the whole batch
     tables = tuple(read_at(ctx, i, (whole_axis(min(rows * half, ctx.input(i).elements)),)) for i in (cos, sin))
-    reads = (*ctx.read(0, ids), *ctx.read_some(cos, rows * half), *ctx.read_some(sin, rows * half))
+    work = steps(3 * batch * tokens * heads * 2 * half)
+    certain = ctx.read(0, ids)
+    least = None
+    if rows == batch * tokens and ctx.has_input(ids):  # a position a token: all of them may be one
+        least = Least(work=work, reads=(*certain, *ctx.read_some(cos, half), *ctx.read_some(sin, half)))
+    reads = (*certain, *ctx.read_some(cos, rows * half), *ctx.read_some(sin, rows * half))
     nest = pointwise(ctx, (0,), extra=(*tables, *whole_reads(ctx, ids)))
-    return ctx.compute(steps(3 * batch * tokens * heads * 2 * half), reads=reads, nest=nest)
+    return ctx.compute(work, reads=reads, nest=nest, least=least)

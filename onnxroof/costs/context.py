@@ -138,6 +138,7 @@ class CostContext:
         *,
         nest: LoopNest | None = None,
         in_place: tuple[tuple[str, str], ...] = (),
+        least: Least | None = None,
     ) -> OpCost:
         """The cost of an operator that moves bytes and does no arithmetic; all outputs where `writes` is left out."""
         return OpCost(
@@ -147,12 +148,24 @@ class CostContext:
             writes=self.write_all() if writes is None else merged(writes),
             nest=nest,
             in_place=in_place,
+            least=least,
         )
 
     def integers(self, index: int) -> tuple[int, ...] | None:
         """The elements of a small input that are known, flat, or None."""
         value = self.tensors[self.op.inputs[index]].value if self.has_input(index) else None
         return None if value is None else value.integers
+
+    def rows_taken(self, index: int, rows: int) -> tuple[int, int]:
+        """How many of a table's rows an input of ids takes: the most and the least.
+
+        Ids that only a run knows may all be different, or all one; those that are known are counted.
+        """
+        known = self.integers(index)
+        if known is not None and rows:
+            return (len({i % rows for i in known}),) * 2
+        count = self.input(index).elements
+        return min(count, rows), min(count, 1)
 
     def is_constant(self, index: int) -> bool:
         """Whether an input is a weight."""

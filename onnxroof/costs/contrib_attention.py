@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from itertools import pairwise
 
-from onnxroof.costs.attention import Cache, Heads, attention, past_tokens, rotary, score_work
+from onnxroof.costs.attention import Cache, Heads, at_least, attention, past_tokens, rotary, score_work
 from onnxroof.costs.context import CostContext, MissingShapeError
 from onnxroof.costs.cost import Least, OpCost, Transfer, Work
 from onnxroof.costs.elementwise import steps
@@ -19,7 +18,7 @@ from onnxroof.costs.normalization import rms_norm_work
 from onnxroof.costs.registry import cost
 from onnxroof.ir.loopnest import Access, dense_axis, whole_axis
 
-__all__ = ["least_pairs"]
+__all__ = ["appended", "grouped", "least_pairs", "rotated_elements"]
 
 MS = "com.microsoft"
 
@@ -139,7 +138,7 @@ def group_query_attention(ctx: CostContext) -> OpCost:
     sink EXP and 1 add a row of scores; a quantized cache 1 mul an element read, 3 vector ops one written. Bytes of
     keys and values are those of key/value heads; the past is read, of the present the new tokens are written.
     """
-    count, kv_count, width = _grouped(ctx)
+    count, kv_count, width = grouped(ctx)
     batch, queries, _ = ctx.input(0).dims
     new = ctx.input(1).dims[1] if ctx.has_input(1) else queries
     past = past_tokens(ctx, 3)
@@ -159,7 +158,7 @@ def group_query_attention(ctx: CostContext) -> OpCost:
         new_keys=new,
         window=max(ctx.attributes.integer("local_window_size", -1), 0),
     )
-    rotated, tables = _rotated(ctx, heads, cos=7, has_ids=ctx.has_input(9))
+    rotated, tables = rotated_elements(ctx, heads, cos=7, has_ids=ctx.has_input(9))
     sinks = heads.batch * count * queries if ctx.has_input(11) else 0
     extra = steps(3 * rotated) + steps(1, "EXP").times(sinks) + _head_norms(ctx, heads, 14)
     return attention(
@@ -170,20 +169,23 @@ def group_query_attention(ctx: CostContext) -> OpCost:
         small=(5, 6, 9, 11, 12, 13, 14, 15, 16),
         extra=extra + _quantized_cache(ctx, heads, 12, 13),
         partial=tables,
+        has_ids=ctx.has_input(9) and bool(tables),
         is_soft_capped=ctx.attributes.number("softcap") != 0.0,
         is_full=is_shared and ctx.integers(6) is None,
         is_causal=True,
     )
 
 
-def _grouped(ctx: CostContext) -> tuple[int, int, int]:
+def grouped(ctx: CostContext) -> tuple[int, int, int]:
     """Query heads, key/value heads, and the width of a head; keys and values may lie beside the queries."""
     count, kv_count = ctx.attributes.integer("num_heads", 1), ctx.attributes.integer("kv_num_heads", 1)
     hidden = ctx.input(0).dims[-1]
     return count, kv_count, hidden // (count if ctx.has_input(1) else count + 2 * kv_count)
 
 
-def _rotated(ctx: CostContext, heads: Heads, *, cos: int, has_ids: bool) -> tuple[int, tuple[tuple[int, int], ...]]:
+def rotated_elements(
+    ctx: CostContext, heads: Heads, *, cos: int, has_ids: bool
+) -> tuple[int, tuple[tuple[int, int], ...]]:
     """Elements that the operator rotates itself, and what it reads of the tables of cosines and sines."""
     if not ctx.attributes.integer("do_rotary") or not ctx.has_input(cos):
         return 0, ()
@@ -207,49 +209,6 @@ def _quantized_cache(ctx: CostContext, heads: Heads, *scales: int) -> Work:
     token = heads.batch * heads.kv_heads * heads.key_width
     read = max(heads.read_keys - heads.new_keys, 0)
     return steps(present * token * (read + 3 * heads.new_keys))
-
-
-@cost("SparseAttention", domain=MS)
-def sparse_attention(ctx: CostContext) -> OpCost:
-    """2*d MACs for each query and key of the blocks that its layout keeps; 1 mul and Softmax a score.
-
-    A rotation is 3 vector ops an element. Keys and values of the past are read whole, new ones appended.
-    """
-    count, kv_count, width = _grouped(ctx)
-    batch, queries, _ = ctx.input(0).dims
-    total = ctx.integers(7)
-    keys = min(total[0], past_tokens(ctx, 3)) if total else past_tokens(ctx, 3)
-    heads = Heads(
-        batch=batch, heads=1, kv_heads=kv_count, queries=queries, keys=keys, key_width=width, value_width=width,
-        new_keys=queries, pairs=batch * _block_pairs(ctx, count, keys - queries, queries),
-    )  # fmt: skip
-    rotated, tables = _rotated(
-        ctx, Heads(batch, count, kv_count, queries, keys, width, width, queries), cos=9, has_ids=False
-    )
-    return attention(
-        ctx,
-        heads,
-        caches=(Cache(3, 1), Cache(4, 2)),
-        small=(5, 6, 7, 8),
-        extra=steps(3 * rotated),
-        partial=tables,
-    )
-
-
-def _block_pairs(ctx: CostContext, count: int, past: int, queries: int) -> int:
-    """Queries times keys of the kept blocks, over all heads, which take the layouts in turn."""
-    layouts, ends = ctx.input(5).dims
-    starts = ctx.integers(5)
-    if starts is None:
-        raise MissingShapeError("which blocks are attended to is not known")
-    block = ctx.attributes.integer("sparse_block_size", 1)
-    pairs = 0
-    for layout in range(layouts):
-        rows = starts[layout * ends : (layout + 1) * ends]
-        kept = [after - before for before, after in pairwise(rows)]
-        shares = count // layouts + (layout < count % layouts)
-        pairs += shares * sum(kept[token // block] * block for token in range(past, past + queries))
-    return pairs
 
 
 @cost("DynamicSparseAttention", domain=MS)
@@ -286,7 +245,7 @@ def _selected_attention(
     norms: int,
     sink: int,
 ) -> OpCost:
-    count, kv_count, width = _grouped(ctx)
+    count, kv_count, width = grouped(ctx)
     queries = math.prod(ctx.input(0).dims[:-1])
     chosen, local = ctx.input(selection).dims[-1], 0
     if ctx.attributes.text("attention_mode") == "local_plus_selected":
@@ -295,11 +254,11 @@ def _selected_attention(
         batch=1, heads=count, kv_heads=kv_count, queries=queries, keys=chosen + local, key_width=width,
         value_width=width, new_keys=queries, pairs=queries * (chosen + local),
     )  # fmt: skip
-    rotated, tables = _rotated(ctx, heads, cos=cos, has_ids=True)
+    rotated, tables = rotated_elements(ctx, heads, cos=cos, has_ids=True)
     sinks = count * queries if ctx.has_input(sink) else 0
     is_capped = ctx.attributes.number("softcap") != 0.0
-    work = score_work(heads, is_soft_capped=is_capped) + _head_norms(ctx, heads, norms)
-    work += steps(3 * rotated) + steps(1, "EXP").times(sinks)
+    certain = _head_norms(ctx, heads, norms) + steps(3 * rotated)
+    work = score_work(heads, is_soft_capped=is_capped) + certain + steps(1, "EXP").times(sinks)
     # Selected keys are distinct for each query; a window holds all but the last of its keys before the new tokens.
     token = kv_count * width
     selected, before = queries * chosen * token, sequences * max(local - 1, 0) * token
@@ -311,10 +270,11 @@ def _selected_attention(
     reads = ctx.read(0, 1, 2, *lengths, selection, selection + 1, norms, norms + 1, sink)
     for index, elements in (*taken, *tables):
         reads += ctx.read_some(index, elements) if ctx.has_input(index) else ()
-    return _appended(ctx, work, reads, queries * token)
+    # A row of the selection may hold nothing but filling.
+    return appended(ctx, work, reads, queries * token, least=Least(work=certain, reads=ctx.read(0, 1, 2)))
 
 
-def _appended(
+def appended(
     ctx: CostContext, work: Work, reads: tuple[Transfer, ...], elements: int, least: Least | None = None
 ) -> OpCost:
     """An attention that appends `elements` to its caches, inputs 3 and 4, in place whether or not it returns them."""
@@ -343,7 +303,7 @@ def paged_attention(ctx: CostContext) -> OpCost:
     """
     attributes = ctx.attributes
     tokens, hidden = ctx.input(0).dims
-    count, kv_count, width = _grouped(ctx)
+    count, kv_count, width = grouped(ctx)
     value_width = width
     if attributes.text("kv_cache_layout") == "LATENT":  # one cache of keys, whose first elements are the values
         width, value_width = hidden // count, attributes.integer("v_head_size")
@@ -360,7 +320,7 @@ def paged_attention(ctx: CostContext) -> OpCost:
         pairs += one.queries * one.seen
         read += max(one.read_keys - one.new_keys, 0)
     heads = Heads(1, count, kv_count, tokens, read + tokens, width, value_width, tokens, pairs=pairs)
-    rotated, tables = _rotated(ctx, heads, cos=8, has_ids=True)
+    rotated, tables = rotated_elements(ctx, heads, cos=8, has_ids=True)
     sinks = count * tokens if ctx.has_input(11) else 0
     is_capped = attributes.number("softcap") != 0.0
     work = score_work(heads, is_soft_capped=is_capped) + _head_norms(ctx, heads, 12)
@@ -368,10 +328,14 @@ def paged_attention(ctx: CostContext) -> OpCost:
     reads = ctx.read(0, 1, 2, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16)
     for index, elements in ((3, _stored(ctx, 3, read)), (4, _stored(ctx, 4, read)), *tables):
         reads += ctx.read_some(index, elements) if ctx.has_input(index) else ()
-    # Where the pages may hold nothing, the new tokens see each other alone.
-    alone = dataclasses.replace(heads, pairs=least_pairs(tokens, sequences))
-    least = None if known else Least(work=score_work(alone), reads=ctx.read(0, 1, 2))
-    return _appended(ctx, work, reads, _stored(ctx, 3, tokens), least=least)
+    # New tokens of equal numbers, each behind the shortest past, see the fewest keys. No query sees what is behind it.
+    certain = 0
+    for place in range(sequences):
+        new, past = length + (place < longer), min(pasts) if known else 0
+        one = Heads(1, count, kv_count, new, past + new, width, value_width, new, window)
+        certain += at_least(one, is_full=False, is_causal=True).pairs or 0
+    least = Least(work=score_work(dataclasses.replace(heads, pairs=certain)), reads=ctx.read(0, 1, 2))
+    return appended(ctx, work, reads, _stored(ctx, 3, tokens), least=least)
 
 
 def _stored(ctx: CostContext, index: int, tokens: int) -> int:
@@ -402,9 +366,9 @@ def multimodal_rotary_embedding(ctx: CostContext) -> OpCost:
     tables = tuple(read_at(ctx, i, (whole_axis(min(rows, ctx.input(i).elements)),)) for i in (2, 3))
     ids = read_at(ctx, 1, (whole_axis(ctx.input(1).elements),))
     reads = (*ctx.read(0, 1), *ctx.read_some(2, rows), *ctx.read_some(3, rows))
-    return ctx.compute(
-        steps(3 * tokens * heads * 2 * half), reads=reads, nest=pointwise(ctx, (0,), extra=(*tables, ids))
-    )
+    work = steps(3 * tokens * heads * 2 * half)
+    least = Least(work=work, reads=ctx.read(0, 1))  # all tokens may have one position
+    return ctx.compute(work, reads=reads, nest=pointwise(ctx, (0,), extra=(*tables, ids)), least=least)
 
 
 @cost("GemmaRotaryEmbedding", domain=MS)
@@ -431,7 +395,7 @@ def norm_rotary(ctx: CostContext) -> OpCost:
     rows = batch * tokens * heads
     rotated = rows * ctx.attributes.integer("rotary_embedding_dim")
     table = batch * tokens * ctx.input(3).dims[-1]
-    reads = (
-        *ctx.read_some(0, rows * width), *ctx.read(1, 2, 5), *ctx.read_some(3, table), *ctx.read_some(4, table),
-    )  # fmt: skip
-    return ctx.compute(rms_norm_work(rows * width, rows) + steps(rows * width + 3 * rotated), reads=reads)
+    certain = (*ctx.read_some(0, rows * width), *ctx.read(1, 2, 5))
+    reads = (*certain, *ctx.read_some(3, table), *ctx.read_some(4, table))
+    work = rms_norm_work(rows * width, rows) + steps(rows * width + 3 * rotated)
+    return ctx.compute(work, reads=reads, least=Least(work=work, reads=certain))  # all tokens may have one position

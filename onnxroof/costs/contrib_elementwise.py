@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 from onnxroof.costs.context import VIEW, CostContext
-from onnxroof.costs.cost import OpCost, Work
+from onnxroof.costs.cost import Least, OpCost, Work
 from onnxroof.costs.elementwise import STEPS, elementwise, steps
 from onnxroof.costs.experts import gated_activation
 from onnxroof.costs.matmul import REQUANTIZE
 from onnxroof.costs.nests import broadcast_axes, pointwise, read_at, sweep, whole_reads
-from onnxroof.costs.normalization import layer_norm_work, rms_norm_work
+from onnxroof.costs.normalization import embedded_rows, layer_norm_work, rms_norm_work
 from onnxroof.costs.registry import cost
 from onnxroof.ir.op import OpKind
 
@@ -140,10 +140,11 @@ def quantized_embed_layer_normalization(ctx: CostContext) -> OpCost:
     tables = 2 + ctx.has_input(4)
     work = layer_norm_work(result.elements, tokens) + steps(result.elements * (tables - 1 + 2))
     work += steps(2 * (tables * result.elements + 2 * width))
-    reads = (*ctx.read_some(2, tokens * width), *ctx.read_some(3, result.dims[-2] * width))
-    reads += ctx.read_some(4, tokens * width) if ctx.has_input(4) else ()
-    reads += ctx.read(0, 1, 5, 6, 7, *range(8, len(ctx.op.inputs)))
-    return ctx.compute(work, reads=reads, compute_type=result.dtype)
+    reads, certain = embedded_rows(ctx, tokens, width)
+    others = ctx.read(0, 1, *range(5, len(ctx.op.inputs)))
+    # Rows that are gathered once need to be dequantized once.
+    least = Least(work=work + steps(-2 * tables * result.elements), reads=(*certain, *others))
+    return ctx.compute(work, reads=(*reads, *others), compute_type=result.dtype, least=least)
 
 
 # -- positions and padding -----------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ FAMILIES = (
     "training",
     "bodies",
     "contrib_attention",
+    "block_sparse",
     "projected_attention",
     "indexers",
     "hybrid",

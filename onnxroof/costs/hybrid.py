@@ -59,16 +59,16 @@ def _causal_nest(ctx: CostContext) -> LoopNest | None:
 
 @cost("VarlenCausalConvWithState", domain=MS)
 def packed_causal_conv(ctx: CostContext) -> OpCost:
-    """As CausalConvWithState; with deltas of the kernel 1 add and 1 mul more for each of the two taps they change."""
+    """As CausalConvWithState; with deltas of its two taps 1 add more for each, 1 mul (mask) of the previous product."""
     work = _causal_work(ctx, ctx.input(1).dims[-1], bias=3)
-    return ctx.compute(work + steps(4 * ctx.output(0).elements if ctx.has_input(6) else 0))
+    return ctx.compute(work + steps(3 * ctx.output(0).elements if ctx.has_input(6) else 0))
 
 
 @cost("GatedDeltaNet", domain=MS)
 def gated_delta_net(ctx: CostContext) -> OpCost:
     """As LinearAttention; with norms 1 mul, 1 add, 1 mul an element of queries and keys, SQRT and DIV a head.
 
-    Gates: softplus 2 vector ops, EXP, LOG and 1 mul with EXP a head, or Sigmoid likewise; Sigmoid a beta.
+    Gates a decay: 1 add (bias), Softplus, 1 mul, or 1 add, 1 mul, Sigmoid, 1 mul; EXP a head. Sigmoid a beta.
     """
     query = ctx.input(0).dims
     if ctx.has_input(1):
@@ -97,8 +97,8 @@ def gated_delta_net(ctx: CostContext) -> OpCost:
 
 
 def _gate(name: str) -> Work:
-    """Bias, activation and factor of one decay."""
-    return steps(2) + STEPS["Softplus" if name in ("softplus", "qwen") else "Sigmoid"][0]
+    """Bias, activation and factor of one decay; a bounded one has a factor on either side of its activation."""
+    return steps(2) + STEPS["Softplus"][0] if name in ("softplus", "qwen") else steps(3) + STEPS["Sigmoid"][0]
 
 
 @cost("LinearAttentionGate", domain=MS)
@@ -116,8 +116,8 @@ def linear_attention_gate(ctx: CostContext) -> OpCost:
 def mamba_verify(ctx: CostContext) -> OpCost:
     """A token: 4 MACs a channel of the convolution, 2 MACs a state element (update, readout).
 
-    1 add (bias) and Swish a channel; Softplus, 2 add, 1 max, 1 mul, EXP a head; 1 mul a state element (decay), 1 mul
-    an inner element (dt * x); 1 mul, 1 add (skip), Swish and 1 mul (gate), RMS normalization and 1 mul an inner
+    1 add (bias) and Swish a channel; 1 add (bias), Softplus, 1 max, 1 mul, EXP a head; 1 mul a state element (decay),
+    1 mul an inner element (dt * x); 1 mul, 1 add (skip), Swish and 1 mul (gate), RMS normalization and 1 mul an inner
     element. One snapshot of each state is read, one a token written, at most all.
     """
     rows = ctx.input(0).dims[0]
@@ -126,7 +126,7 @@ def mamba_verify(ctx: CostContext) -> OpCost:
     channels = inner + 2 * groups * depth
     swish = STEPS["Swish"][0]
     token = Work(macs=4 * channels + 2 * inner * depth) + (steps(1) + swish).times(channels)
-    token += (STEPS["Softplus"][0] + steps(4, "EXP")).times(heads)
+    token += (STEPS["Softplus"][0] + steps(3, "EXP")).times(heads)
     token += steps(inner * depth + inner) + (steps(4) + swish).times(inner) + rms_norm_work(inner, groups)
     slots = max(ctx.input(1).dims[0], 1)
     written = min(rows, slots)
@@ -155,12 +155,12 @@ def delta_net_replay(ctx: CostContext) -> OpCost:
     """1 MAC (outer product) and 1 mul (decay) a state element and replayed token; its metadata must be known."""
     _, _, decay_at, key_at, _, heads, value_width, width, key_heads, capacity, kept = _metadata(ctx, 11)
     state = heads * value_width * width
-    # One decay a head, or one for each key dimension: the offsets of the sections tell.
+    # One decay a head, or one for each key dimension: the offsets of the sections tell. They are stored as factors.
     decays = (key_at - decay_at) // max(capacity, 1)
     captured = kept * (decays + key_heads * width + heads * value_width)
     reads = (*ctx.read_some(0, state), *ctx.read_some(1, captured), *ctx.read(3))
     return ctx.compute(
-        Work(macs=kept * state, vector_ops=kept * state, special={"EXP": kept * decays}),
+        Work(macs=kept * state, vector_ops=kept * state),
         reads=reads,
         writes=ctx.write_some(0, state),
         in_place=((ctx.op.outputs[0], ctx.op.inputs[2]),),

@@ -10,14 +10,14 @@ import math
 from collections.abc import Sequence
 
 from onnxroof.costs.context import CostContext
-from onnxroof.costs.cost import OpCost, Transfer, Work
+from onnxroof.costs.cost import Least, OpCost, Transfer, Work
 from onnxroof.costs.elementwise import activation, steps
 from onnxroof.costs.nests import broadcast_axes, read_at, sweep, whole_reads, write_at
 from onnxroof.costs.pooling import lp_work
 from onnxroof.costs.registry import cost
 from onnxroof.ir.loopnest import Access, dense_axis, whole_axis
 
-__all__ = ["layer_norm_work", "rms_norm_work", "softmax_work"]
+__all__ = ["embedded_rows", "layer_norm_work", "rms_norm_work", "softmax_work"]
 
 
 def softmax_work(elements: int) -> Work:
@@ -213,9 +213,23 @@ def embed_layer_normalization(ctx: CostContext) -> OpCost:
     width = result.dims[-1]
     tables = 2 + ctx.has_input(4)
     work = layer_norm_work(result.elements, tokens) + steps(result.elements * (tables - 1 + 2))
-    reads: tuple[Transfer, ...] = (*ctx.read_some(2, tokens * width), *ctx.read_some(3, result.dims[-2] * width))
-    reads += ctx.read_some(4, tokens * width) if ctx.has_input(4) else ()
-    return ctx.compute(work, reads=(*reads, *ctx.read(0, 1, 5, 6, 7, 8)))
+    reads, certain = embedded_rows(ctx, tokens, width)
+    others = ctx.read(0, 1, 5, 6, 7, 8)
+    return ctx.compute(work, reads=(*reads, *others), least=Least(work=work, reads=(*certain, *others)))
+
+
+def embedded_rows(ctx: CostContext, tokens: int, width: int) -> tuple[tuple[Transfer, ...], tuple[Transfer, ...]]:
+    """What is read of the tables of words, positions and segments (inputs 2 to 4): the most and the least.
+
+    All words, and all segments, may be one. Positions that are not given are those of the longest sentence.
+    """
+    length = ctx.output(0).dims[-2]
+    has_positions = ctx.op.op_type == "EmbedLayerNormalization" and ctx.has_input(8)
+    rows = [(2, tokens, 1), (3, length, 1 if has_positions else length)]
+    rows += [(4, tokens, 1)] if ctx.has_input(4) else []
+    most = tuple(transfer for index, count, _ in rows for transfer in ctx.read_some(index, count * width))
+    least = tuple(transfer for index, count, few in rows for transfer in ctx.read_some(index, min(few, count) * width))
+    return most, least
 
 
 def _trailing(ctx: CostContext, *indices: int) -> tuple[Access, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from onnxroof.costs.context import CostContext, MissingShapeError
-from onnxroof.costs.cost import OpCost, Work
+from onnxroof.costs.cost import Least, OpCost, Transfer, Work
 from onnxroof.costs.elementwise import STEPS, steps
 from onnxroof.costs.nests import make_nest, read_at, whole_reads, write_at
 from onnxroof.costs.normalization import rms_norm_work
@@ -209,28 +209,43 @@ def gather_block_quantized(ctx: CostContext) -> OpCost:
     bits = ctx.attributes.integer("bits", 4) if data.dtype is DType.UINT8 else data.dtype.bits
     axis = ctx.attributes.integer("quantize_axis", 1)
     block = ctx.attributes.integer("block_size", 128) or data.dims[axis]
-    blocks = -(-result.elements // max(block, 1))
-    packed = -(-result.elements * bits // max(data.dtype.bits, 1))
-    reads = (*ctx.read_some(0, packed), *ctx.read(1), *ctx.read_some(2, blocks))
-    if ctx.has_input(3):
-        reads += ctx.read_some(3, -(-blocks * bits // max(ctx.input(3).dtype.bits, 1)))
-    is_float = data.dtype.kind is Kind.FLOAT
-    return ctx.compute(steps((2 - is_float) * result.elements), reads=reads, compute_type=result.dtype)
+
+    def of_rows(elements: int) -> tuple[Transfer, ...]:
+        """What is read to get so many elements."""
+        blocks = -(-elements // max(block, 1))
+        found = (*ctx.read_some(0, -(-elements * bits // max(data.dtype.bits, 1))), *ctx.read(1))
+        found += ctx.read_some(2, blocks)
+        if ctx.has_input(3):
+            found += ctx.read_some(3, -(-blocks * bits // max(ctx.input(3).dtype.bits, 1)))
+        return found
+
+    each = 1 if data.dtype.kind is Kind.FLOAT else 2
+    row = result.elements // max(ctx.input(1).elements, 1)  # all indices may be one
+    return ctx.compute(
+        steps(each * result.elements), reads=of_rows(result.elements), compute_type=result.dtype,
+        least=Least(work=steps(each * row), reads=of_rows(row)),
+    )  # fmt: skip
 
 
 @cost("GatherPacked", domain=MS)
 def gather_packed(ctx: CostContext) -> OpCost:
-    """Reads the packed rows that it takes; 1 mul an output element to dequantize."""
-    result = ctx.output(0)
-    taken = ctx.input(1).elements * ctx.input(0).dims[-1]
-    reads = (*ctx.read_some(0, taken), *ctx.read(1))
-    return ctx.compute(steps(result.elements), reads=reads, compute_type=result.dtype)
+    """Reads the packed rows that it takes; 1 mul an output element to dequantize. All indices may be one."""
+    result, row = ctx.output(0), ctx.input(0).dims[-1]
+    most, least = ctx.rows_taken(1, ctx.input(0).dims[0])
+    width = result.dims[-1] if result.dims else 1
+    return ctx.compute(
+        steps(result.elements), reads=(*ctx.read_some(0, most * row), *ctx.read(1)), compute_type=result.dtype,
+        least=Least(work=steps(least * width), reads=(*ctx.read_some(0, least * row), *ctx.read(1))),
+    )  # fmt: skip
 
 
 @cost("TorchEmbedding", domain=MS, kind=OpKind.MOVE)
 def embedding(ctx: CostContext) -> OpCost:
-    """Reads the rows that it takes and the indices, writes what it took."""
-    return ctx.move((*ctx.read_some(0, ctx.output(0).elements), *ctx.read(1)))
+    """Reads the rows that it takes and the indices, writes what it took. All indices may be one."""
+    most, least = ctx.rows_taken(1, ctx.input(0).dims[0])
+    width, ids = ctx.input(0).dims[-1], ctx.read(1)
+    certain = Least(reads=(*ctx.read_some(0, least * width), *ids))
+    return ctx.move((*ctx.read_some(0, most * width), *ids), least=certain)
 
 
 @cost("WordConvEmbedding", domain=MS)
@@ -244,4 +259,6 @@ def word_embedding(ctx: CostContext) -> OpCost:
     made = words * max(characters - window + 1, 1) * filters
     reads = (*ctx.read(0, 1, 2), *ctx.read_some(3, words * characters * width))
     work = Work(macs=made * window * width) + steps(2, "TANH").times(made)
-    return ctx.compute(work, reads=reads, compute_type=ctx.output(0).dtype)
+    # All characters may be one, and all words.
+    least = Least(reads=(*ctx.read(0, 1, 2), *ctx.read_some(3, width)))
+    return ctx.compute(work, reads=reads, compute_type=ctx.output(0).dtype, least=least)

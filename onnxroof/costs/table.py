@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["CostTable", "Sums", "cost_table", "op_cost", "summed_costs", "weight_bytes"]
+__all__ = ["CostTable", "Seen", "Sums", "cost_table", "op_cost", "summed_costs", "weight_bytes"]
 
 Sums = tuple[int | None, ...]
 """Figures of one operator, all trips; None for what is not known."""
@@ -97,7 +97,7 @@ def cost_table(workload: Workload, *, registry: Registry | None = None, copies_c
         copies_cache: Whether appended caches are copied as a whole instead of in place.
     """
     rules = registry or standard_registry()
-    signatures = _Signatures(workload.tensors)
+    signatures = _Signatures(workload.tensors, Seen())
     known: dict[Hashable, OpCost] = {}
     costs = []
     for op in workload.ops:
@@ -119,21 +119,47 @@ def cost_table(workload: Workload, *, registry: Registry | None = None, copies_c
     )
 
 
-def summed_costs(workload: Workload, of_one: Callable[[Op, OpCost], Sums], *, copies_cache: bool = False) -> list[Sums]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What is kept from one sum of costs to the next, of one model under other dimensions.
+
+    Attributes:
+        numbers: Of what rules can see of operators and of tensors.
+        ops: By the id of an operator, which is held so that its id stays its own: it, the number of what rules can see
+            of it beside tensors, and the names of its tensors.
+        tensors: By name: the last tensor of that name, and the number of what rules can see of it.
+        sums: By signature.
+    """
+
+    numbers: dict[Hashable, int] = field(default_factory=dict)
+    ops: dict[int, tuple[Op, int, tuple[str, ...]]] = field(default_factory=dict)
+    tensors: dict[str, tuple[Tensor, int]] = field(default_factory=dict)
+    sums: dict[Hashable, Sums] = field(default_factory=dict)
+
+    def number(self, key: Hashable) -> int:
+        """A number that equal keys share."""
+        return self.numbers.setdefault(key, len(self.numbers))
+
+
+def summed_costs(
+    workload: Workload, of_one: Callable[[Op, OpCost], Sums], *, copies_cache: bool = False, seen: Seen | None = None
+) -> list[Sums]:
     """A few figures of every operator, each made once for all operators that are alike.
 
     Args:
         workload: With concrete shapes.
         of_one: The figures of an operator and its cost; they may not depend on names.
         copies_cache: Whether appended caches are copied as a whole instead of in place.
+        seen: Of earlier sums by the same `of_one` and `copies_cache`.
     """
-    rules, signatures = standard_registry(), _Signatures(workload.tensors)
-    known: dict[Hashable, Sums] = {}
+    seen = Seen() if seen is None else seen
+    rules, signatures = standard_registry(), _Signatures(workload.tensors, seen)
+    known = seen.sums
     found = []
     for op in workload.ops:
         if op.disposition in _SETTLED:
             continue
-        key = (signatures.of(op), op.repeat)
+        key = signatures.of_kept(op)
         if key not in known:
             known[key] = of_one(op, op_cost(op, workload.tensors, rules, copies_cache=copies_cache))
         found.append(known[key])
@@ -222,39 +248,55 @@ def _column(values: Iterable[float]) -> Column:
 class _Signatures:
     """What a rule can see of an operator, without its names: equal signatures have equal costs up to names."""
 
-    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+    def __init__(self, tensors: Mapping[str, Tensor], seen: Seen) -> None:
         self._tensors = tensors
         self._of_tensor: dict[str, int] = {"": -1}
-        self._numbers: dict[Hashable, int] = {}
+        self._seen = seen
 
     def of(self, op: Op) -> Hashable:
         """The signature of an operator; rules see names only as equal or not equal."""
         names = (*op.inputs, *op.outputs, *op.parameters)
-        repeated = tuple(map(names.index, names)) if len(set(names)) < len(names) else ()
-        return (
-            op.domain,
-            op.op_type,
-            op.version,
-            len(op.inputs),
-            len(op.outputs),
-            tuple(map(self._tensor, names)),
-            repeated,
-            op.compute_type,
-            op.conversion_ops,
-            op.is_at_most,
-            _frozen(op.attributes.values),
-        )
+        return _said(op, names), tuple(map(self._tensor, names))
+
+    def of_kept(self, op: Op) -> Hashable:
+        """The same for an operator that may be met again in another workload."""
+        entry = self._seen.ops.get(id(op))
+        if entry is None:
+            names = (*op.inputs, *op.outputs, *op.parameters)
+            entry = self._seen.ops[id(op)] = op, self._seen.number((_said(op, names), op.repeat)), names
+        return entry[1], tuple(map(self._tensor, entry[2]))
 
     def _tensor(self, name: str) -> int:
         number = self._of_tensor.get(name)
         if number is None:
             tensor = self._tensors[name]
-            # The name itself decides where a shape is missing: the reason tells it.
-            hidden = None if tensor.is_shaped else name
-            key = (tensor.dtype, tensor.scale, tensor.shape, tensor.kind, tensor.is_output, tensor.value, hidden)
-            number = self._numbers.setdefault(key, len(self._numbers))
+            last = self._seen.tensors.get(name)
+            if last is not None and last[0] is tensor:
+                number = last[1]
+            else:
+                # The name itself decides where a shape is missing: the reason tells it.
+                hidden = None if tensor.is_shaped else name
+                key = (tensor.dtype, tensor.scale, tensor.shape, tensor.kind, tensor.is_output, tensor.value, hidden)
+                number = self._seen.number(key)
+                self._seen.tensors[name] = tensor, number
             self._of_tensor[name] = number
         return number
+
+
+def _said(op: Op, names: tuple[str, ...]) -> Hashable:
+    """What a rule can see of an operator beside its tensors, whose names are given."""
+    return (
+        op.domain,
+        op.op_type,
+        op.version,
+        len(op.inputs),
+        len(op.outputs),
+        tuple(map(names.index, names)) if len(set(names)) < len(names) else (),
+        op.compute_type,
+        op.conversion_ops,
+        op.is_at_most,
+        _frozen(op.attributes.values),
+    )
 
 
 def _frozen(value: Any) -> Hashable:
@@ -281,20 +323,14 @@ def _named(template: OpCost, op: Op) -> OpCost:
 
 
 def _renamed(cost: OpCost, names: Mapping[str, str]) -> OpCost:
-    return OpCost(
-        kind=cost.kind,
-        work=cost.work,
+    """The cost with other names; what names no tensor stays."""
+    return dataclasses.replace(
+        cost,
         reads=tuple(Transfer(names[t.tensor], t.bytes) for t in cost.reads),
         writes=tuple(Transfer(names[t.tensor], t.bytes) for t in cost.writes),
-        compute_type=cost.compute_type,
-        nest=cost.nest,
-        is_foldable=cost.is_foldable,
-        rescales=cost.rescales,
         appends_to=names[cost.appends_to] if cost.appends_to else "",
         in_place=tuple((names[a], names[b]) for a, b in cost.in_place),
         least=_renamed_least(cost.least, names),
-        coverage=cost.coverage,
-        reason=cost.reason,
     )
 
 

@@ -21,7 +21,8 @@ from onnxroof.ir.contents import Contents
 from onnxroof.ir.tensor import TensorKind
 
 if TYPE_CHECKING:
-    from onnxroof.frontend.lower import Lowering, Segment
+    from onnxroof.frontend.lower import Lowering
+    from onnxroof.frontend.marks import Segment
 
 __all__ = ["CONTROL_FLOW", "Lowerer", "activation_of", "lowered_body", "name_results", "named_trips", "subgraph"]
 
@@ -289,7 +290,7 @@ def lowered_body(
         declared=declared, depth=scope.depth + 1, is_optional=is_optional or scope.is_optional,
         place=f"{lowering.places[name]}/{label}/",
     )  # fmt: skip
-    lowering.add_initializers(graph, inner)
+    lowering.add_weights(lowering.alike.weights(graph), inner)
     if node is not None:
         received = []
         for place, (formal, kind) in enumerate(zip(graph.input, types, strict=True)):

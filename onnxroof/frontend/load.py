@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from onnxroof.dtypes import DType, Kind
 from onnxroof.errors import Diagnostic, ModelError, UsageError
 from onnxroof.frontend import proto
+from onnxroof.frontend.alike import Alike
 from onnxroof.frontend.dims import Bound, InputDims, Settled, bind_dims, is_placeholder
 from onnxroof.frontend.expressions import evaluate_dim
 from onnxroof.frontend.infer import Inference
 from onnxroof.frontend.lower import BranchWork, Lowering
 from onnxroof.frontend.read import read_model
-from onnxroof.frontend.scope import Scope
+from onnxroof.frontend.scope import Scope, in_order
 from onnxroof.frontend.solve import Solution, UnsolvedError, solve
 from onnxroof.frontend.types import Known, ValueType, filled, stated_size, type_of_proto
-from onnxroof.frontend.unfold import check_unfolding
+from onnxroof.frontend.unfold import FunctionKey, check_unfolding
 from onnxroof.ir.observed import NOTHING_OBSERVED, Observed
 from onnxroof.ir.tensor import TensorKind
 from onnxroof.ir.workload import DimBinding, Workload
@@ -60,11 +61,17 @@ def loader(path: Path, branch_work: BranchWork) -> Loader:
     weights = {t.name for t in model.graph.initializer} | {t.values.name for t in model.graph.sparse_initializer}
     # Files before IR version 4 list their initializers among the inputs.
     inputs = tuple(value for value in model.graph.input if value.name not in weights)
-    inference = Inference(model.ir_version or 3)
-    dims = _input_dims(inputs)
+    alike, nodes = Alike(), tuple(model.graph.node)
+    read = _Read(
+        path=path, model=model, inputs=inputs, dims=_input_dims(inputs), nodes=nodes, order=in_order(str(path), nodes),
+        inference=Inference(model.ir_version or 3), alike=alike, weights=tuple(alike.weights(model.graph)),
+        functions={(f.domain, f.name, f.overload): f for f in model.functions},
+        values=_value_names(model.graph), names=frozenset(node.name for node in nodes),
+        declared={value.name: value for value in (*model.graph.value_info, *model.graph.output)},
+    )  # fmt: skip
 
     def loaded(given: Mapping[str, int], observed: Observed) -> Workload:
-        walk = _Walk(path, model, inputs, dims, given, branch_work, inference, observed)
+        walk = _Walk(read, given, branch_work, observed)
         try:
             return _workload(walk, solve(walk.bind, walk.lower, given))
         except UnsolvedError as error:
@@ -73,48 +80,81 @@ def loader(path: Path, branch_work: BranchWork) -> Loader:
     return loaded
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Walk:
-    """A model that can be lowered again and again under other dimensions."""
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class _Read:
+    """A model's file, and what is the same in all walks of it.
+
+    Attributes:
+        path: Of the file.
+        model: Its content.
+        inputs: Those that are no weights.
+        dims: Of the inputs.
+        nodes: Of the model's own graph, as objects that stay.
+        order: In which they run.
+        inference: Types and values of nodes that were inferred.
+        alike: Findings of nodes.
+        weights: Initializers and what is known of them.
+        functions: By domain, name and overload.
+        values: Names of all values of the model's own graph.
+        names: Names of its nodes.
+        declared: What the file says of values, by name.
+    """
 
     path: Path
     model: proto.ModelProto
     inputs: tuple[proto.ValueInfoProto, ...]
     dims: tuple[InputDims, ...]
+    nodes: tuple[proto.NodeProto, ...]
+    order: Sequence[int]
+    inference: Inference
+    alike: Alike
+    weights: tuple[tuple[str, Known], ...]
+    functions: Mapping[FunctionKey, proto.FunctionProto]
+    values: frozenset[str]
+    names: frozenset[str]
+    declared: Mapping[str, proto.ValueInfoProto]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Walk:
+    """A model that can be lowered again and again under other dimensions."""
+
+    read: _Read
     given: Mapping[str, int]
     branch_work: BranchWork
-    inference: Inference
     observed: Observed
 
     def bind(self, given: Mapping[str, int], settled: Mapping[str, Settled]) -> Bound:
         """The dimensions, with values that the graph implies in place of defaults."""
-        return bind_dims(self.dims, given, {**self.observed.settled, **settled})
+        return bind_dims(self.read.dims, given, {**self.observed.settled, **settled})
 
     def lower(self, bound: Bound, watched: str = "") -> Lowering:
         """One walk; raises `Clash` where shapes contradict each other, `WatchedNodeError` at the watched node."""
-        graph = self.model.graph
+        read = self.read
+        graph, path = read.model.graph, str(read.path)
         lowering = Lowering(
-            path=str(self.path), inference=self.inference, given=self.given, branch_work=self.branch_work,
-            observed=self.observed,
-            functions={(f.domain, f.name, f.overload): f for f in self.model.functions}, watched=watched,
-            reserved_values=_value_names(graph), reserved_nodes=frozenset(node.name for node in graph.node),
+            path=path, inference=read.inference, alike=read.alike, functions=read.functions, given=self.given,
+            branch_work=self.branch_work, observed=self.observed, watched=watched, reserved_values=read.values,
+            reserved_nodes=read.names,
         )  # fmt: skip
-        scope = Scope(path="", repeat=1, opsets=_opsets(self.model), declared=_Declared(graph, bound))
-        lowering.add_initializers(graph, scope)
-        for value in self.inputs:
+        scope = Scope(path="", repeat=1, opsets=_opsets(read.model), declared=_Declared(read.declared, bound))
+        lowering.add_weights(read.weights, scope)
+        for value in read.inputs:
             kind = type_of_proto(value.type)
             if kind.shape is not None:
                 kind = replace(kind, shape=bound.shapes[value.name])
-            lowering.define(value.name, scope, Known(kind, TensorKind.INPUT))
-        lowering.graph(graph.node, scope)
+            lowering.define(value.name, scope, read.alike.value(Known(kind, TensorKind.INPUT)))
+        lowering.graph(read.nodes, scope, read.order)
         for output in graph.output:
             name = scope.find(output.name)
             if not name:
-                raise ModelError.at(str(self.path), f"the output `{output.name}` is produced by no node", code="M201")
+                raise ModelError.at(path, f"the output `{output.name}` is produced by no node", code="M201")
             known = lowering.known[name]
-            stated = filled(known.type, scope.declared.get(output.name))
-            if known.depends_on_data:
-                stated = stated_size(stated, scope.declared.get(output.name))
+            stated = known.type
+            if known.depends_on_data or not stated.is_complete:
+                declared = scope.declared.get(output.name)
+                stated = filled(stated, declared)
+                stated = stated_size(stated, declared) if known.depends_on_data else stated
             lowering.known[name] = replace(known, is_output=True, type=stated)
         lowering.outputs = tuple(scope.find(output.name) or "" for output in graph.output)
         return lowering
@@ -152,8 +192,8 @@ def _opsets(model: proto.ModelProto) -> dict[str, int]:
 class _Declared(Mapping[str, ValueType]):
     """Types that the file states, with its named dimensions replaced by their values; read where they are needed."""
 
-    def __init__(self, graph: proto.GraphProto, bound: Bound) -> None:
-        self._values = {value.name: value for value in (*graph.value_info, *graph.output)}
+    def __init__(self, values: Mapping[str, proto.ValueInfoProto], bound: Bound) -> None:
+        self._values = values
         self._bound = bound
 
     def __getitem__(self, name: str) -> ValueType:
@@ -181,18 +221,18 @@ def _declared_extent(dim: proto.TensorShapeProto.Dimension, extent: int | None, 
 
 
 def _workload(walk: _Walk, solution: Solution) -> Workload:
-    model, bound, lowering = walk.model, solution.bound, solution.lowering
+    model, bound, lowering = walk.read.model, solution.bound, solution.lowering
     dims = [DimBinding(name=n, value=v, source=bound.sources[n]) for n, v in bound.values.items()]
     dims += [DimBinding(name=n, value=v, source=source) for n, (v, source) in lowering.sizes.items()]
     return Workload(
-        name=walk.path.name,
+        name=walk.read.path.name,
         producer=f"{model.producer_name} {model.producer_version}".strip(),
         ir_version=model.ir_version,
         opsets=_opsets(model),
         dims=tuple(dims),
         ops=tuple(lowering.ops),
         tensors=lowering.tensors(lowering.known),
-        inputs=tuple(value.name for value in walk.inputs),
+        inputs=tuple(value.name for value in walk.read.inputs),
         outputs=lowering.outputs,
         notes=(*solution.notes, *lowering.notes),
     )

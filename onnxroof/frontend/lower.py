@@ -9,20 +9,21 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from onnxroof.dtypes import DType
 from onnxroof.errors import ModelError
 from onnxroof.frontend import proto
 from onnxroof.frontend.agreement import Clash, ContradictionError, Operands, WatchedNodeError, gaps_of, unchecked_gap
+from onnxroof.frontend.alike import Alike, Finding, Stated
 from onnxroof.frontend.attributes import attributes_of, constant_content, resolved
 from onnxroof.frontend.bodies import BODIES, standard_body
 from onnxroof.frontend.control_flow import CONTROL_FLOW
 from onnxroof.frontend.data_sizes import open_extents, usual_extents, with_rank
 from onnxroof.frontend.disposition import disposition_of
 from onnxroof.frontend.infer import Inference, NodeValue
+from onnxroof.frontend.marks import Mark, Segment, popped
 from onnxroof.frontend.ml_tables import enter_tables
-from onnxroof.frontend.scope import Scope, execution_order
+from onnxroof.frontend.scope import Scope, in_order
 from onnxroof.frontend.search import SEARCHES
 from onnxroof.frontend.tops import tops_of, tops_of_value
 from onnxroof.frontend.types import (
@@ -30,7 +31,6 @@ from onnxroof.frontend.types import (
     Known,
     Shape,
     ValueType,
-    contents_of,
     filled,
     stated_size,
     type_of_proto,
@@ -41,7 +41,7 @@ from onnxroof.ir.observed import NOTHING_OBSERVED, Observed
 from onnxroof.ir.op import Attributes, Op, OpKind
 from onnxroof.ir.tensor import Tensor, TensorKind
 
-__all__ = ["LOWERERS", "BranchWork", "Lowering", "Mark", "Segment"]
+__all__ = ["LOWERERS", "BranchWork", "Lowering"]
 
 # Nodes with graphs in their attributes, by domain and type: their bodies are listed instead.
 LOWERERS = {**CONTROL_FLOW, **SEARCHES}
@@ -60,28 +60,6 @@ _SIDE_BY_SIDE = frozenset({"Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Whe
 BranchWork = Callable[[Sequence[Op], Mapping[str, Tensor]], float]
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """How far a walk had come: how many entries each of its lists had."""
-
-    ops: int
-    known: int
-    notes: int
-    taken_names: int
-    claimed: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Segment:
-    """What a walk added since a mark, in the order in which it did."""
-
-    ops: tuple[Op, ...]
-    known: tuple[tuple[str, Known], ...]
-    notes: tuple[str, ...]
-    taken_names: tuple[str, ...]
-    claimed: tuple[str, ...]
-
-
 @dataclass(slots=True)
 class Lowering:
     """State of one walk.
@@ -89,6 +67,7 @@ class Lowering:
     Attributes:
         path: Of the model file, for messages.
         inference: Shared by repeated walks of the same model.
+        alike: What was found of nodes, shared likewise.
         functions: Model-local functions by (domain, name, overload).
         given: Dimensions that the user gave; loops look up their trips here.
         branch_work: Work of a list of operators, by which the heavier branch of an If is chosen.
@@ -107,6 +86,7 @@ class Lowering:
 
     path: str
     inference: Inference
+    alike: Alike
     functions: Mapping[FunctionKey, proto.FunctionProto]
     given: Mapping[str, int]
     branch_work: BranchWork
@@ -174,25 +154,14 @@ class Lowering:
         self.sizes[dim] = (value, "given" if dim in self.given else source)
         return value
 
-    def add_initializers(self, graph: proto.GraphProto, scope: Scope) -> None:
+    def add_weights(self, weights: Iterable[tuple[str, Known]], scope: Scope) -> None:
         """Enters the weights of a graph."""
-        for tensor in graph.initializer:
-            kind = ValueType(DType.from_number(tensor.data_type), tuple(tensor.dims))
-            self.define(tensor.name, scope, Known(kind, TensorKind.WEIGHT, contents_of(tensor)))
-        for sparse in graph.sparse_initializer:
-            kind = ValueType(DType.from_number(sparse.values.data_type), tuple(sparse.dims))
-            self.define(sparse.values.name, scope, Known(kind, TensorKind.WEIGHT))
+        for name, known in weights:
+            self.define(name, scope, known)
 
     def tensors(self, names: Iterable[str]) -> dict[str, Tensor]:
         """Values as tensors of the workload."""
-        found = {}
-        for name in names:
-            known = self.known[name]
-            found[name] = Tensor(
-                name=name, dtype=known.type.dtype, shape=known.type.shape, kind=known.kind, is_output=known.is_output,
-                value=known.value, origin=known.origin, is_at_most=known.is_at_most,
-            )  # fmt: skip
-        return found
+        return {name: self.alike.tensor(name, self.known[name]) for name in names}
 
     # -- going back -----------------------------------------------------------------------------------------
 
@@ -205,9 +174,9 @@ class Lowering:
         ops = tuple(self.ops[mark.ops :])
         del self.ops[mark.ops :]
         return Segment(
-            ops, _popped(self.known, mark.known), tuple(k for k, _ in _popped(self.notes, mark.notes)),
-            tuple(k for k, _ in _popped(self._taken_names, mark.taken_names)),
-            tuple(k for k, _ in _popped(self._claimed, mark.claimed)),
+            ops, popped(self.known, mark.known), tuple(k for k, _ in popped(self.notes, mark.notes)),
+            tuple(k for k, _ in popped(self._taken_names, mark.taken_names)),
+            tuple(k for k, _ in popped(self._claimed, mark.claimed)),
         )  # fmt: skip
 
     def restore(self, segment: Segment) -> None:
@@ -220,21 +189,21 @@ class Lowering:
 
     # -- graphs ---------------------------------------------------------------------------------------------
 
-    def graph(self, nodes: Sequence[proto.NodeProto], scope: Scope) -> None:
-        """Lowers the nodes of one graph or function body, in order of execution."""
-        order, cycle = execution_order(nodes)
-        if cycle:
-            names = " -> ".join(f"`{nodes[i].name or nodes[i].op_type}`" for i in [*cycle, cycle[0]])
-            raise ModelError.at(
-                self.path, f"the graph has a cycle: {names}", "no node may depend on its own output", code="M203"
-            )
-        for index in order:
+    def graph(self, nodes: Sequence[proto.NodeProto], scope: Scope, order: Sequence[int] = ()) -> None:
+        """Lowers the nodes of one graph or function body, in order of execution, which is looked for if not given."""
+        for index in order or in_order(self.path, nodes):
             if not scope.path:
                 self.position = index
-            self.node(nodes[index], index, scope)
+            node = nodes[index]
+            stated = None if scope.path else self.alike.remembered(node)
+            if stated is None:
+                self.node(node, index, scope)
+            else:
+                self._plain(stated, self._entered(stated, index, scope), scope)
 
     def node(self, node: proto.NodeProto, index: int, scope: Scope) -> None:
         """Lowers one node."""
+        message = node
         if node.domain == "ai.onnx":
             node = deepcopy(node)
             node.domain = ""
@@ -250,19 +219,31 @@ class Lowering:
                 # Graphs in its attributes may read what is around the node.
                 self._call(node, function, scope, f"{scope.place}{index}/", parent=scope)
                 return
-        name = self.unique_name(node, index, scope)
-        self.places[name] = f"{scope.place}{index}"
+        name = self._entered(node, index, scope)
         lowerer = LOWERERS.get((node.domain, node.op_type))
         if lowerer is not None:
             lowerer(self, node, name, scope)
         elif not node.domain and node.op_type == "Constant" and node.output:
             kind, value = constant_content(node)
             output = self.define(node.output[0], scope, Known(kind, TensorKind.WEIGHT, value))
-            self._emit(node, name, scope, (), (output,), OpKind.CONSTANT)
+            version = scope.opsets.get("", 1)
+            self.ops.append(
+                Op(
+                    name=name, op_type="Constant", domain="", version=version, inputs=(), outputs=(output,),
+                    attributes=attributes_of(node, version), scope=scope.path, repeat=scope.repeat,
+                    disposition=OpKind.CONSTANT, position=self.position, is_at_most=scope.is_optional,
+                )
+            )  # fmt: skip
         else:
-            self._plain(node, name, scope)
+            self._plain(self.alike.stated(node, None if scope.path else message), name, scope)
 
-    def unique_name(self, node: proto.NodeProto, index: int, scope: Scope) -> str:
+    def _entered(self, node: proto.NodeProto | Stated, index: int, scope: Scope) -> str:
+        """The node's name in the workload, under which its place is entered."""
+        name = self.unique_name(node, index, scope)
+        self.places[name] = f"{scope.place}{index}"
+        return name
+
+    def unique_name(self, node: proto.NodeProto | Stated, index: int, scope: Scope) -> str:
         """The node's name, or `Relu_17` where that is empty or taken."""
         prefix = f"{scope.path}/" if scope.path else ""
         name = f"{prefix}{node.name}" if node.name else ""
@@ -278,7 +259,7 @@ class Lowering:
         self._taken_names[name] = None
         return name
 
-    def operands(self, node: proto.NodeProto, scope: Scope) -> tuple[str, ...]:
+    def operands(self, node: proto.NodeProto | Stated, scope: Scope) -> tuple[str, ...]:
         """Workload names of a node's inputs, "" for one that is left out."""
         found = []
         for local in node.input:
@@ -339,9 +320,48 @@ class Lowering:
             if local and made:
                 scope.names[local] = made
 
-    def _plain(self, node: proto.NodeProto, name: str, scope: Scope) -> None:
+    def _plain(self, node: Stated, name: str, scope: Scope) -> None:
+        """A node without graphs: as one that is alike, if there was one."""
         operands = self.operands(node, scope)
-        inputs = [self.known[operand] if operand else None for operand in operands]
+        inputs = tuple(self.known[operand] if operand else None for operand in operands)
+        version = scope.opsets.get(node.domain, 1)
+        finding = None
+        if self.observed is NOTHING_OBSERVED and name != self.watched:
+            finding = self.alike.found(node.structure, version, inputs)
+        if finding is None:
+            finding, has_names = self._found(node.node, name, scope, operands, inputs)
+            if not has_names:
+                finding = replace(finding, known=tuple(map(self.alike.value, finding.known)))
+                self.alike.keep(node.structure, version, inputs, finding)
+        outputs = tuple(
+            self.define(local, scope, known) if local else ""
+            for local, known in zip(node.output, finding.known, strict=True)
+        )
+        is_at_most = scope.is_optional or any(known is not None and known.is_at_most for known in inputs)
+        parameters = enter_tables(self, node.node, name)
+        op = self.alike.last_op(node)
+        if (
+            op is None
+            or (op.name, op.inputs, op.outputs, op.parameters) != (name, operands, outputs, parameters)
+            or (op.disposition, op.is_at_most) != (finding.disposition, is_at_most)
+        ):
+            op = Op(
+                name=name, op_type=node.op_type, domain=node.domain, version=version, inputs=operands, outputs=outputs,
+                attributes=self.alike.attributes(node, version), scope=scope.path, repeat=scope.repeat,
+                disposition=finding.disposition, parameters=parameters, position=self.position, is_at_most=is_at_most,
+            )  # fmt: skip
+            self.alike.keep_op(node, op)
+        self.ops.append(op)
+
+    def _found(
+        self,
+        node: proto.NodeProto,
+        name: str,
+        scope: Scope,
+        operands: tuple[str, ...],
+        inputs: Sequence[Known | None],
+    ) -> tuple[Finding, bool]:
+        """What can be said of a node's outputs, and whether names had a part in it."""
         found = self._inferred(node, name, scope, operands, inputs)
         types = [
             kind if kind.is_complete else filled(kind, scope.declared.get(local))
@@ -365,14 +385,21 @@ class Lowering:
         if types and types[0].dtype in (DType.INT32, DType.INT64) and not depends_on_data and found.values[0] is None:
             seen = _seen(inputs)
             tops = tops_of(node, [i.type if i else None for i in inputs], seen.tops, seen.values, types[0])
-        outputs = []
-        for i, local in enumerate(node.output):
-            known = Known(
-                types[i], kind, found.values[i], origin, depends_on_data=depends_on_data, is_at_most=is_at_most,
+        known = tuple(
+            Known(
+                kind_, kind, found.values[i], origin, depends_on_data=depends_on_data, is_at_most=is_at_most,
                 tops=None if i else tops,
-            )  # fmt: skip
-            outputs.append(self.define(local, scope, known) if local else "")
-        self._emit(node, name, scope, operands, tuple(outputs), disposition)
+            )
+            for i, kind_ in enumerate(types)
+        )  # fmt: skip
+        has_names = (
+            depends_on_data
+            or bool(origin)
+            or self.observed is not NOTHING_OBSERVED
+            or any(not kind_.is_complete for kind_ in found.types)
+            or any(i is not None and not i.type.is_complete for i in inputs)
+        )
+        return Finding(known, disposition), has_names
 
     def seen_in_run(self, node: proto.NodeProto, name: str, scope: Scope) -> list[Shape]:
         """Extents of the outputs in a run, () for one that nobody wants, None where they were not seen."""
@@ -466,35 +493,8 @@ class Lowering:
                 dtype = types[0].dtype
             self.known[operands[0]] = replace(source, type=ValueType(dtype, types[0].shape))
 
-    def _emit(
-        self,
-        node: proto.NodeProto,
-        name: str,
-        scope: Scope,
-        inputs: tuple[str, ...],
-        outputs: tuple[str, ...],
-        disposition: OpKind | None,
-    ) -> None:
-        version = scope.opsets.get(node.domain, 1)
-        self.ops.append(
-            Op(
-                name=name, op_type=node.op_type, domain=node.domain, version=version, inputs=inputs, outputs=outputs,
-                attributes=attributes_of(node, version), scope=scope.path, repeat=scope.repeat, disposition=disposition,
-                parameters=enter_tables(self, node, name), position=self.position,
-                is_at_most=scope.is_optional or any(self.known[name].is_at_most for name in inputs if name),
-            )
-        )  # fmt: skip
-
 
 def _seen(inputs: Sequence[Known | None]) -> Operands:
     shapes = [i.type.shape if i is not None else None for i in inputs]
     values = [i.value if i is not None else None for i in inputs]
     return Operands(shapes, values, [None if i is None else i.tops or tops_of_value(i.value) for i in inputs])
-
-
-def _popped(entries: dict[str, Any], length: int) -> tuple[tuple[str, Any], ...]:
-    """The entries beyond a length, taken out."""
-    popped = []
-    while len(entries) > length:
-        popped.append(entries.popitem())
-    return tuple(reversed(popped))

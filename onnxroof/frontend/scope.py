@@ -6,10 +6,11 @@ import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from onnxroof.errors import ModelError
 from onnxroof.frontend import proto
 from onnxroof.frontend.types import ValueType
 
-__all__ = ["Scope", "captured_names", "execution_order", "subgraphs"]
+__all__ = ["Scope", "captured_names", "execution_order", "in_order", "subgraphs"]
 
 
 @dataclass(slots=True)
@@ -71,6 +72,17 @@ def captured_names(graph: proto.GraphProto) -> frozenset[str]:
         for inner in subgraphs(node):
             outside.update(captured_names(inner) - inside)
     return frozenset(outside)
+
+
+def in_order(path: str, nodes: Sequence[proto.NodeProto]) -> list[int]:
+    """Indices of the nodes of a graph in order of execution; raises `ModelError` for a cycle."""
+    order, cycle = execution_order(nodes)
+    if cycle:
+        names = " -> ".join(f"`{nodes[i].name or nodes[i].op_type}`" for i in [*cycle, cycle[0]])
+        raise ModelError.at(
+            path, f"the graph has a cycle: {names}", "no node may depend on its own output", code="M203"
+        )
+    return order
 
 
 def execution_order(nodes: Sequence[proto.NodeProto]) -> tuple[list[int], list[int]]:

@@ -12,7 +12,7 @@ from onnxroof.dtypes import DType, Kind
 from onnxroof.frontend import proto
 from onnxroof.frontend.read import has_value
 from onnxroof.ir.contents import Contents
-from onnxroof.ir.tensor import TensorKind
+from onnxroof.ir.tensor import Tensor, TensorKind
 
 __all__ = [
     "UNKNOWN_TYPE",
@@ -89,6 +89,13 @@ class Known:
     depends_on_data: bool = False
     is_at_most: bool = False
     tops: tuple[int, ...] | None = None
+
+    def tensor(self, name: str) -> Tensor:
+        """The value as a tensor of the workload."""
+        return Tensor(
+            name=name, dtype=self.type.dtype, shape=self.type.shape, kind=self.kind, is_output=self.is_output,
+            value=self.value, origin=self.origin, is_at_most=self.is_at_most,
+        )  # fmt: skip
 
 
 def filled(kind: ValueType, declared: ValueType | None) -> ValueType:

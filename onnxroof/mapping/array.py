@@ -22,7 +22,14 @@ from onnxroof.mapping.orders import Order, loop_orders
 from onnxroof.mapping.tiling import moved_elements, operand_bytes
 from onnxroof.targets.model import Array
 
-__all__ = ["array_operand_traffic", "array_tiles", "array_traffic", "spatial_utilization", "unrolled_traffic"]
+__all__ = [
+    "array_operand_traffic",
+    "array_tiles",
+    "array_traffic",
+    "spatial_utilization",
+    "stationary_orders",
+    "unrolled_traffic",
+]
 
 IntArray = npt.NDArray[np.int64]
 
@@ -60,7 +67,8 @@ def array_operand_traffic(nest: LoopNest, array: Array) -> tuple[tuple[float, fl
         return ((0.0, 0.0),) * len(nest.accesses)
     tables, index = _unrolled(nest, array)
     best: tuple[float, tuple[tuple[float, float], ...]] = (math.inf, ())
-    for order in _stationary(tables, loop_orders(tables), array.stationary):
+    orders = loop_orders(tables)
+    for order in (orders[number] for number in stationary_orders(tables, orders, array.stationary)):
         moved = operand_bytes(tables, order, index)
         read = np.broadcast_to(sum((r for r, _ in moved), np.zeros(())), index[0].shape)
         write = np.broadcast_to(sum((w for _, w in moved), np.zeros(())), index[0].shape)
@@ -77,26 +85,26 @@ def array_operand_traffic(nest: LoopNest, array: Array) -> tuple[tuple[float, fl
     return best[1]
 
 
-def _stationary(tables: TileTables, orders: Sequence[Order], stationary: str) -> list[Order]:
-    """The orders in which an operand stays: it is not fetched again for any loop that it does not depend on.
+def stationary_orders(tables: TileTables, orders: Sequence[Order], stationary: str) -> list[int]:
+    """Numbers of the orders in which an operand stays: no loop that it does not depend on fetches it again.
 
     A row of weights stays while the window slides along the last dimension of the input.
     """
+    every = list(range(len(orders)))
     if not stationary:
-        return list(orders)
+        return every
     everything = frozenset(range(len(tables.nest.loops)))
     if stationary == "row":
         rows = [window.loops for operand in tables.operands for window in operand.windows if len(window.loops) > 1]
         along = {loop for row in rows[-1:] for loop in row if tables.nest.loops[loop].kind is LoopKind.PARALLEL}
-        return [order for order in orders if along & set(order.slide)] or list(orders)
+        return [number for number in every if along & set(orders[number].slide)] or every
     staying = accesses_of(tables.nest, (stationary,))
     # Small operands beside the main one (a bias) do not decide: the one with the most elements does.
     main = max(staying, key=lambda number: tables.operands[number].distinct, default=None)
     if main is None:
-        return list(orders)
+        return every
     free = everything - tables.operands[main].loops
-    held = [order for order in orders if free <= order.free[main] | order.held]
-    return held or list(orders)
+    return [number for number in every if free <= orders[number].free[main] | orders[number].held] or every
 
 
 def unrolled_traffic(nest: LoopNest, unrolling: Sequence[int], stays: int | None = None) -> tuple[float, float]:

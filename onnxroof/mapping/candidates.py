@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from onnxroof.ir.loopnest import LoopKind, LoopNest
 from onnxroof.mapping.chain import Walks, footprint_bytes
-from onnxroof.mapping.curve import reuse_curve
+from onnxroof.mapping.curve import Curve
 from onnxroof.mapping.footprint import TileTables, tile_tables
+from onnxroof.mapping.holders import held_curve
 from onnxroof.mapping.orders import Order, loop_orders
 from onnxroof.mapping.tiling import operand_bytes, tile_sizes
 
@@ -55,6 +56,8 @@ class Grid:
 
     Attributes:
         walks: Tables and orders.
+        curve: Of the nest; all figures are of the operands that a level holds.
+        held: Numbers of these operands.
         index: (D, G) positions of the sizes.
         footprint_bytes: (G,) of a tile.
         moved_bytes: (G,) over the boundary outside such a tile, in its best order.
@@ -63,6 +66,8 @@ class Grid:
     """
 
     walks: Walks
+    curve: Curve
+    held: frozenset[int]
     index: IntArray
     footprint_bytes: FloatArray
     moved_bytes: FloatArray
@@ -82,14 +87,15 @@ class Grid:
             return smallest
         held = self.footprint_bytes
         if any(part > 1 for part in parts):
-            held = footprint_bytes(self.walks, self.part(self.index, parts))
+            held = footprint_bytes(self.walks, self.part(self.index, parts), self.held)
         fits = np.flatnonzero(held <= room.instance_bytes)
         moved, passed = self.moved_bytes[fits], self.passed_bytes[fits]
         promise = np.maximum(moved, passed * inner_s) * (1 + TIE) + (moved + passed * inner_s) * TIE
         if len(fits) > count:
             fits = fits[np.argpartition(promise, count)[:count]]
         steps = self._steps(room.all_bytes)
-        steps = steps[:, footprint_bytes(self.walks, self.part(steps, parts)) <= room.instance_bytes]
+        taken = footprint_bytes(self.walks, self.part(steps, parts), self.held)
+        steps = steps[:, taken <= room.instance_bytes]
         return np.concatenate((self.index[:, fits], steps, smallest), axis=1)
 
     def part(self, index: IntArray, parts: Sequence[int]) -> IntArray:
@@ -102,7 +108,7 @@ class Grid:
 
     def _smallest(self, parts: Sequence[int]) -> IntArray:
         """(D, 2) the tile that takes least room, and one of which each core's part is that."""
-        tile = reuse_curve(self.walks.tables.nest).tiles[0]
+        tile = self.curve.tiles[0]
         found = []
         for size, one, part in zip(self.walks.tables.sizes, tile.tolist(), parts, strict=True):
             single = np.searchsorted(size, one, side="right") - 1
@@ -110,9 +116,8 @@ class Grid:
         return np.array(found)
 
     def _steps(self, capacity_bytes: float) -> IntArray:
-        curve = reuse_curve(self.walks.tables.nest)
-        last = int(np.searchsorted(curve.capacity_bytes, capacity_bytes, side="right"))
-        tiles = curve.tiles[max(0, last - STEPS) : last]
+        last = int(np.searchsorted(self.curve.capacity_bytes, capacity_bytes, side="right"))
+        tiles = self.curve.tiles[max(0, last - STEPS) : last]
         sizes = self.walks.tables.sizes
         return np.array([np.searchsorted(sizes[d], tiles[:, d], side="right") - 1 for d in range(len(sizes))])
 
@@ -126,29 +131,37 @@ class Room:
 
 
 @lru_cache(maxsize=1024)
-def grid(nest: LoopNest) -> Grid:
-    """The grid of a canonical nest with at least one loop."""
-    sizes = [_sizes(nest, loop) for loop in range(len(nest.loops))]
-    tables = tile_tables(nest, sizes)
-    orders = loop_orders(tables)
-    walks = Walks(tables, orders)
-    index = np.stack([axis.ravel() for axis in np.meshgrid(*_thinned(nest, sizes), indexing="ij")])
+def grid(nest: LoopNest, held: frozenset[int] | None = None) -> Grid:
+    """The grid of a canonical nest with at least one loop, for a level that holds some operands; None for all."""
+    operands = held if held is not None else frozenset(range(len(nest.accesses)))
+    if len(operands) < len(nest.accesses):
+        whole = grid(nest)
+        walks, index = whole.walks, whole.index
+        tables = walks.tables
+    else:
+        sizes = [_sizes(nest, loop) for loop in range(len(nest.loops))]
+        tables = tile_tables(nest, sizes)
+        walks = Walks(tables, loop_orders(tables))
+        index = np.stack([axis.ravel() for axis in np.meshgrid(*_thinned(nest, sizes), indexing="ij")])
     rows = list(index)
     best = np.full(index.shape[1], np.inf)
-    for order in orders:
-        moved = _moved(tables, order, rows)
+    for order in walks.orders:
+        moved = _moved(tables, order, rows, operands)
         for loop in order.held:
             moved = np.where(tables.trips[loop][index[loop]] == 1, moved, np.inf)
         best = np.minimum(best, moved)
     nothing = (frozenset[int](),) * len(tables.operands)
-    passed = _moved(tables, Order(nothing, (None,) * len(nothing)), rows)
-    return Grid(walks, index, footprint_bytes(walks, index), best, passed)
+    passed = _moved(tables, Order(nothing, (None,) * len(nothing)), rows, operands)
+    return Grid(
+        walks, held_curve(nest, operands), operands, index, footprint_bytes(walks, index, operands), best, passed
+    )
 
 
-def _moved(tables: TileTables, order: Order, rows: Sequence[IntArray]) -> FloatArray:
+def _moved(tables: TileTables, order: Order, rows: Sequence[IntArray], operands: Collection[int]) -> FloatArray:
     moved = np.zeros(len(rows[0]))
-    for read, write in operand_bytes(tables, order, rows):
-        moved = moved + read + write
+    for number, (read, write) in enumerate(operand_bytes(tables, order, rows)):
+        if number in operands:
+            moved = moved + read + write
     return moved
 
 

@@ -11,7 +11,7 @@ Many chains are followed at once: R rows, one a chain; D loops, X operands.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -248,8 +248,26 @@ class Inside:
             steps *= sum(count[loop] * -(-size[loop] // part) for size, count in self._runs)
         return steps
 
+    def bytes_of(self, operands: Sequence[int], access_bytes: float = 0.0) -> tuple[FloatArray, FloatArray]:
+        """(O, R) bytes in and out of some operands; each tile that comes in takes an access of the port at least."""
+        read, write = self._read, self._write
+        if access_bytes:
+            read, write = read.copy(), write.copy()
+            for x in operands:
+                operand = self._tables.operands[x]
+                tiles = self._moved[x] / self._tables.held_elements(operand, list(self._index))
+                if operand.access.is_write:
+                    first = operand.distinct / self._moved[x]  # the part that comes in for the first time reads nothing
+                    read[x] = np.maximum(read[x], np.ceil(access_bytes * tiles * (1 - first)))
+                    write[x] = np.maximum(write[x], np.ceil(access_bytes * tiles))
+                else:
+                    read[x] = np.maximum(read[x], np.ceil(access_bytes * tiles * self._sweeps[x]))
+        elif len(operands) == len(read):
+            return self.read_bytes, self.write_bytes
+        return read[list(operands)].sum(axis=0), write[list(operands)].sum(axis=0)
+
     def passed(self) -> tuple[FloatArray, FloatArray]:
-        """(R,) bytes in and out of all tiles when nothing is kept from one to the next.
+        """(X, R) bytes in and out of all tiles when nothing is kept from one to the next.
 
         A level further in must be given as much if it cuts the tiles in all their loops.
         """
@@ -257,8 +275,7 @@ class Inside:
         for x, operand in enumerate(self._tables.operands):
             others = [loop for loop in range(len(self._trips)) if loop not in operand.loops]
             moved[x] = self._whole[x] * self._trips[others].prod(axis=0)
-        read, write = self._bytes(moved, np.broadcast_to(self._swept, moved.shape))
-        return read.sum(axis=0), write.sum(axis=0)
+        return self._bytes(moved, np.broadcast_to(self._swept, moved.shape))
 
     def _slid(self, x: int, dense: float, totals: list[FloatArray]) -> FloatArray:
         """(O or 1, R) elements of an operand, of windows that slide only what is new."""
@@ -308,7 +325,7 @@ def _cut(chains: Chains, index: IntArray) -> tuple[IntArray, tuple[tuple[IntArra
     return tile, ((tile, whole), *ragged), trips
 
 
-def footprint_bytes(walks: Walks, index: IntArray) -> FloatArray:
-    """(R,) bytes of one tile of every operand together."""
+def footprint_bytes(walks: Walks, index: IntArray, held: Collection[int] | None = None) -> FloatArray:
+    """(R,) bytes of one tile of every operand together, or of those `held`."""
     rows: Sequence[IntArray] = list(index)
-    return np.broadcast_to(walks.tables.footprint_bytes(rows), index.shape[1:]).astype(float)
+    return np.broadcast_to(walks.tables.footprint_bytes(rows, held), index.shape[1:]).astype(float)

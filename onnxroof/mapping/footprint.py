@@ -111,13 +111,17 @@ class TileTables:
         for number, operand in enumerate(self.operands):
             if held is not None and number not in held:
                 continue
-            elements = np.asarray(float(operand.whole))
-            for loop in operand.dense:
-                elements = elements * self.sizes[loop][index[loop]]
-            for window in operand.windows:
-                elements = elements * window.peak[tuple(index[loop] for loop in window.loops)]
-            total = total + elements * self._held_bytes(operand, index)
+            total = total + self.held_elements(operand, index) * self._held_bytes(operand, index)
         return total
+
+    def held_elements(self, operand: OperandTable, index: Indices) -> FloatArray:
+        """Elements of the largest tile of an operand."""
+        elements = np.asarray(float(operand.whole))
+        for loop in operand.dense:
+            elements = elements * self.sizes[loop][index[loop]]
+        for window in operand.windows:
+            elements = elements * window.peak[tuple(index[loop] for loop in window.loops)]
+        return elements
 
     def fetched_elements(self, operand: OperandTable, slide: int | None, index: Indices) -> FloatArray:
         """Sum over the distinct tiles of an operand of what each must fetch, when its tiles slide along `slide`."""

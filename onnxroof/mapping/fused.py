@@ -22,7 +22,7 @@ from onnxroof.mapping.stacks import Stack
 from onnxroof.mapping.tiles import tiles_of
 from onnxroof.mapping.ways import FEW_MEMBERS, Way, cuts_of, halos_of, sizes_of, tiled_dims, ways_of
 
-__all__ = ["WORK_LIMITS", "FusedCurve", "Way", "enough_bytes", "fused_curve", "fused_step"]
+__all__ = ["WORK_LIMITS", "FusedCurve", "Way", "fused_curve", "fused_step"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -76,16 +76,6 @@ def fused_curve(stack: Stack) -> FusedCurve:
         for way in ways_of(stack, dims, halos, cut):
             parts += Evaluation(stack, tiles, way, fixed, shared).parts()
     return _front(stack, parts)
-
-
-def enough_bytes(stack: Stack) -> float:
-    """A capacity that is enough for a group: that of one way with the smallest tile, a point of its curve or above."""
-    used = {span.dim for value in stack.values for span in value.spans} - {-1}
-    halos = halos_of(stack)
-    dims = tiled_dims(stack, used, halos, frozenset())
-    way = next(ways_of(stack, dims, halos, frozenset()))
-    smallest = {dim: sizes[0] for dim, sizes in sizes_of(stack, dims, halos)}
-    return float(np.ceil(np.max(Evaluation(stack, tiles_of(()), way, smallest, {}).footprint(frozenset())) - 1e-6))
 
 
 def fused_step(stack: Stack, tile: Mapping[int, int], way: Way) -> FusedCurve:

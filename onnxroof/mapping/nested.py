@@ -6,12 +6,13 @@ further in counts at its own optimum), and of equal ones those that move least. 
 candidates a level and a beam of chains.
 
 Where levels belong to cores, the tile of the outermost of them is spread over all cores at once: each holds its part,
-and what several cores need crosses from the shared level once. Steps of the array lie inside the innermost tile.
+and what several cores need crosses from the shared level once. Steps of the array lie inside the innermost tile, in an
+order that its dataflow allows. An operand that a level does not hold takes no room there and passes by; one that stays
+in a level crosses nothing outside it.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -20,18 +21,19 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxroof.ir.loopnest import LoopNest
-from onnxroof.mapping.array import array_tiles, spatial_utilization
+from onnxroof.mapping.array import array_tiles, spatial_utilization, stationary_orders
 from onnxroof.mapping.candidates import Grid, Room, grid, spreads
 from onnxroof.mapping.canonical import Canonical, canonical
 from onnxroof.mapping.chain import Chains, footprint_bytes
 from onnxroof.mapping.curve import reuse_curve
-from onnxroof.mapping.traffic import usable_bytes
+from onnxroof.mapping.holders import Around, Holders, Share, held_curve, holders
 from onnxroof.targets.model import Array, MemoryLevel, Quantity
 
 __all__ = ["LevelTile", "NestedMapping", "nested_mapping"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ def nested_mapping(
     array: Array | None,
     own_bytes: tuple[FloatArray, FloatArray],
     compute_s: float,
+    around: Around | None = None,
 ) -> NestedMapping:
     """The best chain found.
 
@@ -114,18 +117,20 @@ def nested_mapping(
         array: Of the engine that runs the nest's MACs, None where there is none.
         own_bytes: (L,) bytes read and written with each level at its own optimum, below which no mapping is.
         compute_s: Time of the work on all cores.
+        around: What stays on chip meanwhile, None for nothing.
     """
-    plain, curve = _plain(nest), reuse_curve(nest)
-    held = tuple(i for i in range(1, len(levels)) if curve.at(usable_bytes(levels[i])).fits)
+    plain, who = _plain(nest), holders(nest, levels, array, around)
     if not plain.nest.loops:
         tile = {loop.name: 1 for loop in nest.loops}
+        footprints = np.zeros(len(levels))
+        for level in who.tiled:
+            footprints[level] = held_curve(nest, who.held[level]).ceiling.footprint_bytes
         return NestedMapping(
-            read_bytes=own_bytes[0], write_bytes=own_bytes[1],
-            levels=tuple(LevelTile(level=levels[i].name, tile=tile, order=(), spread={}) for i in held),
-            footprint_bytes=np.array([curve.ceiling.footprint_bytes * (i in held) for i in range(len(levels))]),
+            read_bytes=own_bytes[0], write_bytes=own_bytes[1], footprint_bytes=footprints,
+            levels=tuple(LevelTile(level=levels[i].name, tile=tile, order=(), spread={}) for i in who.tiled),
             busy=1.0, stretch=1.0,
         )  # fmt: skip
-    return _Search(nest, plain, levels, held, array, own_bytes, compute_s).best()
+    return _Search(nest, plain, levels, who, array, own_bytes, compute_s).best()
 
 
 _plain = lru_cache(maxsize=4096)(canonical)
@@ -162,17 +167,23 @@ class _Search:
         nest: LoopNest,
         plain: Canonical,
         levels: tuple[MemoryLevel, ...],
-        held: tuple[int, ...],
+        who: Holders,
         array: Array | None,
         own_bytes: tuple[FloatArray, FloatArray],
         compute_s: float,
     ) -> None:
-        self._nest, self._plain, self._levels, self._held, self._array = nest, plain, levels, held, array
+        self._nest, self._plain, self._levels, self._who, self._array = nest, plain, levels, who, array
         self._own_bytes, self._compute_s = own_bytes, compute_s
         self._grid: Grid = grid(plain.nest)
-        self._first_core = next((i for i in held if levels[i].instances > 1), len(levels))
+        self._grids = {
+            i: self._grid if len(who.held[i]) == len(nest.accesses) else grid(plain.nest, who.held[i])
+            for i in who.tiled
+        }
+        self._first_core = next((i for i in who.tiled if levels[i].instances > 1), len(levels))
         self._cores = levels[self._first_core].instances if self._first_core < len(levels) else 1
         self._prices = _prices(levels)
+        widths = [level.access_width for level in levels]
+        self._access_bytes = [width.value if width is not None else 0.0 for width in widths]
 
     def best(self) -> NestedMapping:
         """The best chain of a narrow search, or where that is not at the bound of a wide one."""
@@ -196,30 +207,30 @@ class _Search:
 
     def _chain(self, parts: tuple[int, ...], effort: _Effort) -> _Beam | None:
         """The best chain with the nest spread in one way; None where no chain of the beam goes on."""
-        count = len(self._levels)
-        read, write = self._own_bytes
+        who = self._who
+        read, write = who.own_read_bytes.sum(axis=1), who.own_write_bytes.sum(axis=1)
         beam = _Beam(self._grid.walks.start(), read[:, None].copy(), write[:, None].copy(), np.ones(1), ())
         ones = (1,) * len(parts)
         outer = 0
-        for level in self._held:
-            room = usable_bytes(self._levels[level])
+        for level in who.tiled:
+            room = who.room_bytes[level]
             is_first = level == self._first_core
             together = room * (self._levels[level].instances if is_first else 1)
             inner_s = max(price.read_s for price in self._prices[level:]) / (self._prices[outer].read_s or 1.0)
-            tiles = self._grid.best(
+            tiles = self._grids[level].best(
                 Room(room, together), inner_s, parts if is_first else ones, effort.tiles if outer else effort.outermost
             )
-            beam = self._step(beam, tiles, list(range(outer, level)), effort.beam, room, parts if is_first else None)
+            beam = self._step(beam, tiles, who.shares[level], effort.beam, level, parts if is_first else None)
             if not len(beam.busy):
                 return None
             if is_first:
                 beam = replace(beam, chains=beam.chains.spread(self._grid.part(beam.chains.index, parts)))
             outer = level
-        if outer < count - 1:  # what is inside holds no tile: each point takes what it needs
+        if who.rest:  # what is inside holds no tile: each point takes what it needs
             tiles = np.zeros((len(parts), 1), dtype=np.int64)
-            beam = self._step(beam, tiles, list(range(outer, count - 1)), effort.beam)
+            beam = self._step(beam, tiles, who.rest, effort.beam)
         beam = self._bounded(self._fed(beam).take(np.zeros(1, dtype=np.int64)))
-        return replace(beam, trail=beam.trail[: len(self._held)])
+        return replace(beam, trail=beam.trail[: len(who.tiled)])
 
     def _bounded(self, beam: _Beam) -> _Beam:
         """The beam with no level better than at its own optimum.
@@ -242,43 +253,62 @@ class _Search:
         self,
         beam: _Beam,
         tiles: IntArray,
-        outers: Sequence[int],
+        shares: Sequence[Share],
         keep: int,
-        room_bytes: float = math.inf,
+        level: int | None = None,
         parts: Sequence[int] | None = None,
+        allowed: BoolArray | None = None,
     ) -> _Beam:
         """Each chain with each tile inside its last one, in its best order, and of these the best.
 
         Args:
             beam: The chains.
             tiles: (D, C) positions.
-            outers: Levels whose bytes the tiles decide.
+            shares: Which operands' bytes over which ports the tiles decide.
             keep: Chains at most.
-            room_bytes: Of one instance. A tile that fits by itself may not when it is cut to lie in another: where a
-                sum is cut, it holds partial sums, which may be wider.
+            level: That holds the tiles, None for none. A tile that fits by itself may not when it is cut to lie in
+                another: where a sum is cut, it holds partial sums, which may be wider.
             parts: Where the tiles are spread over the cores: into how many parts.
+            allowed: (O,) orders to choose from, None for all.
         """
+        who = self._who
         rows, columns = len(beam.chains.is_legal), tiles.shape[1]
         row, column = np.repeat(np.arange(rows), columns), np.tile(np.arange(columns), rows)
         outside = beam.chains.take(row)
         index = np.minimum(tiles[:, column], outside.index)
         inside = outside.inside(index)
-        passed = inside.passed()
         read, write = beam.read_bytes[:, None, row], beam.write_bytes[:, None, row]
         shape = (len(self._levels), *inside.is_legal.shape)
         read, write = np.broadcast_to(read, shape).copy(), np.broadcast_to(write, shape).copy()
-        for level in outers:
-            read[level] = inside.read_bytes
-            write[level] = inside.write_bytes
-        for level in range(outers[-1] + 1, len(self._levels) - (self._array is None)):
-            read[level], write[level] = np.maximum(read[level], passed[0]), np.maximum(write[level], passed[1])
+        for share in shares:
+            operands = list(share.operands)
+            for port in share.levels:
+                into, out = inside.bytes_of(operands, self._access_bytes[port])
+                read[port] += into - who.own_read_bytes[port, operands].sum()
+                write[port] += out - who.own_write_bytes[port, operands].sum()
+        decided = {port: (read[port].copy(), write[port].copy()) for share in shares for port in share.levels}
+        if level is not None:
+            for share in who.pending[level]:  # a tile further inside takes no less of them than one here would
+                for operand in share.operands:
+                    for port in share.levels:
+                        into, out = inside.bytes_of([operand], self._access_bytes[port])
+                        read[port] += np.maximum(into - who.own_read_bytes[port, operand], 0.0)
+                        write[port] += np.maximum(out - who.own_write_bytes[port, operand], 0.0)
+            passed = inside.passed()
+            for port in range(level, len(self._levels)):
+                operands = list(who.passing[port])
+                if operands:
+                    read[port] = np.maximum(read[port], passed[0][operands].sum(axis=0))
+                    write[port] = np.maximum(write[port], passed[1][operands].sum(axis=0))
         busy, is_legal, own = beam.busy[row], inside.is_legal, index
         if parts is not None:
             busy = self._plain.nest.points / (inside.paced(parts) * self._cores)
             own = self._grid.part(index, parts)
             is_legal = is_legal & self._grid.walks.is_tabled(index, own)
-        if any(operand.widens for operand in self._grid.walks.tables.operands):
-            is_legal = is_legal & (footprint_bytes(self._grid.walks, own) <= room_bytes)
+        if level is not None and any(operand.widens for operand in self._grid.walks.tables.operands):
+            is_legal = is_legal & (footprint_bytes(self._grid.walks, own, who.held[level]) <= who.room_bytes[level])
+        if allowed is not None:
+            is_legal = is_legal & allowed[:, None]
         times, weights = self._cost(read, write, self._compute_s / busy)
         times = np.where(is_legal, times, np.inf)
         # The least time, and of equal ones the least weight.
@@ -289,9 +319,9 @@ class _Search:
         chosen = chosen[np.isfinite(time[chosen])]
         chains = inside.pick(order[chosen], chosen)
         before = beam.take(row[chosen])
-        for level in outers:
-            before.read_bytes[level] = read[level, order[chosen], chosen]
-            before.write_bytes[level] = write[level, order[chosen], chosen]
+        for port, (into, out) in decided.items():
+            before.read_bytes[port] = into[order[chosen], chosen]
+            before.write_bytes[port] = out[order[chosen], chosen]
         return replace(before, chains=chains, busy=busy[chosen], trail=(*before.trail, (chains.index, order[chosen])))
 
     def _fed(self, beam: _Beam) -> _Beam:
@@ -305,7 +335,12 @@ class _Search:
         single = tiles.copy()  # where a window's tile does not divide the one outside, one step takes one place
         single[list(self._grid.walks.windowed)] = 0
         tiles = np.unique(np.concatenate((tiles, single), axis=1), axis=1)
-        return self._step(beam, tiles, [len(self._levels) - 1], 1)
+        walks = self._grid.walks
+        allowed = np.zeros(len(walks.orders), dtype=bool)
+        allowed[list(stationary_orders(walks.tables, walks.orders, self._array.stationary))] = True
+        fed = self._step(beam, tiles, self._who.fed, 1, allowed=allowed)
+        # Where its tiles leave no such order to walk them in, the array does what it can.
+        return fed if len(fed.busy) else self._step(beam, tiles, self._who.fed, 1)
 
     def _cost(
         self, read_bytes: FloatArray, write_bytes: FloatArray, compute_s: float | FloatArray
@@ -340,11 +375,11 @@ class _Search:
         footprints = np.zeros(len(self._levels))
         found = []
         outside, around = walks.extents, [loop.extent for loop in loops]
-        for level, (index, order) in zip(self._held, beam.trail, strict=True):
+        for level, (index, order) in zip(self._who.tiled, beam.trail, strict=True):
             is_first = level == self._first_core
             cut = {n for n, size in enumerate(walks.sizes(index)) if size[0] < outside[n, 0]}
             own = self._grid.part(index, parts) if is_first else index
-            footprints[level] = footprint_bytes(walks, own)[0]
+            footprints[level] = footprint_bytes(walks, own, self._who.held[level])[0]
             outside = walks.sizes(own)
             sizes = self._plain.original_tiles(outside.T, loops)[0].tolist()
             spread = {names[members[n][-1]]: part for n, part in enumerate(parts) if part > 1} if is_first else {}

@@ -14,10 +14,14 @@ from dataclasses import dataclass
 from onnxroof.dtypes import DType
 from onnxroof.ir.tensor import TensorKind
 from onnxroof.ir.workload import Workload
+from onnxroof.mapping.planned import Border, border_of
 from onnxroof.mapping.storage import Kernel, Storage
 from onnxroof.targets.model import Support
 
 __all__ = ["Fallback", "Offload", "offload"]
+
+
+_NOTHING = Border(input_bytes=0, weight_bytes=0, output_bytes=0, work={})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class Offload:
         segment_count: Parts that the device runs in one go, the fewest possible.
         to_device_bytes: Over the link to the device: inputs, and what the host made; None where a shape is unknown.
         to_host_bytes: Back: outputs, and what the host reads.
+        border: What no plan can avoid of the device's part.
     """
 
     is_known: bool
@@ -48,6 +53,7 @@ class Offload:
     segment_count: int
     to_device_bytes: int | None
     to_host_bytes: int | None
+    border: Border = _NOTHING
 
     @property
     def fallback_count(self) -> int:
@@ -55,13 +61,14 @@ class Offload:
         return sum(len(fallback.nodes) for fallback in self.fallbacks)
 
 
-def offload(workload: Workload, store: Storage, support: Support | None) -> Offload:
+def offload(workload: Workload, store: Storage, support: Support | None, border: Border) -> Offload:
     """Divides a model.
 
     Args:
         workload: The model, in the types in which the device would run it.
         store: What of it runs.
         support: What the device runs; None where that is not known.
+        border: What no plan can avoid of the whole model.
     """
     before = [_before(kernel, index, store) for index, kernel in enumerate(store.kernels)]
     on_host: dict[int, str] = {}
@@ -80,6 +87,9 @@ def offload(workload: Workload, store: Storage, support: Support | None) -> Offl
         segment_count=_segments(before, on_host),
         to_device_bytes=_sum(to_device),
         to_host_bytes=_sum(to_host),
+        border=border_of(workload, store, frozenset(store.kernels[index].op.name for index in on_host))
+        if on_host
+        else border,
     )
 
 

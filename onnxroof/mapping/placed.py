@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from onnxroof.mapping.operands import Steps
 from onnxroof.mapping.residency import Residency
@@ -15,6 +16,8 @@ from onnxroof.mapping.timeline import Use
 from onnxroof.mapping.traffic import GroupShape, LevelTraffic
 
 __all__ = ["Crossing", "Placed", "placed"]
+
+FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,12 +29,16 @@ class Crossing:
         footprint_bytes: By level, of the tiles of one instance.
         tile: Number of the tile's step in the reuse curve at the outermost boundary, -1 where there is none.
         least_bytes: What must cross the outermost boundary whatever the tile.
+        steps: By boundary the number of the step in the reuse curve, -1 where there is none.
+        stays: By operand of the nest the level in which it stays, 0 for none.
     """
 
     moved: tuple[tuple[float, float], ...]
     footprint_bytes: tuple[float, ...]
     tile: int
     least_bytes: float
+    steps: tuple[int, ...]
+    stays: tuple[int, ...]
 
     def applied(self, shape: GroupShape, alone: LevelTraffic) -> LevelTraffic:
         """The traffic of a group with what stays around it, from its traffic `alone`."""
@@ -42,6 +49,17 @@ class Crossing:
         if shape.curve is not None and self.tile >= 0:
             tile = dict(zip(shape.curve.loops, shape.curve.tiles[self.tile].tolist(), strict=True))
         return LevelTraffic(reads, writes, np.array(self.footprint_bytes), alone.bypassed, tile)
+
+    def beside(self, shape: GroupShape) -> tuple[FloatArray, FloatArray]:
+        """Bytes (read, written) by level that are not of the nest's operands that cross: side inputs, first uses."""
+        count = len(self.moved) + 1
+        reads, writes = np.full(count, float(shape.extra_reads)), np.full(count, float(shape.extra_writes))
+        for boundary, ((read, written), step) in enumerate(zip(self.moved, self.steps, strict=True)):
+            crossing = [number for number, level in enumerate(self.stays) if level <= boundary]
+            if shape.curve is not None and step >= 0:
+                reads[boundary] = read - shape.curve.access_read_bytes[step, crossing].sum()
+                writes[boundary] = written - shape.curve.access_write_bytes[step, crossing].sum()
+        return reads, writes
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -97,20 +115,25 @@ def placed(uses: Sequence[Use], choice: Residency, shared: dict[object, Crossing
                 key += (id(curve), place, own >= room)
             crossing = shared.get(tuple(key))
             if crossing is None:
-                crossing = shared[tuple(key)] = _crossing(parts, choice.instances)
+                stays = use.stays(inside)
+                crossing = shared[tuple(key)] = _crossing(parts, choice.instances, stays)
         index.append(distinct.setdefault((use.shape, crossing), len(distinct)))
         residents.append(taken[step])
     return Placed(kinds=tuple(distinct), index=tuple(index), resident_bytes=tuple(residents))
 
 
-def _crossing(parts: Sequence[tuple[Steps, int, bool]], instances: Sequence[int]) -> Crossing:
+def _crossing(parts: Sequence[tuple[Steps, int, bool]], instances: Sequence[int], stays: tuple[int, ...]) -> Crossing:
     moved = []
+    numbers = []
     footprints = [0.0]
     tile = -1
     for (curve, step, is_own), count in zip(parts, instances[1:], strict=True):
         place = max(step, 0)
         moved.append((curve.read_bytes[place], curve.write_bytes[place]))
         footprints.append(curve.capacity_bytes[step] / count if is_own and step >= 0 and curve.numbers else 0.0)
-        if tile < 0 and curve.numbers:
-            tile = curve.numbers[place]
-    return Crossing(tuple(moved), tuple(footprints), tile, parts[0][0].total_bytes[-1] if parts else 0.0)
+        numbers.append(curve.numbers[place] if curve.numbers else -1)
+        if tile < 0:
+            tile = numbers[-1]
+    return Crossing(
+        tuple(moved), tuple(footprints), tile, parts[0][0].total_bytes[-1] if parts else 0.0, tuple(numbers), stays
+    )

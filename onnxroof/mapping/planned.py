@@ -16,13 +16,14 @@ from onnxroof.mapping.given import GIVEN, GivenGroups, GivenPlan, given_plan
 from onnxroof.mapping.liveness import buffers
 from onnxroof.mapping.plan import Group, Plan
 from onnxroof.mapping.policies import POLICIES, plan
+from onnxroof.mapping.reorder import chained_order, permuted
 from onnxroof.mapping.schedule_order import Schedule, schedule
 from onnxroof.mapping.segments import Segments, segments
-from onnxroof.mapping.storage import Kernel, Storage, parameter_roots, peak_activation_bytes
+from onnxroof.mapping.storage import Kernel, Storage, parameter_roots, peak_activation_bytes, storage
 from onnxroof.mapping.timeline import Timeline, timeline
 from onnxroof.mapping.traffic import GroupShape, group_shapes
 
-__all__ = ["CLOCK", "Border", "PlannedModel", "ShapedPlan", "planned"]
+__all__ = ["CLOCK", "Border", "PlannedModel", "ShapedPlan", "border_of", "planned"]
 
 CLOCK = "epilogue"
 """The policy whose groups are the steps in which what stays on chip is counted, for the plans of all policies."""
@@ -92,6 +93,7 @@ class PlannedModel:
         peak_activation_bytes: None where a shape is not known.
         timeline: What could stay on chip from operator to operator.
         given: Groups that came from outside, and their parts with what is idle; None where there are none.
+        idle: Operators that have nothing left to do since the workload was converted.
     """
 
     workload: Workload
@@ -108,6 +110,16 @@ class PlannedModel:
     peak_activation_bytes: int | None
     timeline: Timeline
     given: tuple[GivenPlan, ShapedPlan] | None = None
+    idle: tuple[str, ...] = ()
+
+    @cached_property
+    def reordered(self) -> PlannedModel | None:
+        """The model in an order in which more operators follow what they read, None where there is none."""
+        order = chained_order(self.store)
+        if order is None:
+            return None
+        workload, costs = permuted(self.workload, self.costs, self.store, order)
+        return planned(workload, costs, storage(workload, costs), self.policies, idle=self.idle)
 
     @cached_property
     def given_segments(self) -> Segments:
@@ -184,12 +196,13 @@ def planned(
         plans=tuple(listed[policy] for policy in fixed),
         clock=listed[CLOCK],
         alone=found["none"],
-        border=_border(workload, store),
+        border=border_of(workload, store),
         work=_work((kernel, kernel.cost.work) for kernel in store.kernels),
         parameter_bytes=sum(tensor.bytes for tensor in weights if tensor.is_shaped),
         peak_activation_bytes=peak_activation_bytes(workload, store),
         timeline=timeline(workload, store, found[CLOCK].each, [each.each for each in listed.values()]),
         given=outside,
+        idle=tuple(idle),
     )
 
 
@@ -240,9 +253,9 @@ def _work(parts: Iterable[tuple[Kernel, Work | None]]) -> dict[str, Work]:
     }
 
 
-def _border(workload: Workload, store: Storage) -> Border:
-    needed = _needed(store)
-    kernels = [store.kernels[index] for index in needed]
+def border_of(workload: Workload, store: Storage, without: frozenset[str] = frozenset()) -> Border:
+    """What no plan can avoid of a workload, or of what is left of it `without` some operators."""
+    kernels = [store.kernels[index] for index in _needed(store) if store.kernels[index].op.name not in without]
     inputs: dict[str, int] = {}
     weights: dict[str, int] = {}
     outputs = 0

@@ -1,13 +1,14 @@
 """Every run of steps of the clock that could be one group, with the curves of what it moves.
 
 Runs that are equal but for names share one curve: a block of a network that occurs eighty times is worked out once.
-A run counts if each of its steps touches a tensor that a later one of the run touches.
+A run counts if its steps hang together by the tensors that they touch, in whatever order: two that have nothing in
+common may be held together by a third.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -15,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxroof.ir.tensor import Tensor
-from onnxroof.mapping.fused import WORK_LIMITS, FusedCurve, enough_bytes, fused_curve
+from onnxroof.mapping.fused import WORK_LIMITS, FusedCurve, fused_curve
 from onnxroof.mapping.stacks import NamedStack, stack_of, unfusible
-from onnxroof.mapping.storage import Kernel, Storage
+from onnxroof.mapping.storage import Storage
 
 __all__ = ["MOST_STEPS", "Kind", "Segment", "Segments", "segments"]
 
@@ -65,11 +66,6 @@ class Kind:
     def sums(self) -> tuple[FloatArray, FloatArray]:
         """(S,) bytes in and out of all operands."""
         return self.curve.read_bytes.sum(axis=1), self.curve.write_bytes.sum(axis=1)
-
-    @cached_property
-    def enough_bytes(self) -> float:
-        """A capacity with which the run can be one group, found without its curve; at least `least_bytes`."""
-        return enough_bytes(self.named.stack)
 
     @property
     def least_bytes(self) -> float:
@@ -159,38 +155,6 @@ class Segments:
             found = self._outside[segment.first, segment.last] = _outside(self.store, kernels)
         return found
 
-    def full_bytes(self, first: int, last: int) -> int:
-        """Room that is enough for a run to be one group: untiled, all tensors that it touches are there in full."""
-        sizes: dict[str, float] = {}
-        for touched in self._touched[first : last + 1]:
-            for name, size in touched.items():
-                if size > sizes.get(name, 0.0):
-                    sizes[name] = size
-        return math.ceil(sum(sizes.values()))
-
-    @cached_property
-    def _touched(self) -> tuple[Mapping[str, float], ...]:
-        """By step the bytes of each tensor that an operator of it touches, for every time that the operator names it.
-
-        An element is as wide as it ever is in the model, or a partial sum of it. What no loop touches counts byte by
-        byte.
-        """
-        widths: dict[str, float] = {}
-        for one in self.store.kernels:
-            for name, _, width in _accesses(self.store, one):
-                widths[name] = max(widths.get(name, 0.0), width)
-        found = []
-        for unit in self.units:
-            sizes: dict[str, float] = {}
-            for kernel in unit:
-                own: dict[str, float] = {}
-                for name, elements, _ in _accesses(self.store, self.store.kernels[kernel]):
-                    own[name] = own.get(name, 0.0) + elements * widths[name]
-                for name, size in own.items():
-                    sizes[name] = max(sizes.get(name, 0.0), size)
-            found.append(sizes)
-        return tuple(found)
-
 
 def segments(
     store: Storage,
@@ -225,26 +189,32 @@ def segments(
     by_last: list[tuple[Segment, ...]] = []
     for last in range(len(units)):
         found: list[Segment] = []
-        first, used = last - 1, set(touched[last])
+        first, joined = last - 1, [set(touched[last])]
         while (
             not barriers[last]
             and first >= (max(0, last - MOST_STEPS + 1) if within is None else 0)
             and (within is None or within[first] == within[last])
             and not barriers[first]
             and body[first] == body[last]
-            and not used.isdisjoint(touched[first])
         ):
             key = tuple(signs[first : last + 1])
             if within is not None:  # steps that somebody chose may lie anywhere, and signs hold relative places
                 key += tuple(unit[0] - units[first][0] for unit in units[first + 1 : last + 1])
-            kind = kinds.get(key)
-            if kind is None:
-                kind = kinds[key] = Kind(store, tensors, tuple(units[first : last + 1]))
-            found.append(Segment(first, last, kind))
-            used |= touched[first]
+            joined = _joined(joined, touched[first])
+            if len(joined) == 1:
+                kind = kinds.get(key)
+                if kind is None:
+                    kind = kinds[key] = Kind(store, tensors, tuple(units[first : last + 1]))
+                found.append(Segment(first, last, kind))
             first -= 1
         by_last.append(tuple(found))
     return Segments(store, tuple(units), tuple(barriers), tuple(by_last), tuple(kinds.values()))
+
+
+def _joined(parts: Sequence[set[str]], more: set[str]) -> list[set[str]]:
+    """Sets of tensors of which no two have one in common, with one more set among them."""
+    apart = [part for part in parts if part.isdisjoint(more)]
+    return [*apart, more.union(*(part for part in parts if not part.isdisjoint(more)))]
 
 
 def _outside(store: Storage, kernels: tuple[int, ...]) -> Outside:
@@ -265,24 +235,6 @@ def _outside(store: Storage, kernels: tuple[int, ...]) -> Outside:
     return Outside(kernels, reads, writes)
 
 
-def _accesses(store: Storage, kernel: Kernel) -> Iterator[tuple[str, int, float]]:
-    """Root, elements, and bytes of one (of a partial sum where that is more) of each access of an operator."""
-    op, cost = kernel.op, kernel.cost
-    names = (*op.inputs, *op.parameters)
-    seen: set[str] = set()
-    for access in () if cost.nest is None else cost.nest.accesses:
-        listed = op.outputs if access.is_write else names
-        if access.tensor < len(listed):
-            root = listed[access.tensor] if access.is_write else store.root(listed[access.tensor])
-            seen.add(root)
-            elements = math.prod(axis.extent for axis in access.axes)
-            yield root, elements, max(access.bits, access.partial_bits) / 8
-    for transfer in cost.reads:
-        root = store.root(transfer.tensor)
-        if root not in seen:
-            yield root, transfer.bytes, 1.0
-
-
 def _body(store: Storage, unit: Sequence[int]) -> Hashable:
     """What must be equal for two steps to run together: the trips of the loops around them, and which loops."""
     op = store.kernels[unit[0]].op
@@ -298,9 +250,10 @@ def _signature(store: Storage, tensors: Mapping[str, Tensor], unit: Sequence[int
         inputs = []
         for name in (*op.inputs, *op.parameters):
             root = store.root(name)
-            maker = store.producers.get(root)
+            # Who made it, or of what comes from outside who read it before: two readers of one tensor fetch it once.
+            other = store.producers.get(root, _reader_before(store, root, kernel))
             inputs.append(
-                (reads.get(root), -1 if maker is None else kernel - maker, tensors[name].shape, tensors[root].shape)
+                (reads.get(root), root in store.producers, kernel - other, tensors[name].shape, tensors[root].shape)
                 if name and root in reads
                 else None
             )
@@ -317,6 +270,13 @@ def _signature(store: Storage, tensors: Mapping[str, Tensor], unit: Sequence[int
              tuple(inputs), tuple(outputs))
         )  # fmt: skip
     return tuple(parts)
+
+
+def _reader_before(store: Storage, root: str, kernel: int) -> int:
+    """The last kernel before one that reads a tensor; the kernel itself where there is none."""
+    readers = store.readers.get(root, ())
+    place = bisect_left(readers, kernel)
+    return readers[place - 1] if place else kernel
 
 
 def _where(store: Storage, named: NamedStack, kernels: Sequence[int]) -> tuple[tuple[int, bool, int], ...]:

@@ -97,6 +97,25 @@ class Use:
             )
         return found
 
+    def stays(self, inside: Sequence[Mapping[str, int]]) -> tuple[int, ...]:
+        """By operand of the anchor's nest the level in which it stays, 0 for none.
+
+        Args:
+            inside: By boundary, outermost first, what stays inside it, as in `curve`.
+        """
+        if self.shape.nest is None:
+            return ()
+        found = [0] * len(self.shape.nest.accesses)
+        for boundary, kept in enumerate(inside):
+            skipped = self._skipped(kept)
+            if self.tensors is not None:
+                parts = ((self.tensors.operands.reads, skipped.reads), (self.tensors.operands.writes, skipped.writes))
+                for listed, slots in parts:
+                    for slot in slots:
+                        for operand in listed[slot][1]:
+                            found[operand] = boundary + 1
+        return tuple(found)
+
     def _skipped(self, kept: Mapping[str, int]) -> Skipped:
         if self.tensors is None:
             return Skipped()

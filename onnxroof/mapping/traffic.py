@@ -8,9 +8,10 @@ result where nobody outside wants it, plus every further tensor that enters or l
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +19,13 @@ import numpy.typing as npt
 from onnxroof.ir.loopnest import LoopNest
 from onnxroof.mapping.array import array_operand_traffic
 from onnxroof.mapping.boundary import Boundary, accesses_of
-from onnxroof.mapping.curve import Curve, reuse_curve
+from onnxroof.mapping.curve import Curve, CurvePoint, reuse_curve
 from onnxroof.mapping.footprint import compulsory_bytes
 from onnxroof.mapping.plan import Plan
 from onnxroof.mapping.storage import Kernel, Storage
 from onnxroof.targets.model import Array, MemoryLevel
 
-__all__ = ["GroupShape", "LevelTraffic", "group_shapes", "level_traffic", "usable_bytes"]
+__all__ = ["GroupShape", "LevelTraffic", "fed_bytes", "group_shapes", "level_traffic", "port_points", "usable_bytes"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -59,16 +60,6 @@ class GroupShape:
     def curve(self) -> Curve | None:
         """Reuse curve of the nest."""
         return None if self.nest is None else reuse_curve(self.nest)
-
-    @cached_property
-    def holders(self) -> dict[frozenset[str], frozenset[int]]:
-        """`accesses_of` the nest for what was asked for: levels of all targets hold the same few sets of operands."""
-        return {}
-
-    @cached_property
-    def buffers(self) -> dict[Boundary, Curve]:
-        """Reuse curves of the nest by what a buffer holds, for what was asked for."""
-        return {}
 
     @cached_property
     def extra_reads(self) -> int:
@@ -212,62 +203,76 @@ def level_traffic(shape: GroupShape, levels: tuple[MemoryLevel, ...], array: Arr
     if shape.nest is None or curve is None:
         return LevelTraffic(reads, writes, footprints, (), {})
     held = [frozenset(range(len(shape.nest.accesses)))]
-    held += [_held(shape, level.holds) for level in levels[1:]]
-    fed = _fed(shape.nest, array if shape.mac_count else None)
+    held += [accesses_of(shape.nest, level.holds) for level in levels[1:]]
+    fed = fed_bytes(shape.nest, array if shape.mac_count else None)
     # Instances that share what they need hold together what one buffer of all their room would, at the best.
     room = [usable_bytes(level) * level.instances for level in levels]
     fits = [
-        not own or _curve(shape, own, own, None).at(usable_bytes(level)).fits
+        not own or _curve(shape.nest, own, own, None).at(usable_bytes(level)).fits
         for own, level in zip(held, levels, strict=True)
     ]
     tile: Mapping[str, int] = {}
     for outer in range(count):
-        left = held[outer]
+        points, least, direct = port_points(shape.nest, held, fits, room, outer, levels[outer])
+        tile = tile or next((point.tile for _, point in points), {})
         moved = [(float(shape.extra_reads), float(shape.extra_writes))]
-        for inner in range(outer + 1, count):
-            counted = left & held[inner]
-            if counted and fits[inner]:
-                point = _curve(shape, held[inner], counted, levels[outer]).at(room[inner])
-                moved.append((point.read_bytes, point.write_bytes))
-                tile = tile or point.tile
-                left -= counted
-        # What no level inside holds feeds the engine. What one would hold and cannot is fetched for each iteration.
-        inside = frozenset[int]().union(*held[outer + 1 :])
-        moved += [fed[number] for number in left - inside]
-        if left & inside:
-            least = _curve(shape, held[outer], left & inside, levels[outer]).ceiling
-            moved.append((least.read_bytes, least.write_bytes))
+        moved += [(point.read_bytes, point.write_bytes) for _, point in (*points, *least)]
+        moved += [fed[number] for number in direct]
         reads[outer], writes[outer] = sum(read for read, _ in moved), sum(write for _, write in moved)
     for index in range(1, count):
         if held[index] and fits[index]:
-            point = _curve(shape, held[index], held[index], None).at(room[index])
+            point = _curve(shape.nest, held[index], held[index], None).at(room[index])
             footprints[index] = point.footprint_bytes / levels[index].instances
     bypassed = tuple(i for i in range(1, count) if not fits[i])
     return LevelTraffic(reads, writes, footprints, bypassed, tile)
 
 
-def _curve(shape: GroupShape, held: frozenset[int], counted: frozenset[int], outside: MemoryLevel | None) -> Curve:
+Points: TypeAlias = list[tuple[frozenset[int], CurvePoint]]
+
+
+def port_points(
+    nest: LoopNest,
+    held: Sequence[frozenset[int]],
+    fits: Sequence[bool],
+    room_bytes: Sequence[float],
+    outer: int,
+    outside: MemoryLevel | None,
+) -> tuple[Points, Points, frozenset[int]]:
+    """Which tiles further inside the operands that a level holds go to, at the own optimum of its boundary.
+
+    Args:
+        nest: With iterations.
+        held: By level the operands that it holds.
+        fits: By level whether it holds a tile of them.
+        room_bytes: By level, of all instances.
+        outer: The level.
+        outside: The same, where its width of access counts, else None.
+
+    Returns:
+        Operands with the point of the curve that says what they move; the same for those that are held further inside
+        by levels without room for a tile, which come for each iteration; and those that no level inside holds: they
+        feed the engine.
+    """
+    left, found = held[outer], []
+    for inner in range(outer + 1, len(held)):
+        counted = left & held[inner]
+        if counted and fits[inner]:
+            found.append((counted, _curve(nest, held[inner], counted, outside).at(room_bytes[inner])))
+            left -= counted
+    inside = frozenset[int]().union(*held[outer + 1 :])
+    stuck = left & inside
+    return found, [(stuck, _curve(nest, held[outer], stuck, outside).ceiling)] if stuck else [], left - inside
+
+
+def _curve(nest: LoopNest, held: frozenset[int], counted: frozenset[int], outside: MemoryLevel | None) -> Curve:
     """The curve of a buffer that holds some operands, as seen by a memory outside it."""
-    assert shape.nest is not None
     width = outside.access_width.value if outside is not None and outside.access_width is not None else 0.0
-    boundary = Boundary(held, counted, width)
-    found = shape.buffers.get(boundary)
-    if found is None:
-        is_whole = width == 0 and len(held) == len(counted) == len(shape.nest.accesses)
-        found = shape.buffers[boundary] = reuse_curve(shape.nest, None if is_whole else boundary)
-    return found
+    if width == 0 and len(held) == len(counted) == len(nest.accesses):
+        return reuse_curve(nest)
+    return reuse_curve(nest, Boundary(held, counted, width))
 
 
-def _held(shape: GroupShape, roles: frozenset[str]) -> frozenset[int]:
-    """Numbers of the accesses of the nest that a level holds."""
-    assert shape.nest is not None
-    found = shape.holders.get(roles)
-    if found is None:
-        found = shape.holders[roles] = accesses_of(shape.nest, roles)
-    return found
-
-
-def _fed(nest: LoopNest, array: Array | None) -> tuple[tuple[float, float], ...]:
+def fed_bytes(nest: LoopNest, array: Array | None) -> tuple[tuple[float, float], ...]:
     """Bytes of each operand into the engine and out of it: what its array asks for, each element once if unknown."""
     if array is not None:
         return array_operand_traffic(nest, array)

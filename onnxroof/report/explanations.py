@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from onnxroof.report.document import Document, Json, number, numbers
@@ -15,30 +16,32 @@ if TYPE_CHECKING:  # a count must not wait for what stands behind targets
 __all__ = ["group_explanation", "plan_explanation", "sensitivity_document", "target_explanation"]
 
 
-def group_explanation(group: GroupResult) -> Document:
-    """What is said of a group beside its figures."""
+def group_explanation(group: GroupResult, on_host: Collection[str]) -> Document:
+    """What is said of a group beside its figures.
+
+    Args:
+        group: The group.
+        on_host: Names of the operators that would run on the host.
+    """
     from onnxroof.roofline.ceilings import group_ceilings
+    from onnxroof.roofline.detachment import cause_of
     from onnxroof.roofline.levers import exit_of
 
     leave = exit_of(group.time_terms_s, group.time_bound) if group.time_bound else None
     return {
-        "regime": _regime(group.regime),
+        "regime": _regime(group.regime, cause_of(group, on_host)),
         "waterfall_s": numbers(group.waterfall_s),
         "ceilings_ops_per_s": numbers(group_ceilings(group.ops, group.waterfall_s, group.regime.power_s)),
         "exit": _exit(leave),
     }
 
 
-def plan_explanation(plan: PlanResult, area_mm2: float | None) -> Document:
-    """What is said of a plan beside its figures.
-
-    Args:
-        plan: The plan.
-        area_mm2: Of the chip, None where unknown.
-    """
+def plan_explanation(plan: PlanResult, result: TargetResult) -> Document:
+    """What is said of a plan on its target beside its figures."""
+    from onnxroof.roofline.detachment import detachment
     from onnxroof.roofline.levers import levers
 
-    found = plan.efficiency
+    found, area_mm2 = plan.efficiency, result.area_mm2
     changes: list[Json] = [
         {
             "term": lever.term,
@@ -49,7 +52,8 @@ def plan_explanation(plan: PlanResult, area_mm2: float | None) -> Document:
         for lever in levers(plan.groups)
     ]
     return {
-        "regime": _regime(plan.regime),
+        "regime": _regime(plan.regime, plan.regime.detached_by),
+        "detachment_s": {cause: number(time) for cause, time in detachment(result, plan).items()},
         "waterfall_s": numbers(plan.waterfall_s),
         "efficiency": {
             "peak_ops_per_s": number(found.peak_ops_per_s),
@@ -117,14 +121,15 @@ def _ranges(found: Ranges | None) -> Document | None:
     return {name: None if one is None else [number(one.low), number(one.high)] for name, one in named.items()}
 
 
-def _regime(regime: Regime) -> Document:
+def _regime(regime: Regime, detached_by: str) -> Document:
     return {
         "time": regime.time,
         "energy": regime.energy,
         "roof_s": number(regime.roof_s),
         "roof_share": number(regime.roof_share),
         "lost_s": numbers(regime.lost_s),
-        "detached_by": regime.detached_by,
+        "detached_by": detached_by,
+        "reload_s": number(regime.reload_s),
         "power_cap_adds_s": number(regime.power_s),
     }
 

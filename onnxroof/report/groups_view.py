@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from onnxroof.report.cells import name_cell, number_cell, text_column, word_cell
@@ -14,6 +14,7 @@ from onnxroof.report.plans import stem_of
 from onnxroof.report.shares import colour_of, energy_bar
 from onnxroof.report.view import Cell, Column, Row, Table
 from onnxroof.report.words import bound_words, cause_label, energy_words, shortened, shown, without_stem
+from onnxroof.roofline.detachment import cause_of, host_nodes
 from onnxroof.roofline.result import GroupResult, TargetResult
 
 __all__ = ["MOST_KINDS_SHOWN", "groups_table"]
@@ -39,7 +40,7 @@ def groups_table(result: TargetResult, kinds: Sequence[Kind]) -> Table:
         Column(label="Energy", help="Of all alike groups together; below: of one operation"),
         text_column("Energy goes to", "The largest contribution"),
     )
-    stem = stem_of(result.best)
+    stem, on_host = stem_of(result.best), host_nodes(result)
     rows, sum_s = [], 0.0
     longest_s = max((kind.latency_s or 0.0 for kind in kinds), default=0.0)
     for rank, kind in enumerate(kinds[:MOST_KINDS_SHOWN]):
@@ -47,7 +48,7 @@ def groups_table(result: TargetResult, kinds: Sequence[Kind]) -> Table:
         length = (kind.latency_s or 0.0) / longest_s if longest_s else 0.0
         bar = share_bar(length, colour_of(kind.first.time_bound, result))
         head = _head(kind, stem)
-        rows.append(Row(cells=(head, *_cells(kind, result, outer, sum_s, bar)), group=str(rank)))
+        rows.append(Row(cells=(head, *_cells(kind, result, on_host, outer, sum_s, bar)), group=str(rank)))
     cut = f"The {len(rows)} slowest of {len(kinds)} kinds of groups; the JSON has them all."
     return Table(
         caption="Slowest groups, alike ones together",
@@ -67,7 +68,9 @@ def _head(kind: Kind, stem: str) -> Cell:
     return replace(cell, title=shown(name) if cell.text != shown(name) else "", sort=shown(name).lower())
 
 
-def _cells(kind: Kind, result: TargetResult, outer: str, sum_s: float, bar: Svg) -> tuple[Cell, ...]:
+def _cells(
+    kind: Kind, result: TargetResult, on_host: Collection[str], outer: str, sum_s: float, bar: Svg
+) -> tuple[Cell, ...]:
     group, total = kind.first, result.best.latency_s
     share = kind.latency_s / total if total and kind.latency_s is not None else None
     at, of_roof = group.intensity_ops_per_byte.get(outer), group.regime.roof_share
@@ -82,7 +85,7 @@ def _cells(kind: Kind, result: TargetResult, outer: str, sum_s: float, bar: Svg)
         word_cell(bound_words(group.time_bound), mark="" if group.time_bound else "unknown"),
         number_cell(at, intensity(at), note=_most(group)),
         number_cell(used, percent(used) if group.macs else "no MACs", note=parts),
-        number_cell(of_roof, percent(of_roof), note=cause_label(group.regime.detached_by)),
+        number_cell(of_roof, percent(of_roof), note=cause_label(cause_of(group, on_host))),
         number_cell(
             kind.energy_j,
             quantity(kind.energy_j, "J"),

@@ -6,6 +6,7 @@ Keys are added, never renamed. Unknown is null, never 0; a number that is not fi
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from onnxroof import __version__
@@ -188,13 +189,22 @@ def plan_document(plan: PlanResult, result: TargetResult, *, is_whole: bool = Tr
         "resident_saved_bytes": numbers(plan.resident_saved_bytes),
         "assumed_precision": plan.assumed_precision,
         "expected_latency_s": number(plan.expected_latency_s),
-        **plan_explanation(plan, result.area_mm2),
+        **plan_explanation(plan, result),
         **(_mapped(plan.mapped) if is_whole else {}),
     }
 
 
-def group_document(group: GroupResult, target: Target, *, is_whole: bool = True) -> Document:
-    """One fusion group on its target; why its figures are what they are, and its mapping, only where it is whole."""
+def group_document(
+    group: GroupResult, target: Target, on_host: Collection[str] = (), *, is_whole: bool = True
+) -> Document:
+    """One fusion group on its target; why its figures are what they are, and its mapping, only where it is whole.
+
+    Args:
+        group: The group.
+        target: Its target.
+        on_host: Names of the operators that would run on the host.
+        is_whole: Whether all is wanted.
+    """
     height = ceilings(group, target)
     return {
         "id": group.id,
@@ -223,7 +233,7 @@ def group_document(group: GroupResult, target: Target, *, is_whole: bool = True)
         "footprint_bytes": numbers(group.footprint_bytes),
         "tile": dict(group.tile),
         "recomputed_ops": group.recomputed_ops,
-        **(group_explanation(group) | _mapping(group.mapped) if is_whole else {}),
+        **(group_explanation(group, on_host) | _mapping(group.mapped) if is_whole else {}),
     }
 
 
@@ -272,7 +282,10 @@ def _whole_model(model: ModelResult, analysis: Analysis) -> Document:
 
 def _whole_plan(plan: PlanResult, result: TargetResult) -> Document:
     document = plan_document(plan, result)
-    document["groups"] = [group_document(group, result.target) for group in plan.groups]
+    from onnxroof.roofline.detachment import host_nodes
+
+    on_host = host_nodes(result)
+    document["groups"] = [group_document(group, result.target, on_host) for group in plan.groups]
     document["decisions"] = [decision_document(decision) for decision in plan.decisions]
     return document
 

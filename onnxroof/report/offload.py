@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from onnxroof.report.document import number
 from onnxroof.report.numbers import count, quantity
 from onnxroof.report.words import comma_list, counted, shown
 
@@ -13,19 +14,11 @@ if TYPE_CHECKING:
     from onnxroof.report.json import Document, Json
     from onnxroof.roofline.result import TargetResult
 
-__all__ = ["AS_IF", "fallback_words", "link_words", "offload_document", "offload_lines"]
+__all__ = ["AS_IF", "divided_words", "fallback_words", "link_words", "offload_document", "offload_lines"]
 
 _MOST_TYPES = 4
 AS_IF = "the times and energies take them as if they ran on the device"
 """What the figures of a model that falls back are."""
-
-
-def _link_s(result: TargetResult) -> float | None:
-    """The least time of what crosses the host link, both directions at once; None where it is not known."""
-    offload, link = result.offload, result.target.host_link
-    if offload is None or link is None or offload.to_device_bytes is None or offload.to_host_bytes is None:
-        return None
-    return max(offload.to_device_bytes, offload.to_host_bytes) / link.value
 
 
 def fallback_words(result: TargetResult) -> str:
@@ -69,7 +62,8 @@ def offload_document(result: TargetResult) -> Document | None:
         "to_device_bytes": offload.to_device_bytes,
         "to_host_bytes": offload.to_host_bytes,
         "link_bytes_per_s": link.value if link else None,
-        "link_latency_s": _link_s(result),
+        "link_latency_s": result.link_s,
+        "least_latency_s": number(result.divided_latency_s),
     }
 
 
@@ -84,10 +78,17 @@ def _crossing_words(result: TargetResult) -> str:
     offload = result.offload
     assert offload is not None
     sizes = f"{quantity(offload.to_device_bytes, 'B')} go to it and {quantity(offload.to_host_bytes, 'B')} come back"
-    return f"{sizes}, {link_words(result)}"
+    return f"{sizes}, {link_words(result)}{divided_words(result)}"
+
+
+def divided_words(result: TargetResult) -> str:
+    """As in "; so divided a run takes at least 3 ms, and the host's own work"; "" where nothing falls back."""
+    if result.offload is None or not result.offload.fallbacks or result.divided_latency_s is None:
+        return ""
+    return f"; so divided a run takes at least {quantity(result.divided_latency_s, 's')}, and the host’s own work"
 
 
 def link_words(result: TargetResult) -> str:
     """As in "at least 2.4 ms over the link"."""
-    time_s = _link_s(result)
+    time_s = result.link_s
     return "at a bandwidth that is not known" if time_s is None else f"at least {quantity(time_s, 's')} over the link"

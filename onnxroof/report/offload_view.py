@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from onnxroof.report.cells import number_cell, text_column, word_cell
 from onnxroof.report.numbers import count, quantity
-from onnxroof.report.offload import AS_IF, link_words
+from onnxroof.report.offload import AS_IF, divided_words, link_words
 from onnxroof.report.view import Column, Fact, Row, Table
 from onnxroof.report.words import comma_list, counted, shown
 from onnxroof.roofline.result import TargetResult
@@ -35,7 +35,7 @@ def offload_facts(result: TargetResult) -> tuple[Fact, ...]:
     crossing = Fact(
         label="Crosses the host link",
         value=f"{quantity(offload.to_device_bytes, 'B')} in, {quantity(offload.to_host_bytes, 'B')} out",
-        note=link_words(result),
+        note=link_words(result) + divided_words(result),
     )
     return runs, crossing
 

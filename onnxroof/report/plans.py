@@ -6,12 +6,21 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from onnxroof.report.numbers import UNKNOWN
-from onnxroof.report.words import common_stem
+from onnxroof.report.words import common_stem, shown
 
 if TYPE_CHECKING:
     from onnxroof.roofline.result import PlanResult, TargetResult
 
-__all__ = ["fits_words", "fractions", "is_rankable", "over_fastest", "peak_share", "stem_of", "time_by_bound"]
+__all__ = [
+    "efficiency_words",
+    "fits_words",
+    "fractions",
+    "is_rankable",
+    "over_fastest",
+    "peak_share",
+    "stem_of",
+    "time_by_bound",
+]
 
 
 def time_by_bound(plan: PlanResult) -> dict[str, float]:
@@ -59,6 +68,14 @@ def stem_of(plan: PlanResult) -> str:
 def fits_words(result: TargetResult) -> str:
     """Whether weights and activations fit the outermost level."""
     return {True: "fits", False: "does not fit", None: UNKNOWN}[result.fits]
+
+
+def efficiency_words(result: TargetResult) -> str:
+    """As in "matrix 0.63 (fitted on 8 points)", the source of each behind it."""
+    by_source: dict[str, list[str]] = {}
+    for name, quantity in result.target.efficiency.items():
+        by_source.setdefault(quantity.source.title, []).append(f"{shown(name)} {quantity.value:.3g}")
+    return "; ".join(f"{', '.join(names)} ({shown(title)})" for title, names in by_source.items())
 
 
 def fractions(values: Iterable[tuple[str, float | None]]) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from onnxroof.report.cells import name_cell, number_cell, text_column
@@ -11,6 +12,7 @@ from onnxroof.report.kinds import Kind
 from onnxroof.report.numbers import count, intensity, percent, quantity
 from onnxroof.report.view import Cell, Column, LegendItem, Row, Table
 from onnxroof.report.words import comma_list, counted, shortened, shown
+from onnxroof.roofline.ceilings import cheapest_op_j, highest_mix_ops_per_s, precision_ceilings
 from onnxroof.roofline.result import LevelResult, PlanResult, TargetResult
 from onnxroof.targets.model import Engine, Peak
 
@@ -18,6 +20,8 @@ __all__ = ["chart_notes", "level_legend", "levels_table", "rooflines_of"]
 
 _MOST_TITLES = 20
 _MOST_ARRAY_CEILINGS = 4
+_MOST_TYPES = 3
+_APART = 1.03  # ceilings closer than that look like one
 _NEAR = 0.1  # ceilings closer than that to one another look like one
 _FULL = 0.995  # an array that is filled so far has the ceiling of the peak
 
@@ -27,17 +31,57 @@ def rooflines_of(result: TargetResult, kinds: Sequence[Kind]) -> Rooflines:
     unfused = [plan for plan in result.plans if plan.fusion == "none" and plan is not result.best]
     ends = [*unfused, result.best] if unfused else []
     outermost = result.levels[0].name if result.levels else ""
+    highest, cheapest = _highest_mix(kinds, ends), _cheapest_op(kinds, ends)
+    is_above = result.peak_ops_per_s is not None and highest > result.peak_ops_per_s
+    is_cheaper = result.energy_j_per_op is not None and cheapest is not None and cheapest < result.energy_j_per_op
+    waiting = {level.name for level in result.target.levels if not level.overlaps}
+    static, cap = result.target.static_power, result.target.power_cap
     return Rooflines(
         name=shown(result.target.name),
-        roofs=tuple(_roof(level) for level in result.levels),
+        roofs=tuple(_roof(level, overlaps=level.name not in waiting) for level in result.levels),
         peak=_peak(result),
         lower_peaks=_lower_peaks(result),
+        mix=_mix(highest) if is_above and highest < math.inf else None,
+        is_open=highest == math.inf,
+        precisions=_precisions(result),
         array_ceilings=_array_ceilings(result, kinds),
         energy_per_op=result.energy_j_per_op,
+        cheapest_op=cheapest if is_cheaper else None,
+        static_power=static.value if static else 0.0,
+        power_cap=cap.value if cap else None,
         time_dots=_time_dots(result, kinds),
         energy_dots=_energy_dots(result, kinds),
         time_shift=_shift(ends, [plan.ops_per_s for plan in ends], outermost, "OP/s"),
         energy_shift=_shift(ends, [plan.ops_per_j for plan in ends], outermost, "OP/J"),
+    )
+
+
+def _highest_mix(kinds: Sequence[Kind], ends: Sequence[PlanResult]) -> float:
+    """The highest peak of a mix of work among all that the chart shows, ops/s; infinite where no rate bounds one."""
+    plans = [plan.efficiency.peak_ops_per_s or 0.0 for plan in ends]
+    return max([highest_mix_ops_per_s(kind.first for kind in kinds), *plans])
+
+
+def _cheapest_op(kinds: Sequence[Kind], ends: Sequence[PlanResult]) -> float | None:
+    """The least compute energy of an operation among all that the chart shows, J; None where none is known."""
+    plans = [1 / plan.efficiency.peak_ops_per_j for plan in ends if plan.efficiency.peak_ops_per_j]
+    found = cheapest_op_j(kind.first for kind in kinds)
+    return min([*plans, *([found] if found else [])], default=None)
+
+
+def _mix(highest: float) -> Ceiling:
+    return Ceiling(label=f"several engines at once {quantity(highest, 'OP/s')}", ops_per_s=highest)
+
+
+def _precisions(result: TargetResult) -> tuple[Ceiling, ...]:
+    """Peaks of the engine of the peak in other types, one for all types of a rate, the highest first."""
+    rates: dict[float, list[str]] = {}
+    for ceiling in precision_ceilings(result.target):
+        if ceiling.engine == result.peak_engine and ceiling.ops_per_s and ceiling.ops_per_s != result.peak_ops_per_s:
+            rates.setdefault(ceiling.ops_per_s, []).append(ceiling.dtype)
+    return tuple(
+        Ceiling(label=f"in {comma_list(rates[rate], _MOST_TYPES)} {quantity(rate, 'OP/s')}", ops_per_s=rate)
+        for rate in sorted(rates, reverse=True)
     )
 
 
@@ -63,7 +107,7 @@ def levels_table(result: TargetResult) -> Table:
         text_column("Memory level", "Outermost first"),
         Column(label="Capacity", help="Of all instances"),
         Column(label="Bandwidth", help="Of all instances"),
-        Column(label="Energy", help="Mean of reading and writing a byte"),
+        Column(label="Energy", help="Of a byte: the lower of reading and writing it"),
         Column(label="Ridge point", help="Operations per byte from which computing takes longer than this level"),
         Column(label="Energy ridge", help="Operations per byte from which computing takes more energy than this level"),
         Column(label="Gap", help="Energy ridge / ridge point: above 1, energy needs more reuse than time does"),
@@ -82,7 +126,7 @@ def level_legend(result: TargetResult) -> tuple[LegendItem, ...]:
 
 
 def chart_notes(result: TargetResult, kinds: Sequence[Kind], chart: Rooflines) -> tuple[str, ...]:
-    """What the charts do not show, and why; and why a dot may lie above the peak."""
+    """What the charts do not show, and why; and what lines they have that not every chart has."""
     notes = []
     drawn = {dot.group for dot in chart.time_dots}
     missing = sum(kind.groups for rank, kind in enumerate(kinds) if rank not in drawn)
@@ -92,10 +136,36 @@ def chart_notes(result: TargetResult, kinds: Sequence[Kind], chart: Rooflines) -
         )
     if chart.peak is None:
         notes.append("The peak is unknown: the chart has no ceiling.")
-    elif any(dot.height > 1.01 * chart.peak.ops_per_s for dot in chart.time_dots):
+    elif chart.is_open:
         notes.append(
-            "A dot above the peak: a part of that group’s operations runs on another engine at the same time, in "
-            "another type, or at a rate that is unknown."
+            "The slopes end at no peak: of some groups all operations run at a rate that is unknown, so that only "
+            "their bytes bound them."
+        )
+    elif chart.mix and chart.mix.ops_per_s > _APART * chart.peak.ops_per_s:
+        notes.append(
+            f"The slopes end above the peak, at {quantity(chart.mix.ops_per_s, 'OP/s')}: so high comes the group whose "
+            "work several engines, or another type, share best."
+        )
+    if chart.cheapest_op and chart.has_energy:
+        notes.append(
+            f"The thin curves are the energy roofs of the group whose operations take the least energy each, "
+            f"{quantity(chart.cheapest_op, 'J')} instead of {quantity(chart.energy_per_op, 'J')} at the peak."
+        )
+    if chart.power_cap is not None:
+        notes.append(
+            f"The power cap is {quantity(chart.power_cap, 'W')}. Where it would hold throughput below the roof it is a "
+            "line of long dashes: (cap − static power) × the efficiency that compute and the chosen level alone allow."
+        )
+    if chart.static_power and chart.has_energy:
+        notes.append(
+            f"Static power, {quantity(chart.static_power, 'W')}, flows until the work is done: the energy roof counts "
+            "it for the time that the throughput roof allows. The dashed curve is the roof without it."
+        )
+    waiting = [shown(roof.name) for roof in chart.roofs if not roof.overlaps]
+    if waiting:
+        notes.append(
+            f"{comma_list(waiting)} {'does' if len(waiting) == 1 else 'do'} not work beside compute: the dashed curve "
+            "under the corner is what is left when both times add up."
         )
     if chart.time_shift or chart.energy_shift:
         notes.append(f"The arrow is the whole model at {shown(result.levels[0].name)}: without fusion, and as planned.")
@@ -115,7 +185,7 @@ def chart_notes(result: TargetResult, kinds: Sequence[Kind], chart: Rooflines) -
     return tuple(notes)
 
 
-def _roof(level: LevelResult) -> Roof:
+def _roof(level: LevelResult, *, overlaps: bool) -> Roof:
     bandwidth = level.bandwidth_bytes_per_s
     return Roof(
         name=shown(level.name),
@@ -123,6 +193,7 @@ def _roof(level: LevelResult) -> Roof:
         energy_per_byte=level.energy_j_per_byte,
         ridge=level.ridge_ops_per_byte,
         energy_ridge=level.energy_ridge_ops_per_byte,
+        overlaps=overlaps,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from onnxroof.report.assumptions import consequence
 from onnxroof.report.bottlenecks import bottlenecks
 from onnxroof.report.cells import text_column, word_cell
+from onnxroof.report.detachment_view import detachment_table
 from onnxroof.report.estimates import estimated_words
 from onnxroof.report.figures.roofline import rooflines_figure
 from onnxroof.report.fusion_view import decision_tables, plans_table
@@ -14,7 +15,7 @@ from onnxroof.report.groups_view import groups_table
 from onnxroof.report.kinds import slowest_kinds
 from onnxroof.report.numbers import percent, quantity
 from onnxroof.report.offload_view import fallback_table, offload_facts
-from onnxroof.report.plans import fits_words, peak_share, time_by_bound
+from onnxroof.report.plans import efficiency_words, fits_words, peak_share, time_by_bound
 from onnxroof.report.roofline_view import chart_notes, level_legend, levels_table, rooflines_of
 from onnxroof.report.shares import share_figures
 from onnxroof.report.view import Fact, Row, Table, TargetView
@@ -53,6 +54,7 @@ def target_view(result: TargetResult, anchor: str, index: int, *, has_sensitivit
         groups=groups_table(result, kinds),
         shares=(*([waterfall] if waterfall else []), *share_figures(result, kinds)),
         regimes=regime_facts(result),
+        detachment=detachment_table(result),
         levers=levers_table(result),
         sensitivity=sensitivity_table(result) if has_sensitivity else None,
         plans=plans_table(result),
@@ -108,7 +110,7 @@ def _facts(result: TargetResult) -> tuple[Fact, ...]:
         ),
     ]
     if plan.expected_latency_s is not None:
-        note = "with the efficiencies that were measured on this target"
+        note = f"with efficiencies that were measured on this target: {efficiency_words(result)}"
         facts.insert(2, _fact("Expected time", plan.expected_latency_s, "s", note))
     return tuple(facts)
 

@@ -101,7 +101,13 @@ def _add_targets(page: _Page, targets: Sequence[TargetResult], analysis: Analysi
     from onnxroof.report.duty import duty_lines
     from onnxroof.report.fit import fit_lines
     from onnxroof.report.offload import offload_lines
-    from onnxroof.report.text_targets import LEGEND, groups_table, targets_table, uncertain_lines  # not for a count
+    from onnxroof.report.text_targets import (
+        LEGEND,
+        expected_lines,
+        groups_table,
+        targets_table,
+        uncertain_lines,
+    )  # not for a count
 
     is_wide = page.width >= _WIDE
     page.table("", *targets_table(targets, is_wide=is_wide))
@@ -111,7 +117,7 @@ def _add_targets(page: _Page, targets: Sequence[TargetResult], analysis: Analysi
         page.add("")
         page.table(*groups_table(first, is_wide=is_wide))
     duty = () if analysis.duty is None else duty_lines(analysis.duty, targets)
-    for line in (*duty, *fit_lines(targets), *offload_lines(targets)):
+    for line in (*expected_lines(targets), *duty, *fit_lines(targets), *offload_lines(targets)):
         page.say(line)
     for line in uncertain_lines(targets):
         page.add(line, "dim")

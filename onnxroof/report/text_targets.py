@@ -8,12 +8,12 @@ from onnxroof.report.conventions import LEAST_TIME
 from onnxroof.report.estimates import MARK_WORDS, marked, rests_words
 from onnxroof.report.kinds import Kind, slowest_kinds
 from onnxroof.report.numbers import intensity, percent, quantity
-from onnxroof.report.plans import peak_share, stem_of, time_by_bound
+from onnxroof.report.plans import efficiency_words, peak_share, stem_of, time_by_bound
 from onnxroof.report.terminal import Content, Heading, Name
 from onnxroof.report.words import bound_words, fusion_words, shortened, shown, without_stem
 from onnxroof.roofline.result import TargetResult
 
-__all__ = ["LEGEND", "groups_table", "targets_table", "uncertain_lines"]
+__all__ = ["LEGEND", "expected_lines", "groups_table", "targets_table", "uncertain_lines"]
 
 LEGEND = f"least time = {LEAST_TIME}; floor = what no plan can beat; {MARK_WORDS}"
 
@@ -69,6 +69,15 @@ def groups_table(result: TargetResult, *, is_wide: bool) -> tuple[str, tuple[Hea
     stem = stem_of(plan)
     rows = [_kind_row(kind, stem, plan.latency_s, outer, is_wide=is_wide) for kind in kinds[:_TOP_GROUPS]]
     return title, headings, rows
+
+
+def expected_lines(results: Sequence[TargetResult]) -> Iterator[str]:
+    """What the best plan is expected to take where a target carries measured efficiencies."""
+    known = [(result, time_s) for result in results if (time_s := result.best.expected_latency_s) is not None]
+    if known:
+        yield "expected time of the best plan, with efficiencies that were measured (no bound):"
+    for result, time_s in known:
+        yield f"  {shown(result.target.name)}: {quantity(time_s, 's')} with {efficiency_words(result)}"
 
 
 def uncertain_lines(results: Sequence[TargetResult]) -> Iterator[str]:

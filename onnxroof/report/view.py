@@ -126,6 +126,7 @@ class TargetView:
     groups: Table
     shares: tuple[Figure, ...]
     regimes: tuple[Fact, ...]
+    detachment: Table | None
     levers: Table | None
     sensitivity: Table | None
     plans: Table

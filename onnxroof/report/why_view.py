@@ -63,10 +63,9 @@ def levers_table(result: TargetResult) -> Table | None:
     if not found or not plan.latency_s:
         return None
     columns = (
-        text_column("Raise", "Twice the bandwidth or the peak, or half the launch overhead"),
+        text_column("Raise", "Below: the least factor at which something else binds most of the time"),
         Column(label="Twice as fast", help="Least time of the plan then"),
         Column(label="At most", help="Least time of the plan, were this term nothing"),
-        text_column("Leaves the regime", "The least factor at which something else binds most of the time"),
     )
     worth = [lever for lever in found if plan.latency_s - lever.limit_s >= _SMALLEST * plan.latency_s]
     rows = tuple(Row(cells=_lever_cells(lever, plan.latency_s, result)) for lever in worth)
@@ -85,10 +84,8 @@ def sensitivity_table(result: TargetResult) -> Table:
     """The numbers of the target that time or energy of the best plan depend on, the largest effect first."""
     columns = (
         text_column("Number of the target"),
-        Column(label="Time", help="Percent that the time changes by for each percent of the number"),
+        Column(label="Time", help="Percent for each percent of the number; below: when the number is doubled"),
         Column(label="Energy", help="The same of the energy"),
-        Column(label="Time at twice", help="Change of the time when the number is doubled"),
-        Column(label="Energy at twice", help="Change of the energy when the number is doubled"),
     )
     rows, left_out = [], 0
     for one in result.sensitivity:
@@ -102,12 +99,17 @@ def sensitivity_table(result: TargetResult) -> Table:
             continue
         cells = (
             word_cell(shown(one.key)),
-            *(number_cell(value, _signed(value)) for value in local),
-            *(number_cell(value, change(value, 1.0)) for value in doubled),
+            *(
+                number_cell(value, _signed(value), note="" if twice is None else f"{change(twice, 1.0)} at twice")
+                for value, twice in zip(local, doubled, strict=True)
+            ),
         )
         rows.append((effect, Row(cells=cells)))
     rows.sort(key=lambda row: -row[0])
-    note = "Each number is changed and the plan priced again; for another capacity it is made again."
+    note = (
+        "How many percent time and energy change by for each percent that a number grows; below, by how much when it "
+        "is doubled. Each number is changed and the plan priced again; for another capacity it is made again."
+    )
     if left_out:
         note += f" {counted(left_out, 'more number')} {'changes' if left_out == 1 else 'change'} neither."
     return Table(
@@ -210,13 +212,13 @@ def _roof_words(plan: PlanResult) -> str:
 
 
 def _lever_cells(lever: Lever, latency_s: float, result: TargetResult) -> tuple[Cell, ...]:
-    leave = "" if lever.exit is None else f"{_factor(lever.exit.factor)}, then {bound_words(lever.exit.becomes)} binds"
+    leave = lever.exit
+    words = f"from {_factor(leave.factor)} on {bound_words(leave.becomes)} binds" if leave else ""
     bar = share_bar(lever.limit_s / latency_s, colour_of(lever.term, result))
     return (
-        word_cell(bound_words(lever.term)),
+        word_cell(bound_words(lever.term), note=words),
         number_cell(lever.twice_s, quantity(lever.twice_s, "s"), note=change(lever.twice_s, latency_s)),
         Cell(text=quantity(lever.limit_s, "s"), note=change(lever.limit_s, latency_s), figure=bar),
-        word_cell(leave),
     )
 
 

@@ -41,12 +41,26 @@ _FRACTIONS = (
 )
 _BOUNDS = {"launch": "launch overhead", "static": "static power", "compute": "compute", "": "unknown"}
 _CAUSES = {
+    "reload": "bytes that cross again",
     "ports": "a port of a level that idles while the other is full",
     "spatial": "an array that is not full",
     "overlap": "memory that does not work beside compute",
     "launch": "launch overhead",
+    "conversion": "conversions between types",
+    "power": "the power cap",
+    "host": "operators that run on the host",
+    "sparsity": "sparsity",
 }
-_CAUSE_LABELS = {"ports": "one port idle", "spatial": "array not full", "overlap": "no overlap", "launch": "launches"}
+_CAUSE_LABELS = {
+    "reload": "bytes again",
+    "ports": "one port idle",
+    "spatial": "array not full",
+    "overlap": "no overlap",
+    "launch": "launches",
+    "conversion": "converts types",
+    "power": "power cap",
+    "host": "runs on the host",
+}
 _WATERFALL = {
     "ideal": "compute at full peak",
     "spatial": "array not full",

@@ -6,13 +6,24 @@ A roof says what no work can exceed; a ceiling below it what this work cannot, u
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from onnxroof.roofline.waterfall import IDEAL, LAUNCH, SPATIAL
 from onnxroof.targets.model import Target
 
-__all__ = ["PrecisionCeiling", "group_ceilings", "power_roof_ops_per_s", "precision_ceilings"]
+if TYPE_CHECKING:
+    from onnxroof.roofline.result import GroupResult
+
+__all__ = [
+    "PrecisionCeiling",
+    "cheapest_op_j",
+    "group_ceilings",
+    "highest_mix_ops_per_s",
+    "power_roof_ops_per_s",
+    "precision_ceilings",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +85,26 @@ def group_ceilings(ops: int | None, waterfall_s: Mapping[str, float], power_s: f
         "power": 0.0 if power_s is None else attained + power_s,
     }
     return {name: ops / time if ops is not None and time else None for name, time in times.items()}
+
+
+def highest_mix_ops_per_s(groups: Iterable[GroupResult]) -> float:
+    """The highest peak of the groups' own mixes of work: ops / the longest of (ops on an engine / its peak).
+
+    Engines work at the same time, so that it can lie above the peak of each. Infinite where no rate is known for any
+    work of a group: only its bytes bound it then. 0 without operations.
+    """
+    highest = 0.0
+    for group in groups:
+        if group.ops:
+            busiest_s = max(group.full_engines_s.values(), default=0.0)
+            highest = max(highest, group.ops / busiest_s if busiest_s else math.inf)
+    return highest
+
+
+def cheapest_op_j(groups: Iterable[GroupResult]) -> float | None:
+    """The least energy of compute an operation among the groups' own mixes of work; None where none is known."""
+    known = (group.energy_terms_j["compute"] / group.ops for group in groups if group.ops and group.energy_terms_j)
+    return min(known, default=None)
 
 
 def power_roof_ops_per_s(

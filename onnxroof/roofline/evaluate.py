@@ -21,13 +21,14 @@ from onnxroof.mapping.placed import Crossing, Placed, placed
 from onnxroof.mapping.plan import Decision, Plan
 from onnxroof.mapping.planned import PlannedModel, ShapedPlan
 from onnxroof.mapping.policies import SEARCHED
+from onnxroof.mapping.reorder import reordering
 from onnxroof.mapping.residency import Residency, residency
 from onnxroof.mapping.traffic import GroupShape, LevelTraffic, level_traffic
 from onnxroof.roofline.efficiency import efficiency, mix_time_s
 from onnxroof.roofline.explained import explained
 from onnxroof.roofline.fit import fit
 from onnxroof.roofline.floor import floor
-from onnxroof.roofline.groups import Demand, Figures, Groups, Later, Once, mapped_total, peaks, summed, total
+from onnxroof.roofline.groups import Demand, Figures, Groups, Later, Once, bypasses, mapped_total, peaks, summed, total
 from onnxroof.roofline.knowledge import Knowledge
 from onnxroof.roofline.ledger import ledger
 from onnxroof.roofline.levels import level_result
@@ -65,7 +66,7 @@ def evaluate(
         tf32: Whether FLOAT contractions may use TF32.
         state: cold | steady: whether weights that fit on chip stay there from run to run.
     """
-    evaluation = _Evaluation(model, target, tf32, residency(model.timeline, target.levels, state=state))
+    evaluation = _Evaluation(model, target, tf32, state)
     plans = evaluation.plans(assumed_precision, objective)
     least = floor(model.border, target, tf32=tf32)
     rate = evaluation.dominant_rate()
@@ -90,7 +91,7 @@ def evaluate(
         unknown=knowledge.unknown,
         estimated=knowledge.estimated,
         sources=knowledge.sources,
-        best_plan=best_of(plans, objective),
+        best_plan=best_of(plans, objective).fusion,
         plans=plans,
     )
 
@@ -125,9 +126,11 @@ class _Evaluation:
     model: PlannedModel
     target: Target
     tf32: bool
-    residency: Residency
+    state: str
+    residency: Residency = field(init=False)
     knowledge: Knowledge = field(init=False)
     doubts: Doubts = field(init=False)
+    orders: tuple[Decision, ...] = ()
     _nested: dict[Hashable, NestedMapping] = field(default_factory=dict)
     _figures: dict[tuple[GroupShape, Crossing | None], Figures] = field(default_factory=dict)
     _crossings: dict[object, Crossing] = field(default_factory=dict)
@@ -137,6 +140,7 @@ class _Evaluation:
     _substituted: dict[tuple[str, str], Decision] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.residency = residency(self.model.timeline, self.target.levels, state=self.state)
         self.knowledge = Knowledge(self.target)
         self.doubts = Doubts.of(self.target)
 
@@ -155,10 +159,22 @@ class _Evaluation:
         """One for each policy that is wanted."""
         found = {shaped.plan.fusion: self.plan(shaped, assumed_precision) for shaped in self.model.plans}
         for policy in (policy for policy in SEARCHED if policy in self.model.policies):
-            found[policy] = self.searched.plan(policy, assumed_precision, objective, tuple(found.values()))
+            others = [*found.values()]
+            if self.model.reordered is not None:
+                others.append(self._reordered.searched.plan(policy, assumed_precision, objective, ()))
+            found[policy] = self.searched.plan(policy, assumed_precision, objective, others)
         if self.model.given is not None:
             found[GIVEN] = self.searched.given(*self.model.given, assumed_precision, objective)
         return tuple(found[policy] for policy in (*self.model.policies, *([GIVEN] if GIVEN in found else [])))
+
+    @cached_property
+    def _reordered(self) -> _Evaluation:
+        """Of the model in an order in which more operators may be one group."""
+        assert self.model.reordered is not None
+        found = _Evaluation(self.model.reordered, self.target, self.tf32, self.state)
+        found.knowledge = self.knowledge
+        found.orders = (reordering(self.model.workload.name),)
+        return found
 
     def plan(self, shaped: ShapedPlan, assumed_precision: str | None) -> PlanResult:
         """One plan, summed over its groups: each distinct shape times the groups that have it."""
@@ -216,7 +232,8 @@ class _Evaluation:
         names = [level.name for level in self.target.levels]
         energy_terms = summed([f.energy_terms_j for f in figures], counts) if energy_j is not None else {}
         forced = (
-            *self._conversions(assumed_precision), *self._substituted.values(), *_bypasses(figures, counts),
+            *self.orders, *self._conversions(assumed_precision), *self._substituted.values(),
+            *bypasses(figures, counts),
         )  # fmt: skip
         return PlanResult(
             fusion=plan.fusion,
@@ -295,8 +312,9 @@ class _Evaluation:
             bypassed=traffic.bypassed,
         )
         found = partial(
-            mapped_result, shape, self.target, alone, compute.engines_s, compute.mac_engine, compute.mac_s, self._nested
-        )
+            mapped_result, shape, self.target, traffic, crossing, compute.engines_s, compute.mac_engine, compute.mac_s,
+            self._nested,
+        )  # fmt: skip
         return self.priced(demand, found)
 
     def _parts(self, shape: GroupShape, crossing: Crossing | None) -> tuple[_Compute, LevelTraffic, LevelTraffic]:
@@ -344,7 +362,10 @@ class _Evaluation:
         waterfall_s, regime = dict[str, float](), Regime()
         if is_known:
             times_s = (engines, demand.full_engines_s, terms, serial)
-            waterfall_s, regime = explained(self.target, *times_s, totals, launch_s, energy_terms or {})
+            # Inside a group of several steps it is not known what must cross once.
+            inner = [demand.whole_bytes] * (len(levels) - 1) if len(shapes) == 1 else totals[1:]
+            least = [demand.least_bytes, *inner]
+            waterfall_s, regime = explained(self.target, *times_s, totals, least, launch_s, energy_terms or {})
         if self.target.power_cap is not None:
             self.knowledge.need("chip.power_cap", self.target.power_cap)
         return Figures(
@@ -471,21 +492,6 @@ class _Evaluation:
                 action="converted",
                 reason=f"the target lacks its types and wider ones: it is taken as if exported in {assumed_precision}",
             )
-
-
-def _bypasses(figures: Sequence[Figures], counts: Sequence[int]) -> Iterator[Decision]:
-    """A decision for each level that holds no tile of some group."""
-    groups: dict[str, int] = {}
-    for figure, count in zip(figures, counts, strict=True):
-        for name in figure.bypassed:
-            groups[name] = groups.get(name, 0) + count
-    for name, count in groups.items():
-        yield Decision(
-            subject=name,
-            action="bypassed",
-            reason=f"no tile of {count} of {sum(counts)} groups fits: what is outside delivers to what is inside",
-            figures={"groups": float(count)},
-        )
 
 
 def _largest(terms: Mapping[str, float]) -> str:

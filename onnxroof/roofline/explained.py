@@ -20,6 +20,7 @@ def explained(
     overlapped_s: Mapping[str, float],
     serial_s: Mapping[str, float],
     level_bytes: Sequence[float],
+    least_bytes: Sequence[float],
     launch_s: float,
     energy_terms_j: Mapping[str, float],
 ) -> tuple[dict[str, float], Regime]:
@@ -32,16 +33,19 @@ def explained(
         overlapped_s: Terms of the time that hide behind one another, by bound.
         serial_s: Terms that do not.
         level_bytes: (L,) traffic.
+        least_bytes: (L,) what of it would cross if each byte did so once.
         launch_s: Launch overhead.
         energy_terms_j: Terms of the energy, {} where it is unknown.
     """
     hidden, waiting = _levels_of(overlapped_s), _levels_of(serial_s)
     levels_s = {**hidden, **waiting}
-    roofs_s = dict(levels_s)
-    for level, count in zip(target.levels, level_bytes, strict=True):
+    roofs_s, least_s = dict(levels_s), dict[str, float]()
+    for level, count, least in zip(target.levels, level_bytes, least_bytes, strict=True):
         bandwidth = bandwidth_bytes_per_s(level)
         if bandwidth is not None:
             roofs_s[level.name] = count / (bandwidth * level.instances)
+        if level.name in roofs_s:
+            least_s[level.name] = roofs_s[level.name] * (min(least, count) / count if count else 1.0)
     power_s: float | None = None
     if target.power_cap is not None:
         static_w = target.static_power.value if target.static_power else 0.0
@@ -53,6 +57,7 @@ def explained(
         full_engines_s,
         levels_s,
         roofs_s,
+        least_levels_s=least_s,
         serial=waiting,
         launch_s=launch_s,
         energy_j=energy_terms_j,

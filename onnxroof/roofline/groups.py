@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar, overload
 
 from onnxroof.mapping.placed import Placed
-from onnxroof.mapping.plan import Plan
+from onnxroof.mapping.plan import Decision, Plan
 from onnxroof.mapping.traffic import GroupShape
 from onnxroof.roofline.regimes import Regime
 from onnxroof.roofline.result import GroupResult, MappedResult
 
-__all__ = ["Demand", "Figures", "Groups", "Later", "Once", "mapped_total", "peaks", "summed", "total"]
+__all__ = ["Demand", "Figures", "Groups", "Later", "Once", "bypasses", "mapped_total", "peaks", "summed", "total"]
 
 T = TypeVar("T")
 
@@ -239,3 +239,18 @@ def total(parts: Sequence[float | None], counts: Sequence[int]) -> float | None:
     """The sum of parts that occur so often; None as soon as one is unknown."""
     known = [part * count for part, count in zip(parts, counts, strict=True) if part is not None]
     return math.fsum(known) if len(known) == len(parts) else None
+
+
+def bypasses(figures: Sequence[Figures], counts: Sequence[int]) -> Iterator[Decision]:
+    """A decision for each level that holds no tile of some group."""
+    groups: dict[str, int] = {}
+    for figure, count in zip(figures, counts, strict=True):
+        for name in figure.bypassed:
+            groups[name] = groups.get(name, 0) + count
+    for name, count in groups.items():
+        yield Decision(
+            subject=name,
+            action="bypassed",
+            reason=f"no tile of {count} of {sum(counts)} groups fits: what is outside delivers to what is inside",
+            figures={"groups": float(count)},
+        )

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 
+import numpy as np
+import numpy.typing as npt
+
+from onnxroof.mapping.holders import Around
 from onnxroof.mapping.nested import NestedMapping, nested_mapping
+from onnxroof.mapping.placed import Crossing
 from onnxroof.mapping.traffic import GroupShape, LevelTraffic
 from onnxroof.roofline.model import overlapped_time_s
 from onnxroof.roofline.result import MappedResult
@@ -16,11 +21,14 @@ from onnxroof.targets.model import Array, Engine, Target
 
 __all__ = ["mapped_result"]
 
+FloatArray = npt.NDArray[np.float64]
+
 
 def mapped_result(
     shape: GroupShape,
     target: Target,
     own: LevelTraffic,
+    crossing: Crossing | None,
     engines_s: Mapping[str, float],
     mac_engine: Engine | None,
     mac_s: float,
@@ -31,18 +39,20 @@ def mapped_result(
     Args:
         shape: Of the group.
         target: The target.
-        own: Traffic with each level at its own optimum.
+        own: Traffic with each level at its own optimum, with what stays around the group.
+        crossing: What that changes, None for nothing.
         engines_s: Time by engine at the utilization that the array allows at the best.
         mac_engine: Where the MACs run, None without or unknown.
         mac_s: The part of its time that they take.
-        known: Mappings of nests to this target, which groups with one nest share.
+        known: Mappings of nests to this target, which groups with one nest and the same around it share.
     """
     repeat = shape.repeat
     array = mac_engine.array if mac_engine is not None else None
-    nested = _nested(shape, target, array, own, max(engines_s.values(), default=0.0) / repeat, known)
+    nested = _nested(shape, target, array, own, crossing, max(engines_s.values(), default=0.0) / repeat, known)
     reads, writes, busy, stretch = own.read_bytes, own.write_bytes, 1.0, 1.0
     if nested is not None:
-        reads, writes = nested.read_bytes + shape.extra_reads, nested.write_bytes + shape.extra_writes
+        beside = _beside(shape, crossing)
+        reads, writes = nested.read_bytes + beside[0], nested.write_bytes + beside[1]
         busy, stretch = nested.busy, nested.stretch
     overlapped: list[float] = []
     serial: list[float] = []
@@ -63,19 +73,27 @@ def mapped_result(
     )
 
 
+def _beside(shape: GroupShape, crossing: Crossing | None) -> tuple[FloatArray | int, FloatArray | int]:
+    """What crosses besides the operands of the nest."""
+    return (shape.extra_reads, shape.extra_writes) if crossing is None else crossing.beside(shape)
+
+
 def _nested(
     shape: GroupShape,
     target: Target,
     array: Array | None,
     own: LevelTraffic,
+    crossing: Crossing | None,
     compute_s: float,
     known: dict[Hashable, NestedMapping],
 ) -> NestedMapping | None:
     """The mapping of a group's nest, side inputs apart; None where it has none."""
     if shape.nest is None or shape.nest.points == 0:
         return None
-    key = (shape.nest, array, compute_s)
+    around = None if crossing is None else Around(crossing.footprint_bytes, crossing.stays)
+    key = (shape.nest, array, compute_s, around)
     if key not in known:
-        own_bytes = own.read_bytes - shape.extra_reads, own.write_bytes - shape.extra_writes
-        known[key] = nested_mapping(shape.nest, target.levels, array, own_bytes, compute_s)
+        read, written = _beside(shape, crossing)
+        own_bytes = own.read_bytes - read, own.write_bytes - written
+        known[key] = nested_mapping(shape.nest, target.levels, array, own_bytes, compute_s, around)
     return known[key]

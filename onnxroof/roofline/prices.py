@@ -43,17 +43,13 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draft:
-    """Choices of a run before they are priced: C of them, with a row each of engines, energy, and bytes by level.
-
-    `gains`: Whether one of them saves a launch or outermost bytes.
-    """
+    """Choices of a run before they are priced: C of them, with a row each of engines, energy, and bytes by level."""
 
     kind: Kind
     level: npt.NDArray[np.int64]
     step: npt.NDArray[np.int64]
     figures: FloatArray
     repeat: int
-    gains: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -44,6 +44,8 @@ class Regime:
             unknown.
         roof_s: Time at the roof: the longest term, arrays full, both ports of a level in use. None where unknown.
         lost_s: What is lost to each of `CAUSES`; with `roof_s` it adds up to the latency. {} where unknown.
+        reload_s: Part of `roof_s` that goes to bytes that cross a level more than once: what the roof would fall by if
+            each crossed once. None where unknown.
         power_s: What the power cap would add to the latency, if it held at each moment; None without a cap or where
             the energy is unknown. It is part of no latency.
     """
@@ -52,6 +54,7 @@ class Regime:
     energy: str = ""
     roof_s: float | None = None
     lost_s: Mapping[str, float] = field(default_factory=dict)
+    reload_s: float | None = None
     power_s: float | None = None
 
     @property
@@ -63,12 +66,14 @@ class Regime:
 
     @property
     def detached_by(self) -> str:
-        """The cause that takes most of what is lost; "" on the roof and where unknown."""
-        share = self.roof_share
-        if not self.lost_s or (share is not None and share >= ON_THE_ROOF):
+        """The cause that takes most of what is lost, `power` among them; "" on the roof and where unknown."""
+        if not self.lost_s:
             return ""
-        cause = max(self.lost_s, key=lambda name: self.lost_s[name])
-        return cause if self.lost_s[cause] > 0 else ""
+        lost = {**self.lost_s, "power": self.power_s or 0.0}
+        if self.roof_s and self.roof_s >= ON_THE_ROOF * (self.roof_s + math.fsum(lost.values())):
+            return ""
+        cause = max(lost, key=lambda name: lost[name])
+        return cause if lost[cause] > 0 else ""
 
 
 def regime(
@@ -77,6 +82,7 @@ def regime(
     levels_s: Mapping[str, float],
     roof_levels_s: Mapping[str, float],
     *,
+    least_levels_s: Mapping[str, float],
     serial: Iterable[str],
     launch_s: float,
     energy_j: Mapping[str, float],
@@ -89,6 +95,7 @@ def regime(
         full_engines_s: The same with every array full.
         levels_s: Time by level.
         roof_levels_s: The same at the sum of both ports of a level.
+        least_levels_s: The same of bytes that each cross once.
         serial: Levels that do not overlap with compute.
         launch_s: Launch overhead.
         energy_j: Energy by `compute`, `memory:LEVEL` and `static`; {} where unknown.
@@ -110,6 +117,7 @@ def regime(
         energy=energy_regime(energy_j),
         roof_s=steps[0],
         lost_s=dict(zip(CAUSES, (*lost, launch_s), strict=True)),
+        reload_s=steps[0] - min(steps[0], max(ideal_s, *least_levels_s.values(), 0.0)),
         power_s=power_s,
     )
 
@@ -125,7 +133,7 @@ def together(
         counts: Groups of each kind.
         energy_j: Of the plan, as in `regime`.
     """
-    roof, lost, power, times = 0.0, dict.fromkeys(CAUSES, 0.0), 0.0, dict[str, float]()
+    roof, lost, reload, power, times = 0.0, dict.fromkeys(CAUSES, 0.0), 0.0, 0.0, dict[str, float]()
     has_power = True
     for one, latency, count in zip(regimes, latencies_s, counts, strict=True):
         if one.roof_s is None or latency is None:
@@ -133,6 +141,7 @@ def together(
         roof += one.roof_s * count
         for cause, time in one.lost_s.items():
             lost[cause] += time * count
+        reload += (one.reload_s or 0.0) * count
         has_power = has_power and one.power_s is not None
         power += (one.power_s or 0.0) * count
         times[one.time] = times.get(one.time, 0.0) + latency * count
@@ -142,6 +151,7 @@ def together(
         energy=energy_regime(energy_j),
         roof_s=roof,
         lost_s=lost,
+        reload_s=reload,
         power_s=power if has_power and regimes else None,
     )
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from onnxroof.mapping.nested import LevelTile
 from onnxroof.mapping.offload import Offload
 from onnxroof.mapping.plan import Decision
+from onnxroof.roofline.divided import link_time_s
 from onnxroof.roofline.efficiency import Efficiency
 from onnxroof.roofline.fit import Fit
 from onnxroof.roofline.regimes import Regime
@@ -35,7 +36,7 @@ class LevelResult:
         capacity_bytes: Of one instance.
         instances: How many there are.
         bandwidth_bytes_per_s: Of one instance in both directions: the shared port, or the sum of read and write.
-        energy_j_per_byte: Mean of read and write.
+        energy_j_per_byte: The lower of read and write, which no traffic undercuts.
         ridge_ops_per_byte: Peak / (bandwidth x instances).
         energy_ridge_ops_per_byte: Energy per byte / energy per operation.
     """
@@ -258,6 +259,8 @@ class TargetResult:
         floor_energy_estimated_j: What of it does.
         fit: By how much it fits, level by level; None where nobody asked.
         offload: What runs on the host, and what crosses the link to it; None where the study did not look.
+        divided_latency_s: The least time of a run that is divided so between device and host, without what the host
+            computes; None where unknown or nobody looked.
         floor_bound: What sets the latency floor, as `time_bound`.
         unknown: Keys of the target that are not known and matter here, e.g. `memory[dram].energy`.
         estimated: Keys that rest on sources of kind estimate, recalled or default.
@@ -288,6 +291,7 @@ class TargetResult:
     floor_energy_estimated_j: float | None = None
     fit: Fit | None = None
     offload: Offload | None = None
+    divided_latency_s: float | None = None
     sense: Callable[[], tuple[Elasticity, ...]] = tuple
     doubt: Callable[[], Ranges | None] = _undoubted
 
@@ -303,6 +307,11 @@ class TargetResult:
     def sensitivity(self) -> tuple[Elasticity, ...]:
         """Elasticities of the best plan to the numbers of the target: worked out at the first look."""
         return self.sense()
+
+    @property
+    def link_s(self) -> float | None:
+        """The least time of what crosses the link to the host, both directions at once; None where it is not known."""
+        return None if self.offload is None else link_time_s(self.offload, self.target)
 
     @property
     def peak_ops_per_j(self) -> float | None:

@@ -4,7 +4,7 @@ Every run that could be a group is priced at every level that has room for it; t
 found by dynamic programming over the steps. That is exact over groups of consecutive steps for times and energies,
 which are sums over groups. Their product is least at a corner of the lower hull of all (time, energy), so it is found
 by a search over weights of the two, each of them a sum again. Runs that are equal, with the same around them, are
-priced once. A run of which no part gains anything is not looked at.
+priced once, and a run only where its bound leaves open whether it is part of the best plan (`onnxroof.roofline.paths`).
 """
 
 from __future__ import annotations
@@ -85,13 +85,11 @@ class _Listed:
 
     Attributes:
         distinct: The first of each.
-        parts: By number those of it without its first step, and without its last, where they are runs.
         at: Number by first and last step.
-        by_last: For each step the runs that end with it and may be groups: first step and number.
+        by_last: For each step the runs that end with it and may gain something: first step and number.
     """
 
     distinct: tuple[Segment, ...]
-    parts: tuple[tuple[int, ...], ...]
     at: Mapping[tuple[int, int], int]
     by_last: Sequence[Sequence[tuple[int, int]]]
 
@@ -116,9 +114,7 @@ class Search:
     residency: Residency
     base: Placed
     units: Sequence[UnitFigures]
-    _drafts: dict[int, Draft | None] = field(default_factory=dict)
     _priced: dict[int, Priced | None] = field(default_factory=dict)
-    _known_fits: dict[int, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         levels = self.target.levels
@@ -151,89 +147,30 @@ class Search:
         numbers: dict[Hashable, int] = {}
         at: dict[tuple[int, int], int] = {}
         distinct: list[Segment] = []
-        parts: list[tuple[int, ...]] = []
-        hopeful: list[bool] = []  # could be a group
-        gaining: list[bool] = []  # and could move less than its steps
         by_last: list[list[tuple[int, int]]] = []
         for last, found in enumerate(self.segments.by_last):
             here: list[tuple[int, int]] = []
             for segment in found:
+                if not self._may_gain(segment):
+                    continue
                 key = (id(segment.kind), states[segment.first : last + 1])
                 number = at[segment.first, last] = numbers.setdefault(key, len(distinct))
                 if number == len(distinct):
-                    within = ((segment.first + 1, last), (segment.first, last - 1))
-                    own = tuple(at[part] for part in within if part in at)
                     distinct.append(segment)
-                    parts.append(own)
-                    hopeful.append(
-                        all(hopeful[part] for part in own)
-                        and (not own or any(gaining[part] for part in own))
-                        and self._may_gain(segment)
-                    )
-                    gaining.append(hopeful[-1] and (self._has_launches or self._may_move_less(segment)))
-                if hopeful[number]:
-                    here.append((segment.first, number))
+                here.append((segment.first, number))
             by_last.append(here)
-        return _Listed(tuple(distinct), tuple(parts), at, by_last)
+        return _Listed(tuple(distinct), at, by_last)
 
     def priced(self, segment: Segment) -> Priced | None:
-        """All that a run could be; None where it is not looked at, as no level has room for it or a part of it."""
+        """All that a run could be; None where it can gain nothing, or no level has room for it."""
         number = self._listed.at.get((segment.first, segment.last))
         return None if number is None else self._priced_of(number)
 
     def _priced_of(self, number: int) -> Priced | None:
         if number not in self._priced:
-            draft = self._draft_of(number)
+            draft = self._draft(self._listed.distinct[number])
             self._priced[number] = None if draft is None else self._prices.priced(draft)
         return self._priced[number]
-
-    def _draft_of(self, number: int) -> Draft | None:
-        if number not in self._drafts:
-            segment = self._listed.distinct[number]
-            self._drafts[number] = self._draft(segment) if self._is_promising(number) else None
-        return self._drafts[number]
-
-    def _is_promising(self, number: int) -> bool:
-        """Whether a run is looked at: what is no group without its first or last step, or gains nothing, is none."""
-        parts = self._listed.parts[number]
-        return (
-            self._may_gain(self._listed.distinct[number])
-            and all(self._fits(part) for part in parts)
-            and (not parts or any(self._gains(part) for part in parts))
-        )
-
-    def _fits(self, number: int) -> bool:
-        """Whether a run is looked at and some level has room for it: untiled, or else in some tile."""
-        found = self._known_fits.get(number)
-        if found is None:
-            found = self._is_promising(number)
-            if found:
-                segment = self._listed.distinct[number]
-                rooms = (self.room(segment.first, segment.last, level) for level in self.levels)
-                room = max(rooms, default=-math.inf)
-                found = (
-                    self.segments.full_bytes(segment.first, segment.last) < room
-                    or segment.kind.enough_bytes <= room
-                    or self._draft_of(number) is not None
-                )
-            self._known_fits[number] = found
-        return found
-
-    def _gains(self, number: int) -> bool:
-        """Whether a run that fits saves a launch or outermost bytes."""
-        if self._has_launches:
-            return True
-        if not self._may_move_less(self._listed.distinct[number]):
-            return False
-        draft = self._draft_of(number)
-        return draft is not None and draft.gains
-
-    def _may_move_less(self, segment: Segment) -> bool:
-        read, write = self._least_crossing(segment, 0)
-        return read + write < self._apart(segment)
-
-    def _apart(self, segment: Segment) -> float:
-        return sum(self.alone("traffic", step) for step in range(segment.first, segment.last + 1))
 
     def _least_crossing(self, segment: Segment, boundary: int) -> tuple[float, float]:
         """Bytes of all trips that cross a boundary outside the level of a run at least, in and out."""
@@ -274,11 +211,10 @@ class Search:
             sums[longer] += rows[firsts[longer] + place]
         figures = np.repeat(sums[:, None], len(self.levels), axis=1)
         reads, writes = self._prices.bytes(figures)
-        looked_at = {number for here in self._listed.by_last for _, number in here}
         for boundary in range(max(self.levels, default=0)):
             outside = [place for place, level in enumerate(self.levels) if level > boundary]
-            for number in looked_at:
-                crossing = self._least_crossing(distinct[number], boundary)
+            for number, segment in enumerate(distinct):
+                crossing = self._least_crossing(segment, boundary)
                 reads[number, outside, boundary], writes[number, outside, boundary] = crossing
         repeats = [self.store.kernels[self.segments.units[segment.first][0]].op.repeat for segment in distinct]
         launches = np.repeat(np.array(repeats, dtype=float), len(self.levels))
@@ -365,8 +301,7 @@ class Search:
                 read, write = kind.sums[0][steps_outside], kind.sums[1][steps_outside]
             figures[outside, engines + 1 + boundary] = read * repeat
             figures[outside, engines + 1 + count + boundary] = write * repeat
-        outer = float((figures[:, engines + 1] + figures[:, engines + 1 + count]).min())
-        return Draft(kind, level_of, chosen, figures, repeat, self._has_launches or outer < self._apart(segment))
+        return Draft(kind, level_of, chosen, figures, repeat)
 
     def _may_gain(self, segment: Segment) -> bool:
         """Whether one group could save anything: launches, or bytes outside the levels on chip."""

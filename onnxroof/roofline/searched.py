@@ -75,20 +75,20 @@ class Searched:
     pricing: Pricing
 
     def plan(
-        self, policy: str, assumed_precision: str | None, objective: str, others: tuple[PlanResult, ...]
+        self, policy: str, assumed_precision: str | None, objective: str, others: Sequence[PlanResult]
     ) -> PlanResult:
         """The plan of a policy that looks for the best groups on this target.
 
-        `depth-first` moves the fewest bytes over the outermost boundary. `auto` is the least of all plans in the
-        objective: its own, that of `depth-first`, and the `others`.
+        `depth-first` moves the fewest bytes over the outermost boundary, and so does the best of it among the `others`
+        (another order of execution) and its own. `auto` is the least of all plans in the objective: its own, that of
+        `depth-first`, and the `others`.
         """
         own = self.of_chosen(policy, assumed_precision, self.search.best("traffic" if policy != "auto" else objective))
         if policy != "auto":
-            return own
+            return min((own, *(other for other in others if other.fusion == policy)), key=_outermost_bytes)
         if all(other.fusion != "depth-first" for other in others):
             others = (*others, self.of_chosen("depth-first", assumed_precision, self.search.best("traffic")))
-        plans = {plan.fusion: plan for plan in (*others, own)}
-        best = plans[best_of((own, *(plan for name, plan in plans.items() if name != "auto")), objective)]
+        best = best_of((own, *others), objective)
         return best if best.fusion == "auto" else replace(best, fusion="auto")
 
     def given(self, given: GivenPlan, parts: ShapedPlan, assumed_precision: str | None, objective: str) -> PlanResult:
@@ -204,8 +204,8 @@ def _inner(search: Search, chosen: Sequence[Chosen]) -> frozenset[str]:
     )
 
 
-def best_of(plans: Sequence[PlanResult], objective: str) -> str:
-    """The plan that is least in the objective, by outermost traffic where that is unknown; the simpler one in a tie."""
+def best_of(plans: Sequence[PlanResult], objective: str) -> PlanResult:
+    """The plan that is least in the objective, by outermost traffic where that is unknown; the first one in a tie."""
 
     def key(plan: PlanResult) -> float | None:
         if objective == "latency":
@@ -215,5 +215,9 @@ def best_of(plans: Sequence[PlanResult], objective: str) -> str:
         return None if plan.latency_s is None or plan.energy_j is None else plan.latency_s * plan.energy_j
 
     if all(key(plan) is not None for plan in plans):
-        return min(plans, key=lambda plan: key(plan) or 0.0).fusion
-    return min(plans, key=lambda plan: next(iter(plan.traffic_bytes.values()), 0.0)).fusion
+        return min(plans, key=lambda plan: key(plan) or 0.0)
+    return min(plans, key=_outermost_bytes)
+
+
+def _outermost_bytes(plan: PlanResult) -> float:
+    return next(iter(plan.traffic_bytes.values()), 0.0)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from onnxroof.targets.model import MemoryLevel, Quantity
 
-__all__ = ["bandwidth_bytes_per_s", "level_energy_terms", "level_time_s", "mean_energy_j_per_byte"]
+__all__ = ["bandwidth_bytes_per_s", "least_energy_j_per_byte", "level_energy_terms", "level_time_s"]
 
 
 def level_time_s(level: MemoryLevel, read_bytes: float, write_bytes: float) -> float | None:
@@ -67,7 +67,11 @@ def bandwidth_bytes_per_s(level: MemoryLevel) -> float | None:
     return level.read_bandwidth.value + level.write_bandwidth.value
 
 
-def mean_energy_j_per_byte(level: MemoryLevel) -> float | None:
-    """Mean of read and write energy, or the one that is known."""
+def least_energy_j_per_byte(level: MemoryLevel) -> float | None:
+    """The lower of read and write energy, or the one that is known: no byte of traffic takes less.
+
+    So no point lies above an energy roof that is drawn with it, as none lies above one that is drawn with the sum of
+    both ports.
+    """
     known: list[Quantity] = [q for q in (level.read_energy, level.write_energy) if q is not None]
-    return sum(q.value for q in known) / len(known) if known else None
+    return min((q.value for q in known), default=None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onnxroof.costs.cost import Coverage, OpCost
-from onnxroof.costs.table import CostTable, Sums, cost_table, summed_costs, weight_bytes
+from onnxroof.costs.table import CostTable, Seen, Sums, cost_table, summed_costs, weight_bytes
 from onnxroof.dtypes import DType
 from onnxroof.ir.op import Op, OpKind
 from onnxroof.ir.workload import Workload
@@ -90,8 +90,8 @@ def _spread(workload: Workload, costs: CostTable) -> Iterator[str]:
         )
 
 
-def totals(workload: Workload, *, copies_cache: bool = False) -> Totals:
-    """The sums alone, without a result a node."""
+def totals(workload: Workload, *, copies_cache: bool = False, seen: Seen | None = None) -> Totals:
+    """The sums alone, without a result a node; `seen` keeps what is the same in sums under other dimensions."""
     tensors = workload.tensors
 
     def of_one(op: Op, cost: OpCost) -> Sums:
@@ -101,7 +101,7 @@ def totals(workload: Workload, *, copies_cache: bool = False) -> Totals:
         figures = (*counts, *(bytes_ if _has_bytes(op, cost, workload) else (None,) * 3))
         return tuple(None if figure is None else figure * op.repeat for figure in figures)
 
-    columns = list(zip(*summed_costs(workload, of_one, copies_cache=copies_cache), strict=True)) or [()] * 6
+    columns = list(zip(*summed_costs(workload, of_one, copies_cache=copies_cache, seen=seen), strict=True)) or [()] * 6
     sums = (None if None in column else sum(v for v in column if v is not None) for column in columns)
     return Totals(**dict(zip(_TOTALS, sums, strict=True)))
 

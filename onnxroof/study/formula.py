@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from onnxroof.costs.table import Seen
 from onnxroof.errors import ModelError
 from onnxroof.ir.workload import Workload
 from onnxroof.study.count import totals
@@ -26,8 +27,8 @@ QUANTITIES = ("macs", "read_bytes", "weight_bytes", "write_bytes")
 # Steps of which all that are looked for are divisors: strides of convolutions and pools multiply up to them.
 _WHOLE_STEPS = (64, 168)
 _MOST_DEGREE = 4
-_CONFIRMED = 2  # differences beyond the degree that must vanish
-_APART = (19, 7)  # steps at which a degree is confirmed: what keeps its value between two steps shows itself
+_CONFIRMED = 1  # differences beyond the degree that must vanish
+_APART = (19, 7)  # steps at which a degree is confirmed once more: what keeps its value between two steps shows itself
 _BETWEEN = (1, 3, 19)  # smaller steps at which the polynomial of a whole step is tried
 _FAR = (7, 19, 61, 200)  # steps of all dimensions together at which the formulas are held against counts
 _LEAST = 2  # extents of 1 and 0 are special to many rules (a transposition of them is a view)
@@ -108,6 +109,7 @@ class _Search:
     given: Mapping[str, int]
     loaded: Callable[[Mapping[str, int]], Workload]
     copies_cache: bool
+    seen: Seen = field(default_factory=Seen)
     twins: dict[str, str] = field(default_factory=dict)
     known: dict[tuple[tuple[str, int], ...], tuple[Counts, dict[str, int]] | None] = field(default_factory=dict)
 
@@ -138,11 +140,11 @@ class _Search:
         key = tuple(sorted(binding.items()))
         if key not in self.known:
             try:
-                workload = self.loaded({**self.given, **binding})
+                workload = self.loaded({**self.given, **binding}) if binding else self.base
             except ModelError:
                 self.known[key] = None
             else:
-                counts = totals(workload, copies_cache=self.copies_cache)
+                counts = totals(workload, copies_cache=self.copies_cache, seen=self.seen)
                 dims = {dim.name: dim.value for dim in workload.dims}
                 self.known[key] = tuple(getattr(counts, quantity) for quantity in QUANTITIES), dims
         return self.known[key]
@@ -295,7 +297,7 @@ def _low(axis: _Axis, default: int) -> Iterator[int]:
 
 
 def _degree_of(values: Sequence[int | None]) -> int | None:
-    """The degree of the polynomial through values at equal distances; None where two more do not confirm it."""
+    """The degree of the polynomial through values at equal distances; None where one more does not confirm it."""
     row: list[int] = [value for value in values if value is not None]
     if len(row) < len(values):
         return None

@@ -13,6 +13,7 @@ from onnxroof.mapping.placement import Placement, placement
 from onnxroof.mapping.planned import PlannedModel, planned
 from onnxroof.mapping.policies import NAMES, SEARCHED
 from onnxroof.rewrites.precision import converted
+from onnxroof.roofline.divided import divided_latency_s
 from onnxroof.roofline.evaluate import evaluate
 from onnxroof.roofline.floor import floor
 from onnxroof.roofline.groups import Once
@@ -74,10 +75,12 @@ class OnTargets:
         # Plans that are searched for are found again from the others, so these stay.
         same = [plan for plan in model.plans if result.best_plan in (*SEARCHED, plan.plan.fusion)]
         best = replace(model, policies=(result.best_plan,), plans=tuple(same))
+        shared = self._offload(model, target.support)
         again = partial(self._best, best)
         return replace(
             result,
-            offload=self._offload(model, target.support),
+            offload=shared,
+            divided_latency_s=divided_latency_s(shared, target, tf32=self._tf32),
             sense=Once(partial(elasticities, target, result.best, again)),
             doubt=Once(partial(ranges, target, result.best, again, partial(floor, model.border, tf32=self._tf32))),
         )
@@ -93,7 +96,7 @@ class OnTargets:
     def _offload(self, model: PlannedModel, support: Support | None) -> Offload:
         key = (id(model), support)  # the models live as long as this object
         if key not in self._offloads:
-            self._offloads[key] = offload(model.workload, model.store, support)
+            self._offloads[key] = offload(model.workload, model.store, support, model.border)
         return self._offloads[key]
 
     def _planned(self, forced: DType | None, given: GivenGroups | None) -> PlannedModel:

@@ -6,7 +6,6 @@ devices need. Each warning has a code of its own.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 
 from onnxroof.targets.faults import Fault
@@ -38,7 +37,9 @@ def implausible(target: Target) -> Iterator[Fault]:
 
 
 def _levels(target: Target) -> Iterator[Fault]:
-    for index, (outer, inner) in enumerate(itertools.pairwise(target.levels), 1):
+    for index, inner in enumerate(target.levels[1:], 1):
+        # Levels of different operands lie side by side: what feeds this one is the next further out that holds its.
+        outer = next(level for level in reversed(target.levels[:index]) if level.holds & inner.holds)
         fast, slow = _bandwidth(inner), _bandwidth(outer)
         if fast is not None and slow is not None and fast < slow:
             yield Fault(

@@ -1,7 +1,7 @@
 """How long does it take to plan and evaluate a model on targets, in this process and as a command?
 
 Budgets of the project are printed beside the figures: half a second for ResNet-50 on 40 targets, three seconds for a
-decoder of 10,000 nodes. The first is not met: what is asserted there is what holds today, so that it does not get worse.
+decoder of 10,000 nodes. The first is not met: what is asserted there is what holds today, so that it gets no worse.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def check(
     plain = least(lambda: run_study([model], targets, fusion="epilogue"), ROUNDS)
     with capsys.disabled():
         print(
-            f"\n{model.name}, {len(targets)} targets: all policies {first:.0f} ms, again {further:.0f} ms, epilogue alone "
-            f"{plain:.0f} ms; budget {budget_ms:.0f} ms; the unit of work {work:.2f} ms",
+            f"\n{model.name}, {len(targets)} targets: all policies {first:.0f} ms, again {further:.0f} ms, "
+            f"epilogue alone {plain:.0f} ms; budget {budget_ms:.0f} ms; the unit of work {work:.2f} ms",
             end="",
         )
     assert first <= most_ms * max(1, work / UNIT)

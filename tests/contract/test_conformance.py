@@ -1,23 +1,7 @@
-"""ONNX's own conformance suite: what its models give is what we infer and count, but for the reasons listed here."""
+"""ONNX's own conformance suite: what its models give is what we infer and count, but for listed reasons."""
 
 import pytest
-from oracles.conformance import COLLECTIONS, cases, faults, undeclared
-
-ZERO = "a 0 in a shape is how some exporters write an extent that is not known, and is taken for one"
-UNLIKELY = "the batch is an element of an input, by default 1, and is then squeezed away"
-REASONS = {
-    "test_affine_grid_2d_align_corners_expanded": UNLIKELY,
-    "test_affine_grid_2d_expanded": UNLIKELY,
-    "test_constantofshape_int_shape_zero": ZERO,
-    "test_reduce_sum_empty_set_non_reduced_axis_zero": ZERO,
-    "test_regex_full_match_empty": ZERO,
-    "test_reshape_allowzero_reordered": ZERO,
-    "test_split_zero_size_splits_opset13": ZERO,
-    "test_split_zero_size_splits_opset18": ZERO,
-    "test_string_split_empty_tensor": ZERO,
-    "test_tril_zero": ZERO,
-    "test_triu_zero": ZERO,
-}
+from oracles.conformance import COLLECTIONS, REASONS, ZERO, cases, faults, undeclared
 
 TEXT = "the size is that of a text or an image, which the graph does not tell"
 FLOATS = "limits of a Range that are floats, the first of them an input"

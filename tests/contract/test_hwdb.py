@@ -175,3 +175,16 @@ def test_the_shelf_can_be_judged_by_energy() -> None:
         target = load_target(target_id)
         assert all(level.read_energy and level.write_energy for level in target.levels)
         assert all(peak.energy for engine in target.engines for peak in engine.peaks)
+
+
+def test_at_least_a_hundred_targets_are_more_than_a_peak() -> None:
+    """Beside the rate of MACs a capacity or a bandwidth of a memory, and energies."""
+
+    def is_more(target: Target) -> bool:
+        peaks = [peak for engine in target.engines if "mac" in engine.runs for peak in engine.peaks]
+        has_rate = any(peak.rate for peak in peaks)
+        has_memory = any(level.capacity or level.read_bandwidth for level in target.levels)
+        has_energy = any(peak.energy for peak in peaks) or any(level.read_energy for level in target.levels)
+        return has_rate and has_memory and has_energy
+
+    assert sum(is_more(load_target(target_id)) for target_id in target_ids()) >= 100

@@ -27,6 +27,9 @@ UNMIRRORED = {
     "costs/test_naive_data.py": "rules of operators that follow data, against runs on data",
     "costs/test_naive_contrib.py": "rules of the runtime's own operators against loops that are walked and counted",
     "costs/test_naive_families.py": "rules of further families against loops that are walked and counted",
+    "costs/test_naive_elementwise.py": "elementwise rules of several families against formulas on numbers that count",
+    "costs/test_naive_packed.py": "rules of packed weights and integers against loops that are walked and counted",
+    "costs/test_naive_states.py": "rules of states, streams and indexers against loops that are walked and counted",
     "costs/test_naive_counts.py": "rules of all families against loops that are walked and counted",
     "costs/test_traps.py": "each trap of counting crosses several families of operators",
 }

@@ -35,10 +35,31 @@ from onnxroof.ir.workload import Workload
 from onnxroof.study.count import counted
 from onnxroof.study.load import load
 
-__all__ = ["COLLECTIONS", "Case", "cases", "faults", "undeclared"]
+__all__ = ["COLLECTIONS", "REASONS", "ZERO", "Case", "cases", "faults", "undeclared"]
 
 DATA = Path(onnx.__file__).parent / "backend/test/data"
 COLLECTIONS = ("node", "pytorch-converted", "pytorch-operator", "simple")
+
+
+ZERO = (
+    "its tensors are empty, and a 0 in a declared shape is how some exporters write an extent that is not known, "
+    "for which it is taken"
+)
+_BATCH = "the batch is an element of an input that only a run knows; it is taken as 1, and a Squeeze then drops it"
+# Cases that differ, each with its reason: files that people deploy are read right by what these are read wrong by.
+REASONS = {
+    "test_affine_grid_2d_align_corners_expanded": _BATCH,
+    "test_affine_grid_2d_expanded": _BATCH,
+    "test_constantofshape_int_shape_zero": ZERO,
+    "test_reduce_sum_empty_set_non_reduced_axis_zero": ZERO,
+    "test_regex_full_match_empty": ZERO,
+    "test_reshape_allowzero_reordered": ZERO,
+    "test_split_zero_size_splits_opset13": ZERO,
+    "test_split_zero_size_splits_opset18": ZERO,
+    "test_string_split_empty_tensor": ZERO,
+    "test_tril_zero": ZERO,
+    "test_triu_zero": ZERO,
+}
 
 
 @dataclass(frozen=True)
@@ -172,19 +193,26 @@ def _byte_faults(workload: Workload, costs: Sequence[OpCost]) -> Iterator[str]:
 
 
 def main(collections: Sequence[str]) -> int:
-    """Prints figures and failures; the exit code is 1 where there is any."""
-    failed = 0
+    """Prints figures and failures; the exit code is 1 where a case fails without a reason or a reason is not needed."""
+    surprises = 0
     with tempfile.TemporaryDirectory() as folder:
         for collection in collections or COLLECTIONS:
-            tally: Counter[bool] = Counter()
+            tally: Counter[str] = Counter()
             for case in cases(collection):
                 wrong = faults(case, Path(folder))
-                tally[not wrong] += 1
+                reason = REASONS.get(case.name, "")
+                tally["right" if not wrong else "expected" if reason else "wrong"] += 1
                 for fault in wrong:
                     print(f"{collection}/{case.name}: {fault.splitlines()[0]}")
-            failed += tally[False]
-            print(f"{collection}: {tally[True]} of {tally.total()} cases right", flush=True)
-    return 1 if failed else 0
+                if reason and wrong:
+                    print(f"    as expected: {reason}")
+                if reason and not wrong:
+                    print(f"{collection}/{case.name}: is right, and no longer needs a reason")
+                surprises += bool(wrong) != bool(reason)
+            known = f", {tally['expected']} differ for the reasons stated" if tally["expected"] else ""
+            failed = f", {tally['wrong']} wrong" if tally["wrong"] else ""
+            print(f"{collection}: {tally['right']} of {tally.total()} cases right{known}{failed}", flush=True)
+    return 1 if surprises else 0
 
 
 if __name__ == "__main__":

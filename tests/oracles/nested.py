@@ -7,7 +7,7 @@ needs and the buffer does not hold comes from the level outside. Elements are bi
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from oracles.exhaustive import _rank, _Tiles
@@ -27,16 +27,33 @@ class Floor:
 
 def replay(nest: LoopNest, floors: Sequence[Floor]) -> list[tuple[float, float]]:
     """Bytes that cross into each level and the room that it needs, outermost boundary first."""
-    result = []
-    for depth in range(1, len(floors) + 1):
-        walk = list(_walk(nest, floors[:depth]))
-        moved = room = 0.0
-        for access in nest.accesses:
-            tiles = _Elements(access, nest)
-            m, r = _moved(tiles, walk)
-            moved, room = moved + m, room + r
-        result.append((moved, room))
-    return result
+    return [(sum(m for m, _ in each), sum(r for _, r in each)) for each in replay_operands(nest, floors)]
+
+
+def replay_operands(nest: LoopNest, floors: Sequence[Floor]) -> list[list[tuple[float, float]]]:
+    """The same of each operand, at each level, as if each held a tile of it."""
+    return [
+        [_moved(_Elements(access, nest), walk) for access in nest.accesses]
+        for walk in (list(_walk(nest, floors[:depth])) for depth in range(1, len(floors) + 1))
+    ]
+
+
+def ports(nest: LoopNest, floors: Sequence[Floor], held: Sequence[Collection[int]]) -> tuple[list[float], list[float]]:
+    """Bytes over the port of the memory outside and of each level that hold only some operands, and the rooms.
+
+    What a level does not hold comes past it, from the next one outside that holds it.
+    """
+    found = replay_operands(nest, floors)
+    moved, rooms = [0.0] * (len(floors) + 1), [0.0] * len(floors)
+    for operand in range(len(nest.accesses)):
+        outside = 0
+        for depth, here in enumerate(held):
+            if operand in here:
+                bytes_, room = found[depth][operand]
+                moved[outside] += bytes_
+                rooms[depth] += room
+                outside = depth + 1
+    return moved, rooms
 
 
 def _walk(nest: LoopNest, floors: Sequence[Floor]) -> Iterator[Span]:
@@ -116,6 +133,21 @@ def pairs(nest: LoopNest, outer_bytes: float, inner_bytes: float) -> Iterator[tu
                     if held > inner_bytes:
                         break
                     yield moved, passed
+
+
+def pairs_held(
+    nest: LoopNest, room_bytes: Sequence[float], held: Sequence[Collection[int]]
+) -> Iterator[tuple[float, ...]]:
+    """Bytes over the ports, outermost first, as `pairs`, of two levels that hold some operands each."""
+    sizes = [[1] if loop.kind is LoopKind.SEQUENTIAL else range(1, loop.extent + 1) for loop in nest.loops]
+    whole = tuple(loop.extent for loop in nest.loops)
+    for outer in itertools.product(*sizes):
+        for first in _orders(nest, whole, outer):
+            for inner in itertools.product(*(range(1, size + 1) for size in outer)):
+                for second in _orders(nest, outer, inner):
+                    moved, rooms = ports(nest, [Floor(outer, first), Floor(inner, second)], held)
+                    if all(need <= room for need, room in zip(rooms, room_bytes, strict=True)):
+                        yield tuple(moved)
 
 
 def _orders(nest: LoopNest, whole: Sequence[int], tile: Sequence[int]) -> list[tuple[int, ...]]:

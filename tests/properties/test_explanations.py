@@ -49,6 +49,8 @@ def test_c13_waterfalls_and_causes_add_up(workload: Workload, target: Target) ->
                     one.latency_s, rel=1e-12, abs=1e-30
                 )
                 assert all(part >= -1e-12 * one.latency_s for part in lost.values())
+                assert one.regime.reload_s is not None
+                assert 0 <= one.regime.reload_s <= one.regime.roof_s * (1 + 1e-12)
 
 
 @settings(max_examples=60, deadline=None)

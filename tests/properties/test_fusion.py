@@ -120,10 +120,8 @@ def test_no_tensor_is_lost(model: Workload) -> None:
             moved = curve.write_bytes[:, number] if is_written else curve.read_bytes[:, number]
             assert moved.min() >= (writes if is_written else reads)[name]
         assert curve.total_bytes.min() == sum(reads.values()) + sum(writes.values())
-        # What a search takes instead of a curve where that is enough: least traffic, and room that is enough.
+        # What a search takes instead of a curve where that is enough.
         outside = found.segments.outside(segment)
         assert (outside.reads, outside.writes) == (reads, writes)
-        assert found.segments.full_bytes(segment.first, segment.last) >= segment.kind.least_bytes
-        assert segment.kind.enough_bytes >= segment.kind.least_bytes
         assert (curve.work >= 1).all()
         assert (curve.again_ops >= 0).all()

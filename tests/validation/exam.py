@@ -83,6 +83,7 @@ class Point:
         expected_s: With measured efficiencies, None where the target has none.
         floor_j: Least energy of a sample.
         energy_j: Of the best plan for a sample.
+        terms: Of each group of the best plan, the times that make its time, of the whole batch.
     """
 
     record: Mapping[str, Any]
@@ -96,6 +97,7 @@ class Point:
     expected_s: float | None = None
     floor_j: float | None = None
     energy_j: float | None = None
+    terms: tuple[Mapping[str, float], ...] = ()
 
     @property
     def device(self) -> str:
@@ -299,4 +301,5 @@ def _by_graph(record: Mapping[str, Any], name: str, precision: str, batch: int, 
     return Point(
         record, name, precision, batch, measured, result.floor_latency_s / batch, result.floor_bound,
         of_one(best.latency_s), of_one(best.expected_latency_s), of_one(result.floor_energy_j), of_one(best.energy_j),
+        tuple(dict(group.time_terms_s) for group in best.groups),
     )  # fmt: skip

@@ -1,15 +1,18 @@
 """No published measurement beats its floor: a quick part of the exam at every run, all of it before a release."""
 
 import math
+import re
 import tempfile
 from pathlib import Path
 
 import pytest
 from oracles.architectures import ARCHITECTURES
-from validation.exam import measurements, points, rank_correlation, winograd_share
+from validation.efficiencies import GRID, WORTH, fits, is_fitted
+from validation.exam import Point, measurements, points, rank_correlation, winograd_share
 from validation.exam_page import FIGURE, PAGE, figures, orders, page
 
 from onnxroof.study.analyze import run_study
+from onnxroof.targets.catalog import load_target, target_ids
 
 # Neither a published count nor a network that is named exactly: which variant, decoder or activation is not said.
 NOT_EXAMINED = {
@@ -169,6 +172,49 @@ def test_floors_order_targets_and_models_as_measurements_do(everything):
     assert len(found) >= 30
     assert found[len(found) // 2] > 0.85
     assert found[1] > 0.5
+
+
+def test_efficiencies_of_the_exam_say_what_they_were_fitted_on():
+    fitted = [target for target in map(load_target, target_ids()) if is_fitted(target.id)]
+    assert len(fitted) >= 4
+    for target in fitted:
+        (source,) = {q.source for q in target.efficiency.values() if q.source.key == "exam"}
+        assert re.search(r"fitted on \d+, within a factor of 1\.\d\d in the median of \d+ others", source.title)
+
+
+@pytest.mark.exam
+def test_the_catalogue_has_the_efficiencies_that_are_fitted(everything):
+    """On one half of the points; the other half is foretold better than by the least time, and within a factor."""
+    found = fits([p for p in everything if p.record.get("batch") and not p.is_energy])
+    for fit in found:
+        said = {n: q.value for n, q in load_target(fit.device).efficiency.items() if q.source.key == "exam"}
+        assert said == (fit.efficiencies if fit.is_kept else {}), fit.device
+    assert {fit.device for fit in found if fit.is_kept} == {t for t in target_ids() if is_fitted(t)}
+    assert all(fit.after < fit.before and fit.after <= WORTH for fit in found if fit.is_kept)
+
+
+def test_a_fit_finds_what_made_the_points():
+    """Points made with a tenth of a decade's steps of slowness, of an engine and a memory; one that binds little."""
+    target = load_target("raspberry-pi-5")  # which has no efficiencies
+    engine, memory = f"compute:{target.engines[0].name}", f"memory:{target.levels[0].name}"
+    slow = {engine: GRID[6], memory: GRID[9]}
+    pairs = [(3.0, 1.0), (1.0, 3.0), (2.0, 0.5), (0.5, 2.0), (4.0, 1.0), (1.0, 4.0), (5.0, 1.0), (1.0, 5.0)]
+
+    def made(index, times):
+        terms = dict(zip((engine, memory), times, strict=True)) | {"launch": 0.0}
+        record = {"id": f"p{index:02}", "device": target.id, "exam_use": "bound", "batch": 1}
+        measured = 2 * max(terms[name] / slow[name] for name in slow)
+        return Point(record, "a", "int8", 1, measured, 0.0, "", 2 * max(times), terms=(terms, terms))
+
+    whole = [made(index, pair) for index, pair in enumerate([*pairs, *reversed(pairs)])]
+    (fit,) = fits(whole)
+    assert dict(fit.efficiencies) == {name.partition(":")[2]: value for name, value in slow.items()}
+    assert (fit.fitted_on, fit.tried_on, fit.is_one) == (8, 8, False)
+    assert fit.after == pytest.approx(1)
+    assert fit.before > 2
+    assert fits(whole[:7]) == [], "seven points make no two halves of four"
+    computing = [made(index, (3.0 + index, 1.0)) for index in range(8)]
+    assert dict(fits(computing)[0].efficiencies) == {engine.partition(":")[2]: GRID[6]}, "nothing shows the memory"
 
 
 @pytest.mark.exam

@@ -1,15 +1,18 @@
 """The throughput roofline and the energy roofline, one under the other over a shared axis of operational intensity.
 
-Throughput: `P = min(peak, bandwidth_l x AI_l)`, one slope a memory level. Energy: `eta = 1 / (e_c + e_l / AI_l)`,
-a smooth curve a level, at half its height where both parts are equal. The idea of two rooflines: Verhelst, Benini and
-Verma, IEEE JSSC 60(6), 2025.
+Throughput: `P = min(peak, bandwidth_l x AI_l)`, one slope a memory level. Energy: `eta = 1 / (e_c + e_l / AI_l +
+static power / P)`, a smooth curve a level; without static power at half its height where both parts are equal. No dot
+lies above the outermost of these lines: the slopes end at the peak of the mix of work with the highest, and there is a
+curve for the mix with the cheapest operations. The idea of two rooflines: Verhelst, Benini and Verma, IEEE JSSC
+60(6), 2025.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from onnxroof.report.figures.scale import LogScale, spanning
 from onnxroof.report.figures.svg import Svg, element, joined, number
@@ -26,17 +29,27 @@ _STRIP_TOP, _STRIP_HEIGHT = 306.0, 17.0
 _ENERGY_TOP, _ENERGY_BOTTOM = 376.0, 576.0
 _CURVE_POINTS = 64
 _SHORTEST_ARROW = 3.0
+_SAME_LINE = 4.0  # ceilings closer than that look like one, and the first gives it its label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roof:
-    """One memory level: bandwidth (bytes/s, all instances), J/byte, and its two ridge points (ops/byte)."""
+    """One memory level.
+
+    Attributes:
+        name: Of the level.
+        bandwidth: Bytes/s, all instances.
+        energy_per_byte: J.
+        ridge, energy_ridge: ops/byte.
+        overlaps: Whether its transfers hide behind compute; else time is the sum of both.
+    """
 
     name: str
     bandwidth: float | None
     energy_per_byte: float | None
     ridge: float | None
     energy_ridge: float | None
+    overlaps: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +101,14 @@ class Rooflines:
         roofs: Memory levels, outermost first.
         peak: Of the engine that runs most of the model.
         lower_peaks: Of the other engines.
+        mix: The highest that a mix of work on several engines comes, where that is above the peak.
+        is_open: Whether a group has work of which no rate is known: no peak bounds it, only the slopes do.
+        precisions: Peaks of the same engine in other types.
         array_ceilings: The peak lowered by the part of the array that some groups fill.
-        energy_per_op: J, None where unknown.
+        energy_per_op: J at the peak, None where unknown.
+        cheapest_op: J of an operation in the mix of work with the cheapest, where that is below `energy_per_op`.
+        static_power: W that flow whatever the chip does, 0 where unknown.
+        power_cap: W, None where there is none or it is unknown.
         time_dots: Of the upper chart.
         energy_dots: Of the lower one.
         time_shift: What fusion does, in the upper chart, at the outermost level.
@@ -100,8 +119,14 @@ class Rooflines:
     roofs: tuple[Roof, ...]
     peak: Ceiling | None
     lower_peaks: tuple[Ceiling, ...]
+    mix: Ceiling | None = None
+    is_open: bool = False
+    precisions: tuple[Ceiling, ...] = ()
     array_ceilings: tuple[Ceiling, ...] = ()
     energy_per_op: float | None = None
+    cheapest_op: float | None = None
+    static_power: float = 0.0
+    power_cap: float | None = None
     time_dots: tuple[Dot, ...] = ()
     energy_dots: tuple[Dot, ...] = ()
     time_shift: Shift | None = None
@@ -112,12 +137,43 @@ class Rooflines:
         """Whether anything is known that the lower chart could show."""
         return bool(self.energy_dots) or any(self.efficiency(roof, 1.0) for roof in self.roofs)
 
-    def efficiency(self, roof: Roof, at: float) -> float | None:
-        """Height of a level's energy roof at an intensity, ops/J: 1 / (e_c + e_l / AI)."""
+    @property
+    def top(self) -> float | None:
+        """The level part of the throughput roof, ops/s; None where nothing known bounds all work."""
+        if self.peak is None or self.is_open:
+            return None
+        return max(self.peak.ops_per_s, self.mix.ops_per_s if self.mix else 0.0)
+
+    def attainable(self, roof: Roof, at: float) -> float:
+        """Height of a level's throughput roof at an intensity, ops/s; infinite where nothing is known to bound it."""
+        top = math.inf if self.top is None else self.top
+        slope = math.inf if roof.bandwidth is None else roof.bandwidth * at
+        if roof.overlaps or not top or not slope:
+            return min(top, slope)
+        time = 1 / top + 1 / slope
+        return 1 / time if time else math.inf
+
+    def efficiency(self, roof: Roof, at: float, *, with_static: bool = True, of_cheapest: bool = False) -> float | None:
+        """Height of a level's energy roof at an intensity, ops/J: 1 / (e_c + e_l / AI + static power / P).
+
+        `e_c` is that of the peak or, `of_cheapest`, that of the mix of work with the cheapest operations, whose roof no
+        dot lies above.
+        """
         if self.energy_per_op is None or roof.energy_per_byte is None:
             return None
-        energy = self.energy_per_op + roof.energy_per_byte / at
+        compute = self.cheapest_op if of_cheapest and self.cheapest_op is not None else self.energy_per_op
+        energy = compute + roof.energy_per_byte / at
+        if with_static and self.static_power:
+            energy += self.static_power / self.attainable(roof, at)
         return 1 / energy if energy > 0 else None
+
+    def capped(self, roof: Roof, at: float) -> float | None:
+        """What the power cap leaves at an intensity, ops/s, if only compute and this level drew power."""
+        if self.power_cap is None or self.energy_per_op is None or roof.energy_per_byte is None:
+            return None
+        left = max(self.power_cap - self.static_power, 0.0)
+        energy = self.energy_per_op + roof.energy_per_byte / at
+        return left / energy if energy > 0 else None
 
 
 def rooflines_figure(chart: Rooflines) -> Svg:
@@ -143,21 +199,26 @@ def rooflines_figure(chart: Rooflines) -> Svg:
 
 
 def _throughput(chart: Rooflines, x: LogScale) -> Svg:
-    named = [*([("peak", chart.peak)] if chart.peak else [])]
+    named = [(name, ceiling) for name, ceiling in (("peak", chart.peak), ("mix", chart.mix)) if ceiling]
     named += [("lower", ceiling) for ceiling in chart.lower_peaks]
+    named += [("precision", ceiling) for ceiling in chart.precisions]
     named += [("array", ceiling) for ceiling in chart.array_ceilings]
     heights = [dot.height for dot in chart.time_dots] + [ceiling.ops_per_s for _, ceiling in named]
     heights += _shift_heights(chart.time_shift)
     if not named:
         heights += [roof.bandwidth * x.high for roof in chart.roofs if roof.bandwidth]
     y = spanning(heights, start=_THROUGHPUT_BOTTOM, end=_THROUGHPUT_TOP, margin=2.2)
-    top = chart.peak.ops_per_s if chart.peak else y.high
+    top = y.high if chart.top is None else chart.top
     parts = [_panel(x, y, "Throughput, ops/s")]
     parts += [_slope(level, roof, top, x, y) for level, roof in enumerate(chart.roofs) if roof.bandwidth]
+    parts += [_serial(chart, level, roof, x, y) for level, roof in enumerate(chart.roofs) if not roof.overlaps]
+    parts += [_power(chart, level, roof, x, y) for level, roof in enumerate(chart.roofs)]
     parts += _ceilings(named, max((roof.bandwidth or 0.0 for roof in chart.roofs), default=0.0), x, y)
     if chart.peak:
         parts += [
-            _ridge(level, roof.name, (roof.ridge, top), x, y) for level, roof in enumerate(chart.roofs) if roof.ridge
+            _ridge(level, roof.name, (roof.ridge, chart.peak.ops_per_s), x, y)
+            for level, roof in enumerate(chart.roofs)
+            if roof.ridge
         ]
     parts.append(element("path", d=f"M{_LEFT:.0f} 0H{_RIGHT:.0f}", class_="ceiling own", hidden="hidden"))
     parts += [_dots(chart.time_dots, level, x, y) for level in range(len(chart.roofs))]
@@ -174,13 +235,15 @@ def _energy(chart: Rooflines, x: LogScale) -> Svg:
         if roof.energy_ridge and (height := chart.efficiency(roof, roof.energy_ridge)) is not None
     ]
     heights = [dot.height for dot in chart.energy_dots] + ridges + ([best] if best else [])
+    heights += [1 / chart.cheapest_op] if chart.cheapest_op else []
     heights += _shift_heights(chart.energy_shift)
     y = spanning(heights, start=_ENERGY_BOTTOM, end=_ENERGY_TOP, margin=2.0)
     parts = [_panel(x, y, "Energy efficiency, ops/J")]
-    if best:
-        parts += _ceilings(
-            [("peak", Ceiling(label=f"compute alone {quantity(best, 'OP/J')}", ops_per_s=best))], 0.0, x, y
-        )
+    named = [] if best is None else [("peak", Ceiling(label=f"compute alone {quantity(best, 'OP/J')}", ops_per_s=best))]
+    if chart.cheapest_op:
+        words = f"the cheapest mix of work {quantity(1 / chart.cheapest_op, 'OP/J')}"
+        named.append(("mix", Ceiling(label=words, ops_per_s=1 / chart.cheapest_op)))
+    parts += _ceilings(named, 0.0, x, y)
     for level, roof in enumerate(chart.roofs):
         parts.append(_curve(chart, level, roof, x, y))
         if roof.energy_ridge and (height := chart.efficiency(roof, roof.energy_ridge)) is not None:
@@ -241,18 +304,52 @@ def _slope(level: int, roof: Roof, top: float, x: LogScale, y: LogScale) -> Svg:
 
 
 def _curve(chart: Rooflines, level: int, roof: Roof, x: LogScale, y: LogScale) -> Svg:
-    """A level's energy roof, sampled evenly over the axis, from where it enters the chart."""
+    """A level's energy roof; dashed what it would be without static power, thin that of cheaper operations."""
+    curves = {"roof": partial(chart.efficiency, roof)}
+    if chart.static_power:
+        curves["roof bare"] = partial(chart.efficiency, roof, with_static=False)
+    if chart.cheapest_op:
+        curves["roof cheap"] = partial(chart.efficiency, roof, of_cheapest=True)
+    drawn = {name: _sampled(curve, x, y) for name, curve in curves.items()}
+    parts = [element("path", d=d, class_=name) for name, d in drawn.items() if d]
+    return element("g", *parts, class_=f"s{level % 6}", data_level=level) if parts else Svg("")
+
+
+def _serial(chart: Rooflines, level: int, roof: Roof, x: LogScale, y: LogScale) -> Svg:
+    """The rounded corner of a level whose transfers do not hide behind compute: half of the corner at the ridge."""
+    if roof.bandwidth is None or chart.top is None:
+        return Svg("")
+    d = _sampled(lambda at: chart.attainable(roof, at), x, y)
+    title = element("title", f"{shortened(roof.name, 40)} does not work beside compute: both times add up")
+    return element("path", title, d=d, class_=f"ceiling serial s{level % 6}", data_level=level) if d else Svg("")
+
+
+def _power(chart: Rooflines, level: int, roof: Roof, x: LogScale, y: LogScale) -> Svg:
+    """What a power cap leaves, where that is below the roof."""
+
+    def below(at: float) -> float | None:
+        height = chart.capped(roof, at)
+        return height if height is not None and height < chart.attainable(roof, at) else None
+
+    d = _sampled(below, x, y)
+    if not d:
+        return Svg("")
+    words = f"power cap {quantity(chart.power_cap, 'W')}, if only compute and {shortened(roof.name, 40)} drew power"
+    hidden = "" if level == 0 else " unselected"
+    path = element("path", element("title", words), d=d, class_="ceiling cap")
+    return element("g", path, class_=f"power s{level % 6}{hidden}", data_level=level)
+
+
+def _sampled(height_at: Callable[[float], float | None], x: LogScale, y: LogScale) -> str:
+    """A curve's path, sampled evenly over the axis, where it is inside the chart; "" for less than two points."""
     ratio = x.high / x.low
     points = []
     for step in range(_CURVE_POINTS + 1):
         at = x.low * ratio ** (step / _CURVE_POINTS)
-        height = chart.efficiency(roof, at)
+        height = height_at(at)
         if height is not None and y.low <= height <= y.high:
             points.append(f"{number(x(at))} {number(y(height))}")
-    if len(points) < 2:
-        return Svg("")
-    path = element("path", d="M" + "L".join(points), class_="roof")
-    return element("g", path, class_=f"s{level % 6}", data_level=level)
+    return "M" + "L".join(points) if len(points) > 1 else ""
 
 
 def _ceilings(named: Sequence[tuple[str, Ceiling]], bandwidth: float, x: LogScale, y: LogScale) -> Iterable[Svg]:
@@ -265,6 +362,7 @@ def _ceilings(named: Sequence[tuple[str, Ceiling]], bandwidth: float, x: LogScal
         y: Vertical axis.
     """
     taken: list[float] = []
+    labelled: list[float] = []
     for name, ceiling in named:
         height = y(ceiling.ops_per_s)
         start = x(ceiling.ops_per_s / bandwidth) if bandwidth else _LEFT
@@ -276,7 +374,8 @@ def _ceilings(named: Sequence[tuple[str, Ceiling]], bandwidth: float, x: LogScal
             class_=f"ceiling {name}",
         )
         base = next((at for at in (height - 6, height + 13) if all(abs(at - other) > 12 for other in taken)), None)
-        if base is not None:
+        if base is not None and all(abs(height - other) > _SAME_LINE for other in labelled):
+            labelled.append(height)
             taken.append(base)
             words = f"ceiling-label {name}"
             yield element("text", ceiling.label, x=_RIGHT - 6, y=base, class_=words, text_anchor="end")

@@ -62,4 +62,6 @@ def _beside(path: Path, name: str) -> Table:
         raise TargetError.at(
             f"{path}: cores", f"expected a file below the folder of this one, found `{name}`", code="T106"
         )
-    return read_yaml(path.parent / name)[0]
+    beside = path.parent / name
+    # Stream also looks for the files of cores in a folder of that name.
+    return read_yaml(beside if beside.is_file() else path.parent / "cores" / name)[0]

@@ -71,8 +71,13 @@ def stream_machine(file: Table, path: str, read: Callable[[str], Table]) -> Mach
         TargetError: With every fault of what is read.
     """
     listed = file["cores"]
-    named = dict(enumerate(listed)) if isinstance(listed, list) else dict(table(listed))
-    away = file.get("offchip_core_id", table(file.get("graph")).get("offchip_core_id"))
+    named: dict[object, str] = {}
+    named.update(enumerate(listed) if isinstance(listed, list) else table(listed))
+    ids = _special(file)
+    away = ids.get("offchip_core_id")
+    if isinstance(file.get("offchip_core"), str):
+        away = "offchip_core"
+        named[away] = str(file[away])
     wrong = [f"{number}: {name!r}" for number, name in named.items() if not isinstance(name, str)]
     if wrong or away not in named:
         found = ", ".join(wrong) if wrong else f"offchip_core_id: {away!r}"
@@ -81,11 +86,14 @@ def stream_machine(file: Table, path: str, read: Callable[[str], Table]) -> Mach
         )
     cores = {number: _core(read(name), name) for number, name in named.items()}
     offchip = cores.pop(away)
+    # Pooling and vector work have cores of their own, whose arrays do no contractions.
+    aside = [cores.pop(ids[key]).name for key in ("pooling_core_id", "simd_core_id") if ids.get(key) in cores]
     computing = [core for core in cores.values() if core.macs]
     kinds = Counter((core.name, core.macs, core.memories) for core in computing)
     notes = list(dict.fromkeys(note for core in cores.values() for note in core.notes))
     notes += [f"core {core.name}: has no multipliers, left out" for core in cores.values() if not core.macs]
-    other = sorted(map(str, file.keys() - {"name", "cores", "offchip_core_id"}))
+    notes += [f"core {name}: for work other than MACs, whose rate is not in the file, left out" for name in aside]
+    other = sorted(map(str, file.keys() - {"name", "cores", "offchip_core", *ids}))
     if other:
         notes.append(f"{', '.join(other)}: left out, so that no time is lost between cores")
     if not computing:
@@ -110,6 +118,12 @@ def stream_machine(file: Table, path: str, read: Callable[[str], Table]) -> Mach
         array=first.array if len(kinds) == 1 else None,
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _special(file: Table) -> dict[str, object]:
+    """Numbers of cores with a task of their own, which stand at the top or beside the links between cores."""
+    tables = [table(value) for key, value in file.items() if key != "cores"]
+    return {key: value for one in (*tables, file) for key, value in one.items() if str(key).endswith("_core_id")}
 
 
 def _core(file: Table, path: str) -> Machine:

@@ -90,6 +90,94 @@ def test_a_scale_that_is_found_while_it_runs(shape):
 # -- indices ---------------------------------------------------------------------------------------------------
 
 
+def border(found: OpCost) -> tuple[int, int]:
+    """Bytes read at least and at most."""
+    return sum(transfer.bytes for transfer in found.least_reads), found.read_bytes
+
+
+@modest
+@given(SHAPES, st.data(), st.booleans())
+def test_gathers_of_ids_that_may_repeat(shape, data, is_known):
+    axis = data.draw(st.integers(0, len(shape) - 1))
+    ids = data.draw(st.lists(st.integers(-shape[axis], shape[axis] - 1), min_size=1, max_size=6))
+    result = (*shape[:axis], len(ids), *shape[axis + 1 :])
+    found = cost("Gather", [shape, T((len(ids),), I64, value=ids if is_known else None)], [result], {"axis": axis})
+    touched = {index for index in naive.indices(shape) if index[axis] in {i % shape[axis] for i in ids}}
+    fewest, most = border(found)
+    read = F32 * len(touched) + 8 * len(ids)
+    assert fewest <= read <= most
+    if is_known:
+        assert fewest == most
+    elif len(set(ids)) == 1:
+        assert read == fewest
+    assert found.write_bytes == F32 * math.prod(result)
+
+
+@modest
+@given(SHAPES, st.data(), st.integers(1, 4))
+def test_gathers_of_elements_that_may_repeat(shape, data, taken):
+    axis = data.draw(st.integers(0, len(shape) - 1))
+    result = (*shape[:axis], taken, *shape[axis + 1 :])
+    touched = set()
+    for index in naive.indices(result):
+        place = data.draw(st.integers(0, shape[axis] - 1))
+        touched.add((*index[:axis], place, *index[axis + 1 :]))
+    fewest, most = border(cost("GatherElements", [shape, T(result, I64)], [result], {"axis": axis}))
+    indices = 8 * math.prod(result)
+    assert fewest <= F32 * len(touched) + indices <= most
+    one_each = {(*index[:axis], *index[axis + 1 :]) for index in naive.indices(result)}
+    assert fewest == F32 * len(one_each) + indices
+
+
+@modest
+@given(SMALL, SMALL, SMALL, SMALL, st.data())
+def test_gathers_of_slices_that_may_repeat(batch, rows, width, taken, data):
+    shape, result = (batch, rows, width), (batch, taken, width)
+    found = cost("GatherND", [shape, T((batch, taken, 1), I64)], [result], {"batch_dims": 1})
+    touched = {(b, data.draw(st.integers(0, rows - 1)), w) for b in range(batch) for _ in range(taken) for w in [0]}
+    fewest, most = border(found)
+    indices = 8 * batch * taken
+    assert fewest <= F32 * width * len(touched) + indices <= most
+    assert fewest == F32 * width * batch + indices
+    features = cost("ArrayFeatureExtractor", [(rows, width), T((1, taken), I64)], [(rows, taken)], domain="ai.onnx.ml")
+    columns = {data.draw(st.integers(0, width - 1)) for _ in range(taken)}
+    fewest, most = border(features)
+    assert fewest <= F32 * rows * len(columns) + 8 * taken <= most
+    assert fewest == F32 * rows + 8 * taken
+
+
+@modest
+@given(SMALL, SMALL, SMALL, st.data(), st.booleans())
+def test_embeddings_of_ids_that_may_repeat(batch, tokens, width, data, has_segments):
+    words, segments = 9, 2
+    ids = T((batch, tokens), DType.INT32)
+    tables = [(words, width), (20, width), (segments, width) if has_segments else None]
+    inputs = [ids, ids if has_segments else None, *tables, (width,), (width,)]
+    found = cost("EmbedLayerNormalization", inputs, [(batch, tokens, width), T((batch,), DType.INT32)], domain=MS)
+    touched = set()
+    for index in naive.indices((batch, tokens)):
+        touched.add(("word", data.draw(st.integers(0, words - 1))))
+        touched.add(("position", index[1]))
+        if has_segments:
+            touched.add(("segment", data.draw(st.integers(0, segments - 1))))
+    fewest, most = border(found)
+    certain = 4 * batch * tokens * (1 + has_segments) + F32 * 2 * width
+    assert fewest <= F32 * width * len(touched) + certain <= most
+    assert fewest == F32 * width * (1 + tokens + has_segments) + certain
+
+
+@modest
+@given(SMALL, SMALL, SMALL, st.data())
+def test_rotations_by_positions_that_may_repeat(batch, tokens, half, data):
+    shape, table = (batch, 2, tokens, 2 * half), (9, half)
+    found = cost("RotaryEmbedding", [shape, table, table, T((batch, tokens), I64)], [shape])
+    places = {data.draw(st.integers(0, 8)) for _ in range(batch * tokens)}
+    fewest, most = border(found)
+    certain = F32 * math.prod(shape) + 8 * batch * tokens
+    assert fewest <= certain + 2 * F32 * half * len(places) <= most
+    assert fewest == certain + 2 * F32 * half
+
+
 @modest
 @given(SHAPES, st.data(), st.booleans(), st.booleans())
 def test_scatters_write_what_they_place(shape, data, is_weight, has_reduction):

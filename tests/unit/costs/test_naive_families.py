@@ -255,3 +255,31 @@ def test_linear_and_support_vector_models(rows, features, classes):
             counted["mac"] += features + 1  # the kernel, and its weight in the sum
             counted.update(["vector", "vector", "EXP"])
     assert tally(found) == counted
+
+
+@modest
+@given(SHAPES, st.data())
+def test_views_leave_every_element_where_it_lies(shape, data):
+    """Row by row, the elements of either shape stand in the same order, so nothing moves."""
+    cut = data.draw(st.integers(0, len(shape)))
+    flat = (math.prod(shape[:cut]), math.prod(shape[cut:]))
+    places = [sum(i * math.prod(shape[axis + 1 :]) for axis, i in enumerate(at)) for at in naive.indices(shape)]
+    assert places == [row * flat[1] + column for row, column in naive.indices(flat)]
+    for op_type, rest, attributes in (("Reshape", [T((2,), I64)], {}), ("Flatten", [], {"axis": cut})):
+        found = cost(op_type, [shape, *rest], [flat], attributes)
+        assert (tally(found), found.read_bytes, found.write_bytes) == (Counter(), 0, 0)
+
+
+@modest
+@given(st.lists(SMALL, min_size=1, max_size=4), SMALL)
+def test_sequences_are_handles_until_their_tensors_are_joined_or_cut(extents, width):
+    parts = [[(row, column) for row in range(extent) for column in range(width)] for extent in extents]
+    moved = F32 * sum(len(part) for part in parts)
+    whole = (sum(extents), width)
+    made = cost("SequenceConstruct", [(extent, width) for extent in extents], [T(None)])
+    assert (tally(made), made.read_bytes, made.write_bytes) == (Counter(), 0, 0)
+    for found in (
+        cost("ConcatFromSequence", [T(None)], [whole], {"axis": 0}),
+        cost("SplitToSequence", [whole, T((len(extents),), I64)], [T(None)], {"axis": 0}),
+    ):
+        assert (tally(found), found.read_bytes, found.write_bytes) == (Counter(), moved, moved)

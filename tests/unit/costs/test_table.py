@@ -135,9 +135,9 @@ def test_ten_thousand_operators_of_a_decoder_are_costed_at_once():
         ]
     graph = workload(*built)
     standard_registry()
-    start = time.perf_counter()
+    start = time.process_time()
     table = cost_table(graph)
-    elapsed_s = time.perf_counter() - start
+    elapsed_s = time.process_time() - start
     print(f"{elapsed_s:.3f} s")
     assert len(table.costs) == 10_000
     assert len({id(c.nest) for c in table.costs if c.nest}) <= 10

@@ -2,29 +2,34 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from oracles.exhaustive import least_bytes, schedules
-from oracles.nested import Floor, pairs, replay
+from oracles.nested import Floor, pairs, pairs_held, ports, replay
 from properties.strategies import quantity
 from validation.layers import convolution, product, shape
 
 from onnxroof.ir.loopnest import LoopNest
 from onnxroof.mapping.canonical import canonical
 from onnxroof.mapping.curve import reuse_curve
+from onnxroof.mapping.holders import Around
 from onnxroof.mapping.nested import NestedMapping, nested_mapping
 from onnxroof.mapping.traffic import level_traffic
 from onnxroof.targets.model import Array, MemoryLevel
 
 
-def level(name: str, capacity: float | None, bandwidth: float, instances: int = 1) -> MemoryLevel:
+def level(
+    name: str, capacity: float | None, bandwidth: float, instances: int = 1, holds: str = "input weight output"
+) -> MemoryLevel:
     return MemoryLevel(
         name=name,
         capacity=None if capacity is None else quantity(capacity),
         read_bandwidth=quantity(bandwidth),
         write_bandwidth=quantity(bandwidth),
         instances=instances,
+        holds=frozenset(holds.split()),
     )
 
 
@@ -184,3 +189,118 @@ def test_a_level_that_holds_a_tile_only_while_no_sum_is_cut_ends_no_search() -> 
         assert (total(found) >= own).all()
         assert (found.footprint_bytes[1:] <= [40, 5]).all()
         assert all(held.tile["k"] == 2 for held in found.levels)
+
+
+NAMES = ("input", "weight", "output")  # of the operands of a product, in their order
+HELD = {
+    "sums inside": ("input weight", "output"),
+    "weights inside": ("input output", "weight"),
+    "inputs pass by": ("weight output", "input weight output"),
+    "side by side": ("weight", "input output"),
+    "nobody holds the weights": ("input output", "output"),
+}
+
+
+def numbers(holds: str) -> frozenset[int]:
+    return frozenset(NAMES.index(name) for name in holds.split())
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_levels_that_hold_some_operands_come_close_to_the_best_pair(name: str) -> None:
+    # Every pair of tiles, one inside the other, with every order of each, replayed; each port in turn is the slow one.
+    nest, rooms, held = product(2, 3, 3, partial_bits=8), (6.0, 4.0), [numbers(holds) for holds in HELD[name]]
+    found = list(pairs_held(nest, rooms, held))
+    # The last level that holds an operand feeds the engine with it, each element once as no array says otherwise.
+    fed = [0.0, 0.0, 0.0]
+    for operand, size in enumerate((2 * 3, 3 * 3, 2 * 3)):
+        fed[max((depth + 1 for depth in range(2) if operand in held[depth]), default=0)] += size
+    for outer, inner in ((1.0, 1e9), (1.0, 1.0), (1.0, 0.25)):
+        levels = (
+            level("dram", None, outer), level("l2", rooms[0], inner, holds=HELD[name][0]),
+            level("l1", rooms[1], 1e9, holds=HELD[name][1]),
+        )  # fmt: skip
+        ours, own = mapped(nest, *levels)
+        best = min(max((first + fed[0]) / outer, (second + fed[1]) / inner) for first, second, _ in found)
+        assert best <= max(total(ours)[0] / outer, total(ours)[1] / inner) <= 1.02 * best
+        assert (total(ours) >= own).all()
+
+
+@pytest.mark.parametrize("name", HELD)
+@pytest.mark.parametrize("nest", [product(5, 4, 6, partial_bits=32), TINY["convolution"]], ids=["product", "window"])
+def test_what_passes_a_level_by_is_replayed(nest: LoopNest, name: str) -> None:
+    names = [loop.name for loop in nest.loops]
+    # Operands of a convolution: the input, the kernel, the result, as of a product.
+    held = [numbers(holds) for holds in HELD[name]]
+    levels = (
+        level("dram", None, 1.0), level("l2", 24.0, 2.0, holds=HELD[name][0]),
+        level("l1", 12.0, 4.0, holds=HELD[name][1]),
+    )  # fmt: skip
+    ours, _ = mapped(nest, *levels)
+    assert [one.level for one in ours.levels] == ["l2", "l1"]
+    floors = [Floor(tuple(one.tile[n] for n in names), tuple(names.index(n) for n in one.order)) for one in ours.levels]
+    moved, rooms = ports(nest, floors, held)
+    assert all(room <= said for room, said in zip(rooms, ours.footprint_bytes[1:], strict=True))
+    assert all(room <= capacity for room, capacity in zip(ours.footprint_bytes[1:], (24.0, 12.0), strict=True))
+    # What feeds the engine past the last level that holds it comes on top.
+    assert all(bytes_ <= said for bytes_, said in zip(moved[:2], total(ours)[:2], strict=True))
+
+
+@pytest.mark.parametrize("array", [None, Array(m=1, n=32, k=32), Array(m=1, n=32, k=32, stationary="weight")])
+@pytest.mark.parametrize("cores", [1, 8])
+@pytest.mark.parametrize("name", LARGE)
+@pytest.mark.parametrize("holds", [("weight", "input output"), ("input weight output", "output")])
+def test_large_nests_with_levels_that_hold_some(
+    name: str, cores: int, array: Array | None, holds: tuple[str, str]
+) -> None:
+    nest = LARGE[name]
+    levels = (
+        level("dram", None, 1e9), level("l2", 1e6, 8e9), level("l1", 32e3, 16e9, cores, holds[0]),
+        level("l0", 2e3, 64e9, cores, holds[1]),
+    )  # fmt: skip
+    ours, own = mapped(nest, *levels, array=array)
+    assert (total(ours) >= own).all()
+    assert (ours.footprint_bytes[1:] <= [1e6, 32e3, 2e3]).all()
+    assert np.isfinite(total(ours)).all()
+    assert (total(ours) <= nest.points * (1 + 1 + 2 + 2)).all()
+
+
+def test_the_dataflow_of_the_array_decides_what_its_level_gives() -> None:
+    # 64 x 64 x 64 on 8 x 8 units with all of it in the level outside. Sums that stay leave once, 4096 of them, and both
+    # operands come 8 times: 2 * 8 * 4096. Weights that stay come once, inputs 8 times, and each of 8 parts of a sum is
+    # written, all but the first read again, 2 bytes wide: 4096 * (8 + 1 + 7 * 2 + 7 * 2 + 1).
+    nest = product(64, 64, 64)
+    for stationary, array, expected in (
+        ("output", Array(m=8, n=8, k=1, stationary="output"), 4096 * (8 + 8 + 1)),
+        ("weight", Array(m=1, n=8, k=8, stationary="weight"), 4096 * (8 + 1 + 7 * 2 + 7 * 2 + 1)),
+    ):
+        found, own = mapped(nest, level("dram", None, 1.0), level("l1", 1e5, 1.0), array=array)
+        assert total(found)[1] == own[1] == expected, stationary
+
+
+def test_an_operand_that_stays_crosses_nothing_outside() -> None:
+    nest = product(64, 64, 64)
+    levels = (level("dram", None, 1.0), level("l2", 1e5, 1e3), level("l1", 2048, 1e6))
+    own = level_traffic(shape(nest), levels, None)
+    none = nested_mapping(nest, levels, None, (own.read_bytes, own.write_bytes), 0.0)
+    # The input lies in l2 already: 4096 bytes fewer from outside, and 4096 less room for tiles.
+    kept = Around(room_bytes=(math.inf, 1e5 - 4096, 2048), stays=(1, 0, 0))
+    less = own.read_bytes - np.array([4096, 0, 0])
+    found = nested_mapping(nest, levels, None, (less, own.write_bytes), 0.0, kept)
+    assert total(found)[0] == total(none)[0] - 4096
+    assert total(found)[1] == total(none)[1]
+    assert found.footprint_bytes[1] <= 1e5 - 4096
+
+
+def test_a_tile_takes_an_access_of_the_port_at_least() -> None:
+    # 8 bytes hold one column of each operand of 4 x 4 x 64 and the sums of 2 x 2: tiles of 2 bytes. By 32 bytes at a
+    # time, every one of (4 / 2) * (4 / 2) * 64 pairs takes 2 * 32 bytes, and each of 4 tiles of results 32.
+    nest = product(4, 4, 64, partial_bits=8)
+    wide = replace(level("dram", None, 1.0), access_width=quantity(32.0))
+    plain, _ = mapped(nest, level("dram", None, 1.0), level("l1", 8, 1e9))
+    found, own = mapped(nest, wide, level("l1", 8, 1e9))
+    assert own[0] <= total(found)[0]
+    assert total(plain)[0] == 2 * 2 * 256 + 16
+    assert total(found)[0] == 2 * 2 * 64 * 2 * 32 + 4 * 32
+    # A tile as large as an access costs nothing more.
+    narrow = replace(level("dram", None, 1.0), access_width=quantity(2.0))
+    assert total(mapped(nest, narrow, level("l1", 8, 1e9))[0])[0] == total(plain)[0]

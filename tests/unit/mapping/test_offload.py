@@ -14,6 +14,7 @@ from onnxroof.costs.table import cost_table
 from onnxroof.dtypes import DType
 from onnxroof.ir.workload import Workload
 from onnxroof.mapping.offload import Offload, offload
+from onnxroof.mapping.planned import border_of
 from onnxroof.mapping.storage import storage
 from onnxroof.targets.model import Source, Support
 
@@ -31,7 +32,8 @@ def support(operators: str, **others: object) -> Support:
 
 def divided(text: str | Workload, what: Support | None) -> Offload:
     model = workload(text) if isinstance(text, str) else text
-    return offload(model, storage(model, cost_table(model)), what)
+    store = storage(model, cost_table(model))
+    return offload(model, store, what, border_of(model, store))
 
 
 def types(found: Offload) -> dict[str, str]:
@@ -136,3 +138,12 @@ def test_no_division_has_fewer_parts(model: Workload, data: st.DataObject) -> No
     on_host = {name for fallback in found.fallbacks for name in fallback.nodes}
     assert found.segment_count == fewest_parts(model, on_host)
     assert found.fallback_count + sum(kernel.op.name not in on_host for kernel in kernels) == found.node_count
+
+
+def test_the_device_s_part_has_a_border_of_its_own() -> None:
+    whole, cut = divided(CHAIN, support("MatMul Erf Tanh Relu")), divided(CHAIN, support("Erf Tanh Relu"))
+    # 4 x 8 x 8 MACs; x of 128 B, w of 256 B, y of 128 B.
+    assert (whole.border.work["FLOAT"].macs, whole.border.weight_bytes, whole.border.input_bytes) == (256, 256, TENSOR)
+    assert (cut.border.work["FLOAT"].macs, cut.border.weight_bytes, cut.border.input_bytes) == (0, 0, 0)
+    assert (whole.border.output_bytes, cut.border.output_bytes) == (TENSOR, TENSOR)
+    assert divided(CHAIN, support("Conv")).border.work == {}

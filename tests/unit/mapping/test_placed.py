@@ -114,3 +114,43 @@ def test_the_traffic_of_a_group_with_what_stays() -> None:
     assert applied.footprint_bytes.tolist() == [0.0, WHOLE]
     assert sorted(applied.tile.values()) == [1, 64, 64]
     assert alone.read_bytes[0] == 2 * MATRIX  # left as it was
+
+
+def test_what_of_the_nest_stays_and_what_crosses_beside_it() -> None:
+    model = built(
+        """g (float[64,64] x) => (float[64,64] y) <float[64,64] v, float[64,64] w, float[64] b>
+        { m = MatMul(x, v) n = MatMul(m, w) y = Add(n, b) }"""
+    )
+    choice = stays([MATRIX, MATRIX], MATRIX + WHOLE)
+    found = placed(model.timeline.steps, choice, {})
+    (first, one), (second, other) = (found.kinds[number] for number in found.index)
+    assert one is not None
+    assert other is not None
+    # m is the third operand of the first product and the first of the second; it stays in the first level on chip.
+    assert (one.stays, other.stays) == ((0, 0, 1), (1, 0, 0))
+    # Beside x and v, or w, from outside: nothing; the bias (64 FLOAT) and y, which the second product's nest names n.
+    read, written = other.beside(second)
+    assert read.tolist() == [256.0, 256.0]
+    assert written.tolist() == [0.0, 0.0]
+    read, written = one.beside(first)
+    assert (read.tolist(), written.tolist()) == ([0.0, 0.0], [0.0, 0.0])
+
+
+def test_who_pays_for_a_tensor_that_comes_to_stay_pays_beside_the_nest() -> None:
+    # x is read by both; the first kernel brings it in, once.
+    model = built(
+        """g (float[64,64] x) => (float[64,64] y, float[64,64] z) <float[64,64] v, float[64,64] w>
+        { y = MatMul(x, v) z = MatMul(x, w) }"""
+    )
+    choice = Residency(
+        kept=({}, {"x": 0}), resident_bytes=([0.0, 0.0], [MATRIX, MATRIX]), room_bytes=(float("inf"), MATRIX + WHOLE),
+        instances=(1, 1), candidates=(),
+    )  # fmt: skip
+    found = placed(model.timeline.uses["none"], choice, {})
+    reads = []
+    for number in found.index:
+        shape, crossing = found.kinds[number]
+        assert crossing is not None
+        assert crossing.stays == (1, 0, 0)
+        reads.append(crossing.beside(shape)[0][0])
+    assert reads == [MATRIX, 0.0]

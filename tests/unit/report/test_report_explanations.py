@@ -83,8 +83,10 @@ def test_what_is_unknown_is_null_or_empty():
 def test_a_plan_with_an_unknown_operator_has_no_levers():
     levels = level("dram", "1 GB", "10 GB/s", "10 pJ/B")
     text = "g (float[64,64] x) => (float[64,64] y) <float[64,64] m> { m = Relu(x) y = my.domain.Foo(m) }"
-    plan = plan_explanation(study(text, target(MATRIX, levels)).targets[0].best, None)
+    result = study(text, target(MATRIX, levels)).targets[0]
+    plan = plan_explanation(result.best, result)
     assert plan["levers"] == []
+    assert plan["detachment_s"] == {}
     assert plan["waterfall_s"] == {}
 
 

@@ -9,7 +9,7 @@ from oracles.sample_analysis import GUESS, SHEET, model, npu_result
 
 from onnxroof.mapping.offload import Fallback, Offload
 from onnxroof.report.answer import answer
-from onnxroof.report.offload import fallback_words, offload_document, offload_lines
+from onnxroof.report.offload import divided_words, fallback_words, offload_document, offload_lines
 from onnxroof.report.offload_view import fallback_table, offload_facts
 from onnxroof.roofline.result import TargetResult
 from onnxroof.targets.model import Quantity, Support
@@ -54,6 +54,7 @@ def test_what_is_not_known_is_said() -> None:
     assert offload_document(unknown) == {
         "compiler": None, "source": None, "unchecked": None, "fallback": None, "segments": 1,
         "to_device_bytes": 3_000_000, "to_host_bytes": 1_000, "link_bytes_per_s": 1e9, "link_latency_s": 3e-3,
+        "least_latency_s": None,
     }  # fmt: skip
 
 
@@ -89,3 +90,12 @@ def test_the_table_has_a_row_a_reason() -> None:
 def test_the_answer_warns_of_a_winner_that_leaves_work_to_the_host() -> None:
     (sentence,) = [s for s in answer(replace(model(), targets=(on(CUT),)), "latency").sentences if "on the host" in s]
     assert sentence.endswith("; the figures take them as if they ran there.")
+
+
+def test_what_a_divided_run_takes_at_least_is_said() -> None:
+    cut = replace(on(CUT), divided_latency_s=4e-3)
+    words = "; so divided a run takes at least 4 ms, and the host’s own work"
+    assert divided_words(cut) == words
+    assert words in " ".join(offload_lines([cut]))
+    assert offload_facts(cut)[1].note.endswith(words)
+    assert divided_words(replace(on(WHOLE), divided_latency_s=4e-3)) == divided_words(on(CUT)) == ""

@@ -97,3 +97,41 @@ def test_where_nothing_is_fused_there_is_no_arrow():
     result = npu_result(3)
     assert chart(replace(result, best_plan="none")).time_shift is None
     assert chart(replace(result, plans=(result.best,))).time_shift is None
+
+
+def test_c10_peaks_of_other_types_of_the_engine_are_ceilings():
+    types = {"FLOAT16": "1 TFLOP/s", "BFLOAT16": "1 TFLOP/s", "INT8": "2 TOP/s", "UINT4": "4 TOP/s", "INT4": "4 TOP/s"}
+    where = target(engine("matrix", "mac", types), level("dram", "1 GB", "10 GB/s"))
+    text = "g (float16[64,64] x) => (float16[64,64] y) <float16[64,64] w> { y = MatMul(x, w) }"
+    drawn = chart(on_target(text, where))
+    assert drawn.peak is not None
+    assert drawn.peak.ops_per_s == 1e12
+    found = [(ceiling.label, ceiling.ops_per_s) for ceiling in drawn.precisions]
+    assert found == [("in UINT4 and INT4 4 TOP/s", 4e12), ("in INT8 2 TOP/s", 2e12)]
+
+
+def test_c7_two_engines_at_once_come_above_the_peak_of_each():
+    # 64^3 and one addition an element: 524,288 at 1 TFLOP/s and 4096 at 1 TFLOP/s run side by side: 528,384 / 0.524 us.
+    # Both take 1 pJ and 0.1 pJ: (524,288 + 409.6) / 528,384 pJ an operation.
+    engines = (
+        engine("matrix", "mac", {"FLOAT": "1 TFLOP/s, 1 pJ/FLOP"}),
+        engine("vector", "vector", {"FLOAT": "1 TFLOP/s, 0.1 pJ/FLOP"}),
+    )
+    text = "g (float[64,64] x) => (float[64,64] y) <float[64,64] w, float[64] b> { m = MatMul(x, w) y = Add(m, b) }"
+    drawn = chart(on_target(text, target(*engines, level("dram", "1 GB", "10 TB/s", "1 pJ/B"))))
+    assert drawn.mix is not None
+    assert drawn.mix.ops_per_s == pytest.approx(528_384 / 524_288 * 1e12)
+    assert drawn.top == drawn.mix.ops_per_s
+    assert drawn.time_dots[0].height == pytest.approx(drawn.top)
+    assert drawn.cheapest_op == pytest.approx((524_288 + 409.6) / 528_384 * 1e-12)
+
+
+def test_c7_work_of_an_unknown_rate_is_bounded_by_bytes_alone():
+    engines = (engine("matrix", "mac", {"FLOAT": "1 GFLOP/s"}), engine("vector", "vector", {"FLOAT": ""}))
+    text = (
+        """g (float[64,64] x) => (float[64,64] y, float[64,64] z) <float[64,64] w> { y = MatMul(x, w) z = Relu(x) }"""
+    )
+    drawn = chart(on_target(text, target(*engines, level("dram", "1 GB", "1000 GB/s"))))
+    assert drawn.is_open
+    assert drawn.top is None
+    assert drawn.mix is None

@@ -47,11 +47,11 @@ def test_the_array_ceilings_are_said_to_be_cut():
     assert any(note.startswith("Of 8 ceilings of an array that is not full 4 are drawn") for note in view.chart_notes)
 
 
-def test_a_dot_above_the_peak_is_explained():
+def test_slopes_that_end_above_the_peak_are_explained():
     result = npu_result(30)
     low = replace(result, peak_ops_per_s=(result.peak_ops_per_s or 0) / 10)
-    assert any(note.startswith("A dot above the peak") for note in target_view(low, "a", 0).chart_notes)
-    assert not any(note.startswith("A dot above the peak") for note in target_view(result, "a", 0).chart_notes)
+    assert any(note.startswith("The slopes end above the peak") for note in target_view(low, "a", 0).chart_notes)
+    assert not any(note.startswith("The slopes end") for note in target_view(result, "a", 0).chart_notes)
 
 
 def test_sources_have_dates_where_one_has():

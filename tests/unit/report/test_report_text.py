@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from oracles.sample_analysis import analysis, model
+from oracles.sample_analysis import SHEET, analysis, model, npu_result
 
 from onnxroof.report.text import to_text
+from onnxroof.report.text_targets import expected_lines
 from onnxroof.study.result import Analysis
+from onnxroof.targets.model import Quantity
 
 
 def test_line_one_is_coverage_and_assumptions():
@@ -67,3 +69,16 @@ def test_no_escape_reaches_the_terminal_unless_colour_is_asked_for():
 def test_a_name_is_no_markup_of_the_terminal_library():
     named = replace(model(2), name="[red]x[/red].onnx")
     assert to_text(Analysis(models=(named,))).startswith("[red]x[/red].onnx: ")
+
+
+def test_an_expected_time_names_its_efficiencies():
+    npu = npu_result(1)
+    measured = Quantity(value=0.5, text="0.5", source=SHEET)
+    target = replace(npu.target, efficiency={"matrix": measured, "dram": replace(measured, value=0.83)})
+    plans = tuple(replace(plan, expected_latency_s=2e-3) for plan in npu.plans)
+    expected = replace(npu, target=target, plans=plans)
+    first, line = expected_lines([expected])
+    assert "no bound" in first
+    assert line == f"  {npu.target.name}: 2 ms with matrix 0.5, dram 0.83 ({SHEET.title})"
+    plain = replace(npu, plans=tuple(replace(plan, expected_latency_s=None) for plan in npu.plans))
+    assert [*expected_lines([plain])] == []

@@ -67,3 +67,28 @@ def test_a_dataflow_that_the_search_does_not_know_raises_its_figures_to_the_boun
     assert group.traffic_bytes["dram"] > 3 * 64 * 64 * 4
     assert group.mapped.traffic_bytes["dram"] >= group.traffic_bytes["dram"]
     assert group.mapped.latency_s >= group.latency_s
+
+
+def test_what_stays_on_chip_crosses_in_no_mapping_either() -> None:
+    chain = """g (float[64,64] x) => (float[64,64] y) <float[64,64] v, float[64,64] w>
+        { m = MatMul(x, v) y = MatMul(m, w) }"""
+    sram = level("sram", "64 KiB", "100 GB/s")
+    kept = of(chain, MATRIX, DRAM, sram)
+    # x, v and w come in, y goes out, 16 KiB each; m stays and takes its room from the tiles.
+    assert kept.traffic_bytes["dram"] == kept.mapped.traffic_bytes["dram"] == 4 * 16_384
+    for group in kept.groups:
+        assert group.mapped.latency_s == pytest.approx(group.latency_s)
+    apart = of(chain, MATRIX, DRAM, level("sram", "64 KiB", "100 GB/s", rest="keeps = []"))
+    assert apart.mapped.traffic_bytes["dram"] == 6 * 16_384
+
+
+def test_an_operand_that_a_level_does_not_hold_takes_no_room_in_the_mapping() -> None:
+    # 12 KiB for sums and weights alone: inputs go from the DRAM to the registers, past the level.
+    sram = level("sram", "12 KiB", "100 GB/s", rest='holds = ["weight", "output"]')
+    plan = of(PRODUCT, MATRIX, DRAM, sram, level("registers", "1 KiB", "1 TB/s"))
+    (group,) = plan.groups
+    bounds, mapped = group.traffic_bytes, group.mapped.traffic_bytes
+    assert [held.level for held in group.mapped.levels] == ["sram", "registers"]
+    assert all(mapped[name] >= bounds[name] for name in bounds)
+    # Inputs come to the registers from outside: at least as often as the tiles there need them.
+    assert mapped["dram"] > 3 * 16_384

@@ -137,17 +137,19 @@ def test_energy_regimes(terms: dict[str, float], words: str) -> None:
 def test_every_cause_at_once_adds_up() -> None:
     found = regime(
         {"matrix": 8.0, "vector": 1.0}, {"matrix": 4.0, "vector": 1.0}, {"dram": 6.0, "sram": 2.0},
-        {"dram": 5.0, "sram": 2.0}, serial=["dram"], launch_s=3.0, energy_j={}, power_s=None,
+        {"dram": 5.0, "sram": 2.0}, least_levels_s={"dram": 4.5, "sram": 1.0}, serial=["dram"], launch_s=3.0,
+        energy_j={}, power_s=None,
     )  # fmt: skip
     # roof max(4, 5) = 5; ports 6 - 5; spatial max(8, 6) - 6; overlap max(8, 2) + 6 - 8; launch
     assert found.roof_s == 5.0
     assert found.lost_s == {"ports": 1.0, "spatial": 2.0, "overlap": 6.0, "launch": 3.0}
     assert found.detached_by == "overlap"
     assert found.roof_share == pytest.approx(5 / 17)
+    assert found.reload_s == 0.5  # 5 - max(4, 4.5)
 
 
 def test_nothing_at_all_has_no_regime() -> None:
-    found = regime({}, {}, {}, {}, serial=[], launch_s=0.0, energy_j={}, power_s=None)
+    found = regime({}, {}, {}, {}, least_levels_s={}, serial=[], launch_s=0.0, energy_j={}, power_s=None)
     assert (found.time, found.energy, found.roof_share, found.detached_by) == ("", "", None, "")
     assert (Regime().roof_share, Regime().detached_by) == (None, "")
 

@@ -87,3 +87,15 @@ def test_a_warning_of_a_file_that_extends_stands_on_its_own_line_or_on_that_of_t
     path.write_text('schema = 1\nid = "mine"\nname = "Mine"\nextends = "base.toml"\n')
     _, (warning,) = read_with_warnings(path)
     assert (warning.where, warning.message.split(":")[0]) == (f"{path}:4", "extends")
+
+
+def test_levels_of_different_operands_are_not_inside_each_other() -> None:
+    head = TEXT[: TEXT.index("[[memory]]")]
+    level = (
+        '[[memory]]\nlevel = "{}"\nholds = ["{}"]\nbandwidth = {{ value = {}, unit = "GB/s", source = "sheet" }}\n\n'
+    )
+    dram = '[[memory]]\nlevel = "dram"\nbandwidth = { value = 68, unit = "GB/s", source = "sheet" }\n\n'
+    beside = head + dram + level.format("sums", "output", 400) + level.format("rows", "weight", 100)
+    assert list(implausible(read_target_text(beside, "x.toml"))) == []
+    inside = head + dram + level.format("sums", "output", 400) + level.format("rows", "output", 100)
+    assert [fault.code for fault in implausible(read_target_text(inside, "x.toml"))] == ["T301"]

@@ -189,3 +189,83 @@ def test_an_arrow_to_where_it_starts_is_none():
     shift = Shift(start=(10.0, 50.0), end=(10.0, 50.01), title="fused")
     panel = drawn(replace(CHART, time_shift=shift), "throughput")
     assert not [path for path in panel.iter("path") if path.get("class") == "shift"]
+
+
+def paths(panel: ElementTree.Element, name: str) -> list[list[tuple[float, float]]]:
+    """Points of the paths of a class, in the drawing."""
+    found = [path.get("d", "") for path in panel.iter("path") if path.get("class") == name]
+    return [[tuple(map(float, pair.split())) for pair in d[1:].split("L")] for d in found]
+
+
+def height_of(panel: ElementTree.Element, y: float) -> float:
+    """What a height in the drawing stands for, by the scale that the script is told."""
+    low, high, bottom, top = map(float, panel.get("data-y", "").split())
+    return low * (high / low) ** ((y - bottom) / (top - bottom))
+
+
+def test_c11_a_level_that_does_not_overlap_has_half_of_the_corner():
+    # at the ridge of 100 op/B: 1 / (1/1000 + 1/1000) = 500; at 10 op/B 1 / (1/1000 + 1/100) = 1000/11
+    (roof,) = CHART.roofs
+    chart = replace(CHART, roofs=(replace(roof, overlaps=False),))
+    assert chart.attainable(chart.roofs[0], 100.0) == pytest.approx(500.0)
+    assert chart.attainable(chart.roofs[0], 10.0) == pytest.approx(1000 / 11)
+    panel = drawn(chart, "throughput")
+    (curve,) = paths(panel, "ceiling serial s0")
+    ridge, _ = diamond(panel)
+    near = min(curve, key=lambda point: abs(point[0] - ridge))
+    assert height_of(panel, near[1]) == pytest.approx(500.0, rel=0.1)  # the nearest of 65 points
+    assert paths(drawn(CHART, "throughput"), "ceiling serial s0") == []
+
+
+def test_static_power_lowers_the_energy_roof_by_the_time_that_the_work_takes():
+    # 50 W: at 100 op/B the roof is 1000 ops/s, so 0.05 J an operation: 1 / (1 + 20/100 + 0.05); at 10 op/B 100 ops/s,
+    # so 0.5 J: 1 / (1 + 2 + 0.5)
+    (roof,) = CHART.roofs
+    chart = replace(CHART, static_power=50.0)
+    assert chart.efficiency(roof, 100.0) == pytest.approx(1 / 1.25)
+    assert chart.efficiency(roof, 10.0) == pytest.approx(1 / 3.5)
+    assert chart.efficiency(roof, 10.0, with_static=False) == pytest.approx(1 / 3)
+    panel = drawn(chart, "energy")
+    (lowered,), (bare,) = paths(panel, "roof"), paths(panel, "roof bare")
+    heights = dict(bare)
+    shared = [(y, heights[x]) for x, y in lowered if x in heights]
+    assert len(shared) > 10
+    assert all(y > other for y, other in shared)  # y grows downwards
+
+
+def test_c33_a_power_cap_is_a_line_where_it_is_below_the_roof():
+    # (450 - 50) W x 1 / (1 + 20/100) J: 333 ops/s of 1000 at the ridge; at 1 op/B 400 / 21 = 19, above the slope's 10
+    (roof,) = CHART.roofs
+    chart = replace(CHART, power_cap=450.0, static_power=50.0)
+    assert chart.capped(roof, 100.0) == pytest.approx(400 / 1.2)
+    panel = drawn(chart, "throughput")
+    (line,) = paths(panel, "ceiling cap")
+    ridge, _ = diamond(panel)
+    near = min(line, key=lambda point: abs(point[0] - ridge))
+    assert height_of(panel, near[1]) == pytest.approx(400 / 1.2, rel=0.05)
+    # It leaves the slope where (400 W) / (1 + 20 / AI) = 10 AI: AI = 20.
+    assert line[0][0] > position(next(dot for dot in panel.iter("circle") if dot.get("data-g") == "1"))[0]
+    assert paths(drawn(replace(CHART, power_cap=1e6), "throughput"), "ceiling cap") == []
+    assert paths(drawn(CHART, "throughput"), "ceiling cap") == []
+
+
+def test_slopes_end_at_the_highest_mix_of_work():
+    # 10 B/s reach 1500 ops/s at 150 op/B; with work of unknown rates there is no end.
+    mixed = replace(CHART, mix=Ceiling(label="both", ops_per_s=1500.0))
+    assert (CHART.top, mixed.top, replace(mixed, is_open=True).top) == (1000.0, 1500.0, None)
+    (roof,) = CHART.roofs
+    assert [chart.attainable(roof, 1e6) for chart in (CHART, mixed)] == [1000.0, 1500.0]
+    assert replace(mixed, is_open=True).attainable(roof, 1e6) == 1e7
+    panel = drawn(mixed, "throughput")
+    (slope,) = paths(panel, "roof")
+    assert height_of(panel, slope[-1][1]) == pytest.approx(1500.0, rel=0.01)
+    assert height_of(panel, diamond(panel)[1]) == pytest.approx(1000.0, rel=0.01)  # the ridge stays at the peak
+
+
+def test_cheaper_operations_have_a_curve_of_their_own():
+    chart = replace(CHART, cheapest_op=0.5)
+    (roof,) = CHART.roofs
+    assert chart.efficiency(roof, 20.0) == 0.5
+    assert chart.efficiency(roof, 20.0, of_cheapest=True) == pytest.approx(1 / 1.5)
+    assert len(paths(drawn(chart, "energy"), "roof cheap")) == 1
+    assert paths(drawn(CHART, "energy"), "roof cheap") == []

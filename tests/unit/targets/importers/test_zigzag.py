@@ -110,3 +110,35 @@ def test_unlike_cores_are_added_up_and_it_is_said(tmp_path: Path) -> None:
     assert rate.value == pytest.approx((16 + 4) * 2 * 1e9)
     assert [level.name for level in target.levels] == ["dram"]
     assert any("several kinds" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        "2d_mesh: {bandwidth: 32, offchip_core_id: 3, simd_core_id: 2}",
+        "graph: {type: 2d_mesh, offchip_core_id: 3, simd_core_id: 2}",
+        "offchip_core_id: 3\nsimd_core_id: 2",
+    ],
+)
+def test_stream_of_every_age_says_which_core_is_which(tmp_path: Path, links: str) -> None:
+    folder = tmp_path / "cores"  # where Stream looks too
+    folder.mkdir()
+    (folder / "a.yaml").write_text(CORE)
+    (folder / "lanes.yaml").write_text(CORE.replace("[16]", "[64]").replace("name: core", "name: lanes"))
+    (folder / "out.yaml").write_text(OUTSIDE)
+    target, found = imported(tmp_path, f"name: old\ncores: [a.yaml, a.yaml, lanes.yaml, out.yaml]\n{links}\n")
+    rate = target.engines[0].peaks[0].rate
+    assert rate is not None
+    assert rate.value == pytest.approx(2 * 16 * 2 * 1e9)  # two cores of 16 MACs, the lanes do none
+    assert [level.name for level in target.levels] == ["dram", "sram", "rf"]
+    assert any("core lanes: for work other than MACs" in note for note in found.notes)
+
+
+def test_stream_with_a_file_for_what_is_outside(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(CORE)
+    (tmp_path / "out.yaml").write_text(OUTSIDE)
+    target, found = imported(
+        tmp_path, "name: new\ncores: {0: a.yaml, 1: a.yaml}\noffchip_core: out.yaml\nbandwidth: 32\n"
+    )
+    assert (target.cores, [level.name for level in target.levels]) == (2, ["dram", "sram", "rf"])
+    assert any(note.startswith("bandwidth: left out") for note in found.notes)

@@ -1,0 +1,121 @@
+"""Is there an order of execution in which more operators come right behind what they read?
+
+Groups are runs of consecutive steps (`onnxroof.mapping.segments`), so which operators can be one group depends on the
+order. Exporters write branches in whatever order they were traced. Here each operator comes behind its operands, and
+of these the one at the end of the longest chain comes last: values of an attention are made before its scores, so that
+scores, softmax and the sum over the values follow each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import replace
+
+from onnxroof.costs.table import CostTable
+from onnxroof.ir.workload import Workload
+from onnxroof.mapping.plan import Decision
+from onnxroof.mapping.storage import Storage
+
+__all__ = ["chained_order", "permuted", "reordering"]
+
+
+def chained_order(store: Storage) -> tuple[int, ...] | None:
+    """Numbers of the kernels in that order; None where no more of them follow what they read than do already.
+
+    Bodies of loops run trip by trip, so a model with one keeps its order.
+    """
+    count = len(store.kernels)
+    if any(kernel.op.repeat != 1 for kernel in store.kernels):
+        return None
+    makers = [dict(_makers(store, kernel)) for kernel in range(count)]
+    before = [set(found) for found in makers]
+    for first, then in _written_over(store):
+        before[then].add(first)
+    order = _longest_last(before)
+    return order if _chained(order, makers) > _chained(range(count), makers) else None
+
+
+def _makers(store: Storage, kernel: int) -> Iterator[tuple[int, int]]:
+    """Kernels that make what a kernel reads, with the bytes that it reads of it."""
+    for transfer in store.kernels[kernel].cost.reads:
+        maker = store.producers.get(store.root(transfer.tensor), kernel)
+        if maker < kernel:  # what a trip hands to the next one is made behind its reader
+            yield maker, transfer.bytes
+
+
+def _written_over(store: Storage) -> Iterator[tuple[int, int]]:
+    """Pairs of kernels that must stay in their order because one of them writes into a buffer that both use."""
+    for writer, kernel in enumerate(store.kernels):
+        for root in {store.root(source) for _, source in kernel.cost.in_place}:
+            for reader in store.readers.get(root, ()):
+                if reader != writer:
+                    yield min(reader, writer), max(reader, writer)
+
+
+def _longest_last(before: Sequence[Set[int]]) -> tuple[int, ...]:
+    """Each kernel behind all that must be before it, that with the longest chain behind it last."""
+    depth: list[int] = []
+    for kernels in before:
+        depth.append(1 + max((depth[kernel] for kernel in kernels), default=0))
+    is_read = {kernel for kernels in before for kernel in kernels}
+    placed: dict[int, None] = {}
+    # Last in, first out; what nobody waits for begins, as in the file.
+    pending = [kernel for kernel in reversed(range(len(before))) if kernel not in is_read]
+    while pending:
+        kernel = pending[-1]
+        waits = [other for other in before[kernel] if other not in placed]
+        if waits:
+            pending += sorted(waits, key=lambda other: (-depth[other], -other))
+        else:
+            placed[pending.pop()] = None
+    return tuple(placed)
+
+
+def _chained(order: Sequence[int], makers: Sequence[Mapping[int, int]]) -> tuple[int, int]:
+    """How many kernels come right behind one that makes what they read, and how many bytes they read of it."""
+    found = [makers[kernel].get(order[place], 0) for place, kernel in enumerate(order[1:])]
+    return sum(map(bool, found)), sum(found)
+
+
+def reordering(subject: str) -> Decision:
+    """Of a plan whose operators run in that order, that they do."""
+    reason = "not in the order of the file: an operator follows what it reads, the longest chain last"
+    return Decision(subject=subject, action="reordered", reason=reason)
+
+
+def permuted(workload: Workload, costs: CostTable, store: Storage, order: Sequence[int]) -> tuple[Workload, CostTable]:
+    """The workload and its costs with the kernels in another order, each behind the views and constants that it needs.
+
+    Args:
+        workload: The model.
+        costs: Its costs.
+        store: Its kernels.
+        order: Their numbers, each behind those that make what it reads.
+    """
+    number = {op.name: index for index, op in enumerate(workload.ops)}
+    # An absorbed quantization still lists the name that the operator before it has taken over.
+    makers: dict[str, list[int]] = {}
+    for index, op in enumerate(workload.ops):
+        for name in op.outputs:
+            makers.setdefault(name, []).append(index)
+    placed: dict[int, None] = {}
+    for kernel in order:
+        wanted: set[int] = set()
+        pending = [number[store.kernels[kernel].op.name]]
+        while pending:
+            index = pending.pop()
+            if index not in placed and index not in wanted:
+                wanted.add(index)
+                op = workload.ops[index]
+                read = (name for name in (*op.inputs, *op.parameters) if name)
+                pending += [maker for name in read for maker in makers.get(name, ()) if maker < index]
+        placed |= dict.fromkeys(sorted(wanted))
+    placed |= dict.fromkeys(range(len(workload.ops)))
+    return (
+        replace(workload, ops=tuple(workload.ops[index] for index in placed)),
+        replace(
+            costs,
+            costs=tuple(costs.costs[index] for index in placed),
+            weight_reads=tuple(costs.weight_reads[index] for index in placed),
+        ),
+    )

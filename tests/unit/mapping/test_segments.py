@@ -1,0 +1,46 @@
+"""Which runs of steps could be one group, and which of them are the same."""
+
+from __future__ import annotations
+
+from oracles.tiny import workload
+
+from onnxroof.costs.table import cost_table
+from onnxroof.mapping.segments import Segments, segments
+from onnxroof.mapping.storage import storage
+
+
+def runs(text: str) -> Segments:
+    """Runs of the model's kernels, each a step of its own."""
+    model = workload(text)
+    store = storage(model, cost_table(model))
+    return segments(store, model.tensors, [(kernel,) for kernel in range(len(store.kernels))])
+
+
+def spans(found: Segments) -> list[tuple[int, int]]:
+    return sorted((segment.first, segment.last) for ends in found.by_last for segment in ends)
+
+
+def test_steps_that_share_nothing_may_be_held_together_by_a_third() -> None:
+    found = runs("g (float[8,8] x) => (float[8,8] b, float[8,8] c) { a = Relu(x) b = Tanh(a) c = Exp(a) }")
+    assert spans(found) == [(0, 1), (0, 2), (1, 2)]
+    # b and c read a; d reads only x, which nobody else does.
+    found = runs(
+        "g (float[8,8] x, float[8,8] z) => (float[8,8] d, float[8,8] c) { a = Relu(x) d = Tanh(z) c = Exp(a) }"
+    )
+    assert spans(found) == []
+    found = runs(
+        "g (float[8,8] x, float[8,8] z) => (float[8,8] e) { a = Relu(x) d = Tanh(z) c = Exp(a) e = Add(c, d) }"
+    )
+    assert spans(found) == [(0, 3), (1, 3), (2, 3)]
+
+
+def test_two_readers_of_one_weight_are_not_two_readers_of_two() -> None:
+    text = """g (float[8,8] x, float[8,8] z) => (float[8,8] b, float[8,8] d)
+        <float[8,8] v, float[8,8] w, float[8,8] u> {{
+        a = MatMul(x, v) b = MatMul(a, {0}) s = Softmax(z) c = MatMul(s, w) d = MatMul(c, u) }}"""
+    # The two pairs of products are alike but for the one weight that the first pair reads twice.
+    tied, apart = runs(text.format("v")), runs(text.format("v2").replace("float[8,8] u", "float[8,8] u, float[8,8] v2"))
+    pairs = [{(s.first, s.last): s.kind for ends in one.by_last for s in ends} for one in (tied, apart)]
+    assert pairs[0][0, 1] is not pairs[0][3, 4]
+    assert pairs[1][0, 1].curve.total_bytes[-1] == 4 * 64 * 4  # x, two weights and b, each once
+    assert pairs[0][0, 1].curve.total_bytes[-1] == 3 * 64 * 4  # the weight once
