@@ -167,7 +167,9 @@ class _Level:
 
     def curve(self, use: Use, kept: Mapping[str, int]) -> Steps:
         """What a step moves across the boundary outside this level when tensors stay in it."""
-        return use.curve({**self.held, **kept} if kept else self.held)
+        # Of what stays elsewhere only the step's own tensors matter, and there may be thousands.
+        held = {name: self.held[name] for name in use.local if name in self.held}
+        return use.curve({**held, **kept})
 
     def moved(self, use: Use, curve: Steps, resident: float) -> float:
         """Bytes of all trips of a step, with so much of the level taken."""

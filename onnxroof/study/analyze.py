@@ -117,7 +117,7 @@ def run_study(
         count = counted(as_exported(workload, policy), copies_cache=copies_cache)
         done += 1
         results = []
-        placement = None
+        place = None
         if chosen:
             from onnxroof.study.on_targets import OnTargets  # a count needs none of what stands behind it
 
@@ -135,8 +135,8 @@ def run_study(
                     progress(f"{name} on {target.id}", done, steps)
                 results.append(study.result(target))
                 done += 1
-            placement = study.placement()
-        entry = model_result(count, tuple(results), placement)
+            place = study.placement
+        entry = model_result(count, tuple(results), place)
         if formula and not isinstance(source, Workload):
             from onnxroof.study.formula import formulas
 
