@@ -23,7 +23,7 @@ from onnxroof.targets.model import Target
 pytestmark = pytest.mark.benchmark
 
 ROOT = Path(__file__).resolve().parents[2]
-ROUNDS = 3
+ROUNDS = 2
 
 
 def shelf(count: int) -> list[Target]:
@@ -50,7 +50,7 @@ def check(
 
 def test_resnet_50_on_forty_targets(capsys: pytest.CaptureFixture[str]) -> None:
     model = onnxroof.load(ROOT / "models" / "resnet50.onnx")
-    check(capsys, model, shelf(40), budget_ms=500, most_ms=6000)
+    check(capsys, model, shelf(40), budget_ms=500, most_ms=9000)
 
 
 def test_a_decoder_of_ten_thousand_nodes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_decoder_of_ten_thousand_nodes(capsys: pytest.CaptureFixture[str], tmp
     proto = decoder(layers=162)
     assert len(proto.graph.node) >= 10_000
     onnx.save(proto, path)
-    check(capsys, onnxroof.load(path), [load_target("nvidia-h100-sxm")], budget_ms=3000, most_ms=4500)
+    check(capsys, onnxroof.load(path), [load_target("nvidia-h100-sxm")], budget_ms=3000, most_ms=6000)
 
 
 @pytest.mark.parametrize("name", ["resnet50", "mobilenet_v2", "bert_base"])
