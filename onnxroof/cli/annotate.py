@@ -50,6 +50,7 @@ def annotate(
     _check(suffix, output, target, value)
     values = parse_dims(dims)
     from onnxroof.frontend.annotate import annotate_model, graph_names
+    from onnxroof.report.words import counted
     from onnxroof.study.analyze import run_study
     from onnxroof.study.annotate import model_figures, node_figures
     from onnxroof.study.result import Failure
@@ -62,7 +63,8 @@ def annotate(
     if suffix == ".onnx":
         written = {position: _texts(found) for position, found in figures.items()}
         annotate_model(model, output, _texts(model_figures(entry)), written, prefix=_PREFIX)
-        click.echo(f"{output}: {len(written):,} nodes annotated, keys begin with `{_PREFIX}`", err=True)
+        nodes = counted(len(written), "node")
+        click.echo(f"{output}: {nodes} annotated, keys begin with `{_PREFIX}`", err=True)
         return
     from onnxroof.report.model_explorer import node_data
     from onnxroof.report.write import write_text

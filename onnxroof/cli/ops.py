@@ -59,7 +59,8 @@ def explain(operator: str) -> None:
     """Explain how an operator is counted. OP is `Conv`, or `com.microsoft::MatMulNBits` outside the standard."""
     rules, versions = _rules(), _versions()
     keys = sorted({*rules, *versions})
-    domain, _, op_type = operator.rpartition("::")
+    # Reports and other tools write `com.microsoft.MatMulNBits`; no operator has a point in its name.
+    domain, _, op_type = operator.replace("::", ".").rpartition(".")
     same = [key for key in keys if key[1] == op_type and (not domain or key[0] == _domain(domain))]
     if not same:
         raise _no_operator(operator, op_type, keys)

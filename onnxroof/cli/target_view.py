@@ -14,7 +14,7 @@ from onnxroof.roofline.terms import bandwidth_bytes_per_s, least_energy_j_per_by
 from onnxroof.targets.catalog import load_target
 from onnxroof.targets.diff import Fact, differences
 from onnxroof.targets.gaps import unknown_keys
-from onnxroof.targets.model import Engine, MemoryLevel, Peak, Quantity, Support, Target
+from onnxroof.targets.model import Engine, Layout, MemoryLevel, Peak, Quantity, Support, Target
 from onnxroof.units import format_si
 
 __all__ = ["differences_json", "print_differences", "print_target", "table_of", "target_json", "terminal"]
@@ -95,6 +95,7 @@ def target_json(target: Target) -> dict[str, object]:
         "chip": {"cores": target.cores} | {name: _quantity(getattr(target, name)) for name in _CHIP},
         "engines": [_engine(engine) for engine in target.engines],
         "levels": [_level(level, target) for level in target.levels],
+        "layout": _layout(target.layout),
         "support": _support(target.support),
         "modes": [_mode(mode) for mode in _modes(target)],
         "efficiency": {name: _quantity(quantity) for name, quantity in target.efficiency.items()},
@@ -110,6 +111,17 @@ def target_json(target: Target) -> dict[str, object]:
             for source in target.sources.values()
         ],
         "unknown": list(unknown_keys(target)),
+    }
+
+
+def _layout(layout: Layout | None) -> dict[str, object] | None:
+    if layout is None:
+        return None
+    return {
+        "channel_multiple": layout.channel_multiple,
+        "channels_last": layout.channels_last,
+        "source": layout.source.key,
+        "where": layout.where or None,
     }
 
 
@@ -267,6 +279,7 @@ def _engine(engine: Engine) -> dict[str, object]:
         if sparsity
         else None,
         "special_cost": dict(engine.special_cost),
+        "overlap": engine.overlaps,
         "peaks": [
             {
                 "input": peak.input.name,

@@ -16,12 +16,12 @@ __all__ = ["broadcast_axes", "make_nest", "pointwise", "read_at", "sweep", "whol
 
 def read_at(ctx: CostContext, index: int, axes: Iterable[AxisMap], bits: int = 0) -> Access:
     """Reads input `index`; `bits` overrides the storage bits of its type (weights packed into bytes)."""
-    return Access(index, False, tuple(axes), bits or ctx.tensors[ctx.op.inputs[index]].dtype.bits)
+    return Access(index, False, tuple(axes), bits or ctx.input(index).dtype.bits)
 
 
 def write_at(ctx: CostContext, index: int, axes: Iterable[AxisMap], partial_bits: int = 0) -> Access:
     """Writes output `index`; `partial_bits` where a reduction sums into it."""
-    return Access(index, True, tuple(axes), ctx.tensors[ctx.op.outputs[index]].dtype.bits, partial_bits)
+    return Access(index, True, tuple(axes), ctx.output(index).dtype.bits, partial_bits)
 
 
 def whole_reads(ctx: CostContext, *indices: int) -> tuple[Access, ...]:

@@ -29,6 +29,8 @@ Sums = tuple[int | None, ...]
 Column: TypeAlias = "npt.NDArray[np.float64]"
 _NAN = float("nan")
 
+_UNFIT = (IndexError, KeyError, TypeError, ValueError, ArithmeticError)
+
 _SETTLED = {
     kind: OpCost(kind=kind, work=Work()) for kind in (OpKind.CONSTANT, OpKind.HOST, OpKind.ABSORBED, OpKind.VIEW)
 }
@@ -183,6 +185,11 @@ def op_cost(op: Op, tensors: Mapping[str, Tensor], registry: Registry, *, copies
         cost = rule.formula(CostContext(op, tensors, copies_cache))
     except MissingShapeError as error:
         return _bytes_alone(op, tensors, rule.kind, None, coverage=Coverage.UNKNOWN, reason=str(error))
+    except _UNFIT as error:
+        # A file may hold a node with operands and attributes that its operator does not have. That is no answer, and
+        # is said; whether the node or the rule is at fault, the rest of the model is counted.
+        reason = f"its rule does not fit these operands and attributes ({type(error).__name__}: {error})"
+        return _bytes_alone(op, tensors, rule.kind, None, coverage=Coverage.UNKNOWN, reason=reason)
     if op.is_at_most and cost.kind is not OpKind.VIEW:
         cost = dataclasses.replace(cost, least=Least(reads=()))
     if cost.kind is OpKind.VIEW or not (op.parameters or op.conversion_ops):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
+from onnxroof.costs.context import MissingShapeError
 from onnxroof.ir.loopnest import AxisMap, Term
 from onnxroof.ir.op import Attributes
 
@@ -48,6 +50,10 @@ def windows_of(
     dilations = attributes.integers("dilations") or (1,) * rank
     pads = attributes.integers("pads") or (0,) * rank
     auto_pad = attributes.text("auto_pad", "NOTSET")
+    if min(len(strides), len(dilations), len(pads), len(windowed), len(positions)) < rank:
+        raise MissingShapeError("the strides, dilations or pads are fewer than the axes of the window")
+    if min((*strides, *dilations), default=1) < 1:
+        raise MissingShapeError("a stride or a dilation is below 1")
     windows = []
     for i in range(rank):
         # An automatic padding splits what the last window lacks; UPPER puts the odd element at the end.
@@ -71,19 +77,36 @@ def touched(window: Window) -> int:
     """Distinct indices `o * stride + f * dilation - pad` inside [0, extent), exact.
 
     For one tap the indices are an arithmetic progression with step `stride`. Progressions of one remainder modulo
-    the stride are intervals of quotients, whose union is counted by a sweep; other remainders are disjoint.
+    the stride are intervals of quotients, as far apart as taps of that remainder are; other remainders are disjoint.
     """
-    intervals: dict[int, list[tuple[int, int]]] = {}
-    for tap in range(window.taps):
-        quotient, remainder = divmod(tap * window.dilation - window.pad, window.stride)
-        low = max(quotient, 0)  # the least quotient with quotient * stride + remainder >= 0 is 0
-        high = min(quotient + window.positions, -(-(window.extent - remainder) // window.stride))
-        if low < high:
-            intervals.setdefault(remainder, []).append((low, high))
+    stride, dilation = window.stride, window.dilation
+    # Taps that lie beside the axis at every position touch nothing.
+    first = max(-(-(window.pad - (window.positions - 1) * stride) // dilation), 0)
+    last = min((window.extent - 1 + window.pad) // dilation, window.taps - 1)
+    shared = math.gcd(stride, dilation)
+    period, apart = stride // shared, dilation // shared
     count = 0
-    for spans in intervals.values():
-        end = 0
-        for low, high in sorted(spans):
-            count += max(high - max(low, end), 0)
-            end = max(end, high)
+    for tap in range(first, min(first + period, last + 1)):
+        quotient, remainder = divmod(tap * dilation - window.pad, stride)
+        spans = _Spans(quotient, apart, (last - tap) // period + 1, window.positions)
+        count += spans.below(-(-(window.extent - remainder) // stride)) - spans.below(0)
     return count
+
+
+@dataclass(frozen=True, slots=True)
+class _Spans:
+    """Intervals of one length that start at equal distances."""
+
+    start: int
+    apart: int
+    number: int
+    length: int
+
+    def below(self, end: int) -> int:
+        """How many integers below an end lie in one of them."""
+        if end <= self.start:
+            return 0
+        if self.length >= self.apart:  # they touch each other
+            return min(end - self.start, (self.number - 1) * self.apart + self.length)
+        whole, rest = divmod(end - self.start, self.apart)
+        return self.number * self.length if whole >= self.number else whole * self.length + min(rest, self.length)

@@ -92,7 +92,13 @@ class Inference:
             tuple(bool(name) for name in node.output),
         )
         if key not in self._seen:
-            self._seen[key] = self._infer(node, version, opsets, types, values)
+            try:
+                self._seen[key] = self._infer(node, version, opsets, types, values)
+            except (IndexError, KeyError, TypeError, ValueError, ArithmeticError):
+                # A file may hold a node with operands and attributes that its operator does not have: its outputs are
+                # not known, and the node is unknown.
+                count = len(node.output)
+                self._seen[key] = NodeValue((UNKNOWN_TYPE,) * count, (None,) * count)
         return self._seen[key]
 
     def _infer(

@@ -40,8 +40,8 @@ def plain_types(
         return None
     try:
         found = known(plain)
-    except DeclinedError:
-        return None
+    except (DeclinedError, IndexError, KeyError, TypeError, ValueError, ArithmeticError):
+        return None  # what a rule does not expect is no plain case either
     return found if len(found) == len(node.output) else None
 
 

@@ -117,6 +117,8 @@ def _joined(values: Sequence[Contents], rows: int) -> list[Number]:
 
 def _stretched(value: Contents, shape: tuple[int, ...]) -> list[Number]:
     """The elements of a value that is broadcast to a shape."""
+    if 0 in shape:
+        return []
     found = list(value.elements)
     repeats = 1  # rows of what follows an axis
     for extent, own in zip_longest(reversed(shape), reversed(value.shape), fillvalue=1):

@@ -101,6 +101,8 @@ def _split(node: proto.NodeProto, types: Types, values: Values) -> Items | None:
     axis = _integer(node, "axis") % len(source.shape)
     extent = source.shape[axis] or 0
     if len(types) < 2 or types[1] is None:
+        if extent > _MOST_ITEMS:
+            return None
         sizes: list[int | None] = [1] * extent
         if not _integer(node, "keepdims", 1):
             return (source.shape[:axis] + source.shape[axis + 1 :],) * extent
@@ -108,7 +110,7 @@ def _split(node: proto.NodeProto, types: Types, values: Values) -> Items | None:
         return None
     elif not values[1].shape:
         (chunk,) = values[1].integers
-        if chunk <= 0:
+        if chunk <= 0 or extent > chunk * _MOST_ITEMS:
             return None
         sizes = [min(chunk, extent - start) for start in range(0, extent, chunk)]
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -142,7 +142,7 @@ class _Solver:
             free = {name: d for name, d in suspects.items() if trial.bound.sources[name] != "given"}
             better = self._by_image_size(trial, trial.clash, free) or self._by_gap(trial, trial.clash, free)
             if better is None:
-                raise UnsolvedError(trial.clash, trial.bound, frozenset(suspects))
+                raise UnsolvedError(trial.clash, trial.bound, self._partial(trial, trial.clash, suspects))
             trial = better
         if trial.lowering is None:
             raise AssertionError("a walk without a clash has a lowering")
@@ -223,6 +223,17 @@ class _Solver:
         except Clash as clash:
             return clash.gaps if clash.node == node else ()
         return ()
+
+    def _partial(self, trial: _Trial, clash: Clash, suspects: Iterable[str]) -> frozenset[str]:
+        """Dimensions that have a part in a clash: those that are given, and those that change its numbers."""
+        bound = trial.bound
+        found = {name for name in suspects if bound.sources[name] == "given"}
+        for name in suspects:
+            if name not in found and self.walks < _MOST_WALKS:
+                raised = self._gaps_at(clash.node, {**trial.settled, name: (bound.values[name] + 1, "model")})
+                if raised != clash.gaps or not raised:
+                    found.add(name)
+        return frozenset(found)
 
     def _with_siblings(self, attempt: _Trial, name: str, value: int) -> _Trial:
         """The same value for the like dimensions of other layers, if the walk then gets further."""

@@ -48,6 +48,8 @@ def tops_of(
     if node.domain or output.dtype not in _INTEGERS or not tops:
         return None
     if node.op_type == "Range":
+        if len(values) != 3:
+            return None
         start, _, step = (None if v is None or not v.size else v.integers[0] for v in values)
         count = output.shape[0] if output.shape else None
         if start is None or step is None or not count:

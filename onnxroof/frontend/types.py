@@ -171,10 +171,14 @@ def contents_of(tensor: proto.TensorProto) -> Contents | None:
         return None
     shape = tuple(tensor.dims)
     code, listed = _CODES.get(dtype), _LISTS.get(dtype)
+    if min(shape, default=0) < 0:
+        return None
+    layout = f"<{math.prod(shape)}{code}"
     if code is not None and tensor.HasField("raw_data"):
-        return Contents(dtype, shape, struct.unpack(f"<{math.prod(shape)}{code}", tensor.raw_data))
+        # Bytes of another number of elements are damage: nothing is known of them.
+        fits = struct.calcsize(layout) == len(tensor.raw_data)
+        return Contents(dtype, shape, struct.unpack(layout, tensor.raw_data)) if fits else None
     if code is not None and listed is not None and not tensor.HasField("raw_data"):
-        layout = f"<{math.prod(shape)}{code}"
         with contextlib.suppress(struct.error):  # a listed number that its type cannot hold
             return Contents(dtype, shape, struct.unpack(layout, struct.pack(layout, *getattr(tensor, listed))))
     from onnxroof.frontend.onnx_inference import decoded

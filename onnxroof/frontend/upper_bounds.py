@@ -35,6 +35,9 @@ def upper_bounds(
         shape = (elements,) if axis is None else extents
         extra = ValueType(DType.INT64, (count,))
         return (ValueType(first.dtype, shape), extra, extra, extra)[: len(inferred)]
+    if node.op_type == "StringNormalizer":
+        # Words may be left out; where none is left there is an empty one.
+        return (ValueType(DType.STRING, (*extents[:-1], max(extents[-1] or 0, 1))),) if extents else inferred
     if node.op_type == "Compress":
         return (ValueType(first.dtype, (elements,) if axis is None else extents),)
     if node.op_type in ("TopK", "Slice"):

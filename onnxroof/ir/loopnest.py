@@ -115,6 +115,22 @@ class LoopNest:
         return math.prod(loop.extent for loop in self.loops)
 
     @property
+    def windowed_reads(self) -> tuple[Access, ...]:
+        """Operands that a window slides over: some dimension is walked along outputs that no other operand knows."""
+        reads = [access for access in self.accesses if not access.is_write]
+        return tuple(
+            access for access in reads
+            if any(self.is_window(axis, frozenset[int]().union(*(a.loops for a in reads if a is not access)))
+                   for axis in access.axes)
+        )  # fmt: skip
+
+    def is_window(self, axis: AxisMap, others: frozenset[int]) -> bool:
+        """Whether several loops walk a dimension of an operand, one along outputs that the `others` do not know."""
+        return len(axis.terms) > 1 and any(
+            self.loops[term.loop].kind is LoopKind.PARALLEL and term.loop not in others for term in axis.terms
+        )
+
+    @property
     def reductions(self) -> frozenset[int]:
         """Numbers of the reduction loops."""
         return frozenset(i for i, loop in enumerate(self.loops) if loop.kind is LoopKind.REDUCTION)

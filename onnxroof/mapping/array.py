@@ -43,7 +43,7 @@ def spatial_utilization(nest: LoopNest, array: Array) -> float:
     """
     if nest.points == 0:
         return 1.0
-    steps = min(_steps(nest, array, to_m) for to_m in _assignments(nest))
+    steps = min(_steps(nest, array).values())
     points = math.prod(loop.extent for loop in nest.loops if loop.kind is not LoopKind.SEQUENTIAL)
     return points / (steps * array.m * array.n * array.k)
 
@@ -159,17 +159,23 @@ def _axes(nest: LoopNest, array: Array, to_m: Sequence[int]) -> list[tuple[int, 
     return list(zip((array.m, array.n, array.k), loops, strict=True))
 
 
-def _steps(nest: LoopNest, array: Array, to_m: Sequence[int]) -> int:
-    return math.prod(
-        -(-math.prod(nest.loops[number].extent for number in loops) // units)
-        for units, loops in _axes(nest, array, to_m)
-    )
+def _steps(nest: LoopNest, array: Array) -> dict[tuple[int, ...], int]:
+    """Steps with each set of parallel loops on m and the others on n."""
+    extents = [loop.extent for loop in nest.loops]
+    summed = math.prod(extents[number] for number in nest.reductions)
+    parallel = math.prod(loop.extent for loop in nest.loops if loop.kind is LoopKind.PARALLEL)
+    times = -(-summed // array.k)
+    found = {}
+    for to_m in _assignments(nest):
+        rows = math.prod(extents[number] for number in to_m)
+        found[to_m] = times * -(-rows // array.m) * -(-(parallel // rows) // array.n)
+    return found
 
 
 @lru_cache(maxsize=4096)
 def array_tiles(plain: LoopNest, array: Array) -> IntArray:
     """(loops, U): iterations of each loop of a canonical nest that one step does, at the best utilization."""
-    steps = {to_m: _steps(plain, array, to_m) for to_m in _assignments(plain)}
+    steps = _steps(plain, array)
     fewest = min(steps.values())
     tiles: dict[tuple[int, ...], None] = {}
     for to_m, count in steps.items():

@@ -16,17 +16,20 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxroof.ir.loopnest import LoopKind, LoopNest
+from onnxroof.mapping.array import array_tiles, stationary_orders
 from onnxroof.mapping.chain import Walks, footprint_bytes
 from onnxroof.mapping.curve import Curve
 from onnxroof.mapping.footprint import TileTables, tile_tables
 from onnxroof.mapping.holders import held_curve
 from onnxroof.mapping.orders import Order, loop_orders
 from onnxroof.mapping.tiling import operand_bytes, tile_sizes
+from onnxroof.targets.model import Array
 
-__all__ = ["Grid", "Room", "grid", "spreads"]
+__all__ = ["Grid", "Room", "array_steps", "grid", "spreads"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 GRID_TILES = 8192
 """Tiles of the grid at most."""
@@ -185,20 +188,47 @@ def _is_tap(nest: LoopNest, number: int) -> bool:
 
 def _thinned(nest: LoopNest, sizes: Sequence[IntArray]) -> list[IntArray]:
     """Positions of sizes so far apart, by one ratio, that their product is bounded."""
+    fixed = [
+        [0] if loop.kind is LoopKind.SEQUENTIAL
+        else sorted({0, len(size) - 1}) if _is_tap(nest, number) else None
+        for number, (loop, size) in enumerate(zip(nest.loops, sizes, strict=True))
+    ]  # fmt: skip
+    listed = [size.tolist() for size in sizes]
     for ratio in RATIOS:
-        choices = []
-        for number, (loop, size) in enumerate(zip(nest.loops, sizes, strict=True)):
-            if _is_tap(nest, number):
-                choices.append(np.unique([0, len(size) - 1]))
-                continue
-            kept = [len(size) - 1]
-            for place in range(len(size) - 2, -1, -1):
-                if place == 0 or size[place] * ratio <= size[kept[-1]]:
-                    kept.append(place)
-            choices.append(np.array([0] if loop.kind is LoopKind.SEQUENTIAL else kept[::-1]))
-        if math.prod(len(choice) for choice in choices) <= GRID_TILES:
+        choices = [_apart(size, ratio) if one is None else one for one, size in zip(fixed, listed, strict=True)]
+        if math.prod(map(len, choices)) <= GRID_TILES:
             break
-    return choices
+    return [np.array(choice) for choice in choices]
+
+
+def _apart(sizes: Sequence[int], ratio: float) -> list[int]:
+    """Positions of the last size, of each that is so much smaller than the one kept before, and of the first."""
+    kept, least = [len(sizes) - 1], sizes[-1]
+    for place in range(len(sizes) - 2, -1, -1):
+        if place == 0 or sizes[place] * ratio <= least:
+            kept.append(place)
+            least = sizes[place]
+    return kept[::-1]
+
+
+@lru_cache(maxsize=4096)
+def array_steps(nest: LoopNest, array: Array) -> tuple[IntArray, BoolArray | None]:
+    """(D, C) tiles of the grid's tables that an array does in a step, and (O,) the orders that its dataflow allows.
+
+    The sizes at hand are the smallest of each number of trips: rounding down keeps the number of steps. Where a
+    window's tile does not divide the one outside, one step takes one place. None for any order.
+    """
+    walks, steps = grid(nest).walks, array_tiles(nest, array)
+    sizes = walks.tables.sizes
+    tiles = np.array([np.searchsorted(size, row, side="right") - 1 for size, row in zip(sizes, steps, strict=True)])
+    single = tiles.copy()
+    single[list(walks.windowed)] = 0
+    tiles = np.unique(np.concatenate((tiles, single), axis=1), axis=1)
+    if not array.stationary:
+        return tiles, None
+    allowed = np.zeros(len(walks.orders), dtype=bool)
+    allowed[stationary_orders(walks.tables, walks.orders, array.stationary)] = True
+    return tiles, allowed
 
 
 @lru_cache(maxsize=4096)

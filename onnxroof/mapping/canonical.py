@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,7 @@ class Canonical:
         return sizes
 
 
+@lru_cache(maxsize=4096)
 def canonical(nest: LoopNest, *, merge: bool = True) -> Canonical:
     """The canonical form of a nest without empty loops.
 

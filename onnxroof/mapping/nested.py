@@ -15,14 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from onnxroof.ir.loopnest import LoopNest
-from onnxroof.mapping.array import array_tiles, spatial_utilization, stationary_orders
-from onnxroof.mapping.candidates import Grid, Room, grid, spreads
+from onnxroof.mapping.array import spatial_utilization
+from onnxroof.mapping.candidates import Grid, Room, array_steps, grid, spreads
 from onnxroof.mapping.canonical import Canonical, canonical
 from onnxroof.mapping.chain import Chains, footprint_bytes
 from onnxroof.mapping.curve import reuse_curve
@@ -119,7 +118,7 @@ def nested_mapping(
         compute_s: Time of the work on all cores.
         around: What stays on chip meanwhile, None for nothing.
     """
-    plain, who = _plain(nest), holders(nest, levels, array, around)
+    plain, who = canonical(nest), holders(nest, levels, array, around)
     if not plain.nest.loops:
         tile = {loop.name: 1 for loop in nest.loops}
         footprints = np.zeros(len(levels))
@@ -131,9 +130,6 @@ def nested_mapping(
             busy=1.0, stretch=1.0,
         )  # fmt: skip
     return _Search(nest, plain, levels, who, array, own_bytes, compute_s).best()
-
-
-_plain = lru_cache(maxsize=4096)(canonical)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -328,16 +324,7 @@ class _Search:
         """The chains with what the array takes in its steps, inside the innermost tile."""
         if self._array is None:
             return beam
-        steps = array_tiles(self._plain.nest, self._array)
-        sizes = self._grid.walks.tables.sizes
-        # The sizes at hand are the smallest of each number of trips: rounding down keeps the number of steps.
-        tiles = np.array([np.searchsorted(size, row, side="right") - 1 for size, row in zip(sizes, steps, strict=True)])
-        single = tiles.copy()  # where a window's tile does not divide the one outside, one step takes one place
-        single[list(self._grid.walks.windowed)] = 0
-        tiles = np.unique(np.concatenate((tiles, single), axis=1), axis=1)
-        walks = self._grid.walks
-        allowed = np.zeros(len(walks.orders), dtype=bool)
-        allowed[list(stationary_orders(walks.tables, walks.orders, self._array.stationary))] = True
+        tiles, allowed = array_steps(self._plain.nest, self._array)
         fed = self._step(beam, tiles, self._who.fed, 1, allowed=allowed)
         # Where its tiles leave no such order to walk them in, the array does what it can.
         return fed if len(fed.busy) else self._step(beam, tiles, self._who.fed, 1)
@@ -363,10 +350,10 @@ class _Search:
         if self._array is None:
             return busy, 1 / busy
         nest = self._plain.nest
-        loops = tuple(
-            replace(loop, extent=-(-loop.extent // part)) for loop, part in zip(nest.loops, parts, strict=True)
-        )
-        core = spatial_utilization(replace(nest, loops=loops), self._array)
+        if any(part > 1 for part in parts):
+            pairs = zip(nest.loops, parts, strict=True)
+            nest = replace(nest, loops=tuple(replace(loop, extent=-(-loop.extent // part)) for loop, part in pairs))
+        core = spatial_utilization(nest, self._array)
         return busy, max(1.0, spatial_utilization(self._nest, self._array) / (core * busy))
 
     def _mapping(self, beam: _Beam, parts: tuple[int, ...], busy: float, stretch: float) -> NestedMapping:

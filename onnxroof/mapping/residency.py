@@ -4,9 +4,9 @@ From the innermost level outwards, each level keeps what saves most bytes at the
 over all choices, found by walking the steps of the clock with the sets of tensors that are there as states. A set may
 never exceed the capacity, and what it takes is taken from the tiles of the groups that run meanwhile: their traffic is
 looked up at the capacity that is left. With up to `MOST_STATES` sets at a time the choice is the best there is;
-beyond that only those with the least traffic so far are followed. Weights that stay from run to run are added
-behind the activations: of a few every set is tried; of more, sets that save most for their size and sets that fill the
-room best, as much of it as lowers the traffic.
+beyond that only those with the least traffic so far are followed. Weights that stay from run to run
+are chosen together with the others: of a few weights every set is tried with the best choice of the others beside it;
+of more, a few sets of different size, filled up as far as that lowers the traffic.
 
 What stays in a level of several instances is spread over them evenly. A level of unknown capacity keeps everything.
 """
@@ -17,7 +17,7 @@ import itertools
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -37,6 +37,8 @@ MOST_WEIGHTS = 8
 
 # Sets of weights that are tried: some at least, and more the fewer steps they have to be tried on.
 _LEAST_TRIED, _MOST_TRIED, _TRIED_STEPS = 5, 24, 2048
+_TOGETHER = 4
+"""So many sizes of what lies on chip from run to run are tried beside the best choice of the rest."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -126,13 +128,11 @@ def residency(clock: Timeline, levels: Sequence[MemoryLevel], *, state: str = "c
         level = levels[number]
         choice = _Level(clock, rooms[number], held, inner)
         items = [candidate for candidate in passing if _word(candidate) in level.keeps and candidate.root not in held]
-        chosen = choice.passing(items)
-        taken[number] = choice.taken(chosen)
-        if "weight" in level.keeps:
-            lasting = choice.lasting([w for w in weights if w.root not in held], chosen, taken[number])
-            room = math.fsum(w.bytes for w in lasting)
-            taken[number] = [resident + room for resident in taken[number]]
-            chosen = [*chosen, *lasting]
+        durable = [w for w in weights if w.root not in held] if "weight" in level.keeps else []
+        chosen, lasting = choice.together(items, durable)
+        room = math.fsum(w.bytes for w in lasting)
+        taken[number] = [resident + room for resident in choice.taken(chosen)]
+        chosen = [*chosen, *lasting]
         kept[number] = _paid(chosen)
         held |= kept[number]
         inner = [max(most, rooms[number] - resident) for most, resident in zip(inner, taken[number], strict=True)]
@@ -273,6 +273,48 @@ class _Level:
             leading = sorted(found, key=lambda mask: found[mask][0])[:MOST_STATES]
             found = {mask: found[mask] for mask in leading}
         return found
+
+    def together(
+        self, items: Sequence[Candidate], weights: Sequence[Candidate]
+    ) -> tuple[list[Candidate], list[Candidate]]:
+        """What stays over a part of the run and what stays from run to run, chosen by what both save.
+
+        For each set of weights that is tried, the best choice of the others in the room that it leaves. Of up to
+        `MOST_WEIGHTS` weights every set is tried, of more a few of different size, each filled up with further weights;
+        and what is best if weights only take the room that the others leave.
+        """
+        chosen = self.passing(items)
+        if not weights:
+            return chosen, []
+        rest = self.lasting(weights, chosen, self.taken(chosen))
+        if not chosen or len(chosen) + len(rest) == len(items) + len(weights):
+            return chosen, rest  # nothing is in the way of anything
+        best = (self._total(chosen, rest), chosen, rest)
+        ranked = sorted((w for w in weights if w.bytes <= self.room), key=lambda w: (-w.saved_bytes / w.bytes, w.bytes))
+        if len(ranked) <= MOST_WEIGHTS:
+            tried = [list(c) for n in range(1, len(ranked) + 1) for c in itertools.combinations(ranked, n)]
+        else:
+            packed = _packed(ranked, self.room)
+            tried = [list(packed[number]) for number in _spread(len(packed) - 1, _TOGETHER)]
+        for some in tried:
+            size = math.fsum(w.bytes for w in some)
+            if not some or size > self.room:
+                continue
+            less = replace(self, room=self.room - size, held={**self.held, **_paid(some)})
+            others = less.passing(items)
+            if len(ranked) > MOST_WEIGHTS:
+                left = [w for w in weights if w not in some]
+                some = [*some, *less.lasting(left, others, less.taken(others))]  # noqa: PLW2901
+            total = self._total(others, some)
+            if total < best[0]:
+                best = (total, others, some)
+        return best[1], best[2]
+
+    def _total(self, chosen: Sequence[Candidate], weights: Sequence[Candidate]) -> float:
+        """Bytes that cross in all steps."""
+        paid, taken = {**_paid(chosen), **_paid(weights)}, self.taken(chosen)
+        room = math.fsum(w.bytes for w in weights)
+        return math.fsum(self.moved(use, self.curve(use, paid), taken[use.step] + room) for use in self.clock.steps)
 
     def lasting(
         self, weights: Sequence[Candidate], chosen: Sequence[Candidate], taken: Sequence[float]

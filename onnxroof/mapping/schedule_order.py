@@ -44,6 +44,7 @@ class Schedule:
         least_bytes: As `in_place_bytes`, in the order that was found.
         order: Numbers of the kernels in that order.
         is_least: Whether no order has a lower peak, or none is allowed but that of the file.
+        bound_bytes: What no order gets below: `least_bytes` where that is proven, else what the search ruled out.
     """
 
     separate_bytes: int
@@ -51,6 +52,7 @@ class Schedule:
     least_bytes: int
     order: tuple[int, ...]
     is_least: bool
+    bound_bytes: int
 
 
 def schedule(problem: Buffers, *, is_fixed: bool = False) -> Schedule:
@@ -68,7 +70,7 @@ def schedule(problem: Buffers, *, is_fixed: bool = False) -> Schedule:
         peak = max(problem.profile(order, in_place=True), default=0)
         if peak < least:
             best, least = order, peak
-    better, is_least = (None, True) if is_fixed else _searched(problem, least)
+    better, bound = (None, least) if is_fixed else _searched(problem, least)
     if better is not None:
         best, least = better, max(problem.profile(better, in_place=True), default=0)
     return Schedule(
@@ -76,12 +78,13 @@ def schedule(problem: Buffers, *, is_fixed: bool = False) -> Schedule:
         in_place_bytes=in_place,
         least_bytes=least,
         order=best,
-        is_least=is_least,
+        is_least=bound >= least,
+        bound_bytes=min(bound, least),
     )
 
 
-def _searched(problem: Buffers, known: int) -> tuple[tuple[int, ...] | None, bool]:
-    """An order with the least peak, None if that is not below a `known` one; and whether the search came to an end."""
+def _searched(problem: Buffers, known: int) -> tuple[tuple[int, ...] | None, int]:
+    """An order with the least peak, None if none below a `known` one was found; and what no order gets below."""
     count = len(problem.reads)
     makers = {tensor: kernel for kernel, made in enumerate(problem.writes) for tensor in made}
     # As bits: what must have run before each kernel, and the readers of each tensor.
@@ -100,8 +103,9 @@ def _searched(problem: Buffers, known: int) -> tuple[tuple[int, ...] | None, boo
     for kernel, names in enumerate(problem.reads):
         for maker in {makers[tensor] for tensor in names if tensor in makers} - {kernel}:
             followers[maker].append(kernel)
-    if max((_own(problem, kernel, touched[kernel]) for kernel in range(count)), default=0) >= known:
-        return None, True
+    bound = max((_own(problem, kernel, touched[kernel]) for kernel in range(count)), default=0)
+    if bound >= known:
+        return None, known
     everything = (1 << count) - 1
     came_from: dict[int, tuple[int, int]] = {}
     closed: set[int] = set()
@@ -119,9 +123,11 @@ def _searched(problem: Buffers, known: int) -> tuple[tuple[int, ...] | None, boo
             while ran:
                 kernel, ran = came_from[ran]
                 order.append(kernel)
-            return tuple(reversed(order)), True
+            return tuple(reversed(order)), peak
         if len(least) > MOST_SETS:
-            return None, False
+            return None, max(
+                bound, peak
+            )  # the least peak comes first: every order goes through this set or a worse one
         for kernel in ready:
             after = ran | 1 << kernel
             left = {tensor: int(readers[tensor] & ~after != 0) for tensor in touched[kernel]}
@@ -134,7 +140,7 @@ def _searched(problem: Buffers, known: int) -> tuple[tuple[int, ...] | None, boo
                 rest = made - problem.freed(kernel, left)
                 following = (*(k for k in ready if k != kernel), *freed)
                 heapq.heappush(queue, (worst, -after.bit_count(), after, rest, following))
-    return None, True
+    return None, known
 
 
 def _own(problem: Buffers, kernel: int, touched: set[int]) -> int:

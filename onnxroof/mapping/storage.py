@@ -34,6 +34,7 @@ class Storage:
         roots: Tensor name to the name of the tensor that owns its bytes (views and rearranged weights resolved).
         producers: Root name to the index of the kernel that writes it.
         readers: Root name to the indices of the kernels that read it.
+        given: Names of the model's inputs.
         outputs: Roots of the model's outputs.
         carried: Roots that leave the body of a loop: to its next trip, or to what comes after it.
         sizes: Root name to the bytes of the largest tensor that stands for it (what a loop collects from its trips
@@ -44,6 +45,7 @@ class Storage:
     roots: Mapping[str, str]
     producers: Mapping[str, int]
     readers: Mapping[str, tuple[int, ...]]
+    given: frozenset[str]
     outputs: frozenset[str]
     carried: frozenset[str]
     sizes: Mapping[str, int | None]
@@ -100,6 +102,7 @@ def storage(workload: Workload, costs: CostTable) -> Storage:
         roots=roots,
         producers=producers,
         readers={name: tuple(found) for name, found in readers.items()},
+        given=frozenset(workload.inputs),
         outputs=frozenset(root(name) for name in workload.outputs),
         carried=frozenset(carried),
         sizes=sizes,

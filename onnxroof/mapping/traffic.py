@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -45,6 +45,8 @@ class GroupShape:
         special_ops: Special operations by (name, type).
         is_known: Whether the work of all its operators is known.
         repeat: Trips.
+        rearranged_bytes: Of the model's own inputs and outputs that the anchor walks with a window, so that an order of
+            their dimensions matters.
     """
 
     nest: LoopNest | None
@@ -55,6 +57,7 @@ class GroupShape:
     special_ops: tuple[tuple[tuple[str, str], int], ...]
     is_known: bool
     repeat: int
+    rearranged_bytes: int = 0
 
     @cached_property
     def curve(self) -> Curve | None:
@@ -142,7 +145,20 @@ def _shape(store: Storage, members: tuple[int, ...], repeat: int) -> GroupShape:
         special_ops=tuple(sorted(special.items())),
         is_known=all(kernel.cost.work is not None for kernel in kernels),
         repeat=repeat,
+        rearranged_bytes=_rearranged(store, kernels[0], reads, writes),
     )
+
+
+def _rearranged(store: Storage, anchor: Kernel, reads: Mapping[str, int], writes: Mapping[str, int]) -> int:
+    nest = anchor.cost.nest
+    if nest is None or (store.given.isdisjoint(reads) and store.outputs.isdisjoint(writes)):
+        return 0
+    names = (*anchor.op.inputs, *anchor.op.parameters)
+    windowed = {store.root(names[a.tensor]) for a in nest.windowed_reads if a.tensor < len(names)}
+    if not windowed:
+        return 0
+    taken = sum(reads[name] for name in windowed & reads.keys() if name in store.given)
+    return taken + sum(count for name, count in writes.items() if name in store.outputs)
 
 
 def _work(kernels: list[Kernel]) -> tuple[dict[str, int], dict[str, int], dict[tuple[str, str], int]]:
@@ -180,6 +196,15 @@ class LevelTraffic:
     footprint_bytes: FloatArray
     bypassed: tuple[int, ...]
     tile: Mapping[str, int]
+
+    def more(self, read_bytes: float, written_bytes: float) -> LevelTraffic:
+        """The same with more bytes at the outermost level."""
+        if not read_bytes and not written_bytes:
+            return self
+        reads, writes = self.read_bytes.copy(), self.write_bytes.copy()
+        reads[0] += read_bytes
+        writes[0] += written_bytes
+        return replace(self, read_bytes=reads, write_bytes=writes)
 
 
 def level_traffic(shape: GroupShape, levels: tuple[MemoryLevel, ...], array: Array | None) -> LevelTraffic:

@@ -9,11 +9,13 @@ from onnxroof.report.numbers import count, intensity, percent, quantity
 from onnxroof.report.plans import stem_of
 from onnxroof.report.view import Fact
 from onnxroof.report.words import bound_words, shortened, shown, without_stem
+from onnxroof.roofline.levers import Exit, exit_of
 from onnxroof.roofline.result import GroupResult, TargetResult
 
 __all__ = ["bottlenecks"]
 
 _MOST = 3
+_MANY = 1e4
 _FULL = 0.95  # an array that is filled so far is not worth a word
 
 
@@ -38,27 +40,32 @@ def _name(kind: Kind, stem: str) -> str:
 
 
 def _reason(group: GroupResult) -> str:
-    """What binds a group, and from where on something else would."""
+    """What binds a group, and the least change from which on something else would."""
     kind, _, name = group.time_bound.partition(":")
-    others = {term: time for term, time in group.time_terms_s.items() if term != group.time_bound}
-    runner_up = max(others, key=lambda term: others[term], default="")
-    bound_s = group.time_terms_s.get(group.time_bound, 0.0)
+    leave = exit_of(group.time_terms_s, group.time_bound) if group.time_bound else None
     words = f"bound by {bound_words(group.time_bound)}"
     if kind == "memory":
         at = group.intensity_ops_per_byte.get(name)
         if not at:
             return f"{words}: it moves bytes and computes nothing"
         words += f" at {intensity(at)} ops/byte"
-        needed = at * bound_s / others[runner_up] if runner_up and others[runner_up] else None
-        return words + (f"; above {intensity(needed)} it would be {bound_words(runner_up)}" if needed else "")
+        if leave is None:
+            return words
+        needed = f"above {intensity(at * leave.factor)}, or with {_times(leave)} the bandwidth"
+        return f"{words}; {needed}, it would be {bound_words(leave.becomes)}"
     if kind == "launch":
-        work = (
-            f"; its longest work ({bound_words(runner_up)}) takes {percent(others[runner_up] / bound_s)} of that"
-            if (runner_up and bound_s)
-            else ""
-        )
-        return f"{words}, {quantity(bound_s / group.repeat, 's')} a start{work}"
+        bound_s = group.time_terms_s.get("launch", 0.0)
+        words += f", {quantity(bound_s / group.repeat, 's')} a start"
+        if leave is None:
+            return words
+        return f"{words}; below {percent(1 / leave.factor)} of that it would be {bound_words(leave.becomes)}"
     spatial = group.spatial_utilization
     if kind == "compute" and spatial is not None and spatial < _FULL:
-        return f"{words}; {percent(spatial)} of the array is in use"
-    return words
+        words += f"; {percent(spatial)} of the array is in use"
+    return (
+        words if leave is None else f"{words}; with {_times(leave)} the peak it would be {bound_words(leave.becomes)}"
+    )
+
+
+def _times(leave: Exit) -> str:
+    return f"{leave.factor:.3g} times" if leave.factor < _MANY else "10000 times and more"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from onnxroof.mapping.placement import Placement
+from onnxroof.mapping.schedule_order import Schedule
 from onnxroof.report.cells import number_cell, text_column, word_cell
 from onnxroof.report.figures.capacity import Mark, capacity_figure
 from onnxroof.report.numbers import quantity
@@ -72,7 +73,7 @@ def live_facts(placement: Placement) -> tuple[Fact, ...]:
             Fact(
                 label="Peak in a better order",
                 value=quantity(order.least_bytes, "B"),
-                note="the JSON has the order",
+                note=f"the JSON has the order; {_least_words(order)}",
                 mark="best",
             )
         )
@@ -81,8 +82,17 @@ def live_facts(placement: Placement) -> tuple[Fact, ...]:
             Fact(label="Peak in a better order", value="none", note="every order that is allowed was ruled out")
         )
     else:
-        facts.append(Fact(label="Peak in a better order", value="none found", note="of those tried"))
+        facts.append(
+            Fact(label="Peak in a better order", value="none found", note=f"of those tried; {_least_words(order)}")
+        )
     return tuple(facts)
+
+
+def _least_words(order: Schedule) -> str:
+    """How far a lower peak may be away."""
+    if order.is_least:
+        return "no order needs less"
+    return f"no order needs less than {quantity(order.bound_bytes, 'B')}"
 
 
 def _marks(placement: Placement, targets: Sequence[TargetResult]) -> list[Mark]:

@@ -9,7 +9,7 @@ from onnxroof.report.conventions import LEAST_TIME
 from onnxroof.report.estimates import estimated_words
 from onnxroof.report.figures.bars import Part, stacked_bar
 from onnxroof.report.figures.tradeoff import Point, tradeoff_figure
-from onnxroof.report.fit import home_words
+from onnxroof.report.fit import room_words
 from onnxroof.report.numbers import count, exact, percent, quantity
 from onnxroof.report.plans import fits_words, is_rankable, peak_share, time_by_bound
 from onnxroof.report.shares import colour_of
@@ -125,7 +125,7 @@ def _bound_cell(result: TargetResult) -> Cell:
 
 def _memory_words(result: TargetResult) -> str:
     if result.fit is not None and len(result.fit.homes) > 1:
-        return "; ".join(map(home_words, result.fit.homes))
+        return "; ".join(map(room_words, result.fit.homes))
     capacity = result.levels[0].capacity_bytes if result.levels else None
     if result.memory_needed_bytes is None:
         return ""

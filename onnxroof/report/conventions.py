@@ -16,7 +16,8 @@ CONVENTIONS = MappingProxyType(
         "bytes": "a tensor that a node touches counts once, whole, in its storage type; types below a byte are packed",
         "partial_sums": "a partial sum that leaves a level before it is finished counts as one write and one read",
         "traffic": "traffic of a level = bytes that it exchanges with the level inside it, summed over instances",
-        "intensity": "operational intensity at a level = ops / traffic of that level",
+        "intensity": "operational intensity at a level = ops / traffic of that level, in ops/byte; in ops/word it is "
+        "that times the bytes of an element",
         "units": "SI base units: s, J, B, ops/s, ops/J; kB = 1000 B",
         "precision": "as-is: the types of the file; any other policy re-reads the model as if it had been exported so: "
         "bytes, scales of blocks and compute types follow, and the notes say what takes which type",

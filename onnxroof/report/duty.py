@@ -36,7 +36,7 @@ def duty_words(duty: Duty) -> str:
 
 def days_words(days: float) -> str:
     """As in "12.5 days", shorter times in hours."""
-    return f"{days:.3g} days" if days >= 2 else f"{days * 24:.3g} hours"
+    return f"{days:,.0f} days" if days >= 100 else f"{days:.3g} days" if days >= 2 else f"{days * 24:.3g} hours"
 
 
 def price_words(price: float) -> str:

@@ -25,7 +25,7 @@ def group_explanation(group: GroupResult, on_host: Collection[str]) -> Document:
     """
     from onnxroof.roofline.ceilings import group_ceilings
     from onnxroof.roofline.detachment import cause_of
-    from onnxroof.roofline.levers import exit_of
+    from onnxroof.roofline.levers import energy_exit_of, exit_of
 
     leave = exit_of(group.time_terms_s, group.time_bound) if group.time_bound else None
     return {
@@ -33,15 +33,17 @@ def group_explanation(group: GroupResult, on_host: Collection[str]) -> Document:
         "waterfall_s": numbers(group.waterfall_s),
         "ceilings_ops_per_s": numbers(group_ceilings(group.ops, group.waterfall_s, group.regime.power_s)),
         "exit": _exit(leave),
+        "energy_exit": _exit(energy_exit_of(group.energy_terms_j)),
     }
 
 
 def plan_explanation(plan: PlanResult, result: TargetResult) -> Document:
     """What is said of a plan on its target beside its figures."""
+    from onnxroof.report.plans import plan_energy_j
     from onnxroof.roofline.detachment import detachment
-    from onnxroof.roofline.levers import levers
+    from onnxroof.roofline.levers import energy_exit_of, levers
 
-    found, area_mm2 = plan.efficiency, result.area_mm2
+    found, area_mm2, clock = plan.efficiency, result.area_mm2, result.target.clock
     changes: list[Json] = [
         {
             "term": lever.term,
@@ -63,9 +65,12 @@ def plan_explanation(plan: PlanResult, result: TargetResult) -> Document:
             "ops_per_j": number(found.ops_per_j),
             "of_peak_energy": number(found.of_peak_energy),
             "ops_per_s_per_mm2": _per_area(found.ops_per_s, area_mm2),
+            "ops_per_cycle": number(found.ops_per_s / clock.value if found.ops_per_s is not None and clock else None),
+            "j_per_op": number(1 / found.ops_per_j if found.ops_per_j else None),
         },
         "power_w": number(plan.energy_j / plan.latency_s if plan.energy_j is not None and plan.latency_s else None),
         "levers": changes,
+        "energy_exit": _exit(energy_exit_of(plan_energy_j(plan))),
     }
 
 
@@ -95,8 +100,11 @@ def target_explanation(result: TargetResult) -> Document:
 
 
 def sensitivity_document(result: TargetResult) -> list[Json]:
-    """Elasticities of the best plan, the largest effect on its time first."""
-    ordered = sorted(result.sensitivity, key=lambda one: (-abs(one.latency or 0.0), -abs(one.energy or 0.0)))
+    """Elasticities of the best plan, the largest effect on its time first; then what is no number, fusion."""
+    ordered = sorted(
+        result.sensitivity,
+        key=lambda one: (one.change != "twice", -abs(one.latency or 0.0), -abs(one.energy or 0.0)),
+    )
     return [
         {
             "key": one.key,
@@ -104,6 +112,7 @@ def sensitivity_document(result: TargetResult) -> list[Json]:
             "energy": number(one.energy),
             "twice_latency": number(one.twice_latency),
             "twice_energy": number(one.twice_energy),
+            "change": one.change,
         }
         for one in ordered
     ]

@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from onnxroof.roofline.fit import Fit, Home
     from onnxroof.roofline.result import TargetResult
 
-__all__ = ["VERDICTS", "fit_document", "fit_lines", "fit_words", "home_words", "ranked", "ranking_document"]
+__all__ = [
+    "VERDICTS",
+    "fit_document",
+    "fit_lines",
+    "fit_words",
+    "home_words",
+    "ranked",
+    "ranking_document",
+    "room_words",
+]
 
 VERDICTS = ("fits", "fits in another order", "unknown", "does not fit")
 """By the number of the verdict."""
@@ -37,19 +46,27 @@ def fit_words(fit: Fit) -> str:
     return f"{verdict} with {percent(spare)} spare" if spare is not None and fit.fits else verdict
 
 
-def home_words(home: Home) -> str:
-    """As in "activations 412 kB against 256 kB of sram: short by 156 kB; another order needs 300 kB"."""
+def room_words(home: Home) -> str:
+    """As in "activations 412 kB against 256 kB of sram"."""
     nouns = comma_list([_NOUNS[kind] for kind in home.holds])
     room = "an unknown capacity" if home.capacity_bytes is None else quantity(home.capacity_bytes, "B")
     unknown_peak = home.activation_bytes is None
     needed = f"at least {quantity(home.weight_bytes, 'B')}" if unknown_peak else quantity(home.needed_bytes, "B")
-    words = f"{nouns} {needed} against {room} of {shown(home.level)}"
+    return f"{nouns} {needed} against {room} of {shown(home.level)}"
+
+
+def home_words(home: Home) -> str:
+    """As in "activations 412 kB against 256 kB of sram: short by 156 kB; another order needs 300 kB"."""
+    words = room_words(home)
     spare = home.spare_bytes
     if spare is not None and spare < 0:
         words += f": short by {quantity(-spare, 'B')}"
     lower = home.lower_bytes
     if lower is not None:
         words += f"; the order with the lowest peak that was found needs {quantity(lower, 'B')}"
+    planned = home.plan_bytes
+    if planned is not None:
+        words += f"; the best plan at least {quantity(planned, 'B')} and its tiles"
     return words
 
 
@@ -81,6 +98,7 @@ def fit_document(result: TargetResult) -> Document | None:
             "capacity_bytes": number(home.capacity_bytes),
             "spare_bytes": number(home.spare_bytes),
             "lower_order_bytes": home.lower_bytes,
+            "best_plan_bytes": home.plan_bytes,
         }
         for home in fit.homes
     ]

@@ -26,7 +26,8 @@ def formula_lines(formulas: Formulas) -> Iterator[str]:
     yield f"formulas in {names or 'no dimension'}: exact, from counts at {counted(formulas.bindings, 'binding')}"
     for quantity, formula in formulas.formulas.items():
         if formula is None:
-            yield f"  {_LABELS[quantity]}: piecewise or unknown, not a polynomial"
+            reason = "unknown" if quantity in formulas.unknown else "piecewise, not a polynomial"
+            yield f"  {_LABELS[quantity]}: {reason}"
             continue
         yield f"  {_LABELS[quantity]} = {shown(str(formula.polynomial))}"
         if formula.spans:

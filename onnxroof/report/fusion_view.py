@@ -38,6 +38,10 @@ def plans_table(result: TargetResult) -> Table:
     for index, level in enumerate(result.levels):
         values = [plan.traffic_bytes.get(level.name) for plan in plans]
         rows.append(_figure_row(f"Bytes at {shortened(level.name, 24)}", plans, values, "B", f"s{index % 6}"))
+    values = [sum(plan.layout_bytes.values()) for plan in plans]
+    if any(values):
+        label = f"of them at {shortened(result.levels[0].name, 24)} for the layout"
+        rows.insert(3, _figure_row(label, plans, values, "B", "s0"))
     sizes = (number_cell(len(plan.groups), count(len(plan.groups))) for plan in plans)
     rows.append(Row(cells=(word_cell("Groups"), *sizes)))
     note = _compiler_words(result)

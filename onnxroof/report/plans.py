@@ -18,6 +18,7 @@ __all__ = [
     "is_rankable",
     "over_fastest",
     "peak_share",
+    "plan_energy_j",
     "stem_of",
     "time_by_bound",
 ]
@@ -26,6 +27,17 @@ __all__ = [
 def time_by_bound(plan: PlanResult) -> dict[str, float]:
     """Fraction of the plan's time in groups of each bound, largest first; {} where a group's time is unknown."""
     return fractions((group.time_bound, group.latency_s) for group in plan.groups)
+
+
+def plan_energy_j(plan: PlanResult) -> dict[str, float]:
+    """Energy of the plan by contribution, {} where a group's is unknown."""
+    sums: dict[str, float] = {}
+    for group in plan.groups:
+        if group.energy_j is None:
+            return {}
+        for term, energy in group.energy_terms_j.items():
+            sums[term] = sums.get(term, 0.0) + energy
+    return sums
 
 
 def peak_share(result: TargetResult) -> float | None:

@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from onnxroof.report.cells import number_cell, text_column, word_cell
 from onnxroof.report.figures.bars import Part, share_bar, stacked_bar, swatch
 from onnxroof.report.numbers import change, percent, quantity
-from onnxroof.report.plans import time_by_bound
+from onnxroof.report.plans import plan_energy_j, time_by_bound
 from onnxroof.report.shares import colour_of
 from onnxroof.report.view import Cell, Column, Fact, Figure, LegendItem, Row, Table
 from onnxroof.report.words import bound_words, cause_words, comma_list, counted, energy_words, shown, waterfall_words
-from onnxroof.roofline.levers import Lever, levers
+from onnxroof.roofline.levers import Lever, energy_exit_of, levers
 from onnxroof.roofline.regimes import ON_THE_ROOF
 from onnxroof.roofline.result import PlanResult, TargetResult
+from onnxroof.roofline.sensitivity import FUSION, Elasticity
 
 __all__ = ["levers_table", "range_facts", "regime_facts", "sensitivity_table", "waterfall_figure"]
 
+_KEYS = {FUSION: "fusion of operators"}
 _SMALLEST = 5e-4  # an effect below that is not worth a row
 
 
@@ -83,7 +85,7 @@ def levers_table(result: TargetResult) -> Table | None:
 def sensitivity_table(result: TargetResult) -> Table:
     """The numbers of the target that time or energy of the best plan depend on, the largest effect first."""
     columns = (
-        text_column("Number of the target"),
+        text_column("Number of the target, or of the model"),
         Column(label="Time", help="Percent for each percent of the number; below: when the number is doubled"),
         Column(label="Energy", help="The same of the energy"),
     )
@@ -98,23 +100,19 @@ def sensitivity_table(result: TargetResult) -> Table:
             left_out += 1
             continue
         cells = (
-            word_cell(shown(one.key)),
-            *(
-                number_cell(value, _signed(value), note="" if twice is None else f"{change(twice, 1.0)} at twice")
-                for value, twice in zip(local, doubled, strict=True)
-            ),
+            word_cell(_KEYS.get(one.key, shown(one.key))),
+            *(_effect_cell(one, value, after) for value, after in zip(local, doubled, strict=True)),
         )
         rows.append((effect, Row(cells=cells)))
     rows.sort(key=lambda row: -row[0])
     note = (
         "How many percent time and energy change by for each percent that a number grows; below, by how much when it "
-        "is doubled. Each number is changed and the plan priced again; for another capacity it is made again."
+        "is doubled. Each number is changed and the plan priced again; for another capacity or size of the model it is "
+        "made again."
     )
     if left_out:
         note += f" {counted(left_out, 'more number')} {'changes' if left_out == 1 else 'change'} neither."
-    return Table(
-        caption="What each number of the target matters", columns=columns, rows=tuple(row for _, row in rows), note=note
-    )
+    return Table(caption="What each number matters", columns=columns, rows=tuple(row for _, row in rows), note=note)
 
 
 def range_facts(result: TargetResult) -> tuple[Fact, ...]:
@@ -148,6 +146,9 @@ def _facts(result: TargetResult, plan: PlanResult) -> Iterator[Fact]:
         )
         if result.area_mm2 and found.ops_per_s is not None:
             words += f"; {quantity(found.ops_per_s / result.area_mm2, 'OP/s')} for each mm² of the chip"
+        clock = result.target.clock
+        if clock is not None and clock.value and found.ops_per_s is not None:
+            words += f"; {quantity(found.ops_per_s / clock.value, 'OP')} a cycle at {quantity(clock.value, 'Hz')}"
         yield Fact(label="Peak and workload", value=words)
     if found.of_peak_energy is not None:
         yield Fact(
@@ -185,19 +186,26 @@ def _time_words(plan: PlanResult) -> str:
 
 def _energy_words(plan: PlanResult) -> str:
     kind = plan.regime.energy.partition(":")[0]
-    sums: dict[str, float] = {}
-    for group in plan.groups:
-        for term, energy in group.energy_terms_j.items():
-            sums[term] = sums.get(term, 0.0) + energy
+    sums = plan_energy_j(plan)
     share = percent(sums.get(plan.regime.energy, 0.0) / sum(sums.values())) if sum(sums.values()) > 0 else ""
+    leave = energy_exit_of(sums)
+    until = f"; at {_factor(leave.factor, '1 /')} of that {_leads(leave.becomes)}" if leave else ""
     if kind == "compute":
-        return f"compute-dominated: arithmetic takes {share}, at least half"
+        return f"compute-dominated: arithmetic takes {share}, at least half{until}"
     if kind == "memory":
         most = f"most of it {energy_words(plan.regime.energy)} ({share})"
-        return f"memory-dominated: moving bytes takes more than arithmetic, {most}"
+        return f"memory-dominated: moving bytes takes more than arithmetic, {most}{until}"
     if kind == "static":
-        return f"static: {share} are drawn for as long as the chip is on, whatever it does; less time saves it"
+        words = "are drawn for as long as the chip is on, whatever it does; less time saves it"
+        return f"static: {share} {words}{until}"
     return "unknown"
+
+
+def _leads(regime: str) -> str:
+    """What an energy regime means, as the end of a sentence."""
+    if regime == "compute":
+        return "arithmetic would take half"
+    return f"{energy_words(regime)} would lead"
 
 
 def _roof_words(plan: PlanResult) -> str:
@@ -222,8 +230,16 @@ def _lever_cells(lever: Lever, latency_s: float, result: TargetResult) -> tuple[
     )
 
 
-def _factor(value: float) -> str:
-    return f"× {value:.3g}" if value < 1e4 else "× 10000 and more"
+def _factor(value: float, sign: str = "×") -> str:
+    return f"{sign} {value:.3g}" if value < 1e4 else f"{sign} 10000 and more"
+
+
+def _effect_cell(one: Elasticity, value: float | None, after: float | None) -> Cell:
+    """What a small change does, and below what the large one does; of what is no number the large one alone."""
+    words = "" if after is None else change(after, 1.0)
+    if one.change != "twice":
+        return number_cell(after, words, note="without it" if words else "")
+    return number_cell(value, _signed(value), note=f"{words} at twice" if words else "")
 
 
 def _signed(value: float | None) -> str:
@@ -236,7 +252,7 @@ def _signed(value: float | None) -> str:
 def _colour(part: str, result: TargetResult) -> str:
     kind, _, name = part.partition(":")
     if kind in ("stall", "serial"):
-        return colour_of(f"memory:{name}", result)
+        return colour_of(name if name.startswith("compute:") else f"memory:{name}", result)
     if kind == "ideal":
         return "k0"
     return "k2" if kind == "spatial" else "launch"

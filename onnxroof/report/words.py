@@ -163,7 +163,8 @@ def waterfall_words(part: str) -> str:
     """A part of a latency: `stall:dram` as "waiting for dram"."""
     kind, _, name = part.partition(":")
     words = _WATERFALL.get(kind, kind)
-    return f"{words} {shown(name)}" if name else words
+    is_engine = name.startswith("compute:")
+    return f"{words} {shown(name.removeprefix('compute:'))}{' engine' if is_engine else ''}" if name else words
 
 
 def fusion_words(fusion: str) -> str:

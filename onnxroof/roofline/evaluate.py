@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 from onnxroof.dtypes import DType
 from onnxroof.mapping.array import spatial_utilization
 from onnxroof.mapping.given import GIVEN
+from onnxroof.mapping.layout import group_layout_bytes
 from onnxroof.mapping.nested import NestedMapping
 from onnxroof.mapping.placed import Crossing, Placed, placed
 from onnxroof.mapping.plan import Decision, Plan
@@ -25,10 +26,22 @@ from onnxroof.mapping.reorder import reordering
 from onnxroof.mapping.residency import Residency, residency
 from onnxroof.mapping.traffic import GroupShape, LevelTraffic, level_traffic
 from onnxroof.roofline.efficiency import efficiency, mix_time_s
-from onnxroof.roofline.explained import explained
+from onnxroof.roofline.explained import apart, explained
 from onnxroof.roofline.fit import fit
 from onnxroof.roofline.floor import floor
-from onnxroof.roofline.groups import Demand, Figures, Groups, Later, Once, bypasses, mapped_total, peaks, summed, total
+from onnxroof.roofline.groups import (
+    Demand,
+    Figures,
+    Groups,
+    Later,
+    Once,
+    bypasses,
+    mapped_total,
+    outermost,
+    peaks,
+    summed,
+    total,
+)  # fmt: skip
 from onnxroof.roofline.knowledge import Knowledge
 from onnxroof.roofline.ledger import ledger
 from onnxroof.roofline.levels import level_result
@@ -41,7 +54,7 @@ from onnxroof.roofline.residents import resident_tensors
 from onnxroof.roofline.result import MappedResult, PlanResult, Resident, TargetResult
 from onnxroof.roofline.search import UnitFigures
 from onnxroof.roofline.searched import Searched, best_of
-from onnxroof.roofline.terms import level_energy_terms, level_time_s
+from onnxroof.roofline.terms import expected_time_s, largest, level_energy_terms, level_time_s
 from onnxroof.targets.model import Engine, Target
 
 __all__ = ["evaluate"]
@@ -244,6 +257,8 @@ class _Evaluation:
             ops_per_s=ops / latency_s if ops is not None and latency_s else None,
             ops_per_j=ops / energy_j if ops is not None and energy_j else None,
             traffic_bytes={name: total([f.traffic_bytes[name] for f in figures], counts) or 0.0 for name in names},
+            traffic_read_bytes=summed([dict(zip(names, f.read_bytes, strict=True)) for f in figures], counts),
+            traffic_write_bytes=summed([dict(zip(names, f.write_bytes, strict=True)) for f in figures], counts),
             resident_bytes={
                 name: max((taken[number] for taken in groups.resident_bytes), default=0.0)
                 for number, name in enumerate(names[1:], 1)
@@ -257,6 +272,7 @@ class _Evaluation:
             groups=Groups(self.model.op_types, plan, groups, figures),
             decisions=Later(lambda: (*forced, *choices)),
             residents=residents,
+            layout_bytes=outermost(names, total([f.layout_bytes for f in figures], counts) or 0.0),
             waterfall_s=summed([f.waterfall_s for f in figures], counts) if latency_s is not None else {},
             regime=together([f.regime for f in figures], [f.latency_s for f in figures], counts, energy_terms),
             efficiency=efficiency(
@@ -292,6 +308,8 @@ class _Evaluation:
     def _evaluate(self, shape: GroupShape, crossing: Crossing | None) -> Figures:
         compute, alone, traffic = self._parts(shape, crossing)
         saved = alone.read_bytes + alone.write_bytes - traffic.read_bytes - traffic.write_bytes
+        layout = group_layout_bytes(shape, self.target.layout, crossing)
+        traffic = traffic.more(*layout)
         alone_bytes = shape.compulsory_reads + shape.compulsory_writes
         demand = Demand(
             shapes=[shape],
@@ -305,15 +323,16 @@ class _Evaluation:
             saved_bytes=(saved * shape.repeat).tolist(),
             footprint_bytes=traffic.footprint_bytes.tolist(),
             tile=traffic.tile,
-            whole_bytes=shape.repeat * alone_bytes,
+            whole_bytes=shape.repeat * (alone_bytes + sum(layout)),
             least_bytes=shape.repeat * (alone_bytes if crossing is None else crossing.least_bytes),
             doubtful_s=compute.doubtful_s,
             doubtful_j=compute.doubtful_j,
             bypassed=traffic.bypassed,
+            layout_bytes=shape.repeat * sum(layout),
         )
         found = partial(
-            mapped_result, shape, self.target, traffic, crossing, compute.engines_s, compute.mac_engine, compute.mac_s,
-            self._nested,
+            mapped_result, shape, self.target, traffic, crossing, layout, compute.engines_s, compute.mac_engine,
+            compute.mac_s, self._nested,
         )  # fmt: skip
         return self.priced(demand, found)
 
@@ -331,8 +350,7 @@ class _Evaluation:
         shapes, engines = demand.shapes, demand.engines_s
         reads, writes = demand.read_bytes, demand.write_bytes
         levels, repeat = self.target.levels, shapes[0].repeat
-        terms = {f"compute:{name}": time for name, time in engines.items()}
-        serial: dict[str, float] = {}
+        terms, serial = apart({f"compute:{n}": t for n, t in engines.items()}, self.target.engines_in_turn)
         doubtful = {f"compute:{name}": time for name, time in demand.doubtful_s.items()}
         for index, level in enumerate(levels):
             time = level_time_s(level, reads[index], writes[index])
@@ -362,8 +380,7 @@ class _Evaluation:
         waterfall_s, regime = dict[str, float](), Regime()
         if is_known:
             times_s = (engines, demand.full_engines_s, terms, serial)
-            # Inside a group of several steps it is not known what must cross once.
-            inner = [demand.whole_bytes] * (len(levels) - 1) if len(shapes) == 1 else totals[1:]
+            inner = [demand.whole_bytes] * (len(levels) - 1) if len(shapes) == 1 else totals[1:]  # else not known
             least = [demand.least_bytes, *inner]
             waterfall_s, regime = explained(self.target, *times_s, totals, least, launch_s, energy_terms or {})
         if self.target.power_cap is not None:
@@ -377,7 +394,7 @@ class _Evaluation:
             latency_estimated_s=rests_s(terms, serial, doubtful) if is_known else None,
             energy_j=math.fsum(energy_terms.values()) if energy_terms is not None and is_known else None,
             energy_estimated_j=doubtful_j if energy_terms is not None and is_known else None,
-            expected_s=self._expected(terms, serial, launch_s) if is_known else None,
+            expected_s=expected_time_s(self.target, terms, serial, launch_s) if is_known else None,
             traffic_bytes=dict(zip(names, totals, strict=True)),
             saved_bytes=dict(zip(names, demand.saved_bytes, strict=True)),
             intensity={
@@ -385,8 +402,8 @@ class _Evaluation:
                 for name, total in zip(names, totals, strict=True)
             },
             compulsory_intensity=ops * repeat / demand.least_bytes if is_known and demand.least_bytes > 0 else None,
-            time_bound=_largest(everything) if is_known else "",
-            energy_bound=_largest(energy_terms) if energy_terms is not None and is_known else "",
+            time_bound=largest(everything) if is_known else "",
+            energy_bound=largest(energy_terms) if energy_terms is not None and is_known else "",
             time_terms_s=everything,
             energy_terms_j=energy_terms if energy_terms is not None and is_known else {},
             spatial=demand.spatial,
@@ -403,6 +420,7 @@ class _Evaluation:
             regime=regime,
             map=Once(map_),
             again_ops=demand.again_ops,
+            layout_bytes=demand.layout_bytes,
         )
 
     def _compute(self, shape: GroupShape) -> _Compute:
@@ -458,18 +476,6 @@ class _Evaluation:
             terms["static"] = self.target.static_power.value * time_s
         return terms
 
-    def _expected(self, terms: Mapping[str, float], serial: Mapping[str, float], launch_s: float) -> float:
-        """The time with each term stretched by the measured efficiency of its engine or level."""
-
-        def stretched(part: Mapping[str, float]) -> list[float]:
-            found = []
-            for name, time in part.items():
-                measured = self.target.efficiency.get(name.split(":", 1)[1])
-                found.append(time / measured.value if measured is not None else time)
-            return found
-
-        return overlapped_time_s(stretched(terms), stretched(serial)) + launch_s
-
     def _rate(self, kind: str, dtype: str) -> Rate | None:
         key = (kind, dtype)
         if key not in self._rates:
@@ -492,8 +498,3 @@ class _Evaluation:
                 action="converted",
                 reason=f"the target lacks its types and wider ones: it is taken as if exported in {assumed_precision}",
             )
-
-
-def _largest(terms: Mapping[str, float]) -> str:
-    """The name of the largest term, "" where all are nothing."""
-    return max(terms, key=lambda name: terms[name]) if any(terms.values()) else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from onnxroof.roofline.model import overlapped_time_s
 from onnxroof.roofline.regimes import Regime, power_capped_s, regime
@@ -10,7 +10,21 @@ from onnxroof.roofline.terms import bandwidth_bytes_per_s
 from onnxroof.roofline.waterfall import waterfall
 from onnxroof.targets.model import Target
 
-__all__ = ["explained"]
+__all__ = ["apart", "explained"]
+
+
+def apart(terms_s: Mapping[str, float], in_turn: Collection[str]) -> tuple[dict[str, float], dict[str, float]]:
+    """Terms of engines, `compute:ENGINE`: those that hide behind one another, and those that add to all else.
+
+    Args:
+        terms_s: Times.
+        in_turn: Names of the engines that do not overlap.
+    """
+    waits = {f"compute:{name}" for name in in_turn}
+    return (
+        {term: time for term, time in terms_s.items() if term not in waits},
+        {term: time for term, time in terms_s.items() if term in waits},
+    )
 
 
 def explained(
@@ -59,12 +73,17 @@ def explained(
         roofs_s,
         least_levels_s=least_s,
         serial=waiting,
+        in_turn=[name for name in engines_s if f"compute:{name}" in serial_s],
         launch_s=launch_s,
         energy_j=energy_terms_j,
         power_s=power_s,
     )
-    ideal_s, compute_s = (max(times.values(), default=0.0) for times in (full_engines_s, engines_s))
-    return waterfall(ideal_s, compute_s, hidden, waiting, launch_s), found
+    in_turn = {f"compute:{name}": time for name, time in engines_s.items() if f"compute:{name}" in serial_s}
+    ideal_s, compute_s = (
+        max((time for name, time in times.items() if f"compute:{name}" not in in_turn), default=0.0)
+        for times in (full_engines_s, engines_s)
+    )
+    return waterfall(ideal_s, compute_s, hidden, {**in_turn, **waiting}, launch_s), found
 
 
 def _levels_of(terms: Mapping[str, float]) -> dict[str, float]:

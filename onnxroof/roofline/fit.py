@@ -43,6 +43,7 @@ class Home:
         capacity_bytes: Of all its instances, None where unknown.
         order: Works out the most alive at once in the order that was found to have the least of it, results in the
             place of operands where that is legal; None where that is not known.
+        plan: Works out the least that is alive while the groups of the best plan run, their tiles not counted.
     """
 
     level: str
@@ -51,6 +52,7 @@ class Home:
     activation_bytes: int | None
     capacity_bytes: float | None
     order: Callable[[], int | None] = _unordered
+    plan: Callable[[], int | None] = _unordered
 
     @property
     def needed_bytes(self) -> int | None:
@@ -76,6 +78,14 @@ class Home:
         if self.activation_bytes is None or self.verdict_in_order is not Verdict.TOO_SMALL:
             return None
         least = self.order()
+        return None if least is None or least >= self.activation_bytes else self.weight_bytes + least
+
+    @property
+    def plan_bytes(self) -> int | None:
+        """Of everything under the best plan, without tiles; None where the file's order fits, or no less is alive."""
+        if self.activation_bytes is None or self.verdict_in_order is not Verdict.TOO_SMALL:
+            return None
+        least = self.plan()
         return None if least is None or least >= self.activation_bytes else self.weight_bytes + least
 
     @property
@@ -133,6 +143,10 @@ class Fit:
     def ordered(self, order: Callable[[], int | None]) -> Fit:
         """With what works out the lower peak of activations."""
         return Fit(tuple(replace(home, order=order) if "activation" in home.holds else home for home in self.homes))
+
+    def planned(self, plan: Callable[[], int | None]) -> Fit:
+        """With what works out the peak of activations under the best plan."""
+        return Fit(tuple(replace(home, plan=plan) if "activation" in home.holds else home for home in self.homes))
 
 
 def fit(target: Target, weight_bytes: int, activation_bytes: int | None) -> Fit:

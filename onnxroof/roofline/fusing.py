@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from onnxroof.mapping.layout import run_layout_bytes
 from onnxroof.mapping.plan import Decision, Group, Plan
 from onnxroof.mapping.segments import Segment
 from onnxroof.roofline.groups import Demand, Figures
@@ -65,6 +66,11 @@ def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> Dem
             footprints[number] = max(both) - residents[number]
     sizes = dict(zip(choice.kind.named.dims, curve.tiles[step].tolist(), strict=True))
     used = {dim for way in curve.ways for dim in way.order}
+    rearranged = sum(member.shapes[0].rearranged_bytes for member in members)
+    layout = run_layout_bytes(
+        search.store, search.segments.units[part.first : part.last + 1], search.target.layout,
+        search.residency.inside(0) if len(levels) > 1 else {}, rearranged,
+    )  # fmt: skip
     read, write = search.crossing(part, 0, curve.read_bytes.min(axis=0), curve.write_bytes.min(axis=0), repeat)
     least = float(read + write) * repeat
     return Demand(
@@ -74,13 +80,14 @@ def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> Dem
         full_engines_s=_weighted(work.tolist(), [unit.full_engines_s for unit in units]),
         energies_j=[None if e is None else e * times for e, times in zip(energies, work.tolist(), strict=True)],
         spatial=_spatial(members),
-        read_bytes=choice.read_bytes.tolist(),
-        write_bytes=choice.write_bytes.tolist(),
+        read_bytes=[float(n) + repeat * layout[0] * (not at) for at, n in enumerate(choice.read_bytes)],
+        write_bytes=[float(n) + repeat * layout[1] * (not at) for at, n in enumerate(choice.write_bytes)],
         saved_bytes=saved,
         footprint_bytes=footprints,
         tile={name: size for number, (name, size) in enumerate(sizes.items()) if number in used},
         again_ops=float(curve.again_ops[step]) * repeat,
-        whole_bytes=least,
+        whole_bytes=least + repeat * sum(layout),
+        layout_bytes=repeat * sum(layout),
         least_bytes=least,
         doubtful_s=_weighted(work.tolist(), [unit.doubtful_s for unit in units]),
         doubtful_j=math.fsum(unit.doubtful_j * times for unit, times in zip(units, work.tolist(), strict=True)),
@@ -104,7 +111,11 @@ def _weighted(work: Sequence[float], times_s: Sequence[Mapping[str, float]]) -> 
 
 
 def mapped(
-    search: Search, part: Chosen, members: Sequence[Figures], time_s: Callable[[Sequence[float]], float]
+    search: Search,
+    part: Chosen,
+    members: Sequence[Figures],
+    layout_bytes: float,
+    time_s: Callable[[Sequence[float]], float],
 ) -> MappedResult:
     """The group's own tile outside its level, and inside the nested mappings of its members.
 
@@ -112,6 +123,7 @@ def mapped(
         search: On the target.
         part: The run.
         members: Its steps as groups of their own.
+        layout_bytes: What the layout alone moves at the outermost level.
         time_s: From the bytes at each level to the least time.
     """
     choice = part.choice
@@ -124,6 +136,7 @@ def mapped(
         traffic[level.name] = (
             float(choice.read_bytes[number] + choice.write_bytes[number]) if number < choice.level else inner
         )
+    traffic[search.target.levels[0].name] += layout_bytes
     return MappedResult(traffic_bytes=traffic, latency_s=time_s(list(traffic.values())))
 
 

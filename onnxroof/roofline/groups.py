@@ -13,7 +13,9 @@ from onnxroof.mapping.traffic import GroupShape
 from onnxroof.roofline.regimes import Regime
 from onnxroof.roofline.result import GroupResult, MappedResult
 
-__all__ = ["Demand", "Figures", "Groups", "Later", "Once", "bypasses", "mapped_total", "peaks", "summed", "total"]
+__all__ = [
+    "Demand", "Figures", "Groups", "Later", "Once", "bypasses", "mapped_total", "outermost", "peaks", "summed", "total",
+]  # fmt: skip
 
 T = TypeVar("T")
 
@@ -36,6 +38,7 @@ class Demand:
         whole_bytes: What must cross a level whatever is inside it, if nothing stays there.
         least_bytes: What must cross the outermost boundary, with what stays inside of it.
         doubtful_s, doubtful_j: What of the engines' times and energies rests on uncertain numbers.
+        layout_bytes: What of the outermost traffic is there for the layout alone that the target wants.
         again_ops: Operations that are done again.
     """
 
@@ -55,6 +58,7 @@ class Demand:
     doubtful_s: Mapping[str, float]
     doubtful_j: float
     bypassed: Sequence[int] = ()
+    layout_bytes: float = 0.0
     again_ops: float = 0.0
 
 
@@ -110,6 +114,7 @@ class Figures:
     regime: Regime
     map: Callable[[], MappedResult]
     again_ops: float = 0.0
+    layout_bytes: float = 0.0
 
 
 class Later(Sequence[T]):
@@ -184,6 +189,8 @@ class Groups(Sequence[GroupResult]):
             energy_j=figures.energy_j,
             energy_estimated_j=figures.energy_estimated_j,
             traffic_bytes=figures.traffic_bytes,
+            traffic_read_bytes=dict(zip(figures.traffic_bytes, figures.read_bytes, strict=True)),
+            traffic_write_bytes=dict(zip(figures.traffic_bytes, figures.write_bytes, strict=True)),
             intensity_ops_per_byte=figures.intensity,
             compulsory_intensity_ops_per_byte=figures.compulsory_intensity,
             time_bound=figures.time_bound,
@@ -200,6 +207,7 @@ class Groups(Sequence[GroupResult]):
             waterfall_s=figures.waterfall_s,
             regime=figures.regime,
             recomputed_ops=figures.again_ops,
+            layout_bytes=outermost([*figures.traffic_bytes], figures.layout_bytes),
             map=figures.map,
         )
 
@@ -224,6 +232,11 @@ def summed(parts: Sequence[Mapping[str, float]], counts: Sequence[int]) -> dict[
         for name, value in terms.items():
             found.setdefault(name, []).append(value * count)
     return {name: math.fsum(values) for name, values in found.items()}
+
+
+def outermost(names: Sequence[str], value: float) -> dict[str, float]:
+    """By level a figure that all but the outermost lack."""
+    return dict.fromkeys(names, 0.0) | dict.fromkeys(names[:1], value)
 
 
 def peaks(names: Sequence[str], groups: Placed, figures: Sequence[Figures]) -> dict[str, float]:

@@ -94,9 +94,13 @@ class Ledger:
             if rate is not None:
                 engines.setdefault(rate.engine.name, []).append(place)
         longest = np.zeros((len(numbers.launch_s), len(self.counts)))
-        for places in engines.values():
-            longest = np.maximum(longest, numbers.s_per_op[:, places] @ self.filled[:, places].T)
         waits = np.zeros_like(longest)
+        for name, places in engines.items():
+            busy = numbers.s_per_op[:, places] @ self.filled[:, places].T
+            if name in self.target.engines_in_turn:
+                waits = waits + busy
+            else:
+                longest = np.maximum(longest, busy)
         for place, level in enumerate(self.target.levels):
             reads = numbers.read_s_per_byte[:, place, None] * self.read_bytes[None, :, place]
             writes = numbers.write_s_per_byte[:, place, None] * self.write_bytes[None, :, place]

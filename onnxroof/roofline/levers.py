@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from onnxroof.roofline.regimes import energy_regime
+
 if TYPE_CHECKING:
     from onnxroof.roofline.result import GroupResult
 
-__all__ = ["Exit", "Lever", "exit_of", "levers"]
+__all__ = ["Exit", "Lever", "energy_exit_of", "exit_of", "levers"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -29,8 +31,9 @@ class Exit:
     """The least change that leaves a regime.
 
     Attributes:
-        factor: How many times as fast (bandwidth, peak) or as short (launch overhead) the term must get.
-        becomes: What binds from there on.
+        factor: How many times as fast (bandwidth, peak), as short (launch overhead) or as little (energy) the term must
+            get.
+        becomes: What binds, or leads, from there on.
     """
 
     factor: float
@@ -66,6 +69,38 @@ def exit_of(terms_s: Mapping[str, float], bound: str) -> Exit | None:
     if not second or others[second] <= 0:
         return None
     return Exit(factor=terms_s[bound] / others[second], becomes=second)
+
+
+def energy_exit_of(terms_j: Mapping[str, float]) -> Exit | None:
+    """Where less of the leading energy leaves its regime; None where no less of it does.
+
+    Args:
+        terms_j: Every term of an energy: `compute`, `memory:LEVEL` and `static`.
+    """
+    lead = energy_regime(terms_j)
+    own = terms_j.get(lead, 0.0)
+    rest = math.fsum(terms_j.values()) - own
+    compute, static = terms_j.get("compute", 0.0), terms_j.get("static", 0.0)
+    other_levels = {name: term for name, term in terms_j.items() if name.startswith("memory:") and name != lead}
+    # How much of the leading term is left where each of the others takes the lead: half for compute, more than all
+    # levels for static power, more than any other level for a level.
+    left = {"compute": 2 * compute - rest}
+    if lead == "compute":
+        left = {energy_regime({**terms_j, "compute": 0.0}): rest}
+    elif lead == "static":
+        left |= {name: math.fsum(other_levels.values()) for name in _largest(other_levels)}
+    else:
+        left["static"] = static - math.fsum(other_levels.values())
+        left |= {name: other_levels[name] for name in _largest(other_levels)}
+    becomes = max(left, key=lambda name: left[name], default="")
+    if not lead or not becomes or left[becomes] <= 0:
+        return None
+    return Exit(factor=own / left[becomes], becomes=becomes)
+
+
+def _largest(terms: Mapping[str, float]) -> list[str]:
+    """The name of the largest term, none where there is none."""
+    return [max(terms, key=lambda name: terms[name])] if terms else []
 
 
 def levers(groups: Iterable[GroupResult]) -> tuple[Lever, ...]:

@@ -29,6 +29,7 @@ def mapped_result(
     target: Target,
     own: LevelTraffic,
     crossing: Crossing | None,
+    layout: tuple[float, float],
     engines_s: Mapping[str, float],
     mac_engine: Engine | None,
     mac_s: float,
@@ -41,6 +42,7 @@ def mapped_result(
         target: The target.
         own: Traffic with each level at its own optimum, with what stays around the group.
         crossing: What that changes, None for nothing.
+        layout: Bytes read and written at the outermost level for the layout alone, in `own`.
         engines_s: Time by engine at the utilization that the array allows at the best.
         mac_engine: Where the MACs run, None without or unknown.
         mac_s: The part of its time that they take.
@@ -48,17 +50,17 @@ def mapped_result(
     """
     repeat = shape.repeat
     array = mac_engine.array if mac_engine is not None else None
-    nested = _nested(shape, target, array, own, crossing, max(engines_s.values(), default=0.0) / repeat, known)
+    beside = _beside(shape, crossing, layout, len(target.levels))
+    nested = _nested(shape, target, array, own, crossing, beside, max(engines_s.values(), default=0.0) / repeat, known)
     reads, writes, busy, stretch = own.read_bytes, own.write_bytes, 1.0, 1.0
     if nested is not None:
-        beside = _beside(shape, crossing)
         reads, writes = nested.read_bytes + beside[0], nested.write_bytes + beside[1]
         busy, stretch = nested.busy, nested.stretch
     overlapped: list[float] = []
     serial: list[float] = []
     for name, time in engines_s.items():
         macs = mac_s if mac_engine is not None and name == mac_engine.name else 0.0
-        overlapped.append((time - macs) / busy + macs * stretch)
+        (serial if name in target.engines_in_turn else overlapped).append((time - macs) / busy + macs * stretch)
     traffic: dict[str, float] = {}
     for level, read, write in zip(target.levels, (reads * repeat).tolist(), (writes * repeat).tolist(), strict=True):
         traffic[level.name] = read + write
@@ -73,9 +75,17 @@ def mapped_result(
     )
 
 
-def _beside(shape: GroupShape, crossing: Crossing | None) -> tuple[FloatArray | int, FloatArray | int]:
-    """What crosses besides the operands of the nest."""
-    return (shape.extra_reads, shape.extra_writes) if crossing is None else crossing.beside(shape)
+def _beside(
+    shape: GroupShape, crossing: Crossing | None, layout: tuple[float, float], levels: int
+) -> tuple[FloatArray, FloatArray]:
+    """What crosses besides the operands of the nest, by level."""
+    if crossing is None:
+        read, written = np.full(levels, float(shape.extra_reads)), np.full(levels, float(shape.extra_writes))
+    else:
+        read, written = crossing.beside(shape)
+    read[0] += layout[0]
+    written[0] += layout[1]
+    return read, written
 
 
 def _nested(
@@ -84,6 +94,7 @@ def _nested(
     array: Array | None,
     own: LevelTraffic,
     crossing: Crossing | None,
+    beside: tuple[FloatArray, FloatArray],
     compute_s: float,
     known: dict[Hashable, NestedMapping],
 ) -> NestedMapping | None:
@@ -93,7 +104,6 @@ def _nested(
     around = None if crossing is None else Around(crossing.footprint_bytes, crossing.stays)
     key = (shape.nest, array, compute_s, around)
     if key not in known:
-        read, written = _beside(shape, crossing)
-        own_bytes = own.read_bytes - read, own.write_bytes - written
+        own_bytes = own.read_bytes - beside[0], own.write_bytes - beside[1]
         known[key] = nested_mapping(shape.nest, target.levels, array, own_bytes, compute_s, around)
     return known[key]

@@ -83,16 +83,16 @@ class Priced:
 class Prices:
     """How a row of figures becomes time and energy.
 
-    A row has the times of E engines, the energy of the work, and the bytes read and written at L levels; all trips.
+    A row has the times of the engines, the energy of the work, and the bytes read and written at L levels; all trips.
 
     Attributes:
         target: The target.
-        engines: E.
+        engines: Their names, in the order of a row.
         is_energy_known: Else it is infinite.
     """
 
     target: Target
-    engines: int
+    engines: tuple[str, ...]
     is_energy_known: bool
 
     def priced(self, draft: Draft) -> Priced:
@@ -103,21 +103,22 @@ class Prices:
 
     def bytes(self, figures: FloatArray) -> tuple[FloatArray, FloatArray]:
         """(..., L) bytes read and written of rows."""
-        begin, count = self.engines + 1, len(self.target.levels)
+        begin, count = len(self.engines) + 1, len(self.target.levels)
         return figures[..., begin : begin + count], figures[..., begin + count :]
 
     def of(self, figures: FloatArray, launches: int | FloatArray) -> tuple[FloatArray, FloatArray]:
         """(N,) latencies and energies of rows, which are launched so many times."""
         reads, writes = self.bytes(figures)
-        latency = self._time(figures[:, : self.engines], reads, writes)
+        latency = self._time(figures[:, : len(self.engines)], reads, writes)
         if self.target.launch_overhead is not None:
             latency = latency + self.target.launch_overhead.value * launches
-        return latency, self._energy(figures[:, self.engines], reads, writes, latency)
+        return latency, self._energy(figures[:, len(self.engines)], reads, writes, latency)
 
     def _time(self, engines_s: FloatArray, reads: FloatArray, writes: FloatArray) -> FloatArray:
         """As `overlapped_time_s` of the engines and levels, for many groups at once."""
-        longest = engines_s.max(axis=1) if engines_s.shape[1] else np.zeros(len(reads))
-        serial = np.zeros(len(reads))
+        in_turn = np.array([name in self.target.engines_in_turn for name in self.engines], dtype=bool)
+        longest: FloatArray = engines_s[:, ~in_turn].max(axis=1, initial=0.0)
+        serial: FloatArray = engines_s[:, in_turn].sum(axis=1)
         for number, level in enumerate(self.target.levels):
             time = _level_time(level, reads[:, number], writes[:, number])
             if time is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 __all__ = [
@@ -84,6 +84,7 @@ def regime(
     *,
     least_levels_s: Mapping[str, float],
     serial: Iterable[str],
+    in_turn: Collection[str] = (),
     launch_s: float,
     energy_j: Mapping[str, float],
     power_s: float | None,
@@ -97,19 +98,23 @@ def regime(
         roof_levels_s: The same at the sum of both ports of a level.
         least_levels_s: The same of bytes that each cross once.
         serial: Levels that do not overlap with compute.
+        in_turn: Engines that do not overlap with anything.
         launch_s: Launch overhead.
         energy_j: Energy by `compute`, `memory:LEVEL` and `static`; {} where unknown.
         power_s: What the power cap would add.
     """
     compute_s, ideal_s = max(engines_s.values(), default=0.0), max(full_engines_s.values(), default=0.0)
     waits = frozenset(serial)
+    beside_s = max((time for name, time in engines_s.items() if name not in in_turn), default=0.0)
     longest_s = max(levels_s.values(), default=0.0)
     hidden_s = max((time for name, time in levels_s.items() if name not in waits), default=0.0)
     steps = [
         max(ideal_s, *roof_levels_s.values(), 0.0),
         max(ideal_s, longest_s),
         max(compute_s, longest_s),
-        max(compute_s, hidden_s) + math.fsum(time for name, time in levels_s.items() if name in waits),
+        max(beside_s, hidden_s)
+        + math.fsum(time for name, time in levels_s.items() if name in waits)
+        + math.fsum(time for name, time in engines_s.items() if name in in_turn),
     ]
     lost = [after - before for before, after in itertools.pairwise(steps)]
     return Regime(

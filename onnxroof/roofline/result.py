@@ -102,6 +102,7 @@ class GroupResult:
         latency_estimated_s: What of the latency rests on estimates, on memory or on defaults, see `provenance`.
         energy_estimated_j: What of the energy does.
         traffic_bytes: Bytes that each level exchanges with the level inside it.
+        traffic_read_bytes, traffic_write_bytes: Of them what leaves the level towards the inside, and what comes back.
         intensity_ops_per_byte: ops / traffic by level; None without traffic or with unknown work.
         compulsory_intensity_ops_per_byte: ops / bytes that must enter and leave the group once, less what stays on
             chip before and after it: what no tile can raise the intensity above. None without bytes or with unknown
@@ -142,12 +143,15 @@ class GroupResult:
     temporal_utilization: float | None
     footprint_bytes: Mapping[str, float]
     tile: Mapping[str, int]
+    traffic_read_bytes: Mapping[str, float] = field(default_factory=dict)
+    traffic_write_bytes: Mapping[str, float] = field(default_factory=dict)
     full_engines_s: Mapping[str, float] = field(default_factory=dict)
     waterfall_s: Mapping[str, float] = field(default_factory=dict)
     regime: Regime = field(default_factory=Regime)
     latency_estimated_s: float | None = None
     energy_estimated_j: float | None = None
     recomputed_ops: float = 0.0
+    layout_bytes: Mapping[str, float] = field(default_factory=dict)
     map: Callable[[], MappedResult] = _unmapped
 
     @property
@@ -192,9 +196,11 @@ class PlanResult:
         ops_per_s: Whole-model ops / latency.
         ops_per_j: Whole-model ops / energy.
         traffic_bytes: By level, sum over groups.
+        traffic_read_bytes, traffic_write_bytes: Of them what leaves the level towards the inside, and what comes back.
         peak_footprint_bytes: By level, largest of the groups, what stays there while a group runs among it.
         resident_bytes: By level inside the outermost, the most that stays there between groups, of one instance.
         resident_saved_bytes: By level, traffic that is saved by what stays further inside.
+        layout_bytes: By level, what of the traffic is there for the layout alone that the target wants.
         assumed_precision: Type that the model was converted to because the target lacks its own, or None.
         expected_latency_s: With the target's measured efficiencies, None where it has none.
         groups: In order of execution.
@@ -220,14 +226,24 @@ class PlanResult:
     expected_latency_s: float | None
     groups: Sequence[GroupResult]
     decisions: Sequence[Decision]
+    traffic_read_bytes: Mapping[str, float] = field(default_factory=dict)
+    traffic_write_bytes: Mapping[str, float] = field(default_factory=dict)
     residents: Sequence[Resident] = ()
     waterfall_s: Mapping[str, float] = field(default_factory=dict)
     regime: Regime = field(default_factory=Regime)
     efficiency: Efficiency = field(default_factory=Efficiency)
     latency_estimated_s: float | None = None
     energy_estimated_j: float | None = None
+    layout_bytes: Mapping[str, float] = field(default_factory=dict)
     map: Callable[[], MappedResult] = _unmapped
     account: Callable[[], Ledger | None] = _unaccounted
+
+    @property
+    def intensity_ops_per_byte(self) -> dict[str, float | None]:
+        """Operations / traffic of the whole plan by level, no mean of intensities; None where either is unknown."""
+        is_known = self.ops_per_s is not None and self.latency_s is not None
+        ops = (self.ops_per_s or 0.0) * (self.latency_s or 0.0)
+        return {name: ops / moved if is_known and moved else None for name, moved in self.traffic_bytes.items()}
 
     @property
     def ledger(self) -> Ledger | None:

@@ -121,7 +121,7 @@ class Search:
         self._inside = [self.residency.inside(boundary) for boundary in range(len(levels) - 1)]
         self._engines = tuple(dict.fromkeys(name for unit in self.units for name in unit.engines_s))
         self._is_energy_known = all(unit.energy_j is not None for unit in self.units) and bool(self.units)
-        self._prices = Prices(self.target, len(self._engines), self._is_energy_known)
+        self._prices = Prices(self.target, self._engines, self._is_energy_known)
         self._has_launches = self.target.launch_overhead is not None and self.target.launch_overhead.value > 0
         self._rows = [self._row(unit) for unit in self.units]
         place = {name: number for number, kept in enumerate(self.residency.kept) for name in kept}

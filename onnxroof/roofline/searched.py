@@ -175,11 +175,15 @@ class Searched:
     def _fused(self, search: Search, part: Chosen, members: Sequence[Figures]) -> Figures:
         """A run of steps as one group."""
         demand = fused_group(search, part, members)
-        return self.pricing.priced(demand, partial(mapped, search, part, members, partial(self._mapped_time, demand)))
+        return self.pricing.priced(
+            demand, partial(mapped, search, part, members, demand.layout_bytes, partial(self._mapped_time, demand))
+        )
 
     def _mapped_time(self, demand: Demand, traffic: Sequence[float]) -> float:
         """The least time of a fused group with so many bytes at each level."""
-        overlapped, serial = [*demand.engines_s.values()], list[float]()
+        overlapped, serial = list[float](), list[float]()
+        for name, engine_s in demand.engines_s.items():
+            (serial if name in self.pricing.target.engines_in_turn else overlapped).append(engine_s)
         for number, (level, count) in enumerate(zip(self.pricing.target.levels, traffic, strict=True)):
             before = demand.read_bytes[number] + demand.write_bytes[number]
             scale = count / before if before else 1.0

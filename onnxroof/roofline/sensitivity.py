@@ -14,10 +14,24 @@ from functools import partial
 from onnxroof.roofline.result import PlanResult
 from onnxroof.targets.model import Engine, MemoryLevel, Peak, Quantity, Target
 
-__all__ = ["BITS", "STEP", "Elasticity", "Number", "elasticities", "figures_on", "numbers"]
+__all__ = [
+    "BITS",
+    "FUSION",
+    "STEP",
+    "Elasticity",
+    "Number",
+    "doubled",
+    "elasticities",
+    "figures_on",
+    "numbers",
+    "without_fusion",
+]
 
 BITS = "bits of every element"
 """The key of what is no number of the target."""
+
+FUSION = "fusion"
+"""The key of what each operator alone would do."""
 
 STEP = 1e-3
 """A number is multiplied and divided by 1 + STEP."""
@@ -38,15 +52,17 @@ class Number:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Elasticity:
-    """What a number of the target does to a plan.
+    """What a number of the target, or of the model, does to a plan.
 
     Attributes:
         key: Of the number.
-        latency: d ln(latency) / d ln(number): -1 where twice the number halves the time; None where unknown.
+        latency: d ln(latency) / d ln(number): -1 where twice the number halves the time; None where unknown. Of a
+            dimension, a whole number, over a doubling; None for what is no number.
         energy: The same of the energy.
-        twice_latency: Latency with twice the number / latency now: what steps (a tensor that then fits) do, which no
-            small change shows; None where unknown.
+        twice_latency: Latency after `change` / latency now: what steps (a tensor that then fits) do, which no small
+            change shows; None where unknown.
         twice_energy: The same of the energy.
+        change: `twice` the number, or `without` it (`FUSION`).
     """
 
     key: str
@@ -54,6 +70,7 @@ class Elasticity:
     energy: float | None
     twice_latency: float | None
     twice_energy: float | None
+    change: str = "twice"
 
 
 def elasticities(target: Target, plan: PlanResult, evaluated: Callable[[Target], PlanResult]) -> tuple[Elasticity, ...]:
@@ -73,6 +90,25 @@ def elasticities(target: Target, plan: PlanResult, evaluated: Callable[[Target],
     return tuple(
         _elasticity(number.key, base, figures[place : place + len(factors)])
         for number, place in zip(found, range(0, len(figures), len(factors)), strict=True)
+    )
+
+
+def doubled(key: str, plan: PlanResult, after: PlanResult) -> Elasticity:
+    """Elasticity to a dimension of the model, from its plan before and after the dimension is doubled."""
+    ratios = _ratio(after.latency_s, plan.latency_s), _ratio(after.energy_j, plan.energy_j)
+    latency, energy = (math.log2(ratio) if ratio else None for ratio in ratios)
+    return Elasticity(key=key, latency=latency, energy=energy, twice_latency=ratios[0], twice_energy=ratios[1])
+
+
+def without_fusion(plan: PlanResult, apart: PlanResult) -> Elasticity:
+    """What fusion is worth: the plan beside that of each operator alone."""
+    return Elasticity(
+        key=FUSION,
+        latency=None,
+        energy=None,
+        twice_latency=_ratio(apart.latency_s, plan.latency_s),
+        twice_energy=_ratio(apart.energy_j, plan.energy_j),
+        change="without",
     )
 
 

@@ -19,15 +19,16 @@ def waterfall(
     """The parts of the time of a group, in the order in which they pile up; their sum is its time.
 
     `ideal` is the busiest engine with its array full, `spatial` what an array that is not full adds to it, `stall:L`
-    what level L adds while the engines wait, `serial:L` a level that does not overlap with compute, `launch` the
-    starts. Levels that overlap with each other are peeled from the shortest to the longest: the part of each is what
-    lies above all shorter terms. So the last one that is not zero is what raising that level alone could save.
+    what level L adds while the engines wait, `serial:L` a level that does not overlap with compute, `serial:compute:E`
+    an engine that works in turn with all else, `launch` the starts. Levels that overlap with each other are peeled from
+    the shortest to the longest: the part of each is what lies above all shorter terms. So the last one that is not zero
+    is what raising that level alone could save.
 
     Args:
         ideal_s: Time of the busiest engine, every array full.
         compute_s: Time of the busiest engine with the arrays as they are filled; at least `ideal_s`.
         overlapped_s: Time by level that hides behind compute.
-        serial_s: Time by level that does not.
+        serial_s: Time by level, and by `compute:ENGINE`, that does not.
         launch_s: Launch overhead.
     """
     parts = {IDEAL: ideal_s, SPATIAL: compute_s - ideal_s}

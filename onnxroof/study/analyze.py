@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxroof.errors import Diagnostic, OnnxroofError, TargetError, UsageError
 from onnxroof.ir.workload import AS_IS, Workload
 from onnxroof.rewrites.policy import Policy, parse_policy
-from onnxroof.study.count import counted, model_result
+from onnxroof.study.count import Counted, counted, model_result
 from onnxroof.study.load import check_dims, load, loads
 from onnxroof.study.precision import as_exported
 from onnxroof.study.result import Analysis, Failure, ModelResult
 
 if TYPE_CHECKING:  # counting has no target: what evaluates one is imported when there is one
+    from onnxroof.roofline.result import TargetResult
+    from onnxroof.roofline.sensitivity import Elasticity
+    from onnxroof.study.resized import Resized
     from onnxroof.targets.model import Target
 
 __all__ = ["OBJECTIVES", "STATES", "Progress", "run_study"]
@@ -135,6 +139,15 @@ def run_study(
                     progress(f"{name} on {target.id}", done, steps)
                 results.append(study.result(target))
                 done += 1
+            if sensitivity:
+                from onnxroof.study.resized import Resized
+
+                planned = partial(OnTargets, objective=objective, tf32=tf32, copies_cache=copies_cache, state=state)
+                again = None
+                if not isinstance(source, Workload) and not shapes_from_run:
+                    again = _counted_again(_exported(loads(source), policy), copies_cache=copies_cache)
+                resized = Resized(count, workload.dims, given, again, planned)
+                results = [replace(one, sense=_with_model(one, resized)) for one in results]
             place = study.placement
         entry = model_result(count, tuple(results), place)
         if formula and not isinstance(source, Workload):
@@ -153,6 +166,20 @@ def run_study(
         has_sensitivity=sensitivity,
         command=command,
     )
+
+
+def _counted_again(
+    read: Callable[[Mapping[str, int]], Workload], *, copies_cache: bool
+) -> Callable[[Mapping[str, int]], Counted]:
+    """A model under any dimensions, counted."""
+    return lambda dims: counted(read(dims), copies_cache=copies_cache)
+
+
+def _with_model(result: TargetResult, resized: Resized) -> Callable[[], tuple[Elasticity, ...]]:
+    """Elasticities to the numbers of the target, then to the model's dimensions and to fusion; worked out once."""
+    from onnxroof.roofline.groups import Once
+
+    return Once(lambda: (*result.sensitivity, *resized.elasticities(result)))
 
 
 def _exported(

@@ -62,6 +62,7 @@ class Formulas:
         idle: Dimensions that make no difference.
         fixed: Dimensions for which no other value goes together with the graph.
         formulas: By quantity; None for one that is piecewise or not known.
+        unknown: Quantities that are not known, so that no formula was looked for.
         bindings: At how many bindings the model was counted.
     """
 
@@ -69,6 +70,7 @@ class Formulas:
     idle: tuple[str, ...]
     fixed: tuple[str, ...]
     formulas: Mapping[str, Formula | None]
+    unknown: tuple[str, ...] = ()
     bindings: int
 
 
@@ -112,14 +114,25 @@ class _Search:
     seen: Seen = field(default_factory=Seen)
     twins: dict[str, str] = field(default_factory=dict)
     known: dict[tuple[tuple[str, int], ...], tuple[Counts, dict[str, int]] | None] = field(default_factory=dict)
+    wanted: tuple[int, ...] = ()  # places of the counts that are known
 
     def formulas(self) -> Formulas:
         names, tied, fixed = self._independent()
+        counts = self._at({}) or ()
+        self.wanted = tuple(place for place, value in enumerate(counts) if value is not None)
+        unknown = tuple(q for place, q in enumerate(QUANTITIES) if place not in self.wanted)
+        if not self.wanted:
+            nothing = dict.fromkeys(QUANTITIES)
+            return Formulas(
+                tied=tied, idle=(), fixed=fixed, formulas=nothing, unknown=unknown, bindings=self._bindings()
+            )
         starts = {name: _first(self._default(name), 1) for name in names}
         scans = {name: self._scan(name, starts) for name in names}
         fixed += tuple(name for name in names if not scans[name])
         axes = {name: scan for name, scan in scans.items() if scan}
-        idle = tuple(name for name, scan in axes.items() if all(axis and axis.degree == 0 for axis in scan))
+        idle = tuple(
+            name for name, scan in axes.items() if all((axis := scan[i]) and axis.degree == 0 for i in self.wanted)
+        )
         moving = {name: scan for name, scan in axes.items() if name not in idle}
         return Formulas(
             tied={name: tied[name] for name in moving},
@@ -127,10 +140,16 @@ class _Search:
             fixed=fixed,
             formulas={
                 quantity: self._formula(count, {name: scan[count] for name, scan in moving.items()})
+                if count in self.wanted
+                else None
                 for count, quantity in enumerate(QUANTITIES)
             },
-            bindings=sum(value is not None for value in self.known.values()),
+            unknown=unknown,
+            bindings=self._bindings(),
         )
+
+    def _bindings(self) -> int:
+        return sum(value is not None for value in self.known.values())
 
     # -- counts at a binding --------------------------------------------------------------------------------
 
@@ -204,11 +223,12 @@ class _Search:
             point = {**starts, name: _first(self._default(name), step)}
             rows = self._rows(point, name, step)
             is_known = is_known or bool(rows)
-            for count, axis in enumerate(found):
+            for count in self.wanted:
+                axis = found[count]
                 values = [row[count] for row in rows]
                 if rows and axis is None and (degree := self._degree(values, count, point, name, step)) is not None:
                     found[count] = self._smallest(values[: degree + 1], count, point, name, step)
-            if None not in found:
+            if all(found[count] for count in self.wanted):
                 break
         return tuple(found) if is_known else ()
 
@@ -220,7 +240,7 @@ class _Search:
             if row is None:
                 return []
             rows.append(row)
-            if all(_degree_of(values) is not None for values in zip(*rows, strict=True)):
+            if all(_degree_of([row[count] for row in rows]) is not None for count in self.wanted):
                 break
         return rows
 

@@ -7,7 +7,9 @@ from dataclasses import replace
 from functools import partial
 
 from onnxroof.dtypes import DType
+from onnxroof.mapping.between import alive_bytes
 from onnxroof.mapping.given import GivenGroups
+from onnxroof.mapping.liveness import buffers
 from onnxroof.mapping.offload import Offload, offload
 from onnxroof.mapping.placement import Placement, placement
 from onnxroof.mapping.planned import PlannedModel, planned
@@ -80,6 +82,7 @@ class OnTargets:
         again = partial(self._best, best)
         return replace(
             result,
+            fit=None if result.fit is None else result.fit.planned(Once(partial(_alive_bytes, model, result.best))),
             offload=shared,
             divided_latency_s=divided_latency_s(shared, target, tf32=self._tf32),
             sense=Once(partial(elasticities, target, result.best, again)),
@@ -104,6 +107,14 @@ class OnTargets:
                 count.workload, count.costs, count.store, self._policies, idle=idle, given=given
             )
         return self._variants[key]
+
+
+def _alive_bytes(model: PlannedModel, plan: PlanResult) -> int | None:
+    """Least bytes of activations alive under a plan; None where a shape is not known."""
+    problem = buffers(model.workload, model.store)
+    number = {kernel.op.name: index for index, kernel in enumerate(model.store.kernels)}
+    groups = [[number[name] for name in group.nodes if name in number] for group in plan.groups]
+    return None if problem is None else alive_bytes(problem, groups)
 
 
 def _work_types(model: PlannedModel) -> Iterator[tuple[str, DType]]:

@@ -72,6 +72,10 @@ def facts(target: Target) -> dict[str, Fact]:
     found["memory"] = Fact(", ".join(level.name for level in target.levels))
     for level in target.levels:
         found |= {f"memory[{level.name}].{key}": fact for key, fact in _level(level)}
+    if target.layout is not None:
+        multiple = target.layout.channel_multiple
+        found["layout.channel_multiple"] = Fact(str(multiple), multiple)
+        found["layout.channels_last"] = Fact(_yes(target.layout.channels_last))
     found |= {f"support.{key}": fact for key, fact in _support(target.support)}
     return found | {f"efficiency.{name}": _quantity(quantity) for name, quantity in target.efficiency.items()}
 
@@ -82,6 +86,7 @@ def _engine(engine: Engine) -> Iterator[tuple[str, Fact]]:
     stationary = f", {array.stationary} stationary" if array and array.stationary else ""
     yield "array", Fact(f"{array.m} x {array.n} x {array.k}{stationary}" if array else "unknown")
     yield "sparsity", Fact(f"{sparsity.pattern} {sparsity.operand} {sparsity.speedup:g}" if sparsity else "unknown")
+    yield "overlap", Fact(_yes(engine.overlaps))
     for name, lanes in engine.special_cost.items():
         yield f"special_cost.{name}", Fact(f"{lanes:g}", lanes)
     for peak in engine.peaks:

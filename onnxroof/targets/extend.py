@@ -17,7 +17,7 @@ from onnxroof.targets.toml_lines import KeyPath
 __all__ = ["Extended", "extended"]
 
 _OWN = frozenset({"schema", "id", "name", "extends"})  # what a file says of itself is not inherited
-_MERGED = frozenset({"chip", "efficiency", "modes", "special_cost", "support"})
+_MERGED = frozenset({"chip", "efficiency", "layout", "modes", "special_cost", "support"})
 _APART = ("bandwidth", "energy")
 
 Match = Callable[[Mapping[str, object], Sequence[object]], int | None]

@@ -33,8 +33,8 @@ def split_mode(word: str, folder: Path | None = None) -> tuple[str, str]:
         word: Id or path, with or without a mode.
         folder: Where relative paths start, the working folder when left out.
     """
-    target, at, mode = word.rpartition("@")
-    if not at or mode.endswith(".toml") or _exists((folder or Path()) / word):
+    target, _, mode = word.rpartition("@")
+    if not (target and mode) or mode.endswith(".toml") or _exists((folder or Path()) / word):
         return word, ""
     return target, mode
 

@@ -101,6 +101,7 @@ class Engine:
         array: None where unknown: utilization is then 1.
         sparsity: None where there is none or it is unknown.
         special_cost: Lane operations for one special operation by name; see `special_lanes`.
+        overlaps: Whether it works beside the other engines and the levels that overlap; else its time adds to theirs.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Engine:
     array: Array | None = None
     sparsity: Sparsity | None = None
     special_cost: Mapping[str, float] = field(default_factory=dict)
+    overlaps: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +178,24 @@ class Support:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How tensors must lie in the outermost memory.
+
+    Attributes:
+        channel_multiple: Channels of what is contracted, and of its results, are padded to a multiple of it.
+        channels_last: Whether feature maps lie with the channels innermost: the model's own, which do not, are
+            rearranged in a pass of its own.
+        source: Its source.
+        where: Locator inside the source, or "".
+    """
+
+    channel_multiple: int
+    channels_last: bool
+    source: Source
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """An accelerator.
 
@@ -193,6 +213,7 @@ class Target:
         clock, process, area, static_power, power_cap, launch_overhead: None where unknown.
         idle_power: While it waits for the next run, None where unknown.
         host_link: Bandwidth to and from the host, in each direction; None where unknown or there is none.
+        layout: What it wants of tensors in its outermost memory, None for nothing that is known.
         support: What runs on it, None where that is not known.
         efficiency: Measured fractions of peak by engine or level name.
         sources: By key.
@@ -220,8 +241,14 @@ class Target:
     power_cap: Quantity | None = None
     launch_overhead: Quantity | None = None
     host_link: Quantity | None = None
+    layout: Layout | None = None
     support: Support | None = None
     efficiency: Mapping[str, Quantity] = field(default_factory=dict)
     modes: Mapping[str, str] = field(default_factory=dict)
     path: str = ""
     extends: str = ""
+
+    @property
+    def engines_in_turn(self) -> frozenset[str]:
+        """Names of the engines whose time adds to everything else."""
+        return frozenset(engine.name for engine in self.engines if not engine.overlaps)

@@ -18,11 +18,19 @@ from onnxroof.targets.extend import Extended, extended
 from onnxroof.targets.faults import Fault, diagnostics, schema_faults
 from onnxroof.targets.inline import parse_inline
 from onnxroof.targets.locate import is_inline, split_mode, target_path
-from onnxroof.targets.model import Array, Engine, MemoryLevel, Peak, Quantity, Source, Sparsity, Support, Target
+from onnxroof.targets.model import Array, Engine, Layout, MemoryLevel, Peak, Quantity, Source, Sparsity, Support, Target
 from onnxroof.targets.modes import clock_faults, in_mode, place_in_mode
 from onnxroof.targets.plausible import implausible
-from onnxroof.targets.schema import ChipTable, EngineTable, MemoryTable, QuantityTable, SupportTable, TargetTable
-from onnxroof.targets.toml_lines import key_lines, line_of
+from onnxroof.targets.schema import (
+    ChipTable,
+    EngineTable,
+    LayoutTable,
+    MemoryTable,
+    QuantityTable,
+    SupportTable,
+    TargetTable,
+)
+from onnxroof.targets.toml_lines import KeyPath, key_lines, line_of
 from onnxroof.units import UNITS, parse
 
 __all__ = ["read_inline", "read_target", "read_target_text", "read_with_warnings"]
@@ -71,8 +79,17 @@ def read_with_warnings(path: Path) -> tuple[Target, tuple[Diagnostic, ...]]:
     """
     document = _file(path, ())
     target = _target(document)
-    found = (replace(fault, path=document.whole.place(fault.path)) for fault in implausible(target))
+    own = list(implausible(target))
+    found = [replace(fault, path=document.whole.place(fault.path)) for fault in own]
+    for mode in target.modes:
+        moded = _moded(document, mode)
+        new = [fault for fault in implausible(_target(moded)) if (fault.code, fault.path) not in _kinds(own)]
+        found += [replace(fault, path=place_in_mode(moded.whole, mode, fault.path)) for fault in new]
     return target, tuple(diagnostics(found, document.text, document.path))
+
+
+def _kinds(faults: list[Fault]) -> set[tuple[str, KeyPath]]:
+    return {(fault.code, fault.path) for fault in faults}
 
 
 def read_target_text(text: str, path: str, file_stem: str | None = None) -> Target:
@@ -254,6 +271,7 @@ def _target(document: _Document) -> Target:
         power_cap=_quantity(chip.power_cap, sources),
         launch_overhead=_quantity(chip.launch_overhead, sources),
         host_link=_quantity(chip.host_link, sources),
+        layout=_layout(table.layout, sources),
         support=_support(table.support, sources),
         efficiency={
             name: quantity
@@ -285,6 +303,7 @@ def _engine(engine: EngineTable, sources: Mapping[str, Source]) -> Engine:
         if sparsity
         else None,
         special_cost=dict(engine.special_cost),
+        overlaps=engine.overlap,
     )
 
 
@@ -305,6 +324,17 @@ def _level(memory: MemoryTable, chip: ChipTable, sources: Mapping[str, Source]) 
         usable=memory.usable,
         keeps=frozenset(memory.keeps),
         holds=frozenset(memory.holds),
+    )
+
+
+def _layout(table: LayoutTable | None, sources: Mapping[str, Source]) -> Layout | None:
+    if table is None:
+        return None
+    return Layout(
+        channel_multiple=table.channel_multiple,
+        channels_last=table.channels_last,
+        source=sources[table.source],
+        where=table.where,
     )
 
 

@@ -253,6 +253,7 @@ class EngineTable(Table):
 
     name: Word
     runs: Annotated[list[Literal["mac", "vector", "special"]], Field(min_length=1)]
+    overlap: bool = True
     array: ArrayTable | None = None
     sparsity: SparsityTable | None = None
     special_cost: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], Positive] = Field(
@@ -292,6 +293,15 @@ class SupportTable(Table):
     largest_rank: Extent | None = None
     cut: Literal["any", "first"] = "any"
     unchecked: Remark = ""
+
+
+class LayoutTable(Table):
+    """`[layout]`: how tensors must lie in the outermost memory."""
+
+    source: str
+    where: Remark = ""
+    channel_multiple: Extent = 1
+    channels_last: bool = False
 
 
 class ModeEngineTable(EngineTable):
@@ -339,6 +349,7 @@ class TargetTable(Table):
     chip: ChipTable = ChipTable()
     engine: Annotated[list[EngineTable], Field(min_length=1)]
     memory: Annotated[list[MemoryTable], Field(min_length=1)]
+    layout: LayoutTable | None = None
     support: SupportTable | None = None
     efficiency: dict[str, Efficiency] = {}
     modes: dict[Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], ModeTable] = Field(

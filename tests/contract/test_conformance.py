@@ -25,12 +25,6 @@ UNDECLARED = {
     "test_string_split_empty_tensor": ZERO,
     "test_string_split_maxsplit": TEXT,
     "test_string_split_no_delimiter": TEXT,
-    "test_strnormalizer_export_monday_casesensintive_lower": TEXT,
-    "test_strnormalizer_export_monday_casesensintive_nochangecase": TEXT,
-    "test_strnormalizer_export_monday_casesensintive_upper": TEXT,
-    "test_strnormalizer_export_monday_empty_output": TEXT,
-    "test_strnormalizer_export_monday_insensintive_upper_twodim": TEXT,
-    "test_strnormalizer_nostopwords_nochangecase": TEXT,
     "test_tril_zero": ZERO,
     "test_triu_zero": ZERO,
 }

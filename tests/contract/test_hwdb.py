@@ -143,12 +143,13 @@ SLOWER_WHEN_NARROWER = {
 def test_a_mode_of_less_power_is_no_faster() -> None:
     """Clocks, cores and memory of a mode are those of the module or less; of less power no faster, where both are."""
     moded = [target for target in map(load_target, target_ids()) if target.modes]
-    assert len(moded) >= 6
+    assert len(moded) >= 7
     for target in moded:
-        assert target.power_cap is not None
         for mode in modes(target):
-            assert mode.power_cap is not None
-            assert mode.power_cap.value <= target.power_cap.value
+            if target.power_cap and mode.power_cap:
+                assert mode.power_cap.value <= target.power_cap.value
+            if target.clock and mode.clock:
+                assert mode.clock.value <= target.clock.value
             for engine, slowed in zip(target.engines, mode.engines, strict=True):
                 for peak, slow in zip(engine.peaks, slowed.peaks, strict=True):
                     assert peak.rate is None or slow.rate is not None

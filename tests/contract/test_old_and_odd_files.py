@@ -6,6 +6,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 import onnxroof
+from onnxroof.errors import OnnxroofError
 from onnxroof.study.count import counted, model_result
 
 NODE = helper.make_node
@@ -203,3 +204,28 @@ def test_functions_of_one_name_are_told_apart_by_domain_and_overload(tmp_path):
     workload = load(tmp_path, nodes, [4, 6], opset=17, ir=10, functions=functions, edit=imports)
     assert [op.op_type for op in workload.ops] == ["Relu", "Transpose", "Neg"]
     assert workload.tensors["y"].shape == (6, 4)
+
+
+HOSTILE = {
+    "an attribute that is missing": (NODE("Slice", ["x"], ["y"]), 9),
+    "an axis that is not there": (NODE("Transpose", ["x"], ["y"], perm=[0, 9]), 17),
+    "operands that are missing": (NODE("Conv", ["x"], ["y"]), 17),
+    "an operand that is left out": (NODE("Where", ["", "x", "x"], ["y"]), 17),
+    "a window without end": (NODE("MaxPool", ["x"], ["y"], kernel_shape=[10**9, 10**9], pads=[10**9] * 4), 17),
+    "a stride of nothing": (NODE("MaxPool", ["x"], ["y"], kernel_shape=[2, 2], strides=[0, 0]), 17),
+    "pieces without end": (NODE("SplitToSequence", ["x"], ["y"], axis=0, keepdims=0), 17),
+    "a count of nothing": (NODE("Range", ["x"], ["y"]), 17),
+    "a rank that does not fit": (NODE("LSTM", ["x", "x", "x"], ["y"], hidden_size=5), 17),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_node_that_no_operator_has_is_refused_or_unknown_and_breaks_nothing(name, tmp_path):
+    node, opset = HOSTILE[name]
+    try:
+        workload = load(tmp_path, [node], (10**7, 3, 8, 8), opset=opset)
+    except OnnxroofError:
+        return
+    result = model_result(counted(workload))
+    assert len(result.nodes) == 1
+    assert result.unresolved or result.totals.macs == 0

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Step", "Tile", "least_peak", "least_steady_traffic", "least_traffic"]
+__all__ = ["Step", "Tile", "least_joint_traffic", "least_peak", "least_steady_traffic", "least_traffic"]
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,28 @@ def least_steady_traffic(steps: Sequence[Step], weights: Mapping[str, float], ca
             ]
             total += min(moved)
         best = min(best, total)
+    return best
+
+
+def least_joint_traffic(
+    steps: Sequence[Step], sizes: Mapping[str, float], weights: Mapping[str, float], outputs: set[str], capacity: float
+) -> float:
+    """The least over all sets of weights that lie on chip from run to run, each with all subsets of activations."""
+    best = math.inf
+    for choice in itertools.product((False, True), repeat=len(weights)):
+        kept = {name for name, stays in zip(weights, choice, strict=True) if stays}
+        room = capacity - sum(weights[name] for name in kept)
+        if room < 0:
+            continue
+        without = [
+            Step(
+                step.reads,
+                step.write,
+                [Tile(t.room, {name: n for name, n in t.moved.items() if name not in kept}) for t in step.tiles],
+            )
+            for step in steps
+        ]
+        best = min(best, least_traffic(without, sizes, outputs, room))
     return best
 
 

@@ -12,7 +12,7 @@ import onnxruntime
 from onnx import TensorProto, helper
 from onnxruntime import quantization
 
-__all__ = ["convolutional", "dynamic", "four_bit", "optimized", "static", "transformer"]
+__all__ = ["convolutional", "dynamic", "few_bits", "optimized", "static", "transformer"]
 
 F, I64 = TensorProto.FLOAT, TensorProto.INT64
 IMAGE = (2, 3, 16, 12)
@@ -123,21 +123,28 @@ class _Calibration(quantization.CalibrationDataReader):
         return next(self._feeds, None)
 
 
-def static(path: Path, form: str) -> Path:
+def static(path: Path, form: str, *, weights: str = "QInt8", activations: str = "QInt8") -> Path:
     """Weights and activations quantized: `QDQ` by pairs around operators, `QOperator` by operators on integers."""
-    result = path.with_name(f"{path.stem}_{form.lower()}.onnx")
+    result = path.with_name(f"{path.stem}_{form.lower()}_{weights.lower()}.onnx")
+    # Floats of 8 bits are calibrated by the spread of values: the runtime's tool takes no other way.
+    method = "Distribution" if "FLOAT8" in weights else "MinMax"
     quantization.quantize_static(
-        str(path), str(result), _Calibration(path), quant_format=quantization.QuantFormat[form]
-    )
+        str(path), str(result), _Calibration(path), quant_format=quantization.QuantFormat[form],
+        weight_type=quantization.QuantType[weights], activation_type=quantization.QuantType[activations],
+        calibrate_method=quantization.CalibrationMethod[method], extra_options={"UseQDQContribOps": True},
+    )  # fmt: skip
     return result
 
 
-def four_bit(path: Path, block: int = 16) -> Path:
-    """Weights of matrix products packed to 4 bits."""
+def few_bits(path: Path, bits: int = 4, block: int = 16, *, is_symmetric: bool = True, form: str = "QOperator") -> Path:
+    """Weights of matrix products packed to a few bits, in products that unpack them or dequantized before."""
     from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer  # needs onnx_ir
 
-    result = path.with_name(f"{path.stem}_int4.onnx")
-    quantizer = MatMulNBitsQuantizer(onnx.load(str(path)), block_size=block, is_symmetric=True)
+    result = path.with_name(f"{path.stem}_{bits}_{is_symmetric}_{form}.onnx")
+    quantizer = MatMulNBitsQuantizer(
+        onnx.load(str(path)), bits=bits, block_size=block, is_symmetric=is_symmetric,
+        quant_format=quantization.QuantFormat[form],
+    )  # fmt: skip
     quantizer.process()
     result.write_bytes(quantizer.model.model.SerializeToString())
     return result

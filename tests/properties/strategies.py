@@ -161,16 +161,18 @@ def targets(draw: st.DrawFn, *, is_known: bool = True) -> Target:
         bandwidth *= draw(st.sampled_from([2.0, 10.0]))
         energy /= draw(st.sampled_from([2.0, 20.0]))
     array = draw(st.sampled_from([None, Array(m=1, n=32, k=32), Array(m=16, n=16, k=16)]))
+    waits = draw(st.sampled_from(["", "", "matrix", "vector", "matrix vector"]))  # engines that work in turn
     costs = draw(st.sampled_from([{}, {"EXP": 8.0}, {"EXP": 1.0, "DIV": 2.0}]))
     return Target(
         id="random", name="Random", klass="academic", sources={"made": SOURCE}, levels=tuple(levels), cores=cores,
         engines=(
             Engine(
-                name="matrix", runs=frozenset({"mac"}), array=array, peaks=(_peak(known(scale), known(1e-12)),)
+                name="matrix", runs=frozenset({"mac"}), array=array, peaks=(_peak(known(scale), known(1e-12)),),
+                overlaps="matrix" not in waits,
             ),
             Engine(
                 name="vector", runs=frozenset({"vector", "special"}), special_cost=costs,
-                peaks=(_peak(known(scale / 16), known(2e-12)),),
+                peaks=(_peak(known(scale / 16), known(2e-12)),), overlaps="vector" not in waits,
             ),
         ),
         static_power=draw(st.sampled_from([None, quantity(2.0)])),

@@ -181,6 +181,15 @@ def test_c1_sums_c3_shares_and_footprints(workload: Workload, target: Target) ->
     for plan in run(workload, target).plans:
         for name in plan.traffic_bytes:
             assert plan.traffic_bytes[name] == pytest.approx(math.fsum(g.traffic_bytes[name] for g in plan.groups))
+            for one in (plan, *plan.groups):
+                moved = one.traffic_read_bytes[name] + one.traffic_write_bytes[name]
+                assert moved == pytest.approx(one.traffic_bytes[name])
+            ops = [group.ops for group in plan.groups]
+            at = plan.intensity_ops_per_byte[name]
+            if at is not None:
+                assert at == pytest.approx(sum(n or 0 for n in ops) / plan.traffic_bytes[name])
+            elif plan.latency_s:
+                assert None in ops or not plan.traffic_bytes[name]
         for name, most in plan.peak_footprint_bytes.items():
             assert most == max((group.footprint_bytes[name] for group in plan.groups), default=0)
         for group in plan.groups:
@@ -292,7 +301,11 @@ def test_c7_no_group_lies_above_a_roof(workload: Workload, target: Target) -> No
 @given(workloads(), targets())
 def test_c11_waiting_in_turn_is_never_faster(workload: Workload, target: Target) -> None:
     at_once, in_turn = (
-        dataclasses.replace(target, levels=tuple(dataclasses.replace(x, overlaps=overlaps) for x in target.levels))
+        dataclasses.replace(
+            target,
+            levels=tuple(dataclasses.replace(x, overlaps=overlaps) for x in target.levels),
+            engines=tuple(dataclasses.replace(x, overlaps=overlaps) for x in target.engines),
+        )
         for overlaps in (True, False)
     )
     faster, slower = run(workload, at_once), run(workload, in_turn)

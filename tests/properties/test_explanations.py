@@ -264,3 +264,26 @@ def test_a_ledger_of_a_plan_that_was_searched_for_prices_it(workload: Workload, 
         assert priced.latency_s[0] == pytest.approx(plan.latency_s, rel=1e-12)
         assert priced.energy_j[0] == pytest.approx(plan.energy_j, rel=1e-12)
         assert math.fsum(plan.waterfall_s.values()) == pytest.approx(plan.latency_s, rel=1e-12, abs=1e-30)
+
+
+@settings(max_examples=40, deadline=None)
+@given(workloads(), targets(), st.floats(min_value=1.0, max_value=16.0))
+def test_c8_no_number_made_better_costs_anything_for_fixed_traffic(
+    workload: Workload, target: Target, factor: float
+) -> None:
+    # More of a rate or a bandwidth, less of a price, of static power, of launch overhead, of lanes for a special one.
+    better = []
+    for number in numbers(target):
+        if "capacity" not in number.key:
+            is_more = number.key.endswith(("rate", "bandwidth"))
+            better.append(number.scaled(factor if is_more else 1 / factor))
+    for plan in run(workload, target).plans:
+        ledger = plan.ledger
+        assert ledger is not None
+        priced = ledger.priced([target, *better])
+        for figures in (priced.latency_s, priced.energy_j):
+            assert (figures[1:] <= figures[0] * SLACK).all()
+        ops = sum(group.ops or 0 for group in plan.groups)
+        if ops and plan.latency_s and plan.energy_j:  # so attainable throughput and efficiency never fall
+            assert plan.ops_per_s == pytest.approx(ops / priced.latency_s[0])
+            assert plan.ops_per_j == pytest.approx(ops / priced.energy_j[0])

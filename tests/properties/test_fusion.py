@@ -35,7 +35,7 @@ def value(plan: PlanResult, objective: str) -> float:
 
 @settings(max_examples=60, deadline=None)
 @given(workloads(), targets(), st.sampled_from(["latency", "energy", "edp"]), st.sampled_from(["cold", "steady"]))
-def test_auto_is_never_worse_than_any_other(model: Workload, where: Target, objective: str, state: str) -> None:
+def test_c21_auto_is_never_worse_than_any_other(model: Workload, where: Target, objective: str, state: str) -> None:
     found = run(model, where, objective, state)
     auto = value(found.plan("auto"), objective)
     for plan in found.plans:

@@ -7,7 +7,7 @@ import random
 
 import pytest
 from hypothesis import given, settings
-from oracles.keeping import Step, Tile, least_steady_traffic, least_traffic
+from oracles.keeping import Step, Tile, least_joint_traffic, least_steady_traffic, least_traffic
 from oracles.tiny import engine, level, target, workload
 from properties.strategies import targets, workloads
 
@@ -80,12 +80,12 @@ def test_every_tensor_that_could_stay_has_a_decision(model: Workload, where: Tar
                 assert ("saved_bytes" in decision.figures) == (decision.action == "kept")
 
 
-def branching(draw: random.Random) -> str:
+def branching(draw: random.Random, most: int = 8) -> str:
     """Products that read any of the last results: nothing fuses, and several tensors are wanted at once."""
     rows = draw.choice([4, 8])
     widths, nodes, weights = {"x": 8}, [], []
     names = ["x"]
-    for number in range(draw.randint(4, 8)):
+    for number in range(draw.randint(4, most)):
         source, columns = draw.choice(names[-4:]), draw.choice([2, 4, 8, 16, 32])
         weights.append(f"float[{widths[source]},{columns}] w{number}")
         nodes.append(f"t{number} = MatMul({source}, w{number})")
@@ -188,3 +188,29 @@ def test_no_set_of_weights_that_lie_on_chip_moves_fewer_bytes(
     found = run(model, where, "steady").plan("none").traffic_bytes["dram"]
     print(f"seed {seed}: {found:.0f} B, best {best:.0f} B, gap {found / best - 1:.2%}")
     assert best <= found <= best * (1 if is_exact else 1 + MOST_ABOVE)
+
+
+JOINT_GAP = 0.05
+"""Of more weights than `MOST_WEIGHTS` a few sets are tried with the best choice of activations beside each."""
+
+
+@pytest.mark.parametrize("is_exact", [True, False], ids=["few", "many"])
+@pytest.mark.parametrize("seed", range(12))
+def test_weights_and_activations_are_chosen_together(
+    seed: int, is_exact: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = random.Random(seed)
+    model = workload(branching(draw, most=5))
+    capacity = draw.choice([128, 256, 400, 640, 1024])
+    where = target(
+        engine("matrix", "mac vector special", {"FLOAT": "1 TOP/s"}), level("dram", "1 GB"),
+        level("sram", f"{capacity} B"),
+    )  # fmt: skip
+    if not is_exact:
+        monkeypatch.setattr(residency, "MOST_WEIGHTS", 0)
+    kinds = {n: (float(t.bytes), t.kind is TensorKind.WEIGHT) for n, t in model.tensors.items()}
+    sizes, weights = ({n: b for n, (b, is_weight) in kinds.items() if is_weight is which} for which in (False, True))
+    best = least_joint_traffic(steps_of(model), sizes, weights, set(model.outputs), capacity)
+    found = run(model, where, "steady").plan("none").traffic_bytes["dram"]
+    print(f"seed {seed}: {found:.0f} B, best {best:.0f} B, gap {found / best - 1:.2%}")
+    assert best <= found <= best * (1 if is_exact else 1 + JOINT_GAP)

@@ -105,6 +105,11 @@ class Point:
         return str(self.record["device"])
 
     @property
+    def target(self) -> str:
+        """The same, in the power mode in which it was measured."""
+        return _target(self.record)
+
+    @property
     def use(self) -> str:
         """What the record can be held against."""
         return str(self.record["exam_use"])
@@ -146,15 +151,15 @@ def points(wanted: Iterable[Mapping[str, Any]]) -> list[Point]:
         name = _architecture(record)
         if not (name or record.get("gop_per_sample") or record["metric"] in _RATES):
             continue
-        for precision in _precisions(record, load_target(record["device"])):
+        for precision in _precisions(record, load_target(_target(record))):
             if name:
                 runs[name, _batch(record), precision].append((record, precision))
             else:
                 found.append(_by_count(record, measured, precision))
     with tempfile.TemporaryDirectory() as folder:
         for (name, batch, precision), records in runs.items():
-            results = _run(Path(folder), name, batch, precision, [record["device"] for record, _ in records])
-            found += [_by_graph(record, name, precision, batch, results[record["device"]]) for record, _ in records]
+            results = _run(Path(folder), name, batch, precision, [_target(record) for record, _ in records])
+            found += [_by_graph(record, name, precision, batch, results[_target(record)]) for record, _ in records]
     # Where the precision of a run is not published, the lowest floor is the one to beat.
     least: dict[str, Point] = {}
     for point in found:
@@ -196,6 +201,11 @@ def _measured(record: Mapping[str, Any]) -> float:
 def _ops(record: Mapping[str, Any]) -> float:
     """Published operations of a sample; of rates and efficiencies without one, 10^9 operations are the sample."""
     return float(record.get("gop_per_sample") or 1.0) * 1e9
+
+
+def _target(record: Mapping[str, Any]) -> str:
+    """The target that was measured, in the power mode in which it was."""
+    return f"{record['device']}@{record['mode']}" if "mode" in record else str(record["device"])
 
 
 def _architecture(record: Mapping[str, Any]) -> str:
@@ -266,7 +276,7 @@ _TYPES = {
 
 def _by_count(record: Mapping[str, Any], measured: float, precision: str) -> Point:
     """The published count at the peak rate, its energy at the peak's."""
-    rate = resolve(load_target(record["device"]), "mac", _TYPES[precision], tf32=True).rate
+    rate = resolve(load_target(_target(record)), "mac", _TYPES[precision], tf32=True).rate
     ops = _ops(record)
     return Point(
         record, "", precision, _batch(record), measured,

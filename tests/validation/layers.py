@@ -112,7 +112,7 @@ def figures(nest: LoopNest, target: Target) -> Figures:
         level_time_s(level, read, write) or 0.0
         for level, read, write in zip(target.levels, own.read_bytes.tolist(), own.write_bytes.tolist(), strict=True)
     ]
-    mapped = mapped_result(group, target, own, None, {engine.name: compute_s}, engine, compute_s, {})
+    mapped = mapped_result(group, target, own, None, (0.0, 0.0), {engine.name: compute_s}, engine, compute_s, {})
     assert mapped.latency_s is not None
     return Figures(
         compute_s=compute_s,

@@ -72,7 +72,7 @@ def test_explain_gives_the_formula_with_its_derivation():
     assert "stated in onnxroof.costs.training" in text
 
 
-@pytest.mark.parametrize("name", ["Conv", "ai.onnx::Conv"])
+@pytest.mark.parametrize("name", ["Conv", "ai.onnx::Conv", "ai.onnx.Conv"])
 def test_explain_takes_the_standard_domain_spelled_or_not(name):
     assert run("explain", name).stdout.startswith("ai.onnx::Conv, opset versions 1 11 22: rule\n")
 

@@ -149,3 +149,18 @@ def test_a_tensor_of_unknown_type_has_no_known_bytes():
     assert table.costs[0].coverage is Coverage.UNKNOWN
     assert "type" in table.costs[0].reason
     np.testing.assert_array_equal(table.vector_ops, [np.nan])
+
+
+@pytest.mark.parametrize(
+    ("op_type", "inputs", "attributes"),
+    [
+        ("Transpose", [(2, 3)], {"perm": [0, 5]}),
+        ("Conv", [(1, 3), (4, 3, 3, 3)], {}),
+    ],
+)
+def test_a_node_that_its_operator_cannot_have_is_unknown_and_the_reason_says_so(op_type, inputs, attributes):
+    op, tensors = make_op(op_type, inputs, [(2, 3)], attributes)
+    found = op_cost(op, tensors, standard_registry())
+    assert found.work is None
+    assert found.coverage is Coverage.UNKNOWN
+    assert found.reason

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onnxroof.costs.context import MissingShapeError
 from onnxroof.costs.windows import Window, spatial_names, windows_of
 from onnxroof.ir.op import Attributes
 
@@ -46,3 +47,18 @@ def test_spatial_names():
     assert spatial_names("o", 1) == ("ox",)
     assert spatial_names("f", 3) == ("fz", "fy", "fx")
     assert spatial_names("o", 4) == ("o0", "o1", "o2", "o3")
+
+
+def test_a_window_that_is_far_larger_than_its_axis_is_counted_at_once():
+    # 10**9 taps over 224 elements, from 5 before the first: every one of them is touched
+    assert Window(positions=220, taps=10**9, stride=1, dilation=1, pad=5, extent=224).touched == 224
+    # every third element, from the first on: 75 of 224
+    assert Window(positions=1, taps=10**9, stride=1, dilation=3, pad=0, extent=224).touched == 75
+    # taps every 6, steps of 4: all even ones up to the last tap of the last position
+    assert Window(positions=10**6, taps=10**9, stride=4, dilation=6, pad=0, extent=10**6).touched == 10**6 // 2 - 1
+
+
+@pytest.mark.parametrize("attributes", [{"strides": (0, 1)}, {"dilations": (1, -1)}, {"strides": (2,)}, {"pads": (0,)}])
+def test_windows_that_no_kernel_has_are_unknown(attributes):
+    with pytest.raises(MissingShapeError):
+        windows_of(Attributes(attributes), (3, 3), (8, 8), (6, 6))

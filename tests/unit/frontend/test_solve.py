@@ -172,6 +172,15 @@ def test_a_model_that_contradicts_itself_says_so(tmp_path):
         loaded(tmp_path, text)
 
 
+def test_a_dimension_that_changes_nothing_is_not_said_to_be_behind_a_contradiction(tmp_path):
+    text = HEAD + "g (float[rows, 3] x, float[4, COLUMNS] w) => (float[a, b] y) { y = MatMul(x, w) }"
+    with pytest.raises(ModelError, match="no dimension has a part in it"):
+        loaded(tmp_path, text.replace("COLUMNS", "columns"))
+    text = HEAD + "g (float[rows, wide] x, float[4, 5] w) => (float[a, b] y) { y = MatMul(x, w) }"
+    with pytest.raises(ModelError, match=r"wide=3 \(given\)"):
+        loaded(tmp_path, text, wide=3)
+
+
 def test_many_layers_are_settled_in_few_walks(tmp_path, monkeypatch):
     # 24 caches under names of their own; without siblings each would need a search of its own
     from onnxroof.frontend import load

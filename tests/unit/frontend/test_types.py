@@ -68,3 +68,14 @@ def test_contents_of_small_numbers_are_read():
 )
 def test_contents_that_are_large_absent_or_no_numbers_are_not(tensor):
     assert contents_of(tensor) is None
+
+
+@pytest.mark.parametrize("dims", [[3], [0], [-2], [2, -1]])
+def test_bytes_of_another_number_of_elements_tell_nothing(dims):
+    tensor = helper.make_tensor("t", TensorProto.INT64, [2], [7, 8])
+    tensor.ClearField("int64_data")
+    tensor.raw_data = np.array([7, 8], np.int64).tobytes()
+    assert contents_of(tensor) == Contents(DType.INT64, (2,), (7, 8))
+    del tensor.dims[:]
+    tensor.dims.extend(dims)
+    assert contents_of(tensor) is None

@@ -32,6 +32,11 @@ def test_kept_elements(attributes, shape):
     assert bounds("Compress", [X, ValueType(DType.BOOL, (3,))], **attributes) == [shape]
 
 
+@pytest.mark.parametrize(("words", "most"), [((5,), (5,)), ((1, 7), (1, 7)), ((0,), (1,))])
+def test_words_that_are_not_left_out(words, most):
+    assert bounds("StringNormalizer", [ValueType(DType.STRING, words)]) == [most]
+
+
 @pytest.mark.parametrize(("limit", "boxes"), [(None, 50), (7, 7), (90, 50)])
 def test_selected_boxes(limit, boxes):
     types = [ValueType(DType.FLOAT, (2, 50, 4)), ValueType(DType.FLOAT, (2, 3, 50)), ValueType(DType.INT64, (1,))]

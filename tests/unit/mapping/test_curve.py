@@ -90,6 +90,15 @@ def test_matmul_equals_the_closed_form(shape: tuple[int, int, int], capacity: in
     assert total_at(matmul(*shape), capacity) == expected
 
 
+@pytest.mark.parametrize(("tile", "printed"), [(32, 31.5), (128, 120.5), (512, 409.6)])
+def test_c17_a_tile_of_results_that_stays_while_a_product_is_summed(tile: int, printed: float) -> None:
+    # 1024^3, 1 byte, room for t x t results and a column and a row of t: reads 2 x 1024^3 / t, writes 1024^2:
+    # 2 x 1024^3 / (2 x 1024^3 / t + 1024^2) = 2048 t / (2048 + t) operations a byte.
+    found = 2 * 1024**3 / total_at(matmul(1024, 1024, 1024), tile * tile + 2 * tile)
+    assert found == pytest.approx(2048 * tile / (2048 + tile), rel=1e-9)
+    assert found == pytest.approx(printed, abs=0.05)
+
+
 @pytest.mark.parametrize("capacity", [256, 1024, 4096, 16384, 65536])
 @pytest.mark.parametrize("shape", [(512, 512, 512), (128, 4096, 4096), (64, 1000, 700)])
 def test_matmul_is_never_below_the_lower_bound(shape: tuple[int, int, int], capacity: int) -> None:

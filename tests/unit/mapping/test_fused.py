@@ -55,7 +55,7 @@ PAIR = """g (float[1,1,12,12] x) => (float[1,1,8,8] y) <float[1,1,3,3] v, float[
         ("oy ox", True, 12 * 12, 1.0, 8 + 20 + 16 + 8 + 24 + 16 + 9 + 4),
     ],
 )
-def test_two_convolutions_in_three_halo_modes(
+def test_c21_two_convolutions_in_three_halo_modes(
     cached: str, keeps: bool, fetch: int, work: float, footprint: int
 ) -> None:
     found = stack(PAIR)

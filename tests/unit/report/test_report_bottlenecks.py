@@ -27,7 +27,9 @@ def test_a_memory_bound_says_from_where_on_something_else_binds():
     (fact,) = said(group)
     assert (fact.label, fact.value) == ("100 %", "Gemm + Relu, fc")
     # four times fewer bytes, that is four times the intensity, and both take as long
-    assert fact.note == "bound by dram bandwidth at 50 ops/byte; above 200 it would be matrix compute"
+    assert fact.note == (
+        "bound by dram bandwidth at 50 ops/byte; above 200, or with 4 times the bandwidth, it would be matrix compute"
+    )
 
 
 def test_what_computes_nothing_only_moves():
@@ -40,7 +42,7 @@ def test_what_computes_nothing_only_moves():
 def test_a_launch_bound_says_how_much_work_stands_behind_it():
     group = replace(BASE, repeat=2, time_bound="launch", time_terms_s={"launch": 3.0, "memory:dram": 1.5})
     assert said(group)[0].note == (
-        "bound by launch overhead, 1.5 s a start; its longest work (dram bandwidth) takes 50 % of that"
+        "bound by launch overhead, 1.5 s a start; below 50 % of that it would be dram bandwidth"
     )
 
 
@@ -48,6 +50,9 @@ def test_an_array_that_is_not_full_is_said():
     group = replace(BASE, time_bound="compute:matrix", time_terms_s={"compute:matrix": 4.0}, spatial_utilization=0.25)
     assert said(group)[0].note == "bound by matrix compute; 25 % of the array is in use"
     assert said(replace(group, spatial_utilization=1.0))[0].note == "bound by matrix compute"
+    beside = replace(group, time_terms_s={"compute:matrix": 4.0, "memory:dram": 1.6}, spatial_utilization=1.0)
+    # 4 / 1.6
+    assert said(beside)[0].note == "bound by matrix compute; with 2.5 times the peak it would be dram bandwidth"
 
 
 def test_alike_groups_are_told_of_once_and_three_kinds_at_most():

@@ -12,7 +12,7 @@ from onnxroof.report.capacity_view import capacity_figure_of, capacity_table, li
 from onnxroof.roofline.result import TargetResult
 
 RELU = "g (float[64] x) => (float[64] y) { y = Relu(x) }"
-SCHEDULE = Schedule(separate_bytes=900, in_place_bytes=600, least_bytes=500, order=(0,), is_least=True)
+SCHEDULE = Schedule(separate_bytes=900, in_place_bytes=600, least_bytes=500, order=(0,), is_least=True, bound_bytes=500)
 PLACEMENT = Placement(
     curve=StepCurve(capacity_bytes=(100.0, 1000.0), bytes=(8000.0, 2000.0)),
     nodes=(),
@@ -63,5 +63,7 @@ def test_peaks_and_what_is_known_of_them() -> None:
     assert [fact.value for fact in live_facts(PLACEMENT)] == ["900 B", "600 B", "500 B"]
     ruled_out = replace(SCHEDULE, least_bytes=600)
     assert last(ruled_out) == ("none", "every order that is allowed was ruled out")
-    assert last(replace(ruled_out, is_least=False)) == ("none found", "of those tried")
+    open_end = replace(ruled_out, is_least=False, bound_bytes=400)
+    assert last(open_end) == ("none found", "of those tried; no order needs less than 400 B")
+    assert live_facts(PLACEMENT)[-1].note == "the JSON has the order; no order needs less"
     assert last(None)[0] == "unknown"

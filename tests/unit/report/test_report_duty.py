@@ -49,7 +49,7 @@ def test_a_rate_in_the_time_that_has_whole_runs(runs_per_s: float | None, words:
 
 
 def test_days_and_prices() -> None:
-    assert [days_words(days) for days in (0.5, 12.345)] == ["12 hours", "12.3 days"]
+    assert [days_words(days) for days in (0.5, 12.345, 1234.5)] == ["12 hours", "12.3 days", "1,234 days"]
     assert [price_words(price) for price in (1234.5, 0.01234)] == ["1,234.50", "0.0123"]
 
 

@@ -36,6 +36,8 @@ def test_room_and_lack_of_room_in_words() -> None:
         "activations 412 kB against 256 kB of sram: short by 156 kB; "
         "the order with the lowest peak that was found needs 300 kB"
     )
+    planned = home_words(replace(SRAM, plan=lambda: 200_000))
+    assert planned.endswith("needs 300 kB; the best plan at least 200 kB and its tiles")
     assert home_words(BOTH) == "weights and activations 620 B against 1 kB of dram"
     assert fit_words(Fit((BOTH,))) == "fits with 38 % spare"  # 380 of 1000 B
     assert fit_words(Fit((FLASH, SRAM))) == "does not fit"
@@ -84,7 +86,7 @@ def test_page_comparison_and_json_say_it() -> None:
     small = document["targets"][0]["fit"]
     assert small["homes"][1] == {
         "level": "sram", "holds": ["activation"], "needed_bytes": 412_000, "capacity_bytes": 256_000.0,
-        "spare_bytes": -156_000.0, "lower_order_bytes": 300_000,
+        "spare_bytes": -156_000.0, "lower_order_bytes": 300_000, "best_plan_bytes": None,
     }  # fmt: skip
     assert (small["verdict"], small["spare_fraction"]) == ("too-small", -156 / 256)
     assert "Does it fit" in to_html(analysis)

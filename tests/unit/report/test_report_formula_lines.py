@@ -19,6 +19,7 @@ def test_what_is_known_is_said_and_what_is_not():
             "weight_bytes": Formula(Polynomial((), {(): Fraction(5)}), {}),
             "write_bytes": None,
         },
+        unknown=("write_bytes",),
         bindings=19,
     )
     lines = list(formula_lines(formulas))
@@ -28,9 +29,9 @@ def test_what_is_known_is_said_and_what_is_not():
         "formulas in batch and h: exact, from counts at 19 bindings",
         "  MACs = 9/4*batch*h^2 + 7",
         "    seen to hold at batch 1 to 63 and h 8 to 1824 by 8",
-        "  bytes read: piecewise or unknown, not a polynomial",
+        "  bytes read: piecewise, not a polynomial",
         "  bytes of weights read = 5",
-        "  bytes written: piecewise or unknown, not a polynomial",
+        "  bytes written: unknown",
         "  mask and ids: as the graph ties it to batch",
         "  without effect: spare",
         "  no other value goes together with the graph: width",

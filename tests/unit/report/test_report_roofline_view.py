@@ -24,7 +24,7 @@ def filled(parts: list[float]) -> TargetResult:
     return replace(result, plans=(replace(result.best, groups=groups),))
 
 
-def test_a_ceiling_is_the_peak_times_the_utilization():
+def test_c10_a_ceiling_is_the_peak_times_the_utilization():
     (ceiling,) = chart(npu_result(30)).array_ceilings
     assert ceiling.ops_per_s == 0.75 * PEAK
     assert ceiling.label == "75 % of the array: 6.14 TOP/s"

@@ -61,7 +61,7 @@ def test_the_distance_to_the_roof_names_its_causes():
     assert words(product())["Distance to the roof"].startswith("on the roof: 100 %")
 
 
-def test_peak_and_workload_stand_side_by_side_with_area():
+def test_c14_peak_and_workload_stand_side_by_side_with_area():
     # 524,288 ops / 4.9152 us = 106.7 GOP/s of 1 TOP/s; over 10 mm2
     said = words(product(area="10 mm2"))["Peak and workload"]
     assert said.startswith("107 GOP/s of 1 TOP/s")

@@ -69,3 +69,4 @@ def test_c6_the_counting_rules_are_in_every_report(name):
     assert "1 MAC = 2 ops" in text
     assert "counts as one write and one read" in text
     assert "ops / traffic of that level" in text
+    assert "in ops/word it is that times the bytes of an element" in " ".join(text.split())

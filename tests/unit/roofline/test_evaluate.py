@@ -7,6 +7,7 @@ import math
 import pytest
 from oracles.tiny import engine, level, on_target, target
 
+from onnxroof.roofline.levers import levers
 from onnxroof.roofline.result import GroupResult, TargetResult
 from onnxroof.targets.model import Target
 
@@ -38,6 +39,9 @@ def test_c1_c2_times_and_traffic_of_one_group_on_two_levels() -> None:
     assert (group.macs, group.vector_ops, group.special_ops, group.ops) == (262_144, 8_192, 0, 532_480)
     # Everything fits 64 KiB, so each tensor crosses each level once: 3 x 16,384 + 256 = 49,408 B.
     assert group.traffic_bytes == {"dram": 49_408, "sram": 49_408}
+    # Operand by operand: x, w and b in, y out.
+    assert group.traffic_read_bytes == {"dram": 2 * 16_384 + 256, "sram": 2 * 16_384 + 256}
+    assert group.traffic_write_bytes == {"dram": 16_384, "sram": 16_384}
     assert group.time_terms_s == pytest.approx(
         {
             "compute:matrix": 524_288 / 1e12,  # 0.52 us
@@ -141,6 +145,19 @@ def test_c11_a_level_that_does_not_overlap_adds_its_time() -> None:
     both = level("sram", "64 KiB", "100 GB/s", "1 pJ/B", rest="overlap = false")
     group = fused(linear(target(MATRIX, VECTOR, serial, both)))
     assert group.latency_s == pytest.approx(524_288 / 1e12 + 4.9408e-6 + 0.49408e-6)
+
+
+def test_c11_an_engine_that_works_in_turn_adds_its_time() -> None:
+    # 4.9408 us of dram over 0.524 us of matrix, and then 8192 / 100e9 = 0.08192 us of vector work.
+    waiting = engine("vector", "vector special", {"FLOAT": "100 GFLOP/s, 2 pJ/FLOP"}, rest="overlap = false")
+    group = fused(linear(target(MATRIX, waiting, DRAM, SRAM)))
+    assert group.latency_s == pytest.approx(4.9408e-6 + 0.08192e-6)
+    assert group.waterfall_s["serial:compute:vector"] == pytest.approx(0.08192e-6)
+    assert group.regime.lost_s["overlap"] == pytest.approx(0.08192e-6)
+    assert math.fsum(group.waterfall_s.values()) == pytest.approx(group.latency_s)
+    # Faster, it saves all of its time; a lever says so.
+    lever = next(one for one in levers([group]) if one.term == "compute:vector")
+    assert (lever.twice_s, lever.limit_s) == pytest.approx((4.9408e-6 + 0.04096e-6, 4.9408e-6))
 
 
 def test_reads_and_writes_over_ports_of_their_own() -> None:

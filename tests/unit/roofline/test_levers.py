@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from oracles.sample_analysis import npu_result
 from oracles.tiny import engine, level, on_target, target
 
-from onnxroof.roofline.levers import Exit, exit_of, levers
+from onnxroof.roofline.levers import Exit, energy_exit_of, exit_of, levers
+from onnxroof.roofline.regimes import energy_regime
 from onnxroof.roofline.result import PlanResult
 from onnxroof.targets.model import Quantity, Target
 
@@ -205,3 +207,50 @@ def test_c39_no_smaller_change_leaves_the_regime(rows: list[tuple[float, ...]], 
     if leave is not None:
         label, lead = bound(term, (1 - 1e-9) / leave.factor)
         assert label != now or lead < 1e-6 * sum(map(sum, rows))
+
+
+energy = st.one_of(st.just(0.0), st.floats(min_value=1e-3, max_value=1e3))
+
+
+@settings(max_examples=300, deadline=None)
+@given(energy, energy, energy, energy)
+def test_c39_less_of_the_leading_energy_leaves_its_regime_no_sooner_and_no_later(
+    compute: float, dram: float, sram: float, static: float
+) -> None:
+    terms = {"compute": compute, "memory:dram": dram, "memory:sram": sram, "static": static}
+    lead, leave = energy_regime(terms), energy_exit_of(terms)
+    if not lead:
+        assert leave is None
+        return
+
+    def at(scale: float) -> str:
+        return energy_regime({**terms, lead: terms[lead] * scale})
+
+    if leave is None:
+        assert all(at(scale) in (lead, "") for scale in (0.5, 1e-3, 1e-9))
+        return
+    assert leave.factor >= 1 - 1e-12
+    assert all(at(1 - (1 - 1 / leave.factor) * part) == lead for part in (0.0, 0.5, 1 - 1e-6) if leave.factor > 1.001)
+    after = at((1 - JUST) / leave.factor)
+    assert after != lead
+    ordered = sorted((dram, sram, static, compute))
+    if all(b - a > 1e-3 * b for a, b in itertools.pairwise(ordered)):  # no other tie
+        assert after == leave.becomes
+
+
+def test_c39_cheaper_bytes_leave_the_energy_regime_when_applied() -> None:
+    # 64^3: 524,288 x 0.1 pJ = 52.4 nJ of compute, 49,152 x 10 pJ = 491.5 nJ of dram, 98,304 x 0.001 pJ of sram: dram
+    # must fall to 52,428.8 - 98.3 pJ = 52.33 nJ, a factor of 9.39.
+    text = "g (float[64,64] x) => (float[64,64] y) <float[64,64] w> { y = MatMul(x, w) }"
+    matrix = engine("matrix", "mac", {"FLOAT": "1 TFLOP/s, 0.1 pJ/FLOP"})
+
+    def terms(dram_pj: float) -> dict[str, float]:
+        levels = level("dram", "1 GB", "10 GB/s", f"{dram_pj} pJ/B"), level("sram", "16 MB", "", "0.001 pJ/B")
+        return dict(on_target(text, target(matrix, *levels)).plan("none").groups[0].energy_terms_j)
+
+    leave = energy_exit_of(terms(10.0))
+    assert leave is not None
+    assert leave.factor == pytest.approx(491_520 / (52_428.8 - 98.304))
+    assert leave.becomes == "compute"
+    assert energy_regime(terms(10.0 / (leave.factor * (1 - JUST)))) == "memory:dram"
+    assert energy_regime(terms(10.0 / (leave.factor * (1 + JUST)))) == "compute"

@@ -77,14 +77,6 @@ def test_c10_the_ceiling_falls_with_spatial_utilization() -> None:
     assert attainable_ops_per_s(PEAK, {"dram": DRAM}, {"dram": 1e9}, spatial_utilization=0.75) == (1536.0, "compute")
 
 
-@pytest.mark.parametrize(("tile", "expected"), [(32, 31.5), (128, 120.5), (512, 409.6)])
-def test_gemm_intensity_of_an_output_tile(tile: int, expected: float) -> None:
-    # 1024^3, 1 byte: reads 2 x 1024^3 / t, writes 1024^2; 2 x 1024^3 / (2 x 1024^3 / t + 1024^2) = 2048 t / (2048 + t)
-    size = 1024
-    traffic = 2 * size**3 / tile + size**2
-    assert 2 * size**3 / traffic == pytest.approx(expected, abs=0.05)
-
-
 @given(positive, st.dictionaries(st.sampled_from(["dram", "sram", "rf"]), st.tuples(positive, positive), min_size=1))
 def test_c3_shares_add_to_one(compute: float, levels: dict[str, tuple[float, float]]) -> None:
     terms = {"compute": compute, **{name: energy / ai for name, (energy, ai) in levels.items()}}

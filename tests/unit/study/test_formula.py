@@ -168,7 +168,17 @@ def test_a_dimension_that_a_weight_fixes_is_said_to_be_fixed(tmp_path):
 
 def test_an_unknown_operator_has_no_formula(tmp_path):
     text = """g (float[n, 8] x) => (float[n, 8] y) { z = my.domain.Mystery(x)  y = Neg(z) }"""
-    assert texts(of(tmp_path, text))["macs"] is None
+    found = of(tmp_path, text)
+    assert found.unknown == ("macs",)
+    assert texts(found)["macs"] is None
+    assert texts(found)["read_bytes"] == "64*n"  # the file declares its result: 8 floats a row in, and again by Neg
+
+
+def test_where_nothing_is_known_nothing_is_looked_for(tmp_path):
+    found = of(tmp_path, "g (float[n, 8] x) => (float[m, 8] y) { z = my.domain.Mystery(x)  y = my.domain.Other(z) }")
+    assert found.unknown == ("macs", "read_bytes", "weight_bytes", "write_bytes")
+    assert set(texts(found).values()) == {None}
+    assert found.bindings < 6
 
 
 def test_a_model_without_dimensions_is_a_constant(tmp_path):

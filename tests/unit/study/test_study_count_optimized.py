@@ -101,7 +101,7 @@ def test_convolutions_quantized_on_the_fly_keep_the_macs(tmp_path):
 @pytest.mark.exam
 def test_weights_packed_to_four_bits_keep_the_macs_and_are_dequantized(tmp_path):
     pytest.importorskip("onnx_ir", reason="the runtime's 4-bit quantizer needs it; the `models` extra has it")
-    path = networks.four_bit(networks.transformer(tmp_path / "m.onnx"))
+    path = networks.few_bits(networks.transformer(tmp_path / "m.onnx"))
     for variant in (path, networks.optimized(path, "ALL")):
         macs, _, running = counted(variant)
         assert macs == TRANSFORMER
@@ -110,6 +110,71 @@ def test_weights_packed_to_four_bits_keep_the_macs_and_are_dequantized(tmp_path)
         biases = sum(12 * op.attributes.integer("N") for op, _ in products if len(op.inputs) > 5 and op.inputs[5])
         assert sum(cost.work.vector_ops for _, cost in products if cost.work) == 4 * 1024 + 2 * 4096 + biases
         assert {cost.compute_type for _, cost in products} == {DType.FLOAT}
+
+
+# The runtime's tool writes dequantized weights of 4 bits only.
+PACKED = [(bits, is_symmetric, "QOperator") for bits in (2, 4, 8) for is_symmetric in (True, False)]
+PACKED += [(4, True, "QDQ"), (4, False, "QDQ")]
+
+
+@pytest.mark.exam
+@pytest.mark.parametrize(("bits", "is_symmetric", "form"), PACKED)
+def test_weights_of_a_few_bits_are_read_as_they_are_packed(bits, is_symmetric, form, tmp_path):
+    pytest.importorskip("onnx_ir", reason="the runtime's quantizer of weights needs it; the `models` extra has it")
+    original = networks.transformer(tmp_path / "m.onnx")
+    path = networks.few_bits(original, bits, is_symmetric=is_symmetric, form=form)
+    macs, _, running = counted(path)
+    assert macs == TRANSFORMER
+    assert {cost.compute_type for name in ("MatMul", "MatMulNBits") for _, cost in running.get(name, [])} == {
+        DType.FLOAT
+    }
+    matrices = [(32, 32)] * 4 + [(32, 128), (128, 32)]  # depth, columns
+    weights = sum(depth * columns for depth, columns in matrices)
+    # one scale of 4 bytes for 16 weights; zero points of a column fill bytes
+    packed = weights * bits // 8 + 4 * weights // 16
+    if not is_symmetric:
+        packed += sum(columns * -(-depth // 16 * bits // 8) for depth, columns in matrices)
+    # a product for each weight, beside what the original does
+    assert read_weights(path) - read_weights(original) == packed - 4 * weights
+    assert vector_ops(path) - vector_ops(original) == weights
+
+
+def read_weights(path: Path) -> int:
+    return sum(cost_table(load(path)).weight_reads)
+
+
+def vector_ops(path: Path) -> float:
+    return float(np.sum(cost_table(load(path)).vector_ops))
+
+
+@pytest.mark.exam
+@pytest.mark.parametrize(
+    ("weights", "activations", "dtype"),
+    [
+        ("QFLOAT8E4M3FN", "QFLOAT8E4M3FN", DType.FLOAT8E4M3FN),
+        ("QInt4", "QUInt8", DType.UINT8),
+        ("QInt8", "QUInt16", DType.UINT16),
+    ],
+)
+def test_pairs_of_other_types_keep_the_macs(weights, activations, dtype, tmp_path):
+    """The tool has no operators of these types, and fails over floats of 8 bits for a network with constants.
+
+    Those it does not put around a MaxPool, which then runs on floats between a dequantize and a quantize.
+    """
+    path = networks.static(
+        networks.convolutional(tmp_path / "c.onnx"), "QDQ", weights=weights, activations=activations
+    )  # fmt: skip
+    macs, _, running = counted(path)
+    assert macs == CONVOLUTIONS
+    assert {cost.compute_type for name in ("Conv", "Gemm") for _, cost in running[name]} == {dtype}
+    is_float = dtype is DType.FLOAT8E4M3FN
+    assert len(running["QuantizeLinear"]) == 1 + is_float
+    assert (running["MaxPool"][0][1].compute_type is DType.FLOAT) is is_float
+    if not is_float:
+        path = networks.static(
+            networks.transformer(tmp_path / "t.onnx"), "QDQ", weights=weights, activations=activations
+        )  # fmt: skip
+        assert counted(path)[0] == TRANSFORMER
 
 
 @pytest.mark.exam

@@ -59,6 +59,18 @@ def test_the_table_is_read_with_its_source() -> None:
 
 def test_without_the_table_nothing_is_known() -> None:
     assert read("").support is None
+    assert read("").layout is None
+
+
+def test_the_layout_that_it_wants() -> None:
+    text = '[layout]\nsource = "doc"\nwhere = "table 4"\nchannel_multiple = 16\n'
+    layout = read(text).layout
+    assert layout is not None
+    assert (layout.channel_multiple, layout.channels_last) == (16, False)
+    assert (layout.source.title, layout.where) == ("documentation", "table 4")
+    assert [d.key for d in differences(read(text), read(text.replace("16", "32")))] == ["layout.channel_multiple"]
+    assert any("channel_multiple" in fault for fault in faults(text.replace("16", "0")))
+    assert any("`nowhere` is not defined" in fault for fault in faults(text.replace('"doc"', '"nowhere"')))
 
 
 @pytest.mark.parametrize(

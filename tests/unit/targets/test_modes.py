@@ -13,7 +13,7 @@ from onnxroof.errors import TargetError
 from onnxroof.targets.catalog import load_target
 from onnxroof.targets.format import format_text
 from onnxroof.targets.model import Target
-from onnxroof.targets.read import read_target_text
+from onnxroof.targets.read import read_target_text, read_with_warnings
 
 FILE = """\
 schema = 1
@@ -134,8 +134,9 @@ def test_a_mode_that_is_not_there_is_refused_with_those_that_are(board: Path) ->
     with pytest.raises(TargetError, match="has no power mode") as caught:
         load_target("raspberry-pi-5@5w")
     assert "it has no modes" in caught.value.diagnostics[0].hint
-    with pytest.raises(TargetError, match="no target is called `jetson-nanno`"):
-        load_target("jetson-nanno@5w")
+    for word, name in (("jetson-nanno@5w", "jetson-nanno"), ("jetson-nano@", "jetson-nano@"), ("@5w", "@5w")):
+        with pytest.raises(TargetError, match=f"no target is called `{name}`"):
+            load_target(word)
 
 
 def test_a_file_whose_name_has_an_at_is_a_file(tmp_path: Path) -> None:
@@ -191,3 +192,16 @@ def test_commands_show_and_list_modes(board: Path, monkeypatch: pytest.MonkeyPat
     listed = json.loads(run.invoke(targets, ["list", "jetson-nano", "--format", "json"]).output)
     assert [target["modes"] for target in listed] == [["jetson-nano@5w"]]
     assert run.invoke(targets, ["show", "jetson-nano@5w"]).output.startswith("NVIDIA Jetson Nano, 5 W")
+
+
+def test_what_is_implausible_in_a_mode_alone_is_warned_of_once(tmp_path: Path) -> None:
+    path = tmp_path / "board.toml"
+    path.write_text(FILE, encoding="utf-8")
+    assert read_with_warnings(path)[1] == ()
+    path.write_text(FILE.replace('value = 30, unit = "GB/s"', 'value = 30, unit = "MB/s"'), encoding="utf-8")
+    (warning,) = read_with_warnings(path)[1]
+    assert (warning.code, warning.where) == ("T306", f"{path}:62")
+    assert "modes.5w.memory[0].bandwidth" in warning.message
+    # A slip of the file itself stands in its modes too.
+    path.write_text(FILE.replace('value = 1, unit = "pJ/OP"', 'value = 100, unit = "pJ/OP"'), encoding="utf-8")
+    assert [warning.code for warning in read_with_warnings(path)[1]] == ["T304"]

@@ -269,3 +269,21 @@ def test_cheaper_operations_have_a_curve_of_their_own():
     assert chart.efficiency(roof, 20.0, of_cheapest=True) == pytest.approx(1 / 1.5)
     assert len(paths(drawn(chart, "energy"), "roof cheap")) == 1
     assert paths(drawn(CHART, "energy"), "roof cheap") == []
+
+
+@pytest.mark.parametrize("at", [1.0, 20.0, 60.0, 100.0, 150.0, 1e4])
+def test_c33_the_energy_roof_with_static_power_is_choi_and_others(at):
+    # Choi, Bedard, Fowler, Vuduc, IPDPS 2013: eps' = eps + pi0 tau, n = eps / eps', balance in time B_t = 100 and in
+    # energy B_e = 20 op/B; E / W = eps' (1 + B(I) / I) with B(I) = n B_e + (1 - n) max(0, B_t - I).
+    (roof,) = CHART.roofs
+    chart = replace(CHART, static_power=500.0)
+    whole = 1.0 + 500.0 / 1000.0
+    n = 1.0 / whole
+    balance = n * 20.0 + (1 - n) * max(0.0, 100.0 - at)
+    height = chart.efficiency(roof, at)
+    assert height is not None
+    assert 1 / height == pytest.approx(whole * (1 + balance / at), rel=1e-12)
+    # Power is greatest at the ridge of time: 1000 ops/s x (1 + 20 / 100) J + 500 W.
+    power = chart.attainable(roof, at) / height
+    assert power <= 1700.0 * (1 + 1e-12)
+    assert (power == pytest.approx(1700.0)) == (at == 100.0)
