@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from benchmarks.caches import forget
 from oracles.decoder import decoder
 from validation.layers import product
 
 import onnxroof
 from onnxroof.costs.table import cost_table
 from onnxroof.ir.loopnest import LoopNest
-from onnxroof.mapping import canonical, curve, footprint, orders, tiling
 from onnxroof.mapping.curve import reuse_curve
 
 pytestmark = pytest.mark.benchmark
@@ -60,15 +60,6 @@ def peer() -> tuple[np.ndarray, np.ndarray]:
 def nests_of(path: Path, **dims: int) -> list[LoopNest]:
     costs = cost_table(onnxroof.load(path, dims=dims)).costs
     return list(dict.fromkeys(cost.nest for cost in costs if cost.nest is not None))
-
-
-def forget() -> None:
-    known = (
-        canonical.canonical, reuse_curve, curve._shared_front, footprint.compulsory_bytes, footprint._window_tables,
-        orders._orders, tiling.tile_sizes,
-    )  # fmt: skip
-    for function in known:
-        function.cache_clear()
 
 
 def timed(action: Callable[[], object]) -> tuple[float, float]:
