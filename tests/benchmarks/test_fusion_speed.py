@@ -10,8 +10,9 @@ from pathlib import Path
 
 import onnx
 import pytest
+from benchmarks.caches import forget
 from benchmarks.processes import costs_of, python, ratios
-from benchmarks.work import UNIT, forget, least, unit
+from benchmarks.work import UNIT, least, unit
 from oracles.decoder import decoder
 
 import onnxroof
