@@ -18,7 +18,8 @@ PARAGRAPHS: Mapping[str, str] = {
     ),
     "M103": (
         "The file begins like an ONNX model but is damaged: a length reaches beyond its message, the file ends too "
-        "early, or a name is no text. Most often a download broke off. Export or download the model again."
+        "early, a name is no text, or a weight has a negative extent. Most often a download broke off. Export or "
+        "download the model again."
     ),
     "M201": (
         "Something reads a value that nothing produces: a node's input, or an output of the graph, of a function or "

@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
 from onnxroof.dtypes import DType
+from onnxroof.errors import ModelError
 from onnxroof.frontend import proto
 from onnxroof.frontend.attributes import attributes_of
 from onnxroof.frontend.types import Known, ValueType, contents_of
@@ -131,10 +132,15 @@ class Alike:
             self._values.clear()
         self._findings[structure, version, inputs] = finding
 
-    def weights(self, graph: proto.GraphProto) -> Iterator[tuple[str, Known]]:
-        """Names of a graph's initializers, and what is known of them."""
+    def weights(self, graph: proto.GraphProto, path: str) -> Iterator[tuple[str, Known]]:
+        """Names of a graph's initializers, and what is known of them; raises `ModelError` for negative extents."""
         for tensor in graph.initializer:
             kind = ValueType(DType.from_number(tensor.data_type), tuple(tensor.dims))
+            if min(tensor.dims, default=0) < 0:
+                raise ModelError.at(
+                    path, f"the extents of the initializer `{tensor.name}` are {list(tensor.dims)}",
+                    "none may be negative: the file is damaged, export it again", code="M103",
+                )  # fmt: skip
             yield tensor.name, self.value(Known(kind, TensorKind.WEIGHT, contents_of(tensor)))
         for sparse in graph.sparse_initializer:
             kind = ValueType(DType.from_number(sparse.values.data_type), tuple(sparse.dims))

@@ -41,7 +41,8 @@ def constant_content(node: proto.NodeProto) -> tuple[ValueType, Contents | None]
     for attribute in node.attribute:
         if attribute.name == "value":
             tensor = attribute.t
-            return ValueType(DType.from_number(tensor.data_type), tuple(tensor.dims)), contents_of(tensor)
+            shape = tuple(tensor.dims) if min(tensor.dims, default=0) >= 0 else None
+            return ValueType(DType.from_number(tensor.data_type), shape), contents_of(tensor)
         if attribute.name == "sparse_value":
             sparse = attribute.sparse_tensor
             return ValueType(DType.from_number(sparse.values.data_type), tuple(sparse.dims)), None

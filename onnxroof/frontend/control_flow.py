@@ -290,7 +290,7 @@ def lowered_body(
         declared=declared, depth=scope.depth + 1, is_optional=is_optional or scope.is_optional,
         place=f"{lowering.places[name]}/{label}/",
     )  # fmt: skip
-    lowering.add_weights(lowering.alike.weights(graph), inner)
+    lowering.add_weights(lowering.alike.weights(graph, lowering.path), inner)
     if node is not None:
         received = []
         for place, (formal, kind) in enumerate(zip(graph.input, types, strict=True)):

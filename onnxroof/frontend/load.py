@@ -64,7 +64,7 @@ def loader(path: Path, branch_work: BranchWork) -> Loader:
     alike, nodes = Alike(), tuple(model.graph.node)
     read = _Read(
         path=path, model=model, inputs=inputs, dims=_input_dims(inputs), nodes=nodes, order=in_order(str(path), nodes),
-        inference=Inference(model.ir_version or 3), alike=alike, weights=tuple(alike.weights(model.graph)),
+        inference=Inference(model.ir_version or 3), alike=alike, weights=tuple(alike.weights(model.graph, str(path))),
         functions={(f.domain, f.name, f.overload): f for f in model.functions},
         values=_value_names(model.graph), names=frozenset(node.name for node in nodes),
         declared={value.name: value for value in (*model.graph.value_info, *model.graph.output)},

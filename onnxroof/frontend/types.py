@@ -171,8 +171,6 @@ def contents_of(tensor: proto.TensorProto) -> Contents | None:
         return None
     shape = tuple(tensor.dims)
     code, listed = _CODES.get(dtype), _LISTS.get(dtype)
-    if min(shape, default=0) < 0:
-        return None
     layout = f"<{math.prod(shape)}{code}"
     if code is not None and tensor.HasField("raw_data"):
         # Bytes of another number of elements are damage: nothing is known of them.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass
+from typing import cast
 
 from onnxroof.dtypes import BlockScale, DType, packed_bytes
 from onnxroof.ir.contents import Contents
@@ -55,9 +56,9 @@ class Tensor:
     @property
     def dims(self) -> tuple[int, ...]:
         """The extents of a shaped tensor; raises `ValueError` on any other."""
-        if self.shape is None or any(d is None for d in self.shape):
+        if self.shape is None or None in self.shape:
             raise ValueError(f"`{self.name}` has no known shape")
-        return tuple(d for d in self.shape if d is not None)
+        return cast("tuple[int, ...]", self.shape)
 
     @property
     def elements(self) -> int:

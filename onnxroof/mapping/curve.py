@@ -5,9 +5,10 @@ The curve depends on no target: it is computed once for each distinct nest and l
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -94,33 +95,46 @@ class Curve:
     @property
     def floor(self) -> CurvePoint:
         """The compulsory bytes: each distinct element once."""
-        return self._point(len(self.capacity_bytes) - 1)
+        return self._point(len(self.capacity_bytes) - 1, True)
 
     @property
     def ceiling(self) -> CurvePoint:
         """The smallest tile: the least reuse."""
-        return self._point(0)
+        return self._point(0, True)
 
     def at(self, capacity_bytes: float) -> CurvePoint:
         """The step with the largest footprint that fits, else the ceiling with `fits` false."""
-        step = int(np.searchsorted(self.capacity_bytes, capacity_bytes, side="right")) - 1
-        return self._point(max(step, 0), fits=step >= 0)
+        step = bisect_right(self._capacities, capacity_bytes) - 1
+        return self._point(max(step, 0), step >= 0)
 
     def lookup(self, capacity_bytes: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Bytes read and written at many capacities, in the shape of these; as `at`."""
         step = np.maximum(np.searchsorted(self.capacity_bytes, np.asarray(capacity_bytes), side="right") - 1, 0)
         return self.read_bytes[step], self.write_bytes[step]
 
-    def _point(self, step: int, *, fits: bool = True) -> CurvePoint:
-        return CurvePoint(
-            read_bytes=float(self.read_bytes[step]),
-            write_bytes=float(self.write_bytes[step]),
-            footprint_bytes=float(self.capacity_bytes[step]),
-            tile=dict(zip(self.loops, self.tiles[step].tolist(), strict=True)),
-            access_read_bytes=tuple(self.access_read_bytes[step].tolist()),
-            access_write_bytes=tuple(self.access_write_bytes[step].tolist()),
-            fits=fits,
-        )
+    @cached_property
+    def _capacities(self) -> list[float]:
+        found: list[float] = self.capacity_bytes.tolist()
+        return found
+
+    @cached_property
+    def _points(self) -> dict[tuple[int, bool], CurvePoint]:
+        """Those that were asked for: targets of one kind ask for the same few."""
+        return {}
+
+    def _point(self, step: int, fits: bool) -> CurvePoint:
+        found = self._points.get((step, fits))
+        if found is None:
+            found = self._points[step, fits] = CurvePoint(
+                read_bytes=float(self.read_bytes[step]),
+                write_bytes=float(self.write_bytes[step]),
+                footprint_bytes=float(self.capacity_bytes[step]),
+                tile=dict(zip(self.loops, self.tiles[step].tolist(), strict=True)),
+                access_read_bytes=tuple(self.access_read_bytes[step].tolist()),
+                access_write_bytes=tuple(self.access_write_bytes[step].tolist()),
+                fits=fits,
+            )
+        return found
 
 
 @lru_cache(maxsize=4096)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -166,7 +167,9 @@ class _Level:
 
     def curve(self, use: Use, kept: Mapping[str, int]) -> Steps:
         """What a step moves across the boundary outside this level when tensors stay in it."""
-        return use.curve({**self.held, **kept} if kept else self.held)
+        # Of what stays elsewhere only the step's own tensors matter, and there may be thousands.
+        held = {name: self.held[name] for name in use.local if name in self.held}
+        return use.curve({**held, **kept})
 
     def moved(self, use: Use, curve: Steps, resident: float) -> float:
         """Bytes of all trips of a step, with so much of the level taken."""
@@ -250,14 +253,22 @@ class _Level:
         ]
         curves: dict[int, Steps] = {}
         found = {}
+        # As `moved`, written out: there may be a hundred thousand sets.
+        inner, repeat = self.inner[use.step], use.shape.repeat
         for mask, (moved, resident, chosen) in states.items():
-            room = resident - sum(size for both, size in pairs if mask & both == both)
-            if room > self.room:
+            taken = resident
+            if pairs:
+                taken -= sum(size for both, size in pairs if mask & both == both)
+            left = self.room - taken
+            if left < 0:
                 continue
             here = mask & relevant
-            if here not in curves:
-                curves[here] = self.curve(use, _paid(items[n] for n in local if here >> n & 1))
-            found[mask] = (moved + self.moved(use, curves[here], room), resident, chosen)
+            curve = curves.get(here)
+            if curve is None:
+                curve = curves[here] = self.curve(use, _paid(items[n] for n in local if here >> n & 1))
+            place = bisect_right(curve.capacity_bytes, left if left > inner else inner) - 1
+            total = curve.total_bytes[place if place > 0 else 0]
+            found[mask] = (moved + total * repeat, resident, chosen)
         if len(found) > MOST_STATES:
             leading = sorted(found, key=lambda mask: found[mask][0])[:MOST_STATES]
             found = {mask: found[mask] for mask in leading}

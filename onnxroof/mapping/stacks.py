@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
 
 from onnxroof.costs.cost import Coverage
 from onnxroof.ir.loopnest import Access, LoopKind, LoopNest
@@ -199,19 +201,19 @@ class _Builder:
         sums = self._sums(kernel, place, nest, loops)
         made: list[Span] = []
         readers: list[int] = []
-        for access in nest.accesses:
+        touched = _touched(nest, tuple(loops))
+        for access, (spans, axes) in zip(nest.accesses, touched, strict=True):
             if not access.is_write:
                 continue
             name = kernel.op.outputs[access.tensor]
-            spans = access_spans(nest, access, loops)
             made += spans
             here = self.readers.get(name, [])
             readers += here
             if here:
                 self.values.append((name, place, spans, access))
             if self.store.leaves(name, self.inside):
-                self.written.append((name, place, _axes(nest, access, spans), access))
-        self._read(kernel, place, nest, loops)
+                self.written.append((name, place, axes, access))
+        self._read(kernel, place, nest, touched)
         work = kernel.cost.work
         self.members[place] = Member(
             unit=self.unit_of[place],
@@ -307,18 +309,17 @@ class _Builder:
         loops[best] = self._tile(nest.loops[best].extent, f"{nest.loops[best].name} of {kernel.op.name}")
         return frozenset({len(self.extents) - 1})
 
-    def _read(self, kernel: Kernel, place: int, nest: LoopNest, loops: Sequence[Span]) -> None:
+    def _read(self, kernel: Kernel, place: int, nest: LoopNest, touched: Sequence[_Touched]) -> None:
         names = (*kernel.op.inputs, *kernel.op.parameters)
         seen: set[str] = set()
-        for access in nest.accesses:
+        for access, (spans, axes) in zip(nest.accesses, touched, strict=True):
             if access.is_write or access.tensor >= len(names):
                 continue
             name = names[access.tensor]
             root = self.store.root(name)
             seen.add(root)
-            spans = access_spans(nest, access, loops)
             if self.maker_of(root, place) < 0:
-                self.reads.setdefault(root, []).append(Use(place, _axes(nest, access, spans)))
+                self.reads.setdefault(root, []).append(Use(place, axes))
                 self.widths[root] = max(self.widths.get(root, 0.0), access.bits / 8)
                 continue
             view, shape = self.tensors[name].dims, self.tensors[root].dims
@@ -417,6 +418,16 @@ def stack_of(store: Storage, tensors: Mapping[str, Tensor], units: Sequence[Sequ
         units: Numbers of the kernels of each step, each with a loop nest; the last kernel makes what is tiled.
     """
     return _Builder(store, tensors, units).result()
+
+
+_Touched: TypeAlias = tuple[tuple[Span, ...], tuple[Axis, ...]]
+
+
+@lru_cache(maxsize=16384)
+def _touched(nest: LoopNest, loops: tuple[Span, ...]) -> tuple[_Touched, ...]:
+    """Spans and axes of each access: an operator runs in the same loops in most runs that it is in."""
+    spans = [access_spans(nest, access, loops) for access in nest.accesses]
+    return tuple((one, _axes(nest, access, one)) for access, one in zip(nest.accesses, spans, strict=True))
 
 
 def _axes(nest: LoopNest, access: Access, spans: Sequence[Span]) -> tuple[Axis, ...]:

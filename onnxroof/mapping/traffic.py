@@ -82,17 +82,17 @@ class GroupShape:
         reads = sum(count for access, count in zip(self.nest.accesses, counts, strict=True) if not access.is_write)
         return reads, sum(counts) - reads
 
-    @property
+    @cached_property
     def mac_count(self) -> int:
         """MACs of all types."""
         return sum(count for _, count in self.macs)
 
-    @property
+    @cached_property
     def vector_count(self) -> int:
         """Vector operations of all types."""
         return sum(count for _, count in self.vector_ops)
 
-    @property
+    @cached_property
     def special_count(self) -> int:
         """Special operations of all names and types."""
         return sum(count for _, count in self.special_ops)

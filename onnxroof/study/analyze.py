@@ -121,7 +121,7 @@ def run_study(
         count = counted(as_exported(workload, policy), copies_cache=copies_cache)
         done += 1
         results = []
-        placement = None
+        place = None
         if chosen:
             from onnxroof.study.on_targets import OnTargets  # a count needs none of what stands behind it
 
@@ -148,8 +148,8 @@ def run_study(
                     again = _counted_again(_exported(loads(source), policy), copies_cache=copies_cache)
                 resized = Resized(count, workload.dims, given, again, planned)
                 results = [replace(one, sense=_with_model(one, resized)) for one in results]
-            placement = study.placement()
-        entry = model_result(count, tuple(results), placement)
+            place = study.placement
+        entry = model_result(count, tuple(results), place)
         if formula and not isinstance(source, Workload):
             from onnxroof.study.formula import formulas
 

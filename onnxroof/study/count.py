@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ def counted(workload: Workload, *, copies_cache: bool = False) -> Counted:
 
 
 def model_result(
-    count: Counted, targets: tuple[TargetResult, ...] = (), placement: Placement | None = None
+    count: Counted, targets: tuple[TargetResult, ...] = (), place: Callable[[], Placement] | None = None
 ) -> ModelResult:
     """The result of one model, with those of its targets if there are any."""
     workload, costs = count.workload, count.costs
@@ -71,7 +71,7 @@ def model_result(
         totals=_totals(nodes),
         nodes=tuple(nodes),
         targets=targets,
-        placement=placement,
+        place=place,
     )
 
 

@@ -54,6 +54,7 @@ class OnTargets:
         self._variants: dict[tuple[DType | None, int], PlannedModel] = {}
         self._offloads: dict[tuple[int, Support | None], Offload] = {}
         self._base = self._planned(None, None)
+        self.placement: Once[Placement] = Once(partial(placement, self._base))
         for given in {id(given): given for given in self._groups.values()}.values():
             self._planned(None, given)  # faults come before any work is done
 
@@ -91,10 +92,6 @@ class OnTargets:
     def _best(self, model: PlannedModel, target: Target) -> PlanResult:
         """The one plan of a model on a target."""
         return evaluate(model, target, objective=self._objective, tf32=self._tf32, state=self._state).best
-
-    def placement(self) -> Placement:
-        """What the model wants of on-chip memory, as it is."""
-        return placement(self._base)
 
     def _offload(self, model: PlannedModel, support: Support | None) -> Offload:
         key = (id(model), support)  # the models live as long as this object

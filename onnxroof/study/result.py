@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -89,7 +89,7 @@ class ModelResult:
         nodes: In topological order.
         targets: In the order asked for.
         formulas: Counts as polynomials in the dimensions, where they were asked for.
-        placement: What the model wants of on-chip memory; None without targets.
+        place: Works out what the model wants of on-chip memory; None without targets.
     """
 
     name: str
@@ -111,7 +111,12 @@ class ModelResult:
     targets: tuple[TargetResult, ...] = field(default=())
     precision: str = AS_IS
     formulas: Formulas | None = None
-    placement: Placement | None = None
+    place: Callable[[], Placement] | None = None
+
+    @property
+    def placement(self) -> Placement | None:
+        """What the model wants of on-chip memory; None without targets."""
+        return None if self.place is None else self.place()
 
     @property
     def coverage(self) -> float:

@@ -1,22 +1,21 @@
-"""How long do the policies that look for groups take, beside those that do not?
+"""How long does it take to plan and evaluate a model on targets, in this process and as a command?
 
-Times are those of the processor, the least of several, held against planning and evaluating without a search in the
-same run, so that a slower machine does not fail.
+Budgets of the project are printed beside the figures: half a second for ResNet-50 on 40 targets, three seconds for a
+decoder of 10,000 nodes. The first is not met: what is asserted there is what holds today, so that it gets no worse.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import onnx
 import pytest
+from benchmarks.processes import costs_of, python, ratios
+from benchmarks.work import UNIT, forget, least, unit
 from oracles.decoder import decoder
 
 import onnxroof
 from onnxroof.ir.workload import Workload
-from onnxroof.mapping import fused
 from onnxroof.study.analyze import run_study
 from onnxroof.targets.catalog import load_target
 from onnxroof.targets.model import Target
@@ -24,37 +23,60 @@ from onnxroof.targets.model import Target
 pytestmark = pytest.mark.benchmark
 
 ROOT = Path(__file__).resolve().parents[2]
-ROUNDS = 3
+ROUNDS = 2
 
 
 def shelf(count: int) -> list[Target]:
     return [load_target(path.stem) for path in sorted((ROOT / "hwdb").glob("*.toml"))[:count]]
 
 
-def least(action: Callable[[], object]) -> float:
-    """Seconds of processor time."""
-    found = []
-    for _ in range(ROUNDS):
-        fused.fused_curve.cache_clear()
-        begin = time.process_time()
-        action()
-        found.append(time.process_time() - begin)
-    return min(found)
-
-
-def check(capsys: pytest.CaptureFixture[str], model: Workload, targets: list[Target], *, most: float) -> None:
-    plain = least(lambda: run_study([model], targets, fusion="epilogue"))
-    every = least(lambda: run_study([model], targets))
+def check(
+    capsys: pytest.CaptureFixture[str], model: Workload, targets: list[Target], *, budget_ms: float, most_ms: float
+) -> None:
+    """The first analysis in a process, and a further one, which finds the curves of the first."""
+    run_study([model], targets[:1])  # imports
+    work = unit()
+    first = least(lambda: run_study([model], targets), ROUNDS, forget)
+    further = least(lambda: run_study([model], targets), ROUNDS)
+    plain = least(lambda: run_study([model], targets, fusion="epilogue"), ROUNDS)
     with capsys.disabled():
-        print(f"\n{model.name}, {len(targets)} targets: epilogue {plain:.2f} s, all policies {every:.2f} s")
-    assert every <= most * plain
+        print(
+            f"\n{model.name}, {len(targets)} targets: all policies {first:.0f} ms, again {further:.0f} ms, "
+            f"epilogue alone {plain:.0f} ms; budget {budget_ms:.0f} ms; the unit of work {work:.2f} ms",
+            end="",
+        )
+    assert first <= most_ms * max(1, work / UNIT)
 
 
 def test_resnet_50_on_forty_targets(capsys: pytest.CaptureFixture[str]) -> None:
-    check(capsys, onnxroof.load(ROOT / "models" / "resnet50.onnx"), shelf(40), most=8)
+    model = onnxroof.load(ROOT / "models" / "resnet50.onnx")
+    check(capsys, model, shelf(40), budget_ms=500, most_ms=9000)
 
 
-def test_a_decoder_of_eighty_layers_on_forty_targets(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_decoder_of_ten_thousand_nodes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "decoder.onnx"
-    onnx.save(decoder(), path)
-    check(capsys, onnxroof.load(path), shelf(40), most=4)
+    proto = decoder(layers=162)
+    assert len(proto.graph.node) >= 10_000
+    onnx.save(proto, path)
+    check(capsys, onnxroof.load(path), [load_target("nvidia-h100-sxm")], budget_ms=3000, most_ms=6000)
+
+
+@pytest.mark.parametrize("name", ["resnet50", "mobilenet_v2", "bert_base"])
+def test_a_plain_analysis_takes_a_few_times_as_long_as_a_count(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
+) -> None:
+    """Whole processes in turns: the count is the peer, which has the same start-up and reads the same file."""
+    model = str(ROOT / "models" / f"{name}.onnx")
+    targets = [part for one in ("nvidia-h100-sxm", "google-tpu-v4", "ethos-u85-1024") for part in ("-t", one)]
+    costs = costs_of(
+        {
+            "count": python("-m", "onnxroof", "count", model),
+            "analyze": python("-m", "onnxroof", "analyze", model, *targets),
+        },
+        tmp_path,
+        rounds=5,
+    )
+    with capsys.disabled():
+        print("\n" + ratios(name, costs, "count"), end="")
+    assert not costs["analyze"].failure
+    assert costs["analyze"].seconds <= 15 * costs["count"].seconds

@@ -7,10 +7,10 @@ a process of its own, which has imported all that it needs before the clock star
 import json
 import subprocess
 import sys
-import time
 
 import onnx
 import pytest
+from benchmarks.work import least
 from onnx import helper
 
 from onnxroof.frontend.wire import without_payloads
@@ -18,6 +18,9 @@ from onnxroof.frontend.wire import without_payloads
 pytestmark = pytest.mark.benchmark
 
 SECONDS, MEGABYTES = 0.2, 150
+
+MOST_TIMES = 12
+"""So many times as long as onnx takes; it was 6 when this was set."""
 
 READ = """
 import json, sys, time
@@ -89,8 +92,12 @@ def test_reading_takes_little_time_and_memory(tmp_path, write, tensors, elements
     assert found["megabytes"] < MEGABYTES
 
 
-@pytest.mark.benchmark(timer=time.process_time)
-def test_ten_thousand_nodes_are_walked_in_a_tenth_of_a_second(benchmark):
+def test_ten_thousand_nodes_are_walked_in_a_few_times_what_onnx_takes(capsys):
+    """The peer does the same with onnx: parses the bytes, drops the metadata of each node and writes the rest.
+
+    By processor time in the same run: seconds would say how fast the machine is, and who else uses it. The walk is
+    plain Python and onnx compiled code, which in turn is what starting it costs that counting a model need not pay.
+    """
     nodes = []
     for i in range(10_000):
         node = helper.make_node("Conv", [f"/block.{i}/x", f"w.{i}"], [f"/block.{i}/y"], name=f"/block.{i}/Conv")
@@ -100,7 +107,15 @@ def test_ten_thousand_nodes_are_walked_in_a_tenth_of_a_second(benchmark):
         nodes.append(node)
     data = helper.make_model(helper.make_graph(nodes, "g", [], [])).SerializeToString()
     assert len(data) > 3_000_000
-    stripped = benchmark(without_payloads, data, "m")
-    assert b"a.py" not in stripped
-    print(f"\n{len(data) / 1e6:.1f} MB: {benchmark.stats.stats.min * 1e3:.1f} ms")
-    assert benchmark.stats.stats.min < 0.1
+    assert b"a.py" not in without_payloads(data, "m")
+    ours, onnx_ms = (least(action) for action in (lambda: without_payloads(data, "m"), lambda: _stripped(data)))
+    with capsys.disabled():
+        print(f"\n{len(data) / 1e6:.1f} MB: walked in {ours:.1f} ms, by onnx in {onnx_ms:.1f} ms", end="")
+    assert ours < MOST_TIMES * onnx_ms
+
+
+def _stripped(data):
+    model = onnx.ModelProto.FromString(data)
+    for node in model.graph.node:
+        del node.metadata_props[:]
+    return model.SerializeToString()

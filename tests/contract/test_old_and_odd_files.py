@@ -229,3 +229,11 @@ def test_a_node_that_no_operator_has_is_refused_or_unknown_and_breaks_nothing(na
     result = model_result(counted(workload))
     assert len(result.nodes) == 1
     assert result.unresolved or result.totals.macs == 0
+
+
+def test_a_weight_with_a_negative_extent_is_refused(tmp_path):
+    def damage(model):
+        model.graph.initializer[0].dims[0] = -3
+
+    with pytest.raises(OnnxroofError, match=r"`w` are \[-3, 4\]"):
+        load(tmp_path, [NODE("MatMul", ["x", "w"], ["y"])], (2, 3), opset=17, weights=[zeros("w", 3, 4)], edit=damage)
