@@ -22,7 +22,7 @@ from onnxroof.mapping.curve import Curve
 from onnxroof.mapping.footprint import TileTables, tile_tables
 from onnxroof.mapping.holders import held_curve
 from onnxroof.mapping.orders import Order, loop_orders
-from onnxroof.mapping.tiling import operand_bytes, tile_sizes
+from onnxroof.mapping.tiling import operand_bytes, orders_bytes, tile_sizes
 from onnxroof.targets.model import Array
 
 __all__ = ["Grid", "Room", "array_steps", "grid", "spreads"]
@@ -147,9 +147,11 @@ def grid(nest: LoopNest, held: frozenset[int] | None = None) -> Grid:
         walks = Walks(tables, loop_orders(tables))
         index = np.stack([axis.ravel() for axis in np.meshgrid(*_thinned(nest, sizes), indexing="ij")])
     rows = list(index)
+    every = orders_bytes(tables, walks.orders, rows)
+    moves = [(ways, read + write) for number, (ways, read, write) in enumerate(every) if number in operands]
     best = np.full(index.shape[1], np.inf)
-    for order in walks.orders:
-        moved = _moved(tables, order, rows, operands)
+    for number, order in enumerate(walks.orders):
+        moved: FloatArray = sum((both[ways[number]] for ways, both in moves), start=np.zeros(()))
         for loop in order.held:
             moved = np.where(tables.trips[loop][index[loop]] == 1, moved, np.inf)
         best = np.minimum(best, moved)

@@ -27,7 +27,7 @@ from onnxroof.mapping.factors import OrderFactors, order_factors, transfer_loops
 from onnxroof.mapping.footprint import Indices, TileTables, tile_tables
 from onnxroof.mapping.orders import Order, loop_orders, without_mirrored
 
-__all__ = ["Front", "moved_elements", "operand_bytes", "pareto_front", "tile_sizes"]
+__all__ = ["Front", "moved_elements", "operand_bytes", "orders_bytes", "pareto_front", "tile_sizes"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -105,16 +105,38 @@ def moved_elements(tables: TileTables, order: Order, number: int, index: Indices
 
 def operand_bytes(tables: TileTables, order: Order, index: Indices) -> list[tuple[FloatArray, FloatArray]]:
     """Bytes read and written for each operand by the tiles of `index` in one order."""
-    result: list[tuple[FloatArray, FloatArray]] = []
+    return [_access_bytes(tables, order, number, index) for number in range(len(tables.operands))]
+
+
+def _access_bytes(tables: TileTables, order: Order, number: int, index: Indices) -> tuple[FloatArray, FloatArray]:
+    operand = tables.operands[number]
+    moved = moved_elements(tables, order, number, index)
+    bits = operand.access.bits
+    if operand.access.is_write:
+        again = (moved - operand.distinct) * (max(operand.access.partial_bits, bits) / 8)
+        return again, again + operand.distinct * (bits / 8)
+    return moved * (order.sweeps_of(operand, tables.nest) * bits / 8), np.zeros(())
+
+
+def orders_bytes(
+    tables: TileTables, orders: Sequence[Order], index: Indices
+) -> list[tuple[IntArray, FloatArray, FloatArray]]:
+    """As `operand_bytes`, for many orders, each way in which they treat an operand once: orders differ in little.
+
+    Returns:
+        For each operand (O,) the way that an order treats it, of W, and (W, T) bytes read and written, T tiles.
+    """
+    shape = np.broadcast_shapes(*(row.shape for row in index))
+    found = []
     for number, operand in enumerate(tables.operands):
-        moved = moved_elements(tables, order, number, index)
-        bits = operand.access.bits
-        if operand.access.is_write:
-            again = (moved - operand.distinct) * (max(operand.access.partial_bits, bits) / 8)
-            result.append((again, again + operand.distinct * (bits / 8)))
-            continue
-        result.append((moved * (order.sweeps_of(operand, tables.nest) * bits / 8), np.zeros(())))
-    return result
+        ways: dict[tuple[int | None, frozenset[int], int], int] = {}
+        keys = [(order.slide[number], order.free[number], order.sweeps_of(operand, tables.nest)) for order in orders]
+        way_of = np.array([ways.setdefault(key, len(ways)) for key in keys])
+        read, write = np.empty((len(ways), *shape)), np.empty((len(ways), *shape))
+        for way in range(len(ways)):
+            read[way], write[way] = _access_bytes(tables, orders[int(np.argmax(way_of == way))], number, index)
+        found.append((way_of, read, write))
+    return found
 
 
 def pareto_front(nest: LoopNest, boundary: Boundary | None = None) -> Front:
