@@ -75,10 +75,10 @@ def array_operand_traffic(nest: LoopNest, array: Array) -> tuple[tuple[float, fl
     for number, order in enumerate(orders):
         for loop in order.held:
             total[number, tables.trips[loop][index[loop]] != 1] = np.inf
-    order, tile = np.unravel_index(np.argmin(total), total.shape)
-    if total[order, tile] == np.inf:
+    best, tile = divmod(int(np.argmin(total)), total.shape[1])
+    if total[best, tile] == np.inf:
         return ()
-    return tuple((float(read[ways[order], tile]), float(write[ways[order], tile])) for ways, read, write in moves)
+    return tuple((float(read[ways[best], tile]), float(write[ways[best], tile])) for ways, read, write in moves)
 
 
 def stationary_orders(tables: TileTables, orders: Sequence[Order], stationary: str) -> list[int]:
