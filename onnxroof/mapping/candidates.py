@@ -225,7 +225,7 @@ def array_steps(nest: LoopNest, array: Array) -> tuple[IntArray, BoolArray | Non
     tiles = np.array([np.searchsorted(size, row, side="right") - 1 for size, row in zip(sizes, steps, strict=True)])
     single = tiles.copy()
     single[list(walks.windowed)] = 0
-    tiles = np.unique(np.concatenate((tiles, single), axis=1), axis=1)
+    tiles = np.array(sorted({*zip(*tiles.tolist(), strict=True), *zip(*single.tolist(), strict=True)})).T
     if not array.stationary:
         return tiles, None
     allowed = np.zeros(len(walks.orders), dtype=bool)

@@ -123,7 +123,7 @@ class Walks:
         order, nest = self.orders[number], self.tables.nest
         operands = [(o.loops, o.sliding, order.free[x], order.slide[x]) for x, o in enumerate(self.tables.operands)]
         loops = range(len(nest.loops))
-        swept = nest.swept if nest.sweeps > 1 else frozenset()
+        swept, reductions = nest.swept if nest.sweeps > 1 else frozenset(), nest.reductions
         ranks = [2 if nest.loops[n].kind is LoopKind.SEQUENTIAL else 0 if n in swept else 1 for n in loops]
 
         def fits(placed: Sequence[int], loop: int) -> bool:
@@ -142,7 +142,7 @@ class Walks:
             left = [n for n in loops if n not in placed and n not in order.held]
             if not left or all(relevant.intersection(placed) for relevant, *_ in operands):
                 # Those outside in any order: the sums outermost, and what must come one after the other outside them.
-                return (*placed, *sorted(left, key=lambda n: (ranks[n], n not in nest.reductions, n)))
+                return (*placed, *sorted(left, key=lambda n: (ranks[n], n not in reductions, n)))
             rank = min(ranks[n] for n in left)
             for loop in left:
                 if ranks[loop] == rank and fits(placed, loop):

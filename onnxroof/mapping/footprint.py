@@ -156,7 +156,7 @@ def compulsory_bytes(nest: LoopNest) -> tuple[int, ...]:
     if nest.points == 0:
         return (0,) * len(nest.accesses)
     plain = canonical(nest).nest
-    tables = tile_tables(plain, [np.array([1, loop.extent]) for loop in plain.loops])
+    tables = tile_tables(plain, [np.array([loop.extent]) for loop in plain.loops])  # the whole nest as one tile
     return tuple(math.ceil(operand.distinct * operand.access.bits / 8) for operand in tables.operands)
 
 
@@ -276,11 +276,17 @@ def _listed(
         index = np.add.outer(index, stride * counter)
     is_inside = (index >= 0) & (index < extent)
     points, elements = np.nonzero(is_inside), index[is_inside]
+    tiles = [[point // step for step in of] for point, of in zip(points, sizes, strict=True)]
+    trips = [[-(-count // step) for step in of] for (count, _), of in zip(terms, sizes, strict=True)]
     for pick in picked:
-        steps = [sizes[number][choice] for number, choice in enumerate(pick)]
-        touched = np.zeros((*(-(-count // step) for (count, _), step in zip(terms, steps, strict=True)), extent), bool)
-        touched[(*(point // step for point, step in zip(points, steps, strict=True)), elements)] = True
+        shape = (*(of[choice] for of, choice in zip(trips, pick, strict=True)), extent)
+        place = tiles[0][pick[0]]
+        for number, choice in enumerate(pick[1:], start=1):
+            place = place * shape[number] + tiles[number][choice]
+        touched = np.zeros(math.prod(shape), dtype=bool)
+        touched[place * extent + elements] = True
         marked = np.flatnonzero(touched)
+        touched = touched.reshape(shape)
         total[pick], peak[pick] = len(marked), np.bincount(marked // extent).max(initial=0)
         for number, slide in enumerate(slides):
             before = (slice(None),) * number
