@@ -61,8 +61,11 @@ class Walks:
 
     @cached_property
     def widths(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """(X, 1, 1) of each operand: bytes in for an element that comes in, elements that come in without being read,
-        bytes out for a byte in, and bytes out besides."""
+        """What bytes elements are, four times (X, 1, 1).
+
+        Bytes in for an element that comes in; elements that come in without being read; bytes out for a byte in; bytes
+        out besides.
+        """
         found = []
         for operand in self.tables.operands:
             access, bits = operand.access, operand.access.bits

@@ -191,6 +191,9 @@ def _window(axis: AxisMap, nest: LoopNest, sizes: Sequence[IntArray]) -> Window:
 _Tables = tuple[FloatArray, FloatArray, tuple[FloatArray, ...], tuple[tuple[bool, ...], ...]]
 
 
+TOGETHER = 1 << 10
+"""Starts of tiles at which no more are added to those that are looked at together: bounds what memory it takes."""
+
 MARKS = 1 << 22
 """Up to so many marks (tiles times elements of the dimension) the elements of a window with gaps are marked."""
 
@@ -200,6 +203,10 @@ def _window_tables(
     terms: tuple[tuple[int, int], ...], offset: int, extent: int, sizes: tuple[tuple[int, ...], ...]
 ) -> _Tables:
     """`total`, `peak`, `slides` and `varies` of a `Window`; `terms` are (loop extent, stride)."""
+    known = _largest_table(terms, offset, extent)
+    if known and all(set(few) <= set(many) for few, many in zip(sizes, known[0][0], strict=True)):
+        total, peak, slides = _picked(*known[0], sizes)
+        return total, peak, slides, _varies(total, slides)
     has_gap, solid, pieces = _gaps(terms, sizes)
     total, peak = _hulls(terms, offset, extent, [np.array(size, dtype=np.int64) for size in sizes])
     peak = np.minimum(peak, peak[solid] * pieces)
@@ -219,8 +226,34 @@ def _window_tables(
             falls_apart = falls_apart | np.take(falls_apart, [-1], axis=number)
         picked = zip(*(part.tolist() for part in np.nonzero(falls_apart)), strict=True)
         _listed(terms, offset, extent, sizes, picked, (total, peak, slides))
-    varies = tuple(tuple(bool(np.ptp(table, axis=n).any()) for n in range(len(terms))) for table in (total, *slides))
-    return total, peak, slides, varies
+        if not known or total.size > known[0][1][0].size:
+            known[:] = [(sizes, (total, peak, slides))]
+    return total, peak, slides, _varies(total, slides)
+
+
+_Exact = tuple[FloatArray, FloatArray, tuple[FloatArray, ...]]
+
+
+@lru_cache(maxsize=1024)
+def _largest_table(
+    _terms: tuple[tuple[int, int], ...], _offset: int, _extent: int
+) -> list[tuple[tuple[tuple[int, ...], ...], _Exact]]:
+    """The sizes and tables with most entries so far, for those who ask for some of them: an entry depends on no other.
+
+    Empty before the first. Only tables of which every entry is as exact as can be are kept.
+    """
+    return []
+
+
+def _picked(sizes: Sequence[Sequence[int]], tables: _Exact, picked: Sequence[Sequence[int]]) -> _Exact:
+    """Of tables over `sizes` those over some of them."""
+    places = np.ix_(*([of.index(size) for size in few] for of, few in zip(sizes, picked, strict=True)))
+    total, peak, slides = tables
+    return total[places], peak[places], tuple(slide[places] for slide in slides)
+
+
+def _varies(total: FloatArray, slides: Sequence[FloatArray]) -> tuple[tuple[bool, ...], ...]:
+    return tuple(tuple(bool(np.ptp(table, axis=n).any()) for n in range(total.ndim)) for table in (total, *slides))
 
 
 def _gaps(
@@ -313,23 +346,46 @@ def _hulls(
     others = [number for number in range(len(terms)) if number != long]
     shape = tuple(len(size) for size in sizes)
     total, peak = np.empty(shape), np.empty(shape)
-    for picked in itertools.product(*(range(len(sizes[number])) for number in others)):
-        starts, reaches = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
-        for number, choice in zip(others, picked, strict=True):
-            count, stride = terms[number]
-            size = int(sizes[number][choice])
-            first = np.arange(0, count, size)
-            starts = np.add.outer(starts, stride * first).ravel()
-            reaches = np.add.outer(reaches, stride * (np.minimum(size, count - first) - 1)).ravel()
-        where = tuple(slice(None) if n == long else picked[others.index(n)] for n in range(len(terms)))
-        total[where], peak[where] = _spans(terms[long], sizes[long], offset + starts, reaches + 1, extent)
+    every = list(itertools.product(*(range(len(sizes[number])) for number in others)))
+    begin = 0
+    while begin < len(every):
+        starts, reaches, first = [], [], [0]
+        for picked in every[begin:]:
+            start, reach = _tiles_of(
+                terms, [(number, int(sizes[number][n])) for number, n in zip(others, picked, strict=True)]
+            )
+            starts.append(offset + start)
+            reaches.append(reach + 1)
+            first.append(first[-1] + len(start))
+            if first[-1] >= TOGETHER:
+                break
+        sums, most = _spans(
+            terms[long], sizes[long], np.concatenate(starts), np.concatenate(reaches), extent, first[:-1]
+        )
+        for column, picked in enumerate(every[begin : begin + len(starts)]):
+            where = tuple(slice(None) if n == long else picked[others.index(n)] for n in range(len(terms)))
+            total[where], peak[where] = sums[:, column], most[:, column]
+        begin += len(starts)
     return total, peak
 
 
+def _tiles_of(terms: Sequence[tuple[int, int]], sizes: Sequence[tuple[int, int]]) -> tuple[IntArray, IntArray]:
+    """Where the tiles of some loops (number and tile size) start, one combination after the other, and their reach."""
+    starts, reaches = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    for number, size in sizes:
+        count, stride = terms[number]
+        first = np.arange(0, count, size)
+        starts = np.add.outer(starts, stride * first).ravel()
+        reaches = np.add.outer(reaches, stride * (np.minimum(size, count - first) - 1)).ravel()
+    return starts, reaches
+
+
 def _spans(
-    term: tuple[int, int], sizes: IntArray, starts: IntArray, lengths: IntArray, extent: int
+    term: tuple[int, int], sizes: IntArray, starts: IntArray, lengths: IntArray, extent: int, groups: Sequence[int]
 ) -> tuple[FloatArray, FloatArray]:
     """As `_hulls`, over the tiles of one loop and the (start, length) that the tiles of the others give.
+
+    `groups` are the first of each run of starts that belong together: the second axis of what is returned.
 
     The starts of the full tiles are an arithmetic progression, so their clipped sum has a closed form.
     """
@@ -349,7 +405,8 @@ def _spans(
         start = starts + step * _clipped(tile, most)
         length = _clipped(start + span, extent) - _clipped(start, extent)
         peak = np.maximum(peak, np.where(full > 0, length, 0))
-    return total.sum(axis=1).astype(float), peak.max(axis=1).astype(float)
+    sums, most = np.add.reduceat(total, groups, axis=1), np.maximum.reduceat(peak, groups, axis=1)
+    return sums.astype(float), most.astype(float)
 
 
 def _clipped_sum(start: IntArray, step: IntArray, count: IntArray, extent: int) -> IntArray:
