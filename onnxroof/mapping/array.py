@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -155,7 +155,8 @@ def _axes(nest: LoopNest, array: Array, to_m: Sequence[int]) -> list[tuple[int, 
     return list(zip((array.m, array.n, array.k), loops, strict=True))
 
 
-def _steps(nest: LoopNest, array: Array) -> dict[tuple[int, ...], int]:
+@lru_cache(maxsize=4096)
+def _steps(nest: LoopNest, array: Array) -> Mapping[tuple[int, ...], int]:
     """Steps with each set of parallel loops on m and the others on n."""
     extents = [loop.extent for loop in nest.loops]
     summed = math.prod(extents[number] for number in nest.reductions)

@@ -333,7 +333,9 @@ class Inside:
         number = window.loops.index(loop)
         place = tuple(self._index[n] for n in window.loops)
         outer, last = self._outside.index[loop], len(self._tables.sizes[loop]) - 1
-        new = window.slides[number][place]
+        new: FloatArray = window.slides[number][place]
+        if (outer == last).all():
+            return new
         # Where sliding along the whole loop fetches each element once, so does sliding along a part of it.
         is_solid = new == window.total[(*place[:number], np.full_like(outer, last), *place[number + 1 :])]
         part = np.where(is_solid, window.total[(*place[:number], outer, *place[number + 1 :])], total)

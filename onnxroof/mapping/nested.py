@@ -231,7 +231,10 @@ class _Search:
         if who.rest:  # what is inside holds no tile: each point takes what it needs
             tiles = np.zeros((len(parts), 1), dtype=np.int64)
             beam = self._step(beam, tiles, who.rest, effort.beam)
-        beam = self._bounded(self._fed(beam).take(np.zeros(1, dtype=np.int64)))
+        beam = self._fed(beam)
+        if len(beam.busy) > 1:
+            beam = beam.take(np.zeros(1, dtype=np.int64))
+        beam = self._bounded(beam)
         return replace(beam, trail=beam.trail[: len(who.tiled)])
 
     def _bounded(self, beam: _Beam) -> _Beam:
