@@ -41,7 +41,6 @@ class Window:
         peak: Most elements that one tile touches.
         slides: By position in `loops`: as `total`, where each step along that loop fetches only what the step
             before did not touch.
-        varies: By table (`total`, then `slides`) and position in `loops`: whether the tile size makes a difference.
     """
 
     loops: tuple[int, ...]
@@ -49,7 +48,6 @@ class Window:
     total: FloatArray
     peak: FloatArray
     slides: tuple[FloatArray, ...]
-    varies: tuple[tuple[bool, ...], ...]
 
     @property
     def touches_always(self) -> bool:
@@ -59,11 +57,6 @@ class Window:
     def fetched(self, slide: int | None) -> FloatArray:
         """`total`, or the table for sliding along loop number `slide` if this dimension depends on it."""
         return self.slides[self.loops.index(slide)] if slide in self.loops else self.total
-
-    def depends(self, loop: int, slide: int | None) -> bool:
-        """Whether `fetched(slide)` depends on the tile size of `loop`."""
-        table = 1 + self.loops.index(slide) if slide in self.loops else 0
-        return loop in self.loops and self.varies[table][self.loops.index(loop)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,13 +175,13 @@ def _operand_table(access: Access, nest: LoopNest, sizes: Sequence[IntArray]) ->
 def _window(axis: AxisMap, nest: LoopNest, sizes: Sequence[IntArray]) -> Window:
     loops = tuple(term.loop for term in axis.terms)
     terms = tuple((nest.loops[term.loop].extent, term.stride) for term in axis.terms)
-    total, peak, slides, varies = _window_tables(
+    total, peak, slides = _window_tables(
         terms, axis.offset, axis.extent, tuple(tuple(sizes[loop].tolist()) for loop in loops)
     )
-    return Window(loops, math.prod(count for count, _ in terms), total, peak, slides, varies)
+    return Window(loops, math.prod(count for count, _ in terms), total, peak, slides)
 
 
-_Tables = tuple[FloatArray, FloatArray, tuple[FloatArray, ...], tuple[tuple[bool, ...], ...]]
+_Tables = tuple[FloatArray, FloatArray, tuple[FloatArray, ...]]
 
 
 TOGETHER = 1 << 10
@@ -202,11 +195,10 @@ MARKS = 1 << 22
 def _window_tables(
     terms: tuple[tuple[int, int], ...], offset: int, extent: int, sizes: tuple[tuple[int, ...], ...]
 ) -> _Tables:
-    """`total`, `peak`, `slides` and `varies` of a `Window`; `terms` are (loop extent, stride)."""
+    """`total`, `peak` and `slides` of a `Window`; `terms` are (loop extent, stride)."""
     known = _largest_table(terms, offset, extent)
     if known and all(set(few) <= set(many) for few, many in zip(sizes, known[0][0], strict=True)):
-        total, peak, slides = _picked(*known[0], sizes)
-        return total, peak, slides, _varies(total, slides)
+        return _picked(*known[0], sizes)
     has_gap, solid, pieces = _gaps(terms, sizes)
     total, peak = _hulls(terms, offset, extent, [np.array(size, dtype=np.int64) for size in sizes])
     peak = np.minimum(peak, peak[solid] * pieces)
@@ -228,16 +220,13 @@ def _window_tables(
         _listed(terms, offset, extent, sizes, picked, (total, peak, slides))
         if not known or total.size > known[0][1][0].size:
             known[:] = [(sizes, (total, peak, slides))]
-    return total, peak, slides, _varies(total, slides)
-
-
-_Exact = tuple[FloatArray, FloatArray, tuple[FloatArray, ...]]
+    return total, peak, slides
 
 
 @lru_cache(maxsize=1024)
 def _largest_table(
     _terms: tuple[tuple[int, int], ...], _offset: int, _extent: int
-) -> list[tuple[tuple[tuple[int, ...], ...], _Exact]]:
+) -> list[tuple[tuple[tuple[int, ...], ...], _Tables]]:
     """The sizes and tables with most entries so far, for those who ask for some of them: an entry depends on no other.
 
     Empty before the first. Only tables of which every entry is as exact as can be are kept.
@@ -245,15 +234,11 @@ def _largest_table(
     return []
 
 
-def _picked(sizes: Sequence[Sequence[int]], tables: _Exact, picked: Sequence[Sequence[int]]) -> _Exact:
+def _picked(sizes: Sequence[Sequence[int]], tables: _Tables, picked: Sequence[Sequence[int]]) -> _Tables:
     """Of tables over `sizes` those over some of them."""
     places = np.ix_(*([of.index(size) for size in few] for of, few in zip(sizes, picked, strict=True)))
     total, peak, slides = tables
     return total[places], peak[places], tuple(slide[places] for slide in slides)
-
-
-def _varies(total: FloatArray, slides: Sequence[FloatArray]) -> tuple[tuple[bool, ...], ...]:
-    return tuple(tuple(bool(np.ptp(table, axis=n).any()) for n in range(total.ndim)) for table in (total, *slides))
 
 
 def _gaps(

@@ -38,6 +38,9 @@ TILES = 1 << 20
 BOXES = 1 << 14
 """The search then begins with at most so many boxes."""
 
+PIECE = 1 << 15
+"""About so many tiles or boxes are looked at together: what is worked out of them stays in a cache."""
+
 SAMPLED, SAMPLE = 16, 64
 """Of more tiles than a sample takes one in so many is looked at first."""
 
@@ -195,11 +198,19 @@ def _search(factors: OrderFactors, filter_: _Filter) -> list[_Found]:
     level = 0
     if math.prod(factors.counts(0)) > TILES:
         level = next(n for n in itertools.count(1) if math.prod(factors.counts(n)) <= BOXES)
-    mesh = factors.mesh(level)
-    footprint, moved = factors.least(level, mesh)
-    kept = filter_.promising(footprint, moved, is_seen=level == 0)
-    place = np.array(np.unravel_index(kept, factors.counts(level)))
-    stack = [(level, place, footprint[kept], moved[kept])]
+    counts, mesh = factors.counts(level), factors.mesh(level)
+    axis = next((n for n, count in enumerate(counts) if count > 1), 0)
+    step = max(1, PIECE * counts[axis] // math.prod(counts))
+    stack = []
+    for begin in range(0, counts[axis], step):
+        some = (slice(None),) * axis + (slice(begin, begin + step),)
+        piece = [row[some] if number == axis else row for number, row in enumerate(mesh)]
+        footprint, moved = factors.least(level, piece)
+        kept = filter_.promising(footprint, moved, is_seen=level == 0)
+        place = np.array(np.unravel_index(kept, [row.size for row in piece]))
+        place[axis] += begin
+        stack.append((level, place, footprint[kept], moved[kept]))
+    stack.reverse()
     found: list[_Found] = []
     while stack:
         level, place, footprint, moved = stack.pop()
