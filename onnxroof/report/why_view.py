@@ -189,7 +189,7 @@ def _energy_words(plan: PlanResult) -> str:
     sums = plan_energy_j(plan)
     share = percent(sums.get(plan.regime.energy, 0.0) / sum(sums.values())) if sum(sums.values()) > 0 else ""
     leave = energy_exit_of(sums)
-    until = f"; at {_factor(leave.factor, '1 /')} of that {_leads(leave.becomes)}" if leave else ""
+    until = f"; cut to {percent(1 / leave.factor)} of that, {_leads(leave.becomes)}" if leave else ""
     if kind == "compute":
         return f"compute-dominated: arithmetic takes {share}, at least half{until}"
     if kind == "memory":
@@ -230,8 +230,8 @@ def _lever_cells(lever: Lever, latency_s: float, result: TargetResult) -> tuple[
     )
 
 
-def _factor(value: float, sign: str = "×") -> str:
-    return f"{sign} {value:.3g}" if value < 1e4 else f"{sign} 10000 and more"
+def _factor(value: float) -> str:
+    return f"× {value:.3g}" if value < 1e4 else "× 10000 and more"
 
 
 def _effect_cell(one: Elasticity, value: float | None, after: float | None) -> Cell:

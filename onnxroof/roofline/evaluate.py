@@ -172,18 +172,18 @@ class _Evaluation:
         """One for each policy that is wanted."""
         found = {shaped.plan.fusion: self.plan(shaped, assumed_precision) for shaped in self.model.plans}
         for policy in (policy for policy in SEARCHED if policy in self.model.policies):
-            others = [*found.values()]
-            if self.model.reordered is not None:
-                others.append(self._reordered.searched.plan(policy, assumed_precision, objective, ()))
-            found[policy] = self.searched.plan(policy, assumed_precision, objective, others)
+            plan = self.searched.plan(policy, assumed_precision, objective, [*found.values()])
+            better = self._reordered and self._reordered.searched.better(plan, assumed_precision, objective)
+            found[policy] = better or plan
         if self.model.given is not None:
             found[GIVEN] = self.searched.given(*self.model.given, assumed_precision, objective)
         return tuple(found[policy] for policy in (*self.model.policies, *([GIVEN] if GIVEN in found else [])))
 
     @cached_property
-    def _reordered(self) -> _Evaluation:
-        """Of the model in an order in which more operators may be one group."""
-        assert self.model.reordered is not None
+    def _reordered(self) -> _Evaluation | None:
+        """Of the model in an order in which more operators may be one group, None where there is none."""
+        if self.model.reordered is None:
+            return None
         found = _Evaluation(self.model.reordered, self.target, self.tf32, self.state)
         found.knowledge = self.knowledge
         found.orders = (reordering(self.model.workload.name),)

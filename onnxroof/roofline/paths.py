@@ -8,6 +8,7 @@ Srinivasa, ICAPS 2016.)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, MutableSequence, Sequence
 
 __all__ = ["least_path"]
@@ -21,18 +22,24 @@ def least_path(
     runs: Sequence[Sequence[tuple[int, int]]],
     costs: MutableSequence[float],
     exact: Callable[[int], float],
-) -> tuple[tuple[int, int, int], ...]:
+    below: float = math.inf,
+) -> tuple[tuple[int, int, int], ...] | None:
     """The runs of the least sum, in order: (first step, last step, kind), the kind -1 for a step that stays alone.
+
+    None where no path is less than `below`, which is often seen before all costs on the path are known.
 
     Args:
         alone: Cost of each step alone.
         runs: For each step those that end with it: (first step, kind), the preferred ones first.
         costs: By kind a cost or a bound that it is not below; the costs that were asked for are put in.
         exact: The cost of a kind, infinite where it cannot be; asked once for each.
+        below: A path is wanted only if it costs less.
     """
     known: set[int] = set()
     while True:
-        path = _walked(alone, runs, costs)
+        path, total = _walked(alone, runs, costs)
+        if total >= below:
+            return None
         unknown = dict.fromkeys(kind for _, _, kind in path if kind >= 0 and kind not in known)
         if not unknown:
             return path
@@ -43,7 +50,8 @@ def least_path(
 
 def _walked(
     alone: Sequence[float], runs: Sequence[Sequence[tuple[int, int]]], costs: Sequence[float]
-) -> tuple[tuple[int, int, int], ...]:
+) -> tuple[tuple[tuple[int, int, int], ...], float]:
+    """The least path and its sum."""
     best = [0.0]
     back: list[tuple[int, int]] = []
     for last, (own, found) in enumerate(zip(alone, runs, strict=True)):
@@ -60,4 +68,4 @@ def _walked(
         first, kind = back[last]
         path.append((first, last, kind))
         last = first - 1
-    return tuple(reversed(path))
+    return tuple(reversed(path)), best[-1]

@@ -32,6 +32,9 @@ __all__ = ["Choice", "Chosen", "Search", "UnitFigures"]
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
+SAME = 1e-9
+"""A plan in another order has to be better by this part to be wanted."""
+
 ROUNDING = 1e-13
 """A bound is taken lower by this part, as sums of the same numbers in another order differ."""
 
@@ -345,7 +348,21 @@ class Search:
         Where the objective is not known on the target, traffic counts.
         """
         objective = self._known(objective)
-        return self._least_product() if objective == "edp" else self._walked(self._weights(objective))
+        if objective == "edp":
+            return self._least_product()
+        found = self._walked(self._weights(objective))
+        assert found is not None  # nothing is asked of it
+        return found
+
+    def better(
+        self, objective: str, latency_s: float, energy_j: float, outer_bytes: float
+    ) -> tuple[Chosen, ...] | None:
+        """As `best`, but None where no groups are better than a plan that takes so much."""
+        objective = self._known(objective)
+        if objective == "edp":
+            return self._least_product()
+        weights = self._weights(objective)
+        return self._walked(weights, weighted(weights, latency_s, energy_j, outer_bytes) * (1 - SAME))
 
     def choice(self, segment: Segment, objective: str) -> Choice | None:
         """How a run is one group at the least of an objective, even if that pays not; None where it never fits."""
@@ -373,7 +390,7 @@ class Search:
 
     def _least_product(self) -> tuple[Chosen, ...]:
         """Corners of the lower hull of (time, energy) between the fastest plan and the one of least energy."""
-        plans = [self._walked((1.0, 0.0, 0.0)), self._walked((0.0, 1.0, 0.0))]
+        plans = [self._walked((1.0, 0.0, 0.0)) or (), self._walked((0.0, 1.0, 0.0)) or ()]
         points = [self._sums(plan) for plan in plans]
         stack = [(0, 1)]
         while stack and len(plans) < HULL_STEPS:
@@ -382,7 +399,7 @@ class Search:
             if t1 <= t0 or e0 <= e1:
                 continue
             weights = (e0 - e1, t1 - t0, 0.0)
-            plan = self._walked(weights)
+            plan = self._walked(weights) or ()
             time, energy = self._sums(plan)
             if weights[0] * time + weights[1] * energy >= (weights[0] * t0 + weights[1] * e0) * (1 - 1e-9):
                 continue
@@ -406,8 +423,11 @@ class Search:
             return unit.energy_j or 0.0
         return float(unit.read_bytes[0] + unit.write_bytes[0])
 
-    def _walked(self, weights: tuple[float, float, float]) -> tuple[Chosen, ...]:
-        """The least weighted sum of time, energy and outermost traffic, by dynamic programming over the steps."""
+    def _walked(self, weights: tuple[float, float, float], below: float = math.inf) -> tuple[Chosen, ...] | None:
+        """The least weighted sum of time, energy and outermost traffic, by dynamic programming over the steps.
+
+        None where it is not less than `below`.
+        """
         units = [
             weighted(
                 weights, unit.latency_s or 0.0, unit.energy_j or 0.0, float(unit.read_bytes[0] + unit.write_bytes[0])
@@ -416,7 +436,8 @@ class Search:
         ]
         alone = [units[number] for number in self.base.index[: len(self.segments.units)]]
         if not self.levels or not self._listed.distinct:
-            return tuple(Chosen(step, step, None) for step in range(len(alone)))
+            apart = tuple(Chosen(step, step, None) for step in range(len(alone)))
+            return apart if math.fsum(alone) < below else None
         bounds = weighted(weights, *self._bounds).min(axis=1) * (1 - ROUNDING)
         picks: dict[int, Choice] = {}
 
@@ -428,5 +449,7 @@ class Search:
             picks[number] = priced.choice(pick)
             return cost
 
-        path = least_path(alone, self._listed.by_last, bounds.tolist(), exact)
+        path = least_path(alone, self._listed.by_last, bounds.tolist(), exact, below)
+        if path is None:
+            return None
         return tuple(Chosen(first, last, None if number < 0 else picks[number]) for first, last, number in path)

@@ -79,17 +79,27 @@ class Searched:
     ) -> PlanResult:
         """The plan of a policy that looks for the best groups on this target.
 
-        `depth-first` moves the fewest bytes over the outermost boundary, and so does the best of it among the `others`
-        (another order of execution) and its own. `auto` is the least of all plans in the objective: its own, that of
-        `depth-first`, and the `others`.
+        `depth-first` moves the fewest bytes over the outermost boundary. `auto` is the least of all plans in the
+        objective: its own, that of `depth-first`, and the `others`.
         """
-        own = self.of_chosen(policy, assumed_precision, self.search.best("traffic" if policy != "auto" else objective))
+        own = self.of_chosen(policy, assumed_precision, self.search.best(_aim(policy, objective)))
         if policy != "auto":
-            return min((own, *(other for other in others if other.fusion == policy)), key=_outermost_bytes)
+            return own
         if all(other.fusion != "depth-first" for other in others):
             others = (*others, self.of_chosen("depth-first", assumed_precision, self.search.best("traffic")))
         best = best_of((own, *others), objective)
         return best if best.fusion == "auto" else replace(best, fusion="auto")
+
+    def better(self, than: PlanResult, assumed_precision: str | None, objective: str) -> PlanResult | None:
+        """A plan of the same policy that is less than one in another order of execution; None where there is none."""
+        known = [than.latency_s or 0.0, than.energy_j or 0.0, _outermost_bytes(than)]
+        chosen = self.search.better(_aim(than.fusion, objective), *known)
+        if chosen is None:
+            return None
+        own = self.of_chosen(than.fusion, assumed_precision, chosen)
+        if than.fusion != "auto":
+            return own if _outermost_bytes(own) < _outermost_bytes(than) else None
+        return own if best_of((than, own), objective) is own else None
 
     def given(self, given: GivenPlan, parts: ShapedPlan, assumed_precision: str | None, objective: str) -> PlanResult:
         """The plan of groups that came from outside; `parts` are what takes the place of the clock's steps."""
@@ -206,6 +216,11 @@ def _inner(search: Search, chosen: Sequence[Chosen]) -> frozenset[str]:
         if part.choice is not None
         for candidate in search.inner(part.first, part.last, part.choice.level)
     )
+
+
+def _aim(policy: str, objective: str) -> str:
+    """What the groups of a policy are least in."""
+    return objective if policy == "auto" else "traffic"
 
 
 def best_of(plans: Sequence[PlanResult], objective: str) -> PlanResult:

@@ -6,13 +6,12 @@ milliseconds holds for a machine that does the fixed work in `UNIT`; on a slower
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["UNIT", "forget", "least", "unit"]
+__all__ = ["UNIT", "least", "unit"]
 
 UNIT = 2.0
 """Milliseconds that the fixed work took where the limits were set."""
@@ -40,12 +39,3 @@ def unit() -> float:
             np.multiply(values, values, out=result)
 
     return least(work)
-
-
-def forget() -> None:
-    """Empties what `onnxroof.mapping` remembers from model to model."""
-    for name, module in list(sys.modules.items()):
-        if name.startswith("onnxroof.mapping."):
-            for value in vars(module).values():
-                if hasattr(value, "cache_clear"):
-                    value.cache_clear()

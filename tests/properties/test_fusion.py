@@ -70,6 +70,7 @@ def test_groups_need_what_they_say(model: Workload, where: Target) -> None:
     for plan in run(model, where).plans:
         for group in plan.groups:
             serial = {f"memory:{level.name}" for level in where.levels if not level.overlaps} | {"launch"}
+            serial |= {f"compute:{name}" for name in where.engines_in_turn}
             longest = max((time for name, time in group.time_terms_s.items() if name not in serial), default=0.0)
             rest = math.fsum(time for name, time in group.time_terms_s.items() if name in serial)
             assert group.latency_s == pytest.approx(longest + rest)

@@ -49,6 +49,7 @@ def test_the_least_of_all_paths_is_found_with_few_costs(seed: int) -> None:
         return costs[kind]
 
     path = least_path(alone, runs, list(bounds), exact)
+    assert path is not None
 
     def total(one: list[tuple[int, int, int]]) -> float:
         return math.fsum(alone[last] if kind < 0 else costs[kind] for _, last, kind in one)
@@ -58,6 +59,8 @@ def test_the_least_of_all_paths_is_found_with_few_costs(seed: int) -> None:
     assert {kind for _, _, kind in path if kind >= 0} <= set(asked)
     # None is asked for whose bound rules out every path through it.
     best = total(list(path))
+    assert least_path(alone, runs, list(bounds), costs.__getitem__, below=best * (1 + 1e-9)) == path
+    assert least_path(alone, runs, list(bounds), costs.__getitem__, below=best * (1 - 1e-9)) is None
     for kind in set(range(len(pairs))) - set(asked):
         assert costs[kind] >= bounds[kind]
     optimistic = {kind: bounds[kind] for kind in range(len(pairs))}
@@ -91,3 +94,10 @@ def test_a_bound_that_is_never_reached_is_asked_for_once() -> None:
 
     assert least_path([1.0, 1.0], [[], [(0, 0)]], [0.5], exact) == ((0, 0, -1), (1, 1, -1))
     assert next(counts) == 1
+
+
+def test_nothing_is_asked_for_where_bounds_rule_out_what_is_wanted() -> None:
+    def exact(kind: int) -> float:
+        raise AssertionError
+
+    assert least_path([2.0, 2.0], [[], [(0, 0)]], [3.0], exact, below=3.0) is None
