@@ -25,9 +25,13 @@ pytestmark = pytest.mark.benchmark
 RECORDED = recorded()
 MACHINES = ("tpu_like", "meta_prototype", "edge_tpu_like", "eyeriss_like")
 ROUNDS = 5
-FASTER = 300
-"""Times at least, all layers together. Asked for are 1,000. Measured beside other work: the bounds alone, each level at
-its own optimum, 1,293 times; with the nested mapping 689 times, which misses it. The last line printed has both."""
+"""Of ours, before ZigZag's run of each machine."""
+
+FASTER = 600
+"""Times at least, all layers together, by the median of our rounds. Asked for are 1,000. Measured beside other work:
+with the nested mapping 1,218 times by our least round, 872 by the median, which is fairer beside a single run of
+ZigZag and misses it; the bounds alone, each level at its own optimum, 2,676 times by the least round. The last line
+printed has all three."""
 
 CONV = "O[b][k][oy][ox]+=W[k][c][fy][fx]*I[b][c][iy][ix]"
 DEPTHWISE = "O[b][g][oy][ox]+=W[g][fy][fx]*I[b][g][iy][ix]"
@@ -141,4 +145,4 @@ def test_no_more_bytes_no_more_cycles_and_much_less_time(tmp_path, capsys):
     )
     with capsys.disabled():
         print("\n" + "\n".join(printed))
-    assert theirs_s * 1e3 > FASTER * all_ms
+    assert theirs_s * 1e3 > FASTER * median
