@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -19,7 +19,7 @@ from onnxroof.mapping.boundary import accesses_of
 from onnxroof.mapping.canonical import canonical
 from onnxroof.mapping.footprint import TileTables, tile_tables
 from onnxroof.mapping.orders import Order, loop_orders
-from onnxroof.mapping.tiling import moved_elements, operand_bytes
+from onnxroof.mapping.tiling import moved_elements, orders_bytes
 from onnxroof.targets.model import Array
 
 __all__ = [
@@ -66,23 +66,19 @@ def array_operand_traffic(nest: LoopNest, array: Array) -> tuple[tuple[float, fl
     if nest.points == 0:
         return ((0.0, 0.0),) * len(nest.accesses)
     tables, index = _unrolled(nest, array)
-    best: tuple[float, tuple[tuple[float, float], ...]] = (math.inf, ())
     orders = loop_orders(tables)
-    for order in (orders[number] for number in stationary_orders(tables, orders, array.stationary)):
-        moved = operand_bytes(tables, order, index)
-        read = np.broadcast_to(sum((r for r, _ in moved), np.zeros(())), index[0].shape)
-        write = np.broadcast_to(sum((w for _, w in moved), np.zeros(())), index[0].shape)
-        is_legal = np.ones(index[0].shape, dtype=bool)
+    orders = tuple(orders[number] for number in stationary_orders(tables, orders, array.stationary))
+    moves = orders_bytes(tables, orders, index)
+    total = np.zeros((len(orders), len(index[0])))
+    for way_of, read, write in moves:
+        total += (read + write)[way_of]
+    for number, order in enumerate(orders):
         for loop in order.held:
-            is_legal = is_legal & (tables.trips[loop][index[loop]] == 1)
-        if is_legal.any():
-            least = int(np.argmin(np.where(is_legal, read + write, np.inf)))
-            shape = index[0].shape
-            picked = tuple(
-                (float(np.broadcast_to(r, shape)[least]), float(np.broadcast_to(w, shape)[least])) for r, w in moved
-            )
-            best = min(best, (float(read[least] + write[least]), picked), key=lambda found: found[0])
-    return best[1]
+            total[number, tables.trips[loop][index[loop]] != 1] = np.inf
+    best, tile = divmod(int(np.argmin(total)), total.shape[1])
+    if total[best, tile] == np.inf:
+        return ()
+    return tuple((float(read[ways[best], tile]), float(write[ways[best], tile])) for ways, read, write in moves)
 
 
 def stationary_orders(tables: TileTables, orders: Sequence[Order], stationary: str) -> list[int]:
@@ -159,7 +155,8 @@ def _axes(nest: LoopNest, array: Array, to_m: Sequence[int]) -> list[tuple[int, 
     return list(zip((array.m, array.n, array.k), loops, strict=True))
 
 
-def _steps(nest: LoopNest, array: Array) -> dict[tuple[int, ...], int]:
+@lru_cache(maxsize=4096)
+def _steps(nest: LoopNest, array: Array) -> Mapping[tuple[int, ...], int]:
     """Steps with each set of parallel loops on m and the others on n."""
     extents = [loop.extent for loop in nest.loops]
     summed = math.prod(extents[number] for number in nest.reductions)
@@ -192,7 +189,7 @@ def _unrolled(nest: LoopNest, array: Array) -> tuple[TileTables, list[IntArray]]
     plain = canonical(nest, merge=False).nest
     columns = array_tiles(plain, array)
     sizes_of = [
-        np.unique(np.append(column, (1, loop.extent))) for column, loop in zip(columns, plain.loops, strict=True)
+        np.array(sorted({*column, 1, loop.extent})) for column, loop in zip(columns.tolist(), plain.loops, strict=True)
     ]
     index = [np.searchsorted(sizes, column) for sizes, column in zip(sizes_of, columns, strict=True)]
     return tile_tables(plain, sizes_of), index or [np.zeros(1, dtype=np.int64)]

@@ -22,7 +22,7 @@ from onnxroof.mapping.curve import Curve
 from onnxroof.mapping.footprint import TileTables, tile_tables
 from onnxroof.mapping.holders import held_curve
 from onnxroof.mapping.orders import Order, loop_orders
-from onnxroof.mapping.tiling import operand_bytes, tile_sizes
+from onnxroof.mapping.tiling import operand_bytes, orders_bytes, tile_sizes
 from onnxroof.targets.model import Array
 
 __all__ = ["Grid", "Room", "array_steps", "grid", "spreads"]
@@ -147,9 +147,11 @@ def grid(nest: LoopNest, held: frozenset[int] | None = None) -> Grid:
         walks = Walks(tables, loop_orders(tables))
         index = np.stack([axis.ravel() for axis in np.meshgrid(*_thinned(nest, sizes), indexing="ij")])
     rows = list(index)
+    every = orders_bytes(tables, walks.orders, rows)
+    moves = [(ways, read + write) for number, (ways, read, write) in enumerate(every) if number in operands]
     best = np.full(index.shape[1], np.inf)
-    for order in walks.orders:
-        moved = _moved(tables, order, rows, operands)
+    for number, order in enumerate(walks.orders):
+        moved: FloatArray = sum((both[ways[number]] for ways, both in moves), start=np.zeros(()))
         for loop in order.held:
             moved = np.where(tables.trips[loop][index[loop]] == 1, moved, np.inf)
         best = np.minimum(best, moved)
@@ -223,7 +225,7 @@ def array_steps(nest: LoopNest, array: Array) -> tuple[IntArray, BoolArray | Non
     tiles = np.array([np.searchsorted(size, row, side="right") - 1 for size, row in zip(sizes, steps, strict=True)])
     single = tiles.copy()
     single[list(walks.windowed)] = 0
-    tiles = np.unique(np.concatenate((tiles, single), axis=1), axis=1)
+    tiles = np.array(sorted({*zip(*tiles.tolist(), strict=True), *zip(*single.tolist(), strict=True)})).T
     if not array.stationary:
         return tiles, None
     allowed = np.zeros(len(walks.orders), dtype=bool)

@@ -53,7 +53,18 @@ def canonical(nest: LoopNest, *, merge: bool = True) -> Canonical:
     dimension for each. A stride that only skips elements is divided out. With `merge`, loops that occur in the same
     operands, each as a dense dimension, become one loop: only counts of elements matter, not where they lie.
     """
-    kept = [number for number, loop in enumerate(nest.loops) if loop.extent != 1]
+    plain, kept = _plain(nest)
+    groups = _alike(plain) if merge else ()
+    if all(len(group) == 1 for group in groups):
+        return Canonical(plain, tuple((number,) for number in kept))
+    members = tuple(tuple(kept[index] for index in group) for group in groups)
+    return Canonical(_merged(plain, groups), members)
+
+
+@lru_cache(maxsize=4096)
+def _plain(nest: LoopNest) -> tuple[LoopNest, tuple[int, ...]]:
+    """The canonical form before loops are merged, and the numbers of the loops that it has."""
+    kept = tuple(number for number, loop in enumerate(nest.loops) if loop.extent != 1)
     renumbered = {number: index for index, number in enumerate(kept)}
     loops = tuple(
         Loop(str(index), nest.loops[number].extent, nest.loops[number].kind) for number, index in renumbered.items()
@@ -64,9 +75,7 @@ def canonical(nest: LoopNest, *, merge: bool = True) -> Canonical:
         nest.sweeps,
         frozenset(renumbered[number] for number in nest.swept if number in renumbered),
     )
-    groups = _alike(plain) if merge else tuple((index,) for index in range(len(loops)))
-    members = tuple(tuple(kept[index] for index in group) for group in groups)
-    return Canonical(_merged(plain, groups), members)
+    return plain, kept
 
 
 def _plain_access(access: Access, nest: LoopNest, renumbered: Mapping[int, int]) -> Access:

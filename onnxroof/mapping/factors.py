@@ -113,16 +113,19 @@ class OrderFactors:
             place: By block which run they span; the arrays broadcast against each other.
         """
         blocks = [(index, block.least(level)) for index, block in zip(place, self.blocks, strict=True)]
-        held, moved = np.zeros(()), np.zeros(())
+        # Into place: these arrays are large, and to get more memory takes longer than to fill it.
+        shape = np.broadcast_shapes(*(index.shape for index in place))
+        held, moved = np.zeros(shape), np.zeros(shape)
         for number, (weight, cost) in enumerate(zip(self.held, self.moved, strict=True)):
             if weight:
                 elements = _product(weight, [(runs.held[number], index) for index, runs in blocks])
                 columns = [(runs.widened[number], index) for index, runs in blocks]
                 wider = [column[index] for column, index in columns if column is not None]
-                held = held + (elements * functools.reduce(np.maximum, wider) if wider else elements)
+                held += elements * functools.reduce(np.maximum, wider) if wider else elements
             if number in self.counted:
                 fetched = _product(cost, [(runs.moved[number], index) for index, runs in blocks])
-                fetched = fetched + self.constant[number]
+                if self.constant[number]:
+                    fetched = np.add(fetched, self.constant[number], out=fetched)
                 if self.access_bytes:
                     once = _product(self.access_bytes, [(runs.tiles[number], index) for index, runs in blocks])
                     again = _product(1.0, [(runs.again[number], index) for index, runs in blocks])
@@ -131,9 +134,8 @@ class OrderFactors:
                     else:
                         read = np.maximum((fetched - self.results[number]) / 2, once * (again - 1))
                         fetched = read + np.maximum((fetched + self.results[number]) / 2, once * again)
-                moved = moved + fetched
-        shape = np.broadcast_shapes(*(index.shape for index in place))
-        return np.broadcast_to(held, shape).ravel(), np.broadcast_to(moved, shape).ravel()
+                moved += fetched
+        return held.ravel(), moved.ravel()
 
     def mesh(self, level: int) -> list[IntArray]:
         """All boxes of a level, as arrays that broadcast to them."""
@@ -162,10 +164,10 @@ class OrderFactors:
 
 
 def _product(value: float, factors: Iterable[tuple[FloatArray | None, IntArray]]) -> FloatArray:
-    product = np.asarray(value)
+    product = np.array(value)
     for factor, index in factors:
         if factor is not None:
-            product = product * factor[index]
+            product = np.asarray(product * factor[index])
     return product
 
 

@@ -41,7 +41,6 @@ class Window:
         peak: Most elements that one tile touches.
         slides: By position in `loops`: as `total`, where each step along that loop fetches only what the step
             before did not touch.
-        varies: By table (`total`, then `slides`) and position in `loops`: whether the tile size makes a difference.
     """
 
     loops: tuple[int, ...]
@@ -49,7 +48,6 @@ class Window:
     total: FloatArray
     peak: FloatArray
     slides: tuple[FloatArray, ...]
-    varies: tuple[tuple[bool, ...], ...]
 
     @property
     def touches_always(self) -> bool:
@@ -59,11 +57,6 @@ class Window:
     def fetched(self, slide: int | None) -> FloatArray:
         """`total`, or the table for sliding along loop number `slide` if this dimension depends on it."""
         return self.slides[self.loops.index(slide)] if slide in self.loops else self.total
-
-    def depends(self, loop: int, slide: int | None) -> bool:
-        """Whether `fetched(slide)` depends on the tile size of `loop`."""
-        table = 1 + self.loops.index(slide) if slide in self.loops else 0
-        return loop in self.loops and self.varies[table][self.loops.index(loop)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,7 +149,7 @@ def compulsory_bytes(nest: LoopNest) -> tuple[int, ...]:
     if nest.points == 0:
         return (0,) * len(nest.accesses)
     plain = canonical(nest).nest
-    tables = tile_tables(plain, [np.array([1, loop.extent]) for loop in plain.loops])
+    tables = tile_tables(plain, [np.array([loop.extent]) for loop in plain.loops])  # the whole nest as one tile
     return tuple(math.ceil(operand.distinct * operand.access.bits / 8) for operand in tables.operands)
 
 
@@ -182,14 +175,17 @@ def _operand_table(access: Access, nest: LoopNest, sizes: Sequence[IntArray]) ->
 def _window(axis: AxisMap, nest: LoopNest, sizes: Sequence[IntArray]) -> Window:
     loops = tuple(term.loop for term in axis.terms)
     terms = tuple((nest.loops[term.loop].extent, term.stride) for term in axis.terms)
-    total, peak, slides, varies = _window_tables(
+    total, peak, slides = _window_tables(
         terms, axis.offset, axis.extent, tuple(tuple(sizes[loop].tolist()) for loop in loops)
     )
-    return Window(loops, math.prod(count for count, _ in terms), total, peak, slides, varies)
+    return Window(loops, math.prod(count for count, _ in terms), total, peak, slides)
 
 
-_Tables = tuple[FloatArray, FloatArray, tuple[FloatArray, ...], tuple[tuple[bool, ...], ...]]
+_Tables = tuple[FloatArray, FloatArray, tuple[FloatArray, ...]]
 
+
+TOGETHER = 1 << 10
+"""Starts of tiles at which no more are added to those that are looked at together: bounds what memory it takes."""
 
 MARKS = 1 << 22
 """Up to so many marks (tiles times elements of the dimension) the elements of a window with gaps are marked."""
@@ -199,7 +195,10 @@ MARKS = 1 << 22
 def _window_tables(
     terms: tuple[tuple[int, int], ...], offset: int, extent: int, sizes: tuple[tuple[int, ...], ...]
 ) -> _Tables:
-    """`total`, `peak`, `slides` and `varies` of a `Window`; `terms` are (loop extent, stride)."""
+    """`total`, `peak` and `slides` of a `Window`; `terms` are (loop extent, stride)."""
+    known = _largest_table(terms, offset, extent)
+    if known and all(set(few) <= set(many) for few, many in zip(sizes, known[0][0], strict=True)):
+        return _picked(*known[0], sizes)
     has_gap, solid, pieces = _gaps(terms, sizes)
     total, peak = _hulls(terms, offset, extent, [np.array(size, dtype=np.int64) for size in sizes])
     peak = np.minimum(peak, peak[solid] * pieces)
@@ -219,8 +218,27 @@ def _window_tables(
             falls_apart = falls_apart | np.take(falls_apart, [-1], axis=number)
         picked = zip(*(part.tolist() for part in np.nonzero(falls_apart)), strict=True)
         _listed(terms, offset, extent, sizes, picked, (total, peak, slides))
-    varies = tuple(tuple(bool(np.ptp(table, axis=n).any()) for n in range(len(terms))) for table in (total, *slides))
-    return total, peak, slides, varies
+        if not known or total.size > known[0][1][0].size:
+            known[:] = [(sizes, (total, peak, slides))]
+    return total, peak, slides
+
+
+@lru_cache(maxsize=1024)
+def _largest_table(
+    _terms: tuple[tuple[int, int], ...], _offset: int, _extent: int
+) -> list[tuple[tuple[tuple[int, ...], ...], _Tables]]:
+    """The sizes and tables with most entries so far, for those who ask for some of them: an entry depends on no other.
+
+    Empty before the first. Only tables of which every entry is as exact as can be are kept.
+    """
+    return []
+
+
+def _picked(sizes: Sequence[Sequence[int]], tables: _Tables, picked: Sequence[Sequence[int]]) -> _Tables:
+    """Of tables over `sizes` those over some of them."""
+    places = np.ix_(*([of.index(size) for size in few] for of, few in zip(sizes, picked, strict=True)))
+    total, peak, slides = tables
+    return total[places], peak[places], tuple(slide[places] for slide in slides)
 
 
 def _gaps(
@@ -276,15 +294,22 @@ def _listed(
         index = np.add.outer(index, stride * counter)
     is_inside = (index >= 0) & (index < extent)
     points, elements = np.nonzero(is_inside), index[is_inside]
+    tiles = [[point // step for step in of] for point, of in zip(points, sizes, strict=True)]
+    trips = [[-(-count // step) for step in of] for (count, _), of in zip(terms, sizes, strict=True)]
     for pick in picked:
-        steps = [sizes[number][choice] for number, choice in enumerate(pick)]
-        touched = np.zeros((*(-(-count // step) for (count, _), step in zip(terms, steps, strict=True)), extent), bool)
-        touched[(*(point // step for point, step in zip(points, steps, strict=True)), elements)] = True
-        of_tiles = touched.sum(axis=-1)
-        total[pick], peak[pick] = of_tiles.sum(), of_tiles.max()
+        shape = (*(of[choice] for of, choice in zip(trips, pick, strict=True)), extent)
+        place = tiles[0][pick[0]]
+        for number, choice in enumerate(pick[1:], start=1):
+            place = place * shape[number] + tiles[number][choice]
+        touched = np.zeros(math.prod(shape), dtype=bool)
+        touched[place * extent + elements] = True
+        marked = np.flatnonzero(touched)
+        touched = touched.reshape(shape)
+        total[pick], peak[pick] = len(marked), np.bincount(marked // extent).max(initial=0)
         for number, slide in enumerate(slides):
-            inner = np.moveaxis(touched, number, 0)
-            slide[pick] = total[pick] - (inner[1:] & inner[:-1]).sum()
+            before = (slice(None),) * number
+            both = touched[(*before, slice(1, None))] & touched[(*before, slice(-1))]
+            slide[pick] = len(marked) - np.count_nonzero(both)
 
 
 def _distinct(terms: Sequence[tuple[int, int]], offset: int, extent: int) -> int:
@@ -306,23 +331,46 @@ def _hulls(
     others = [number for number in range(len(terms)) if number != long]
     shape = tuple(len(size) for size in sizes)
     total, peak = np.empty(shape), np.empty(shape)
-    for picked in itertools.product(*(range(len(sizes[number])) for number in others)):
-        starts, reaches = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
-        for number, choice in zip(others, picked, strict=True):
-            count, stride = terms[number]
-            size = int(sizes[number][choice])
-            first = np.arange(0, count, size)
-            starts = np.add.outer(starts, stride * first).ravel()
-            reaches = np.add.outer(reaches, stride * (np.minimum(size, count - first) - 1)).ravel()
-        where = tuple(slice(None) if n == long else picked[others.index(n)] for n in range(len(terms)))
-        total[where], peak[where] = _spans(terms[long], sizes[long], offset + starts, reaches + 1, extent)
+    every = list(itertools.product(*(range(len(sizes[number])) for number in others)))
+    begin = 0
+    while begin < len(every):
+        starts, reaches, first = [], [], [0]
+        for picked in every[begin:]:
+            start, reach = _tiles_of(
+                terms, [(number, int(sizes[number][n])) for number, n in zip(others, picked, strict=True)]
+            )
+            starts.append(offset + start)
+            reaches.append(reach + 1)
+            first.append(first[-1] + len(start))
+            if first[-1] >= TOGETHER:
+                break
+        sums, most = _spans(
+            terms[long], sizes[long], np.concatenate(starts), np.concatenate(reaches), extent, first[:-1]
+        )
+        for column, picked in enumerate(every[begin : begin + len(starts)]):
+            where = tuple(slice(None) if n == long else picked[others.index(n)] for n in range(len(terms)))
+            total[where], peak[where] = sums[:, column], most[:, column]
+        begin += len(starts)
     return total, peak
 
 
+def _tiles_of(terms: Sequence[tuple[int, int]], sizes: Sequence[tuple[int, int]]) -> tuple[IntArray, IntArray]:
+    """Where the tiles of some loops (number and tile size) start, one combination after the other, and their reach."""
+    starts, reaches = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    for number, size in sizes:
+        count, stride = terms[number]
+        first = np.arange(0, count, size)
+        starts = np.add.outer(starts, stride * first).ravel()
+        reaches = np.add.outer(reaches, stride * (np.minimum(size, count - first) - 1)).ravel()
+    return starts, reaches
+
+
 def _spans(
-    term: tuple[int, int], sizes: IntArray, starts: IntArray, lengths: IntArray, extent: int
+    term: tuple[int, int], sizes: IntArray, starts: IntArray, lengths: IntArray, extent: int, groups: Sequence[int]
 ) -> tuple[FloatArray, FloatArray]:
     """As `_hulls`, over the tiles of one loop and the (start, length) that the tiles of the others give.
+
+    `groups` are the first of each run of starts that belong together: the second axis of what is returned.
 
     The starts of the full tiles are an arithmetic progression, so their clipped sum has a closed form.
     """
@@ -333,22 +381,29 @@ def _spans(
     span = stride * (size - 1) + lengths
     last = starts + step * full
     last_span = stride * (count - size * full - 1) + lengths
-    last_length = np.clip(last + last_span, 0, extent) - np.clip(last, 0, extent)
+    last_length = _clipped(last + last_span, extent) - _clipped(last, extent)
     total = _clipped_sum(starts + span, step, full, extent) - _clipped_sum(starts, step, full, extent) + last_length
     # The length inside [0, extent) rises and falls with the start: the longest tile is beside the plateau.
     nearest = -((starts - np.minimum(0, extent - span)) // step)
-    peak = last_length
+    peak, most = last_length, np.maximum(full - 1, 0)
     for tile in (nearest - 1, nearest):
-        start = starts + step * np.clip(tile, 0, np.maximum(full - 1, 0))
-        length = np.clip(start + span, 0, extent) - np.clip(start, 0, extent)
+        start = starts + step * _clipped(tile, most)
+        length = _clipped(start + span, extent) - _clipped(start, extent)
         peak = np.maximum(peak, np.where(full > 0, length, 0))
-    return total.sum(axis=1).astype(float), peak.max(axis=1).astype(float)
+    sums, most = np.add.reduceat(total, groups, axis=1), np.maximum.reduceat(peak, groups, axis=1)
+    return sums.astype(float), most.astype(float)
 
 
 def _clipped_sum(start: IntArray, step: IntArray, count: IntArray, extent: int) -> IntArray:
     """Sum of min(max(start + step * j, 0), extent) for j in range(count)."""
-    below = np.clip(-(start // step), 0, count)
-    inside = np.clip(-((start - extent) // step), below, count)
+    below = _clipped(-(start // step), count)
+    inside = np.minimum(np.maximum(-((start - extent) // step), below), count)
     progression = (inside - below) * start + step * (inside * (inside - 1) - below * (below - 1)) // 2
     total: IntArray = progression + extent * (count - inside)
     return total
+
+
+def _clipped(values: IntArray, most: int | IntArray) -> IntArray:
+    """The values where they lie in [0, most], else its nearest end: two plain operations take less than `np.clip`."""
+    least: IntArray = np.minimum(np.maximum(values, 0), most)
+    return least

@@ -13,7 +13,7 @@ in a level crosses nothing outside it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -153,8 +153,12 @@ class _Beam:
     def take(self, rows: IntArray) -> _Beam:
         return _Beam(
             self.chains.take(rows), self.read_bytes[:, rows], self.write_bytes[:, rows], self.busy[rows],
-            tuple((index[:, rows], order[rows]) for index, order in self.trail),
+            self.trailed(rows),
         )  # fmt: skip
+
+    def trailed(self, rows: IntArray) -> tuple[tuple[IntArray, IntArray], ...]:
+        """What was chosen for some of the chains."""
+        return tuple((index[:, rows], order[rows]) for index, order in self.trail)
 
 
 class _Search:
@@ -178,6 +182,8 @@ class _Search:
         self._first_core = next((i for i in who.tiled if levels[i].instances > 1), len(levels))
         self._cores = levels[self._first_core].instances if self._first_core < len(levels) else 1
         self._prices = _prices(levels)
+        self._own_read: list[list[float]] = who.own_read_bytes.tolist()
+        self._own_write: list[list[float]] = who.own_write_bytes.tolist()
         widths = [level.access_width for level in levels]
         self._access_bytes = [width.value if width is not None else 0.0 for width in widths]
 
@@ -225,7 +231,10 @@ class _Search:
         if who.rest:  # what is inside holds no tile: each point takes what it needs
             tiles = np.zeros((len(parts), 1), dtype=np.int64)
             beam = self._step(beam, tiles, who.rest, effort.beam)
-        beam = self._bounded(self._fed(beam).take(np.zeros(1, dtype=np.int64)))
+        beam = self._fed(beam)
+        if len(beam.busy) > 1:
+            beam = beam.take(np.zeros(1, dtype=np.int64))
+        beam = self._bounded(beam)
         return replace(beam, trail=beam.trail[: len(who.tiled)])
 
     def _bounded(self, beam: _Beam) -> _Beam:
@@ -273,29 +282,28 @@ class _Search:
         outside = beam.chains.take(row)
         index = np.minimum(tiles[:, column], outside.index)
         inside = outside.inside(index)
-        read, write = beam.read_bytes[:, None, row], beam.write_bytes[:, None, row]
-        shape = (len(self._levels), *inside.is_legal.shape)
-        read, write = np.broadcast_to(read, shape).copy(), np.broadcast_to(write, shape).copy()
+        # By port (R,), and (O, R) where the tiles and their order decide.
+        read, write = list(beam.read_bytes[:, row]), list(beam.write_bytes[:, row])
         for share in shares:
-            operands = list(share.operands)
             for port in share.levels:
-                into, out = inside.bytes_of(operands, self._access_bytes[port])
-                read[port] += into - who.own_read_bytes[port, operands].sum()
-                write[port] += out - who.own_write_bytes[port, operands].sum()
-        decided = {port: (read[port].copy(), write[port].copy()) for share in shares for port in share.levels}
+                into, out = inside.bytes_of(share.operands, self._access_bytes[port])
+                own_read, own_write = self._own_read[port], self._own_write[port]
+                read[port] = read[port] + (into - sum(own_read[x] for x in share.operands))
+                write[port] = write[port] + (out - sum(own_write[x] for x in share.operands))
+        decided = {port: (read[port], write[port]) for share in shares for port in share.levels}
         if level is not None:
             for share in who.pending[level]:  # a tile further inside takes no less of them than one here would
                 for operand in share.operands:
                     for port in share.levels:
                         into, out = inside.bytes_of([operand], self._access_bytes[port])
-                        read[port] += np.maximum(into - who.own_read_bytes[port, operand], 0.0)
-                        write[port] += np.maximum(out - who.own_write_bytes[port, operand], 0.0)
-            passed = inside.passed()
+                        read[port] = read[port] + np.maximum(into - self._own_read[port][operand], 0.0)
+                        write[port] = write[port] + np.maximum(out - self._own_write[port][operand], 0.0)
+            into, out = inside.passed()
             for port in range(level, len(self._levels)):
                 operands = list(who.passing[port])
                 if operands:
-                    read[port] = np.maximum(read[port], passed[0][operands].sum(axis=0))
-                    write[port] = np.maximum(write[port], passed[1][operands].sum(axis=0))
+                    read[port] = np.maximum(read[port], into[operands].sum(axis=0))
+                    write[port] = np.maximum(write[port], out[operands].sum(axis=0))
         busy, is_legal, own = beam.busy[row], inside.is_legal, index
         if parts is not None:
             busy = self._plain.nest.points / (inside.paced(parts) * self._cores)
@@ -306,7 +314,7 @@ class _Search:
         if allowed is not None:
             is_legal = is_legal & allowed[:, None]
         times, weights = self._cost(read, write, self._compute_s / busy)
-        times = np.where(is_legal, times, np.inf)
+        times, weights = np.where(is_legal, times, np.inf), np.broadcast_to(weights, is_legal.shape)
         # The least time, and of equal ones the least weight.
         order = np.where(times == times.min(axis=0), weights, np.inf).argmin(axis=0)
         each = np.arange(len(row))
@@ -314,11 +322,12 @@ class _Search:
         chosen = np.lexsort((weight, time))[:keep]
         chosen = chosen[np.isfinite(time[chosen])]
         chains = inside.pick(order[chosen], chosen)
-        before = beam.take(row[chosen])
-        for port, (into, out) in decided.items():
-            before.read_bytes[port] = into[order[chosen], chosen]
-            before.write_bytes[port] = out[order[chosen], chosen]
-        return replace(before, chains=chains, busy=busy[chosen], trail=(*before.trail, (chains.index, order[chosen])))
+        before = row[chosen]
+        into, out = beam.read_bytes[:, before], beam.write_bytes[:, before]
+        for port, (reads, writes) in decided.items():
+            into[port], out[port] = reads[order[chosen], chosen], writes[order[chosen], chosen]
+        trail = (*beam.trailed(before), (chains.index, order[chosen]))
+        return _Beam(chains, into, out, busy[chosen], trail)
 
     def _fed(self, beam: _Beam) -> _Beam:
         """The chains with what the array takes in its steps, inside the innermost tile."""
@@ -330,11 +339,10 @@ class _Search:
         return fed if len(fed.busy) else self._step(beam, tiles, self._who.fed, 1)
 
     def _cost(
-        self, read_bytes: FloatArray, write_bytes: FloatArray, compute_s: float | FloatArray
+        self, read_bytes: Iterable[FloatArray], write_bytes: Iterable[FloatArray], compute_s: float | FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Time of (L, ...) bytes, launch overhead aside, and what they weigh."""
-        overlapped: FloatArray = np.broadcast_to(compute_s, read_bytes.shape[1:])
-        serial, weight = np.zeros(overlapped.shape), np.zeros(overlapped.shape)
+        """Time of bytes by level, launch overhead aside, and what they weigh; the arrays broadcast."""
+        overlapped, serial, weight = np.asarray(compute_s), np.zeros(()), np.zeros(())
         for price, read, write in zip(self._prices, read_bytes, write_bytes, strict=True):
             time = price.time_s(read, write)
             if price.overlaps:

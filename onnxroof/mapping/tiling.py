@@ -27,7 +27,7 @@ from onnxroof.mapping.factors import OrderFactors, order_factors, transfer_loops
 from onnxroof.mapping.footprint import Indices, TileTables, tile_tables
 from onnxroof.mapping.orders import Order, loop_orders, without_mirrored
 
-__all__ = ["Front", "moved_elements", "operand_bytes", "pareto_front", "tile_sizes"]
+__all__ = ["Front", "moved_elements", "operand_bytes", "orders_bytes", "pareto_front", "tile_sizes"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -37,6 +37,9 @@ TILES = 1 << 20
 
 BOXES = 1 << 14
 """The search then begins with at most so many boxes."""
+
+PIECE = 1 << 15
+"""About so many tiles or boxes are looked at together: what is worked out of them stays in a cache."""
 
 SAMPLED, SAMPLE = 16, 64
 """Of more tiles than a sample takes one in so many is looked at first."""
@@ -105,16 +108,38 @@ def moved_elements(tables: TileTables, order: Order, number: int, index: Indices
 
 def operand_bytes(tables: TileTables, order: Order, index: Indices) -> list[tuple[FloatArray, FloatArray]]:
     """Bytes read and written for each operand by the tiles of `index` in one order."""
-    result: list[tuple[FloatArray, FloatArray]] = []
+    return [_access_bytes(tables, order, number, index) for number in range(len(tables.operands))]
+
+
+def _access_bytes(tables: TileTables, order: Order, number: int, index: Indices) -> tuple[FloatArray, FloatArray]:
+    operand = tables.operands[number]
+    moved = moved_elements(tables, order, number, index)
+    bits = operand.access.bits
+    if operand.access.is_write:
+        again = (moved - operand.distinct) * (max(operand.access.partial_bits, bits) / 8)
+        return again, again + operand.distinct * (bits / 8)
+    return moved * (order.sweeps_of(operand, tables.nest) * bits / 8), np.zeros(())
+
+
+def orders_bytes(
+    tables: TileTables, orders: Sequence[Order], index: Indices
+) -> list[tuple[IntArray, FloatArray, FloatArray]]:
+    """As `operand_bytes`, for many orders, each way in which they treat an operand once: orders differ in little.
+
+    Returns:
+        For each operand (O,) the way that an order treats it, of W, and (W, T) bytes read and written, T tiles.
+    """
+    shape = np.broadcast_shapes(*(row.shape for row in index))
+    found = []
     for number, operand in enumerate(tables.operands):
-        moved = moved_elements(tables, order, number, index)
-        bits = operand.access.bits
-        if operand.access.is_write:
-            again = (moved - operand.distinct) * (max(operand.access.partial_bits, bits) / 8)
-            result.append((again, again + operand.distinct * (bits / 8)))
-            continue
-        result.append((moved * (order.sweeps_of(operand, tables.nest) * bits / 8), np.zeros(())))
-    return result
+        ways: dict[tuple[int | None, frozenset[int], int], int] = {}
+        keys = [(order.slide[number], order.free[number], order.sweeps_of(operand, tables.nest)) for order in orders]
+        way_of = np.array([ways.setdefault(key, len(ways)) for key in keys])
+        read, write = np.empty((len(ways), *shape)), np.empty((len(ways), *shape))
+        for way in range(len(ways)):
+            read[way], write[way] = _access_bytes(tables, orders[int(np.argmax(way_of == way))], number, index)
+        found.append((way_of, read, write))
+    return found
 
 
 def pareto_front(nest: LoopNest, boundary: Boundary | None = None) -> Front:
@@ -173,11 +198,19 @@ def _search(factors: OrderFactors, filter_: _Filter) -> list[_Found]:
     level = 0
     if math.prod(factors.counts(0)) > TILES:
         level = next(n for n in itertools.count(1) if math.prod(factors.counts(n)) <= BOXES)
-    mesh = factors.mesh(level)
-    footprint, moved = factors.least(level, mesh)
-    kept = filter_.promising(footprint, moved, is_seen=level == 0)
-    place = np.array(np.unravel_index(kept, factors.counts(level)))
-    stack = [(level, place, footprint[kept], moved[kept])]
+    counts, mesh = factors.counts(level), factors.mesh(level)
+    axis = next((n for n, count in enumerate(counts) if count > 1), 0)
+    step = max(1, PIECE * counts[axis] // math.prod(counts))
+    stack = []
+    for begin in range(0, counts[axis], step):
+        some = (slice(None),) * axis + (slice(begin, begin + step),)
+        piece = [row[some] if number == axis else row for number, row in enumerate(mesh)]
+        footprint, moved = factors.least(level, piece)
+        kept = filter_.promising(footprint, moved, is_seen=level == 0)
+        place = np.array(np.unravel_index(kept, [row.size for row in piece]))
+        place[axis] += begin
+        stack.append((level, place, footprint[kept], moved[kept]))
+    stack.reverse()
     found: list[_Found] = []
     while stack:
         level, place, footprint, moved = stack.pop()

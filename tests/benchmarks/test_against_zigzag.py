@@ -2,9 +2,10 @@
 
 Needs the `bench` extra. Search depth 6, uneven mappings, no data locality: its defaults, and what
 `tests/data/zigzag/recorded.json` was made with. Times are those of the processor, which others may share. Ours are the
-least of some rounds over all layers and machines, each with nothing known beforehand; what all machines share of a
-layer (its nest, its curve) is in the time of the first of them, as it is in a study. Its reading of a machine's
-description is in its time and ours is not; neither is much.
+least of some rounds over all layers and machines, each with nothing known beforehand and all spread over ZigZag's run,
+which is timed once; the median of the rounds is printed too. What all machines share of a layer (its nest, its curve)
+is in the time of the first of them, as it is in a study. Its reading of a machine's description is in its time and ours
+is not; neither is much.
 """
 
 import contextlib
@@ -24,9 +25,13 @@ pytestmark = pytest.mark.benchmark
 RECORDED = recorded()
 MACHINES = ("tpu_like", "meta_prototype", "edge_tpu_like", "eyeriss_like")
 ROUNDS = 5
-FASTER = 300
-"""Times at least, all layers together. Asked for are 1,000. Measured beside other work: the bounds alone, each level at
-its own optimum, 1,293 times; with the nested mapping 689 times, which misses it. The last line printed has both."""
+"""Of ours, before ZigZag's run of each machine."""
+
+FASTER = 600
+"""Times at least, all layers together, by the median of our rounds. Asked for are 1,000. Measured beside other work:
+with the nested mapping 1,218 times by our least round, 872 by the median, which is fairer beside a single run of
+ZigZag and misses it; the bounds alone, each level at its own optimum, 2,676 times by the least round. The last line
+printed has all three."""
 
 CONV = "O[b][k][oy][ox]+=W[k][c][fy][fx]*I[b][c][iy][ix]"
 DEPTHWISE = "O[b][g][oy][ox]+=W[g][fy][fx]*I[b][g][iy][ix]"
@@ -86,53 +91,58 @@ def run_zigzag(zigzag, hardware, name, description, folder):
     return cycles, moved, spent
 
 
-def least_ms(bounds_only: bool) -> dict[tuple[str, str], float]:
-    """By machine and layer what our side takes, of the fastest round over all of them."""
+def round_ms(bounds_only: bool) -> dict[tuple[str, str], float]:
+    """By machine and layer what our side takes in one round over all of them."""
     targets = {(m, n): machine(m, d) for m in MACHINES for n, d in RECORDED["layers"].items()}
-    rounds = []
-    for _ in range(ROUNDS):
-        forget()
-        layers = {}
-        found = {}
-        for key, target in targets.items():
-            begin = time.process_time()
-            if key[1] not in layers:
-                layers[key[1]] = layer(RECORDED["layers"][key[1]])
-            nest = layers[key[1]]
-            if bounds_only:
-                level_traffic(shape(nest), target.levels, target.engines[0].array)
-            else:
-                figures(nest, target)
-            found[key] = (time.process_time() - begin) * 1e3
-        rounds.append(found)
-    return min(rounds, key=lambda found: sum(found.values()))
+    forget()
+    layers = {}
+    found = {}
+    for key, target in targets.items():
+        begin = time.process_time()
+        if key[1] not in layers:
+            layers[key[1]] = layer(RECORDED["layers"][key[1]])
+        nest = layers[key[1]]
+        if bounds_only:
+            level_traffic(shape(nest), target.levels, target.engines[0].array)
+        else:
+            figures(nest, target)
+        found[key] = (time.process_time() - begin) * 1e3
+    return found
 
 
 def test_no_more_bytes_no_more_cycles_and_much_less_time(tmp_path, capsys):
     zigzag = pytest.importorskip("zigzag", reason="needs the `bench` extra: zigzag-dse and six")
     pytest.importorskip("zigzag.api", reason="zigzag-dse needs six, which it does not declare")
     logging.disable(logging.INFO)
-    ours_ms, bounds_ms = least_ms(bounds_only=False), sum(least_ms(bounds_only=True).values())
+    rounds: list[dict[tuple[str, str], float]] = []
+    bounds: list[float] = []
     theirs_s = 0.0
     heads = ("cycles", "ours", "bytes", "ours")
-    lines = [f"{'machine':15} {'layer':20} " + " ".join(f"{head:>10}" for head in heads) + "      s  ours ms"]
+    lines = {("", ""): f"{'machine':15} {'layer':20} " + " ".join(f"{head:>10}" for head in heads) + "      s  ours ms"}
     for hardware in MACHINES:
+        for _ in range(ROUNDS):
+            rounds.append(round_ms(bounds_only=False))
+            bounds.append(sum(round_ms(bounds_only=True).values()))
         for name, description in RECORDED["layers"].items():
             cycles, moved, spent = run_zigzag(zigzag, hardware, name, description, tmp_path)
             found = figures(layer(description), machine(hardware, description))
             theirs_s += spent
-            lines.append(
+            lines[hardware, name] = (
                 f"{hardware:15} {name:20} {cycles:10.0f} {found.latency_s * 1e9:10.0f} {moved:10.0f} "
-                f"{found.mapped_traffic_bytes:10.0f} {spent:6.2f} {ours_ms[hardware, name]:8.1f}"
+                f"{found.mapped_traffic_bytes:10.0f} {spent:6.2f}"
             )
             # Its defects: see `tests/validation/test_zigzag_recorded.py`.
-            assert found.mapped_traffic_bytes <= max(moved, found.compulsory_bytes), lines[-1]
-            assert found.latency_s * 1e9 <= max(cycles, moved / 8, found.compulsory_bytes / 8), lines[-1]
-    all_ms = sum(ours_ms.values())
-    lines.append(
-        f"all: {theirs_s:.1f} s, ours {all_ms:.0f} ms, {theirs_s / all_ms * 1e3:.0f} times faster; the bounds alone "
-        f"{bounds_ms:.0f} ms, {theirs_s / bounds_ms * 1e3:.0f} times"
+            assert found.mapped_traffic_bytes <= max(moved, found.compulsory_bytes), lines[hardware, name]
+            assert found.latency_s * 1e9 <= max(cycles, moved / 8, found.compulsory_bytes / 8), lines[hardware, name]
+    ours = sorted(rounds, key=lambda found: sum(found.values()))
+    least, median, bounds_ms = ours[0], sum(ours[len(ours) // 2].values()), min(bounds)
+    all_ms = sum(least.values())
+    printed = [line + (f" {least[key]:8.1f}" if key in least else "") for key, line in lines.items()]
+    printed.append(
+        f"all: {theirs_s:.1f} s, ours {all_ms:.0f} ms, {theirs_s / all_ms * 1e3:.0f} times faster (median of "
+        f"{len(ours)} rounds {median:.0f} ms, {theirs_s / median * 1e3:.0f} times); the bounds alone {bounds_ms:.0f} "
+        f"ms, {theirs_s / bounds_ms * 1e3:.0f} times"
     )
     with capsys.disabled():
-        print("\n" + "\n".join(lines))
-    assert theirs_s * 1e3 > FASTER * all_ms
+        print("\n" + "\n".join(printed))
+    assert theirs_s * 1e3 > FASTER * median

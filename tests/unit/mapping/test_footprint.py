@@ -49,6 +49,11 @@ def shapes(draw: st.DrawFn) -> Shape:
     return Shape(outputs, taps, stride, dilation, max(1, image), pad)
 
 
+def forget() -> None:
+    footprint._window_tables.cache_clear()
+    footprint._largest_table.cache_clear()
+
+
 def tiles(extent: int, size: int) -> list[range]:
     return [range(begin, min(begin + size, extent)) for begin in range(0, extent, size)]
 
@@ -59,9 +64,9 @@ def tiles(extent: int, size: int) -> list[range]:
 def test_tables_of_a_window(marked: int, shape: Shape) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(footprint, "MARKS", marked)
-        footprint._window_tables.cache_clear()
+        forget()
         found, sizes = shape.tables()
-        footprint._window_tables.cache_clear()
+        forget()
     for (i, t_o), (j, t_f) in itertools.product(enumerate(sizes[0]), enumerate(sizes[1])):
         outer, inner = tiles(shape.outputs, t_o), tiles(shape.taps, t_f)
         counts = [len(shape.touched(o, f)) for o in outer for f in inner]
@@ -84,6 +89,21 @@ def test_tables_of_a_window(marked: int, shape: Shape) -> None:
             assert found.peak[i, j] >= max(counts)
             assert found.slides[0][i, j] >= slid
     assert found.total[-1, -1] == len(shape.touched(range(shape.outputs), range(shape.taps)))
+
+
+@settings(derandomize=True, deadline=None, max_examples=60, database=None)
+@given(shapes(), st.data())
+def test_few_sizes_have_the_figures_that_they_have_among_many(shape: Shape, data: st.DataObject) -> None:
+    terms = ((shape.outputs, shape.stride), (shape.taps, shape.dilation))
+    few = tuple(tuple(sorted({1, count, data.draw(st.integers(1, count))})) for count in (shape.outputs, shape.taps))
+    forget()
+    alone = footprint._window_tables(terms, -shape.pad, shape.image, few)
+    forget()
+    many = tuple(tuple(range(1, count + 1)) for count in (shape.outputs, shape.taps))
+    footprint._window_tables(terms, -shape.pad, shape.image, many)
+    among = footprint._window_tables(terms, -shape.pad, shape.image, few)
+    for one, other in zip((*alone[:2], *alone[2]), (*among[:2], *among[2]), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_long_windows_are_not_marked() -> None:

@@ -6,6 +6,8 @@ import pytest
 from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis
 from onnxroof.mapping import tiling
 from onnxroof.mapping.canonical import canonical
+from onnxroof.mapping.footprint import tile_tables
+from onnxroof.mapping.orders import loop_orders
 
 REDUCTION = LoopKind.REDUCTION
 
@@ -56,6 +58,32 @@ def test_bounded_boxes_lose_no_step(nest: LoopNest, monkeypatch: pytest.MonkeyPa
         np.testing.assert_array_equal(found.capacity_bytes, full.capacity_bytes)
         np.testing.assert_array_equal(found.read_bytes.sum(axis=1), full.read_bytes.sum(axis=1))
         np.testing.assert_array_equal(found.write_bytes.sum(axis=1), full.write_bytes.sum(axis=1))
+
+
+def test_pieces_lose_no_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = canonical(conv(3, 16, 9, 13, 3, stride=2, pad=0)).nest
+    monkeypatch.setattr(tiling, "PIECE", 1 << 62)
+    full = tiling.pareto_front(plain)
+    for piece in (1, 500, 5000):
+        monkeypatch.setattr(tiling, "PIECE", piece)
+        found = tiling.pareto_front(plain)
+        np.testing.assert_array_equal(found.capacity_bytes, full.capacity_bytes)
+        np.testing.assert_array_equal(found.read_bytes, full.read_bytes)
+        np.testing.assert_array_equal(found.write_bytes, full.write_bytes)
+        np.testing.assert_array_equal(found.tiles, full.tiles)
+
+
+@pytest.mark.parametrize("nest", [conv(6, 20, 12, 14, 3, stride=1, pad=1), softmax(40, 90)], ids=["conv", "softmax"])
+def test_many_orders_move_what_each_of_them_does(nest: LoopNest) -> None:
+    plain = canonical(nest).nest
+    tables = tile_tables(plain, [np.array([1, loop.extent]) for loop in plain.loops])
+    index = [row.ravel() for row in np.indices((2,) * len(plain.loops))]
+    orders = loop_orders(tables)
+    many = tiling.orders_bytes(tables, orders, index)
+    for number, order in enumerate(orders):
+        for (read, write), (ways, reads, writes) in zip(tiling.operand_bytes(tables, order, index), many, strict=True):
+            np.testing.assert_array_equal(reads[ways[number]], np.broadcast_to(read, index[0].shape))
+            np.testing.assert_array_equal(writes[ways[number]], np.broadcast_to(write, index[0].shape))
 
 
 @pytest.mark.parametrize("extent", [1, 2, 3, 4, 12, 97, 512, 1000])
