@@ -45,10 +45,13 @@ class Crossing:
         reads, writes = alone.read_bytes.copy(), alone.write_bytes.copy()
         for boundary, (read, written) in enumerate(self.moved):
             reads[boundary], writes[boundary] = read, written
-        tile: Mapping[str, int] = {}
-        if shape.curve is not None and self.tile >= 0:
-            tile = dict(zip(shape.curve.loops, shape.curve.tiles[self.tile].tolist(), strict=True))
-        return LevelTraffic(reads, writes, np.array(self.footprint_bytes), alone.bypassed, tile)
+        return LevelTraffic(reads, writes, np.array(self.footprint_bytes), alone.bypassed, self.tile_sizes(shape))
+
+    def tile_sizes(self, shape: GroupShape) -> Mapping[str, int]:
+        """Loop name to size of the tile at the outermost boundary, {} where the group has none."""
+        if shape.curve is None or self.tile < 0:
+            return {}
+        return dict(zip(shape.curve.loops, shape.curve.tiles[self.tile].tolist(), strict=True))
 
     def beside(self, shape: GroupShape) -> tuple[FloatArray, FloatArray]:
         """Bytes (read, written) by level that are not of the nest's operands that cross: side inputs, first uses."""

@@ -1,32 +1,33 @@
-"""A planned model on a target: times, energies and bounds of every group and plan.
+"""A planned model on targets: times, energies and bounds of every group and plan.
 
-Time is a maximum, energy a sum. The time of a group is the maximum over the engines (kinds of work on one engine add
-up) and over the memory levels that overlap with compute, plus the levels that do not, plus the launch overhead.
-What a target does not know takes no time and is listed; an unknown energy makes the energy unknown.
+Time is a maximum, energy a sum: see `onnxroof.roofline.sheet`. What a target does not know takes no time and is listed;
+an unknown energy makes the energy unknown.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import groupby
+
+import numpy as np
+import numpy.typing as npt
 
 from onnxroof.dtypes import DType
-from onnxroof.mapping.array import spatial_utilization
 from onnxroof.mapping.given import GIVEN
-from onnxroof.mapping.layout import group_layout_bytes
 from onnxroof.mapping.nested import NestedMapping
-from onnxroof.mapping.placed import Crossing, Placed, placed
+from onnxroof.mapping.placed import Crossing, Placed
 from onnxroof.mapping.plan import Decision, Plan
 from onnxroof.mapping.planned import PlannedModel, ShapedPlan
 from onnxroof.mapping.policies import SEARCHED
 from onnxroof.mapping.reorder import reordering
-from onnxroof.mapping.residency import Residency, residency
-from onnxroof.mapping.traffic import GroupShape, LevelTraffic, level_traffic
-from onnxroof.roofline.efficiency import efficiency, mix_time_s
-from onnxroof.roofline.explained import apart, explained
+from onnxroof.mapping.residency import Residency
+from onnxroof.mapping.traffic import GroupShape
+from onnxroof.roofline import totals
+from onnxroof.roofline.batch import Batch
+from onnxroof.roofline.efficiency import efficiency
 from onnxroof.roofline.fit import fit
 from onnxroof.roofline.floor import floor
 from onnxroof.roofline.groups import (
@@ -39,25 +40,23 @@ from onnxroof.roofline.groups import (
     mapped_total,
     outermost,
     peaks,
-    summed,
-    total,
 )  # fmt: skip
 from onnxroof.roofline.knowledge import Knowledge
 from onnxroof.roofline.ledger import ledger
 from onnxroof.roofline.levels import level_result
 from onnxroof.roofline.mapped import mapped_result
-from onnxroof.roofline.model import overlapped_time_s
-from onnxroof.roofline.provenance import Doubts, is_uncertain, rests_s
-from onnxroof.roofline.rates import DEFAULT_SPECIAL_LANES, Rate, Resolution, resolve
-from onnxroof.roofline.regimes import Regime, together
+from onnxroof.roofline.rates import DEFAULT_SPECIAL_LANES, Rate, resolve
 from onnxroof.roofline.residents import resident_tensors
 from onnxroof.roofline.result import MappedResult, PlanResult, Resident, TargetResult
 from onnxroof.roofline.search import UnitFigures
 from onnxroof.roofline.searched import Searched, best_of
-from onnxroof.roofline.terms import expected_time_s, largest, level_energy_terms, level_time_s
-from onnxroof.targets.model import Engine, Target
+from onnxroof.roofline.sheet import Rows, Sheet, joined, priced
+from onnxroof.roofline.worked import Part, parts_of
+from onnxroof.targets.model import Target
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "evaluated"]
+
+FloatArray = npt.NDArray[np.float64]
 
 
 def evaluate(
@@ -69,19 +68,41 @@ def evaluate(
     tf32: bool = True,
     state: str = "cold",
 ) -> TargetResult:
-    """Holds a model against a target.
+    """Holds a model against one target, as `evaluated`."""
+    (found,) = evaluated(
+        model, [target], objective=objective, assumed_precision=assumed_precision, tf32=tf32, state=state
+    )
+    return found
+
+
+def evaluated(
+    model: PlannedModel,
+    targets: Sequence[Target],
+    *,
+    objective: str = "latency",
+    assumed_precision: str | None = None,
+    tf32: bool = True,
+    state: str = "cold",
+) -> Iterator[TargetResult]:
+    """Holds a model against targets: one result each, in their order, when it is asked for.
 
     Args:
-        model: Planned; where the target lacks its types, already converted.
-        target: The target.
+        model: Planned; where the targets lack its types, already converted.
+        targets: The targets.
         objective: latency | energy | edp, by which the best plan is named.
-        assumed_precision: Type that the model was converted to for this target, None for none.
+        assumed_precision: Type that the model was converted to for these targets, None for none.
         tf32: Whether FLOAT contractions may use TF32.
         state: cold | steady: whether weights that fit on chip stay there from run to run.
     """
-    evaluation = _Evaluation(model, target, tf32, state)
+    batch = Batch(model, tuple(targets), tf32, state)
+    for place in range(len(targets)):
+        yield _result(_Evaluation(batch, place), assumed_precision, objective)
+
+
+def _result(evaluation: _Evaluation, assumed_precision: str | None, objective: str) -> TargetResult:
+    target, model = evaluation.target, evaluation.model
     plans = evaluation.plans(assumed_precision, objective)
-    least = floor(model.border, target, tf32=tf32)
+    least = floor(model.border, target, tf32=evaluation.batch.tf32)
     rate = evaluation.dominant_rate()
     peak_bytes = model.peak_activation_bytes
     room = fit(target, model.parameter_bytes, peak_bytes)
@@ -109,53 +130,36 @@ def evaluate(
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Compute:
-    """What the work of a group takes.
-
-    Attributes:
-        engines_s: Time by engine.
-        full_engines_s: Time by engine with its array full.
-        energies_j: Of each part, None where unknown.
-        spatial: Utilization of the array, None without MACs.
-        mac_engine: That runs the MACs, if it has an array.
-        mac_s: Time of the MACs on it.
-        doubtful_s: What of the time of an engine rests on uncertain numbers.
-        doubtful_j: What of the energy does.
-    """
-
-    engines_s: dict[str, float]
-    full_engines_s: dict[str, float]
-    energies_j: list[float | None]
-    spatial: float | None
-    mac_engine: Engine | None
-    mac_s: float
-    doubtful_s: dict[str, float]
-    doubtful_j: float
-
-
 @dataclass(eq=False)
 class _Evaluation:
-    model: PlannedModel
-    target: Target
-    tf32: bool
-    state: str
-    residency: Residency = field(init=False)
+    """A model on one of the targets of a batch."""
+
+    batch: Batch
+    place: int
     knowledge: Knowledge = field(init=False)
-    doubts: Doubts = field(init=False)
     orders: tuple[Decision, ...] = ()
     _nested: dict[Hashable, NestedMapping] = field(default_factory=dict)
-    _figures: dict[tuple[GroupShape, Crossing | None], Figures] = field(default_factory=dict)
-    _crossings: dict[object, Crossing] = field(default_factory=dict)
-    _places: dict[str, Placed] = field(default_factory=dict)
-    _alone: dict[GroupShape, LevelTraffic] = field(default_factory=dict)
-    _rates: dict[tuple[str, str], Resolution] = field(default_factory=dict)
     _substituted: dict[tuple[str, str], Decision] = field(default_factory=dict)
+    _rates: dict[tuple[str, str], Rate | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.residency = residency(self.model.timeline, self.target.levels, state=self.state)
         self.knowledge = Knowledge(self.target)
-        self.doubts = Doubts.of(self.target)
+        self._note()
+
+    @property
+    def model(self) -> PlannedModel:
+        """The model."""
+        return self.batch.model
+
+    @property
+    def target(self) -> Target:
+        """The target."""
+        return self.batch.targets[self.place]
+
+    @property
+    def residency(self) -> Residency:
+        """What stays on chip between groups."""
+        return self.batch.residencies[self.place]
 
     def dominant_rate(self) -> Rate | None:
         """Where the type with the most MACs runs, or with the most vector work for a model without MACs."""
@@ -182,48 +186,129 @@ class _Evaluation:
     @cached_property
     def _reordered(self) -> _Evaluation | None:
         """Of the model in an order in which more operators may be one group, None where there is none."""
-        if self.model.reordered is None:
+        if self.batch.reordered is None:
             return None
-        found = _Evaluation(self.model.reordered, self.target, self.tf32, self.state)
-        found.knowledge = self.knowledge
+        found = _Evaluation(self.batch.reordered, self.place)
         found.orders = (reordering(self.model.workload.name),)
         return found
 
     def plan(self, shaped: ShapedPlan, assumed_precision: str | None) -> PlanResult:
         """One plan, summed over its groups: each distinct shape times the groups that have it."""
         groups = self.placed(shaped.plan.fusion)
-        figures = [self.figures(shape, crossing) for shape, crossing in groups.kinds]
         choices = Later(lambda: (*shaped.plan.decisions, *self.reasons))
-        return self.summed(shaped.plan, groups, figures, assumed_precision, choices, self.residents)
+        return self.summed(shaped.plan, groups, self.figures(groups), assumed_precision, choices, self.residents)
 
     def placed(self, fusion: str) -> Placed:
         """Groups of a policy with what stays on chip around them."""
-        if fusion not in self._places:
-            self._places[fusion] = placed(self.model.timeline.uses[fusion], self.residency, self._crossings)
-        return self._places[fusion]
+        return self.batch.places[self.place][fusion]
 
     @cached_property
     def searched(self) -> Searched:
         """Plans of groups that are looked for on this target."""
         return Searched(self)
 
-    def unit(self, shape: GroupShape, crossing: Crossing | None) -> UnitFigures:
-        """What a group takes as one of the units of which a search makes larger ones."""
-        figures = self.figures(shape, crossing)
-        compute, _, traffic = self._parts(shape, crossing)
-        known = [energy for energy in compute.energies_j if energy is not None]
-        return UnitFigures(
-            engines_s=compute.engines_s,
-            full_engines_s=compute.full_engines_s,
-            compute_j=math.fsum(known) if len(known) == len(compute.energies_j) else None,
-            read_bytes=traffic.read_bytes * shape.repeat,
-            write_bytes=traffic.write_bytes * shape.repeat,
-            latency_s=figures.latency_s,
-            energy_j=figures.energy_j,
-            footprint_bytes=traffic.footprint_bytes,
-            doubtful_s=compute.doubtful_s,
-            doubtful_j=compute.doubtful_j,
-        )
+    def figures(self, groups: Placed) -> list[Figures]:
+        """All figures of the kinds of groups."""
+        numbers = self.batch.kinds[self.place]
+        return [self._figures[numbers[kind]] for kind in groups.kinds]
+
+    @cached_property
+    def _figures(self) -> list[Figures]:
+        """Of all kinds of groups."""
+        batch, place, target = self.batch, self.place, self.target
+        base, sheet, levels = batch.bases[place], batch.sheets[place], target.levels
+        spatial = batch.work.spatial[place, base.shapes].tolist()
+        bypassed = batch.table.bypassed[place, base.shapes, : len(levels)]
+        passes_by = np.logical_or.reduce(bypassed, axis=1).tolist()
+        held = base.footprint_bytes[:, : len(levels)].tolist()
+        layout = (base.layout_bytes.sum(axis=1) * base.rows.launches).tolist()
+        return [
+            Figures(
+                target=target,
+                sheet=sheet,
+                number=number,
+                shapes=(shape,),
+                times=(1.0,),
+                spatial=_known(spatial[number]),
+                held_bytes=held[number],
+                tile_of=partial(batch.tile, place, shape, crossing),
+                bypassed=tuple(levels[n].name for n in np.flatnonzero(bypassed[number])) if passes_by[number] else (),
+                map=Once(partial(self._mapped, shape, crossing)),
+                layout_bytes=layout[number],
+            )
+            for number, (shape, crossing) in enumerate(batch.kinds[place])
+        ]
+
+    def _mapped(self, shape: GroupShape, crossing: Crossing | None) -> MappedResult:
+        """One mapping of a group to all levels."""
+        batch, place = self.batch, self.place
+        number, base = batch.kinds[place][shape, crossing], batch.bases[place]
+        kind, count = int(base.shapes[number]), len(self.target.levels)
+        alone = batch.table.traffic(place, kind, count, shape.curve)
+        own = alone if crossing is None else crossing.applied(shape, alone)
+        layout = tuple(base.layout_bytes[number].tolist())
+        engine = int(batch.work.mac_engine[place, kind])
+        return mapped_result(
+            shape, self.target, own.more(*layout), crossing, (layout[0], layout[1]),
+            self._by_engine(base.rows.engines_s[number], base.rows.runs[number]),
+            self.target.engines[engine] if engine >= 0 else None, float(batch.work.mac_s[place, kind]), self._nested,
+        )  # fmt: skip
+
+    def units(self, groups: Placed) -> list[UnitFigures]:
+        """What the kinds of groups take as units of which a search makes larger ones."""
+        batch, place = self.batch, self.place
+        numbers, base, sheet = batch.kinds[place], batch.bases[place], batch.sheets[place]
+        count = len(self.target.levels)
+        found = []
+        for shape, crossing in groups.kinds:
+            number, rows = numbers[shape, crossing], base.rows
+            runs = rows.runs[number]
+            found.append(
+                UnitFigures(
+                    engines_s=self._by_engine(rows.engines_s[number], runs),
+                    full_engines_s=self._by_engine(rows.full_engines_s[number], runs),
+                    compute_j=_known(rows.compute_j[number]),
+                    read_bytes=base.read_bytes[number, :count] * shape.repeat,
+                    write_bytes=base.write_bytes[number, :count] * shape.repeat,
+                    latency_s=_known(sheet.latency_s[number]),
+                    energy_j=_known(sheet.energy_j[number]),
+                    footprint_bytes=base.footprint_bytes[number, :count],
+                    doubtful_s=self._by_engine(rows.doubtful_s[number], runs),
+                    doubtful_j=float(rows.doubtful_j[number]),
+                )
+            )
+        return found
+
+    def _by_engine(self, values: FloatArray, runs: npt.NDArray[np.bool_]) -> dict[str, float]:
+        pairs = zip(self.target.engines, values.tolist(), runs.tolist(), strict=False)
+        return {engine.name: value for engine, value, has_work in pairs if has_work}
+
+    def priced(self, groups: Sequence[tuple[Demand, Callable[[], MappedResult]]]) -> list[Figures]:
+        """All figures of groups of several steps, each with what works out its nested mapping."""
+        if not groups:
+            return []
+        rows = _rows(
+            [demand for demand, _ in groups], self.target, self.batch.machines.in_turn.shape[1],
+            self.batch.machines.overlaps.shape[1],
+        )  # fmt: skip
+        sheet = priced(rows, self.batch.machines.of(np.full(len(groups), self.place)))
+        return [
+            Figures(
+                target=self.target,
+                sheet=sheet,
+                number=number,
+                shapes=tuple(demand.shapes),
+                times=tuple(demand.times),
+                spatial=demand.spatial,
+                held_bytes=demand.footprint_bytes,
+                tile_of=demand.tile_of,
+                bypassed=(),
+                map=Once(map_),
+                again_ops=demand.again_ops,
+                layout_bytes=demand.layout_bytes,
+            )
+            for number, (demand, map_) in enumerate(groups)
+        ]
 
     def summed(
         self,
@@ -235,58 +320,66 @@ class _Evaluation:
         residents: Sequence[Resident],
     ) -> PlanResult:
         """A plan of its groups' figures; `choices` are its decisions, `residents` what stays on chip between them."""
-        counter = Counter(groups.index)
-        counts = tuple(counter[number] for number in range(len(figures)))
-        latency_s = total([f.latency_s for f in figures], counts)
-        if figures and not any(f.time_terms_s for f in figures):
+        target, names = self.target, [level.name for level in self.target.levels]
+        counted = np.bincount(groups.index, minlength=len(figures)) if groups.index else np.zeros(0, dtype=np.int64)
+        counts = counted.astype(np.float64)
+        sheet = self._sheet(figures)
+        latency_s = totals.total(sheet.latency_s, counts)
+        if figures and not self._says_time(sheet):
             latency_s = None  # a target of which no rate and no bandwidth is known says nothing of time
-        energy_j = total([f.energy_j for f in figures], counts)
-        ops = total([f.ops for f in figures], counts)
-        names = [level.name for level in self.target.levels]
-        energy_terms = summed([f.energy_terms_j for f in figures], counts) if energy_j is not None else {}
-        forced = (
-            *self.orders, *self._conversions(assumed_precision), *self._substituted.values(),
-            *bypasses(figures, counts),
-        )  # fmt: skip
+        energy_j, energy_terms_j = totals.total(sheet.energy_j, counts), totals.energy_terms_j(target, sheet, counts)
+        ops = _ops(figures, counted.tolist())
+        rows = sheet.rows
+        reads, writes = (totals.by_level(target, moved, counts) for moved in (rows.read_bytes, rows.write_bytes))
+        inside = np.array(groups.resident_bytes).reshape(len(groups.index), -1).max(axis=0, initial=0.0).tolist()
         return PlanResult(
             fusion=plan.fusion,
             latency_s=latency_s,
-            latency_estimated_s=None if latency_s is None else total([f.latency_estimated_s for f in figures], counts),
+            latency_estimated_s=None if latency_s is None else totals.total(sheet.latency_estimated_s, counts),
             energy_j=energy_j,
-            energy_estimated_j=total([f.energy_estimated_j for f in figures], counts),
+            energy_estimated_j=totals.total(sheet.energy_estimated_j, counts),
             ops_per_s=ops / latency_s if ops is not None and latency_s else None,
             ops_per_j=ops / energy_j if ops is not None and energy_j else None,
-            traffic_bytes={name: total([f.traffic_bytes[name] for f in figures], counts) or 0.0 for name in names},
-            traffic_read_bytes=summed([dict(zip(names, f.read_bytes, strict=True)) for f in figures], counts),
-            traffic_write_bytes=summed([dict(zip(names, f.write_bytes, strict=True)) for f in figures], counts),
-            resident_bytes={
-                name: max((taken[number] for taken in groups.resident_bytes), default=0.0)
-                for number, name in enumerate(names[1:], 1)
-            },
-            resident_saved_bytes={
-                name: math.fsum(f.saved_bytes[name] * n for f, n in zip(figures, counts, strict=True)) for name in names
-            },
+            traffic_bytes={name: reads[name] + writes[name] for name in names},
+            traffic_read_bytes=reads,
+            traffic_write_bytes=writes,
+            resident_bytes=dict(zip(names[1:], inside[1:], strict=False)) or dict.fromkeys(names[1:], 0.0),
+            resident_saved_bytes=totals.by_level(target, rows.saved_bytes, counts),
             peak_footprint_bytes=peaks(names[1:], groups, figures),
             assumed_precision=assumed_precision,
-            expected_latency_s=total([f.expected_s for f in figures], counts) if self.target.efficiency else None,
+            expected_latency_s=totals.total(sheet.expected_s, counts) if target.efficiency else None,
             groups=Groups(self.model.op_types, plan, groups, figures),
-            decisions=Later(lambda: (*forced, *choices)),
-            residents=residents,
-            layout_bytes=outermost(names, total([f.layout_bytes for f in figures], counts) or 0.0),
-            waterfall_s=summed([f.waterfall_s for f in figures], counts) if latency_s is not None else {},
-            regime=together([f.regime for f in figures], [f.latency_s for f in figures], counts, energy_terms),
-            efficiency=efficiency(
-                ops, latency_s, energy_j, mix_time_s([f.full_engines_s for f in figures], counts),
-                energy_terms.get("compute"),
+            decisions=Later(
+                lambda: (
+                    *self.orders, *self._conversions(assumed_precision), *self._substituted.values(),
+                    *bypasses(figures, counted.tolist()), *choices,
+                )
             ),
-            map=Once(partial(mapped_total, figures, counts)),
+            residents=residents,
+            layout_bytes=outermost(names, math.fsum(f.layout_bytes * n for f, n in zip(figures, counts, strict=True))),
+            waterfall_s=totals.waterfall_s(target, sheet, counts) if latency_s is not None else {},
+            regime=totals.regime(target, sheet, counts),
+            efficiency=efficiency(ops, latency_s, energy_j, totals.mix_s(sheet, counts), energy_terms_j.get("compute")),
+            map=Once(partial(mapped_total, figures, counted.tolist())),
             account=Once(
                 lambda: ledger(
-                    self.target, figures, counts, tf32=self.tf32, has_latency=latency_s is not None,
+                    target, figures, counted.tolist(), tf32=self.batch.tf32, has_latency=latency_s is not None,
                     has_energy=energy_j is not None,
                 )
             ),
         )  # fmt: skip
+
+    def _sheet(self, figures: Sequence[Figures]) -> Sheet:
+        """The rows of all figures in one."""
+        runs = groupby(figures, key=lambda one: id(one.sheet))
+        parts = [list(run) for _, run in runs]
+        found = [run[0].sheet.at(np.array([one.number for one in run])) for run in parts]
+        return joined(found) if found else self.batch.sheets[self.place].at(slice(0, 0))
+
+    def _says_time(self, sheet: Sheet) -> bool:
+        """Whether anything of the groups takes time."""
+        has_level = any(level.is_timed for level in self.target.levels)
+        return has_level or bool(sheet.rows.runs.any()) or bool(sheet.launch_s.any())
 
     @cached_property
     def residents(self) -> Sequence[Resident]:
@@ -298,189 +391,33 @@ class _Evaluation:
         """Why each stays there, or does not."""
         return self.residency.decisions(self.target.levels)
 
-    def figures(self, shape: GroupShape, crossing: Crossing | None) -> Figures:
-        """All figures of a group with what stays around it."""
-        kind = (shape, crossing)
-        if kind not in self._figures:
-            self._figures[kind] = self._evaluate(shape, crossing)
-        return self._figures[kind]
-
-    def _evaluate(self, shape: GroupShape, crossing: Crossing | None) -> Figures:
-        compute, alone, traffic = self._parts(shape, crossing)
-        saved = alone.read_bytes + alone.write_bytes - traffic.read_bytes - traffic.write_bytes
-        layout = group_layout_bytes(shape, self.target.layout, crossing)
-        traffic = traffic.more(*layout)
-        alone_bytes = shape.compulsory_reads + shape.compulsory_writes
-        demand = Demand(
-            shapes=[shape],
-            times=[1.0],
-            engines_s=compute.engines_s,
-            full_engines_s=compute.full_engines_s,
-            energies_j=compute.energies_j,
-            spatial=compute.spatial,
-            read_bytes=(traffic.read_bytes * shape.repeat).tolist(),
-            write_bytes=(traffic.write_bytes * shape.repeat).tolist(),
-            saved_bytes=(saved * shape.repeat).tolist(),
-            footprint_bytes=traffic.footprint_bytes.tolist(),
-            tile=traffic.tile,
-            whole_bytes=shape.repeat * (alone_bytes + sum(layout)),
-            least_bytes=shape.repeat * (alone_bytes if crossing is None else crossing.least_bytes),
-            doubtful_s=compute.doubtful_s,
-            doubtful_j=compute.doubtful_j,
-            bypassed=traffic.bypassed,
-            layout_bytes=shape.repeat * sum(layout),
-        )
-        found = partial(
-            mapped_result, shape, self.target, traffic, crossing, layout, compute.engines_s, compute.mac_engine,
-            compute.mac_s, self._nested,
-        )  # fmt: skip
-        return self.priced(demand, found)
-
-    def _parts(self, shape: GroupShape, crossing: Crossing | None) -> tuple[_Compute, LevelTraffic, LevelTraffic]:
-        """What the work of a group takes, its traffic alone, and that with what stays around it; one trip."""
-        compute = self._compute(shape)
-        if shape not in self._alone:
-            array = compute.mac_engine.array if compute.mac_engine else None
-            self._alone[shape] = level_traffic(shape, self.target.levels, array)
-        alone = self._alone[shape]
-        return compute, alone, alone if crossing is None else crossing.applied(shape, alone)
-
-    def priced(self, demand: Demand, map_: Callable[[], MappedResult]) -> Figures:
-        """All figures of a group; `map_` finds its nested mapping."""
-        shapes, engines = demand.shapes, demand.engines_s
-        reads, writes = demand.read_bytes, demand.write_bytes
-        levels, repeat = self.target.levels, shapes[0].repeat
-        terms, serial = apart({f"compute:{n}": t for n, t in engines.items()}, self.target.engines_in_turn)
-        doubtful = {f"compute:{name}": time for name, time in demand.doubtful_s.items()}
-        for index, level in enumerate(levels):
-            time = level_time_s(level, reads[index], writes[index])
-            self.knowledge.need_level_time(index)
-            if time is not None:
-                (terms if level.overlaps else serial)[f"memory:{level.name}"] = time
-                if self.doubts.level_time(
-                    index, reads[index], writes[index], demand.whole_bytes, demand.saved_bytes[index]
-                ):
-                    doubtful[f"memory:{level.name}"] = time
+    def _note(self) -> None:
+        """Notes what the groups use of the target: their work, and what all of them need."""
+        first = next(iter(self.batch.kinds[self.place]), None)
+        if first is None:
+            return
+        done = [part for part, _ in parts_of(first[0])]
+        self._note_work(done)
+        for number in range(len(self.target.levels)):
+            self.knowledge.need_level_time(number)
         self.knowledge.need("chip.launch_overhead", self.target.launch_overhead)
-        launch_s = self.target.launch_overhead.value * repeat if self.target.launch_overhead else 0.0
-        time_s = overlapped_time_s(list(terms.values()), list(serial.values())) + launch_s
-        if self.doubts.is_launch:
-            doubtful["launch"] = launch_s
-        doubtful_j = demand.doubtful_j + self.doubts.energy_j(reads, writes) + self.doubts.static_w * time_s
-        everything = {**terms, **serial, **({"launch": launch_s} if launch_s else {})}
-        energy_terms = self._energy(demand.energies_j, reads, writes, time_s)
-        is_known = all(shape.is_known for shape in shapes)
-        macs = sum(shape.mac_count for shape in shapes)
-        vector_ops = sum(shape.vector_count for shape in shapes)
-        special_ops = sum(shape.special_count for shape in shapes)
-        ops = 2 * macs + vector_ops + special_ops
-        totals = [read + written for read, written in zip(reads, writes, strict=True)]
-        names = [level.name for level in levels]
-        compute_s = max(engines.values(), default=0.0)
-        waterfall_s, regime = dict[str, float](), Regime()
-        if is_known:
-            times_s = (engines, demand.full_engines_s, terms, serial)
-            inner = [demand.whole_bytes] * (len(levels) - 1) if len(shapes) == 1 else totals[1:]  # else not known
-            least = [demand.least_bytes, *inner]
-            waterfall_s, regime = explained(self.target, *times_s, totals, least, launch_s, energy_terms or {})
+        for number in range(len(self.target.levels)):
+            self.knowledge.need_level_energy(number)
+        self.knowledge.need("chip.static_power", self.target.static_power)
         if self.target.power_cap is not None:
             self.knowledge.need("chip.power_cap", self.target.power_cap)
-        return Figures(
-            shapes=tuple(shapes),
-            times=tuple(demand.times),
-            read_bytes=reads,
-            write_bytes=writes,
-            latency_s=time_s if is_known else None,
-            latency_estimated_s=rests_s(terms, serial, doubtful) if is_known else None,
-            energy_j=math.fsum(energy_terms.values()) if energy_terms is not None and is_known else None,
-            energy_estimated_j=doubtful_j if energy_terms is not None and is_known else None,
-            expected_s=expected_time_s(self.target, terms, serial, launch_s) if is_known else None,
-            traffic_bytes=dict(zip(names, totals, strict=True)),
-            saved_bytes=dict(zip(names, demand.saved_bytes, strict=True)),
-            intensity={
-                name: ops * repeat / total if is_known and total > 0 else None
-                for name, total in zip(names, totals, strict=True)
-            },
-            compulsory_intensity=ops * repeat / demand.least_bytes if is_known and demand.least_bytes > 0 else None,
-            time_bound=largest(everything) if is_known else "",
-            energy_bound=largest(energy_terms) if energy_terms is not None and is_known else "",
-            time_terms_s=everything,
-            energy_terms_j=energy_terms if energy_terms is not None and is_known else {},
-            spatial=demand.spatial,
-            temporal=compute_s / time_s if time_s > 0 and is_known else None,
-            footprint_bytes=dict(zip(names[1:], demand.footprint_bytes[1:], strict=True)),
-            tile=demand.tile,
-            macs=macs * repeat if is_known else None,
-            vector_ops=vector_ops * repeat if is_known else None,
-            special_ops=special_ops * repeat if is_known else None,
-            ops=ops * repeat if is_known else None,
-            bypassed=tuple(names[i] for i in demand.bypassed),
-            full_engines_s=demand.full_engines_s,
-            waterfall_s=waterfall_s,
-            regime=regime,
-            map=Once(map_),
-            again_ops=demand.again_ops,
-            layout_bytes=demand.layout_bytes,
-        )
+        self._note_work(self.batch.work.parts)
 
-    def _compute(self, shape: GroupShape) -> _Compute:
-        engines: dict[str, float] = {}
-        full: dict[str, float] = {}
-        energies: list[float | None] = []
-        spatial: float | None = 1.0 if shape.mac_count else None
-        mac_engine: Engine | None = None
-        mac_s = 0.0
-        doubtful_s: dict[str, float] = {}
-        doubtful_j = 0.0
-        parts: list[tuple[str, str, str, int]] = [("mac", dtype, "", 2 * count) for dtype, count in shape.macs]
-        parts += [("vector", dtype, "", count) for dtype, count in shape.vector_ops]
-        parts += [("special", dtype, name, count) for (name, dtype), count in shape.special_ops]
-        for kind, dtype, name, count in parts:
+    def _note_work(self, parts: Iterable[Part]) -> None:
+        for kind, dtype, name in parts:
             rate = self._rate(kind, dtype)
-            if rate is None:
-                energies.append(None)
-                continue
-            lanes = float(count * shape.repeat)
-            if name:
-                lanes *= rate.special_lanes(name)
+            if rate is not None and name:
                 self.knowledge.need_special(rate, name, DEFAULT_SPECIAL_LANES)
-            used = 1.0
-            if kind == "mac" and rate.engine.array is not None and shape.nest is not None:
-                used = spatial = spatial_utilization(shape.nest, rate.engine.array)
-                mac_engine = rate.engine
-            if rate.ops_per_s:
-                time_s = lanes / (rate.ops_per_s * used)
-                engines[rate.engine.name] = engines.get(rate.engine.name, 0.0) + time_s
-                full[rate.engine.name] = full.get(rate.engine.name, 0.0) + lanes / rate.ops_per_s
-                mac_s += time_s if rate.engine is mac_engine and kind == "mac" else 0.0
-                if is_uncertain(rate.peak.rate) or rate.is_default(name):
-                    doubtful_s[rate.engine.name] = doubtful_s.get(rate.engine.name, 0.0) + time_s
-            energy_j = None if rate.energy_j_per_op is None else lanes * rate.energy_j_per_op
-            energies.append(energy_j)
-            if energy_j is not None and (is_uncertain(rate.peak.energy) or rate.is_default(name)):
-                doubtful_j += energy_j
-        return _Compute(engines, full, energies, spatial, mac_engine, mac_s, doubtful_s, doubtful_j)
-
-    def _energy(
-        self, parts: Sequence[float | None], reads: Sequence[float], writes: Sequence[float], time_s: float
-    ) -> dict[str, float] | None:
-        levels = level_energy_terms(self.target.levels, reads, writes)
-        for index in range(len(self.target.levels)):
-            self.knowledge.need_level_energy(index)
-        self.knowledge.need("chip.static_power", self.target.static_power)
-        known = [part for part in parts if part is not None]
-        if levels is None or len(known) < len(parts):
-            return None
-        terms = {"compute": math.fsum(known), **levels}
-        if self.target.static_power is not None:
-            terms["static"] = self.target.static_power.value * time_s
-        return terms
 
     def _rate(self, kind: str, dtype: str) -> Rate | None:
         key = (kind, dtype)
         if key not in self._rates:
-            self._rates[key] = resolve(self.target, kind, DType[dtype], tf32=self.tf32)
-            rate = self._rates[key].rate
+            rate = self._rates[key] = resolve(self.target, kind, DType[dtype], tf32=self.batch.tf32).rate
             self.knowledge.need_rate(kind, dtype, rate)
             if rate is not None and not rate.is_exact:
                 runs_as = f"{rate.peak.input.name} on {rate.engine.name}"
@@ -489,7 +426,7 @@ class _Evaluation:
                     action="substituted",
                     reason=f"the target lists no {dtype} for it: it runs as {runs_as}",
                 )
-        return self._rates[key].rate
+        return self._rates[key]
 
     def _conversions(self, assumed_precision: str | None) -> Iterator[Decision]:
         if assumed_precision is not None:
@@ -498,3 +435,55 @@ class _Evaluation:
                 action="converted",
                 reason=f"the target lacks its types and wider ones: it is taken as if exported in {assumed_precision}",
             )
+
+
+def _known(value: float) -> float | None:
+    """None in place of NaN."""
+    return None if math.isnan(value) else float(value)
+
+
+def _ops(figures: Sequence[Figures], counts: Sequence[int]) -> int | None:
+    """Operations of all groups, None where some are not known."""
+    found = 0
+    for one, count in zip(figures, counts, strict=True):
+        ops = one.ops
+        if ops is None:
+            return None
+        found += ops * count
+    return found
+
+
+def _rows(demands: Sequence[Demand], target: Target, engines: int, levels: int) -> Rows:
+    """What groups of several steps ask of a target, in arrays of so many engines and levels."""
+    names = [engine.name for engine in target.engines]
+
+    def by_engine(times: Sequence[Mapping[str, float]]) -> FloatArray:
+        found = np.zeros((len(demands), engines))
+        found[:, : len(names)] = [[one.get(name, 0.0) for name in names] for one in times]
+        return found
+
+    def by_level(values: Sequence[Sequence[float]]) -> FloatArray:
+        found = np.zeros((len(demands), levels))
+        found[:, : len(target.levels)] = values
+        return found
+
+    runs = np.zeros((len(demands), engines), dtype=bool)
+    runs[:, : len(names)] = [[name in demand.engines_s for name in names] for demand in demands]
+    reads, writes = by_level([one.read_bytes for one in demands]), by_level([one.write_bytes for one in demands])
+    least = reads + writes  # inside the outermost level it is not known what would cross at least
+    least[:, 0] = [demand.least_bytes for demand in demands]
+    return Rows(
+        engines_s=by_engine([demand.engines_s for demand in demands]),
+        full_engines_s=by_engine([demand.full_engines_s for demand in demands]),
+        runs=runs,
+        compute_j=np.array([math.fsum(np.nan if e is None else e for e in demand.energies_j) for demand in demands]),
+        doubtful_s=by_engine([demand.doubtful_s for demand in demands]),
+        doubtful_j=np.array([demand.doubtful_j for demand in demands]),
+        read_bytes=reads,
+        write_bytes=writes,
+        saved_bytes=by_level([demand.saved_bytes for demand in demands]),
+        whole_bytes=np.array([demand.whole_bytes for demand in demands]),
+        least_bytes=least,
+        launches=np.array([float(demand.shapes[0].repeat) for demand in demands]),
+        is_known=np.array([all(shape.is_known for shape in demand.shapes) for demand in demands], dtype=bool),
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -64,8 +65,6 @@ def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> Dem
             taken = (search.base.resident_bytes[step][number] for step in range(part.first, part.last + 1))
             both = (float(u.footprint_bytes[number]) + more for u, more in zip(units, taken, strict=True))
             footprints[number] = max(both) - residents[number]
-    sizes = dict(zip(choice.kind.named.dims, curve.tiles[step].tolist(), strict=True))
-    used = {dim for way in curve.ways for dim in way.order}
     rearranged = sum(member.shapes[0].rearranged_bytes for member in members)
     layout = run_layout_bytes(
         search.store, search.segments.units[part.first : part.last + 1], search.target.layout,
@@ -84,7 +83,7 @@ def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> Dem
         write_bytes=[float(n) + repeat * layout[1] * (not at) for at, n in enumerate(choice.write_bytes)],
         saved_bytes=saved,
         footprint_bytes=footprints,
-        tile={name: size for number, (name, size) in enumerate(sizes.items()) if number in used},
+        tile_of=partial(_tile, choice),
         again_ops=float(curve.again_ops[step]) * repeat,
         whole_bytes=least + repeat * sum(layout),
         layout_bytes=repeat * sum(layout),
@@ -92,6 +91,14 @@ def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> Dem
         doubtful_s=_weighted(work.tolist(), [unit.doubtful_s for unit in units]),
         doubtful_j=math.fsum(unit.doubtful_j * times for unit, times in zip(units, work.tolist(), strict=True)),
     )  # fmt: skip
+
+
+def _tile(choice: Choice) -> dict[str, int]:
+    """Size by dimension of the tile of a run."""
+    curve = choice.kind.curve
+    used = {dim for way in curve.ways for dim in way.order}
+    sizes = zip(choice.kind.named.dims, curve.tiles[choice.step].tolist(), strict=True)
+    return {name: size for number, (name, size) in enumerate(sizes) if number in used}
 
 
 def _spatial(members: Sequence[Figures]) -> float | None:

@@ -7,17 +7,26 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar, overload
 
+import numpy as np
+import numpy.typing as npt
+
 from onnxroof.mapping.placed import Placed
 from onnxroof.mapping.plan import Decision, Plan
 from onnxroof.mapping.traffic import GroupShape
+from onnxroof.roofline import totals
 from onnxroof.roofline.regimes import Regime
 from onnxroof.roofline.result import GroupResult, MappedResult
+from onnxroof.roofline.sheet import Sheet
+from onnxroof.roofline.terms import largest
+from onnxroof.targets.model import Target
 
 __all__ = [
-    "Demand", "Figures", "Groups", "Later", "Once", "bypasses", "mapped_total", "outermost", "peaks", "summed", "total",
+    "Demand", "Figures", "Groups", "Later", "Once", "bypasses", "mapped_total", "outermost", "peaks", "total",
 ]  # fmt: skip
 
 T = TypeVar("T")
+
+ONE = np.ones(1)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -33,8 +42,7 @@ class Demand:
         read_bytes, write_bytes: (L,) traffic.
         saved_bytes: (L,) what it does not move because of what stays on chip around it.
         footprint_bytes: (L,) of its tiles, of one instance.
-        bypassed: Numbers of the levels that hold no tile of it.
-        tile: Size by dimension.
+        tile_of: Works out its size by dimension.
         whole_bytes: What must cross a level whatever is inside it, if nothing stays there.
         least_bytes: What must cross the outermost boundary, with what stays inside of it.
         doubtful_s, doubtful_j: What of the engines' times and energies rests on uncertain numbers.
@@ -52,12 +60,11 @@ class Demand:
     write_bytes: Sequence[float]
     saved_bytes: Sequence[float]
     footprint_bytes: Sequence[float]
-    tile: Mapping[str, int]
+    tile_of: Callable[[], Mapping[str, int]]
     whole_bytes: float
     least_bytes: float
     doubtful_s: Mapping[str, float]
     doubtful_j: float
-    bypassed: Sequence[int] = ()
     layout_bytes: float = 0.0
     again_ops: float = 0.0
 
@@ -76,45 +83,196 @@ class Once(Generic[T]):
         return self.found
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Figures:
-    """What all groups of one shape share; all trips.
+    """What all groups of one kind share, read from a row of a sheet when it is looked at; all trips.
 
-    They do the work of each of `shapes` so many `times`. `read_bytes` and `write_bytes` are by level, outermost first.
+    They do the work of each of `shapes` so many `times`. Sequences and mappings by level are outermost first.
+
+    Attributes:
+        target: The target.
+        sheet: Of groups on it.
+        number: Row of the sheet.
+        shapes, times: The work.
+        spatial: Utilization of the array, None without MACs.
+        held_bytes: (L,) of the tiles, of one instance.
+        tile_of: Works out the size of the tile by dimension.
+        bypassed: Names of the levels that hold no tile of it.
+        map: Works out one mapping to all levels at once.
+        again_ops: Operations that are done again.
+        layout_bytes: What of the outermost traffic is there for the layout alone that the target wants.
     """
 
+    target: Target
+    sheet: Sheet
+    number: int
     shapes: tuple[GroupShape, ...]
     times: tuple[float, ...]
-    read_bytes: Sequence[float]
-    write_bytes: Sequence[float]
-    latency_s: float | None
-    latency_estimated_s: float | None
-    energy_j: float | None
-    energy_estimated_j: float | None
-    expected_s: float | None
-    traffic_bytes: Mapping[str, float]
-    saved_bytes: Mapping[str, float]
-    intensity: Mapping[str, float | None]
-    compulsory_intensity: float | None
-    time_bound: str
-    energy_bound: str
-    time_terms_s: Mapping[str, float]
-    energy_terms_j: Mapping[str, float]
     spatial: float | None
-    temporal: float | None
-    footprint_bytes: Mapping[str, float]
-    tile: Mapping[str, int]
-    macs: int | None
-    vector_ops: int | None
-    special_ops: int | None
-    ops: int | None
+    held_bytes: Sequence[float]
+    tile_of: Callable[[], Mapping[str, int]]
     bypassed: tuple[str, ...]
-    full_engines_s: Mapping[str, float]
-    waterfall_s: Mapping[str, float]
-    regime: Regime
     map: Callable[[], MappedResult]
     again_ops: float = 0.0
     layout_bytes: float = 0.0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the work of all its operators is known."""
+        return bool(self.sheet.rows.is_known[self.number])
+
+    @property
+    def latency_s(self) -> float | None:
+        """None where the work is not known."""
+        return _known(self.sheet.latency_s[self.number])
+
+    @property
+    def latency_estimated_s(self) -> float | None:
+        """What of it rests on uncertain numbers."""
+        return _known(self.sheet.latency_estimated_s[self.number])
+
+    @property
+    def energy_j(self) -> float | None:
+        """None where an energy is unknown."""
+        return _known(self.sheet.energy_j[self.number])
+
+    @property
+    def energy_estimated_j(self) -> float | None:
+        """What of it rests on uncertain numbers."""
+        return _known(self.sheet.energy_estimated_j[self.number])
+
+    @property
+    def traffic_bytes(self) -> dict[str, float]:
+        """Both directions."""
+        rows = self.sheet.rows
+        return self._by_level(rows.read_bytes[self.number] + rows.write_bytes[self.number])
+
+    @property
+    def traffic_read_bytes(self) -> dict[str, float]:
+        """From each level towards the inside."""
+        return self._by_level(self.sheet.rows.read_bytes[self.number])
+
+    @property
+    def traffic_write_bytes(self) -> dict[str, float]:
+        """From the inside into each level."""
+        return self._by_level(self.sheet.rows.write_bytes[self.number])
+
+    @property
+    def saved_bytes(self) -> dict[str, float]:
+        """What does not move because of what stays on chip around it."""
+        return self._by_level(self.sheet.rows.saved_bytes[self.number])
+
+    @property
+    def footprint_bytes(self) -> dict[str, float]:
+        """Of its tiles, of one instance of each level inside the outermost."""
+        return {level.name: size for level, size in zip(self.target.levels[1:], self.held_bytes[1:], strict=True)}
+
+    @property
+    def intensity(self) -> dict[str, float | None]:
+        """Operations / traffic by level; None without traffic or with unknown work."""
+        ops = self.ops
+        return {name: ops / total if ops is not None and total else None for name, total in self.traffic_bytes.items()}
+
+    @property
+    def compulsory_intensity(self) -> float | None:
+        """Operations / bytes that must cross the outermost boundary."""
+        least = float(self.sheet.rows.least_bytes[self.number, 0])
+        return self.ops / least if self.ops is not None and least > 0 else None
+
+    @property
+    def time_terms_s(self) -> dict[str, float]:
+        """Every term of the time: those that hide behind one another, those that do not, launches."""
+        launch_s = float(self.sheet.launch_s[self.number])
+        return {
+            **self._terms_s(waits=False), **self._terms_s(waits=True), **({"launch": launch_s} if launch_s else {}),
+        }  # fmt: skip
+
+    def _terms_s(self, *, waits: bool) -> dict[str, float]:
+        rows, found = self.sheet.rows, dict[str, float]()
+        times, runs = rows.engines_s[self.number].tolist(), rows.runs[self.number].tolist()
+        for engine, time, has_work in zip(self.target.engines, times, runs, strict=False):
+            if has_work and engine.overlaps is not waits:
+                found[f"compute:{engine.name}"] = time
+        for level, time in zip(self.target.levels, self.sheet.levels_s[self.number].tolist(), strict=False):
+            if level.is_timed and level.overlaps is not waits:
+                found[f"memory:{level.name}"] = time
+        return found
+
+    @property
+    def time_bound(self) -> str:
+        """The longest term of the time; "" where nothing of it is known."""
+        return largest(self.time_terms_s) if self.is_known else ""
+
+    @property
+    def energy_bound(self) -> str:
+        """The largest term of the energy; "" where it is unknown."""
+        return largest(self.energy_terms_j)
+
+    @property
+    def temporal(self) -> float | None:
+        """Time of the busiest engine / latency."""
+        latency_s = self.latency_s
+        return float(self.sheet.rows.engines_s[self.number].max(initial=0.0)) / latency_s if latency_s else None
+
+    @property
+    def full_engines_s(self) -> dict[str, float]:
+        """Time by engine, every array full."""
+        rows = self.sheet.rows
+        times, runs = rows.full_engines_s[self.number].tolist(), rows.runs[self.number].tolist()
+        return {
+            engine.name: time
+            for engine, time, has_work in zip(self.target.engines, times, runs, strict=False)
+            if has_work
+        }
+
+    @property
+    def macs(self) -> int | None:
+        """MACs, None where the work is not known."""
+        return self._count(sum(shape.mac_count for shape in self.shapes))
+
+    @property
+    def vector_ops(self) -> int | None:
+        """Vector operations, None likewise."""
+        return self._count(sum(shape.vector_count for shape in self.shapes))
+
+    @property
+    def special_ops(self) -> int | None:
+        """Special operations, None likewise."""
+        return self._count(sum(shape.special_count for shape in self.shapes))
+
+    @property
+    def ops(self) -> int | None:
+        """All operations, a MAC is two; None likewise."""
+        return self._count(sum(2 * s.mac_count + s.vector_count + s.special_count for s in self.shapes))
+
+    def _count(self, one_trip: int) -> int | None:
+        return one_trip * self.shapes[0].repeat if self.is_known else None
+
+    @property
+    def waterfall_s(self) -> dict[str, float]:
+        """Parts that add up to the latency; {} where that is unknown."""
+        return totals.waterfall_s(self.target, self._alone, ONE)
+
+    @property
+    def regime(self) -> Regime:
+        """What sets time and energy, and why the group lies below its roof."""
+        return totals.regime(self.target, self._alone, ONE)
+
+    @property
+    def energy_terms_j(self) -> dict[str, float]:
+        """Every term of the energy, {} where it is unknown."""
+        return totals.energy_terms_j(self.target, self._alone, ONE)
+
+    @property
+    def _alone(self) -> Sheet:
+        return self.sheet.at(slice(self.number, self.number + 1))
+
+    def _by_level(self, values: npt.NDArray[np.float64]) -> dict[str, float]:
+        return {level.name: value for level, value in zip(self.target.levels, values.tolist(), strict=False)}
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
 
 
 class Later(Sequence[T]):
@@ -172,6 +330,10 @@ class Groups(Sequence[GroupResult]):
             raise IndexError(index)
         return self._result(index)
 
+    def __iter__(self) -> Iterator[GroupResult]:
+        # Else an IndexError in a result would end the loop as if there were no more of them.
+        return (self._result(index) for index in range(len(self)))
+
     def _result(self, index: int) -> GroupResult:
         group, figures = self._groups[index], self._figures[self._placed.index[index]]
         resident = self._placed.resident_bytes[index][1:]
@@ -189,8 +351,8 @@ class Groups(Sequence[GroupResult]):
             energy_j=figures.energy_j,
             energy_estimated_j=figures.energy_estimated_j,
             traffic_bytes=figures.traffic_bytes,
-            traffic_read_bytes=dict(zip(figures.traffic_bytes, figures.read_bytes, strict=True)),
-            traffic_write_bytes=dict(zip(figures.traffic_bytes, figures.write_bytes, strict=True)),
+            traffic_read_bytes=figures.traffic_read_bytes,
+            traffic_write_bytes=figures.traffic_write_bytes,
             intensity_ops_per_byte=figures.intensity,
             compulsory_intensity_ops_per_byte=figures.compulsory_intensity,
             time_bound=figures.time_bound,
@@ -202,7 +364,7 @@ class Groups(Sequence[GroupResult]):
             footprint_bytes={
                 name: own + more for (name, own), more in zip(figures.footprint_bytes.items(), resident, strict=True)
             },
-            tile=figures.tile,
+            tile=figures.tile_of(),
             full_engines_s=figures.full_engines_s,
             waterfall_s=figures.waterfall_s,
             regime=figures.regime,
@@ -223,15 +385,6 @@ def mapped_total(figures: Sequence[Figures], counts: Sequence[int]) -> MappedRes
         if not figures or any(figure.time_terms_s for figure in figures)
         else None,
     )
-
-
-def summed(parts: Sequence[Mapping[str, float]], counts: Sequence[int]) -> dict[str, float]:
-    """Sums by name of terms that occur so often, the names in the order of the first that has them."""
-    found: dict[str, list[float]] = {}
-    for terms, count in zip(parts, counts, strict=True):
-        for name, value in terms.items():
-            found.setdefault(name, []).append(value * count)
-    return {name: math.fsum(values) for name, values in found.items()}
 
 
 def outermost(names: Sequence[str], value: float) -> dict[str, float]:

@@ -166,8 +166,8 @@ def ledger(
         repeats=np.array([one.shapes[0].repeat for one in figures], dtype=np.float64),
         work=work,
         filled=filled,
-        read_bytes=np.array([one.read_bytes for one in figures]).reshape(-1, levels),
-        write_bytes=np.array([one.write_bytes for one in figures]).reshape(-1, levels),
+        read_bytes=np.array([one.sheet.rows.read_bytes[one.number, :levels] for one in figures]).reshape(-1, levels),
+        write_bytes=np.array([one.sheet.rows.write_bytes[one.number, :levels] for one in figures]).reshape(-1, levels),
         has_latency=has_latency,
         has_energy=has_energy,
     )

@@ -7,21 +7,28 @@ roofline; the tolerance of a tie, the three parts of energy and the order in whi
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
 
 __all__ = [
     "CAUSES",
     "ON_THE_ROOF",
     "RIDGE_TOLERANCE",
     "Regime",
+    "Regimes",
     "energy_regime",
-    "power_capped_s",
-    "regime",
+    "regimes",
+    "time_words",
     "together",
 ]
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 RIDGE_TOLERANCE = 0.01
 """Compute and a level that differ by less than this part of the longer one are a tie: the group is at the ridge."""
@@ -76,88 +83,117 @@ class Regime:
         return cause if lost[cause] > 0 else ""
 
 
-def regime(
-    engines_s: Mapping[str, float],
-    full_engines_s: Mapping[str, float],
-    levels_s: Mapping[str, float],
-    roof_levels_s: Mapping[str, float],
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Regimes:
+    """The regimes of N groups; see `Regime`.
+
+    Attributes:
+        time: (N,) number of the time regime among `time_words`, -1 for none.
+        roof_s, reload_s: (N,).
+        lost_s: (N, causes) by `CAUSES`.
+    """
+
+    time: IntArray
+    roof_s: FloatArray
+    reload_s: FloatArray
+    lost_s: FloatArray
+
+
+def time_words(engines: Sequence[str], levels: Sequence[str]) -> tuple[str, ...]:
+    """The time regimes of a target, in the order of their numbers."""
+    return ("launch", "ridge", *(f"compute:{name}" for name in engines), *(f"memory:{name}" for name in levels))
+
+
+def regimes(
+    engines_s: FloatArray,
+    full_engines_s: FloatArray,
+    levels_s: FloatArray,
+    roof_levels_s: FloatArray,
+    least_levels_s: FloatArray,
+    runs: BoolArray,
     *,
-    least_levels_s: Mapping[str, float],
-    serial: Iterable[str],
-    in_turn: Collection[str] = (),
-    launch_s: float,
-    energy_j: Mapping[str, float],
-    power_s: float | None,
-) -> Regime:
-    """The regime of a group of known work.
+    is_timed: BoolArray,
+    waits: BoolArray,
+    in_turn: BoolArray,
+    launch_s: FloatArray,
+) -> Regimes:
+    """The regimes of N groups of known work on E engines and L levels.
 
     Args:
-        engines_s: Time by engine.
-        full_engines_s: The same with every array full.
-        levels_s: Time by level.
-        roof_levels_s: The same at the sum of both ports of a level.
-        least_levels_s: The same of bytes that each cross once.
-        serial: Levels that do not overlap with compute.
-        in_turn: Engines that do not overlap with anything.
-        launch_s: Launch overhead.
-        energy_j: Energy by `compute`, `memory:LEVEL` and `static`; {} where unknown.
-        power_s: What the power cap would add.
+        engines_s: (N, E) time by engine.
+        full_engines_s: (N, E) the same with every array full.
+        levels_s: (N, L) time by level.
+        roof_levels_s: (N, L) the same at the sum of both ports of a level.
+        least_levels_s: (N, L) the same of bytes that each cross once.
+        runs: (N, E) whether an engine has work.
+        is_timed: (N, L) whether a level has a time.
+        waits: (N, L) whether it does not overlap with compute.
+        in_turn: (N, E) whether an engine does not overlap with anything.
+        launch_s: (N,) launch overhead.
     """
-    compute_s, ideal_s = max(engines_s.values(), default=0.0), max(full_engines_s.values(), default=0.0)
-    waits = frozenset(serial)
-    beside_s = max((time for name, time in engines_s.items() if name not in in_turn), default=0.0)
-    longest_s = max(levels_s.values(), default=0.0)
-    hidden_s = max((time for name, time in levels_s.items() if name not in waits), default=0.0)
-    steps = [
-        max(ideal_s, *roof_levels_s.values(), 0.0),
-        max(ideal_s, longest_s),
-        max(compute_s, longest_s),
-        max(beside_s, hidden_s)
-        + math.fsum(time for name, time in levels_s.items() if name in waits)
-        + math.fsum(time for name, time in engines_s.items() if name in in_turn),
-    ]
-    lost = [after - before for before, after in itertools.pairwise(steps)]
-    return Regime(
-        time=_time_regime(engines_s, levels_s, launch_s),
-        energy=energy_regime(energy_j),
-        roof_s=steps[0],
-        lost_s=dict(zip(CAUSES, (*lost, launch_s), strict=True)),
-        reload_s=steps[0] - min(steps[0], max(ideal_s, *least_levels_s.values(), 0.0)),
-        power_s=power_s,
+    compute_s, ideal_s = engines_s.max(axis=1, initial=0.0), full_engines_s.max(axis=1, initial=0.0)
+    longest_s = levels_s.max(axis=1, initial=0.0)
+    beside_s = np.where(in_turn, 0.0, engines_s).max(axis=1, initial=0.0)
+    hidden_s = np.where(waits, 0.0, levels_s).max(axis=1, initial=0.0)
+    after_s = np.where(waits, levels_s, 0.0).sum(axis=1) + np.where(in_turn, engines_s, 0.0).sum(axis=1)
+    roof_s = np.maximum(ideal_s, roof_levels_s.max(axis=1, initial=0.0))
+    ports_s = np.maximum(ideal_s, longest_s)
+    spatial_s = np.maximum(compute_s, longest_s)
+    least_s = np.maximum(ideal_s, least_levels_s.max(axis=1, initial=0.0))
+    overlap_s = np.maximum(beside_s, hidden_s) + after_s
+    return Regimes(
+        time=_time_regimes(np.where(runs, engines_s, -1.0), np.where(is_timed, levels_s, -1.0), launch_s),
+        roof_s=roof_s,
+        reload_s=roof_s - np.minimum(roof_s, least_s),
+        lost_s=np.stack((ports_s - roof_s, spatial_s - ports_s, overlap_s - spatial_s, launch_s), axis=1),
     )
 
 
+def _time_regimes(engines_s: FloatArray, levels_s: FloatArray, launch_s: FloatArray) -> IntArray:
+    """(N,) numbers; what an engine or level that has no time counts for is negative."""
+    engine, compute_s = _longest(engines_s)
+    level, memory_s = _longest(levels_s)
+    longest_s = np.maximum(compute_s, memory_s)
+    found = np.where(compute_s > memory_s, 2 + engine, 2 + engines_s.shape[1] + level)
+    found[np.abs(compute_s - memory_s) < RIDGE_TOLERANCE * longest_s] = 1
+    found[longest_s <= 0] = -1
+    found[launch_s > longest_s] = 0
+    return found
+
+
+def _longest(times_s: FloatArray) -> tuple[IntArray, FloatArray]:
+    """(N,) the first of the longest times, and that time; 0 where there is none."""
+    if not times_s.shape[1]:
+        return np.zeros(len(times_s), dtype=np.int64), np.zeros(len(times_s))
+    place = times_s.argmax(axis=1)
+    return place, np.maximum(times_s[np.arange(len(times_s)), place], 0.0)
+
+
 def together(
-    regimes: Sequence[Regime], latencies_s: Sequence[float | None], counts: Sequence[int], energy_j: Mapping[str, float]
-) -> Regime:
+    time: Sequence[str], seconds: Regimes, power_s: FloatArray, latency_s: FloatArray, counts: FloatArray,
+    energy_j: Mapping[str, float],
+) -> Regime:  # fmt: skip
     """The regime of a plan: times by sums over its groups, the time regime that takes most of them.
 
     Args:
-        regimes: Of each kind of group.
-        latencies_s: Of a group of each kind.
-        counts: Groups of each kind.
-        energy_j: Of the plan, as in `regime`.
+        time: Words of the time regimes.
+        seconds: Of N kinds of groups.
+        power_s: (N,) what the power cap would add to a group of each, NaN where unknown.
+        latency_s: (N,) of a group of each, NaN where unknown.
+        counts: (N,) groups of each kind.
+        energy_j: Energy of the plan by `compute`, `memory:LEVEL` and `static`; {} where unknown.
     """
-    roof, lost, reload, power, times = 0.0, dict.fromkeys(CAUSES, 0.0), 0.0, 0.0, dict[str, float]()
-    has_power = True
-    for one, latency, count in zip(regimes, latencies_s, counts, strict=True):
-        if one.roof_s is None or latency is None:
-            return Regime(energy=energy_regime(energy_j))
-        roof += one.roof_s * count
-        for cause, time in one.lost_s.items():
-            lost[cause] += time * count
-        reload += (one.reload_s or 0.0) * count
-        has_power = has_power and one.power_s is not None
-        power += (one.power_s or 0.0) * count
-        times[one.time] = times.get(one.time, 0.0) + latency * count
-    times.pop("", None)
+    if np.isnan(latency_s).any():
+        return Regime(energy=energy_regime(energy_j))
+    shares = np.bincount(seconds.time + 1, weights=latency_s * counts, minlength=len(time) + 1)[1:]
+    power = float(power_s @ counts)
     return Regime(
-        time=max(times, key=lambda name: times[name], default=""),
+        time=time[int(shares.argmax())] if shares.any() else "",
         energy=energy_regime(energy_j),
-        roof_s=roof,
-        lost_s=lost,
-        reload_s=reload,
-        power_s=power if has_power and regimes else None,
+        roof_s=float(seconds.roof_s @ counts),
+        lost_s=dict(zip(CAUSES, (counts @ seconds.lost_s).tolist(), strict=True)),
+        reload_s=float(seconds.reload_s @ counts),
+        power_s=None if math.isnan(power) or not len(counts) else power,
     )
 
 
@@ -176,28 +212,3 @@ def energy_regime(terms_j: Mapping[str, float]) -> str:
     if not levels or static > math.fsum(levels.values()):
         return "static"
     return max(levels, key=lambda name: levels[name])
-
-
-def power_capped_s(energy_j: Mapping[str, float], cap_w: float, static_w: float) -> float | None:
-    """Least time in which a group can spend its energy under a power cap: dynamic energy / (cap - static power).
-
-    The same as `P <= P_cap x eta`, static power in eta. None where the energy is unknown, or static power alone takes
-    the cap.
-    """
-    if not energy_j or cap_w <= static_w:
-        return None
-    return math.fsum(energy for name, energy in energy_j.items() if name != "static") / (cap_w - static_w)
-
-
-def _time_regime(engines_s: Mapping[str, float], levels_s: Mapping[str, float], launch_s: float) -> str:
-    engine = max(engines_s, key=lambda name: engines_s[name], default="")
-    level = max(levels_s, key=lambda name: levels_s[name], default="")
-    compute_s, memory_s = engines_s.get(engine, 0.0), levels_s.get(level, 0.0)
-    longest_s = max(compute_s, memory_s)
-    if launch_s > longest_s:
-        return "launch"
-    if longest_s <= 0:
-        return ""
-    if abs(compute_s - memory_s) < RIDGE_TOLERANCE * longest_s:
-        return "ridge"
-    return f"compute:{engine}" if compute_s > memory_s else f"memory:{level}"

@@ -8,11 +8,10 @@ from functools import cached_property, partial
 from typing import Protocol
 
 from onnxroof.mapping.given import GIVEN, GivenPlan
-from onnxroof.mapping.placed import Crossing, Placed
+from onnxroof.mapping.placed import Placed
 from onnxroof.mapping.plan import Decision, Plan
 from onnxroof.mapping.planned import CLOCK, PlannedModel, ShapedPlan
 from onnxroof.mapping.residency import Residency
-from onnxroof.mapping.traffic import GroupShape
 from onnxroof.roofline.fusing import decisions, fused_group, groups, mapped
 from onnxroof.roofline.given import chosen_runs, given_search
 from onnxroof.roofline.groups import Demand, Figures, Later, Once
@@ -28,9 +27,17 @@ __all__ = ["Pricing", "Searched", "best_of"]
 class Pricing(Protocol):
     """What it takes to price groups of a model on a target."""
 
-    model: PlannedModel
-    target: Target
-    residency: Residency
+    @property
+    def model(self) -> PlannedModel:
+        """The model."""
+
+    @property
+    def target(self) -> Target:
+        """The target."""
+
+    @property
+    def residency(self) -> Residency:
+        """What stays on chip between groups."""
 
     @property
     def residents(self) -> Sequence[Resident]:
@@ -43,14 +50,14 @@ class Pricing(Protocol):
     def placed(self, fusion: str) -> Placed:
         """Groups of a policy with what stays on chip around them."""
 
-    def figures(self, shape: GroupShape, crossing: Crossing | None) -> Figures:
-        """All figures of a group with what stays around it."""
+    def figures(self, groups: Placed) -> Sequence[Figures]:
+        """All figures of the kinds of groups."""
 
-    def unit(self, shape: GroupShape, crossing: Crossing | None) -> UnitFigures:
-        """What a group takes as one of the units of which a search makes larger ones."""
+    def units(self, groups: Placed) -> Sequence[UnitFigures]:
+        """What the kinds of groups take as units of which a search makes larger ones."""
 
-    def priced(self, demand: Demand, map_: Callable[[], MappedResult]) -> Figures:
-        """All figures of a group; `map_` finds its nested mapping."""
+    def priced(self, groups: Sequence[tuple[Demand, Callable[[], MappedResult]]]) -> Sequence[Figures]:
+        """All figures of groups of several steps, each with what works out its nested mapping."""
 
     def summed(
         self,
@@ -116,10 +123,10 @@ class Searched:
         one = self.pricing
         return Search(one.model.segments, one.model.store, one.target, one.residency, *self._alone(CLOCK))
 
-    def _alone(self, fusion: str) -> tuple[Placed, list[UnitFigures]]:
+    def _alone(self, fusion: str) -> tuple[Placed, Sequence[UnitFigures]]:
         """The groups of a policy of which runs are made, and what each kind of them takes."""
         base = self.pricing.placed(fusion)
-        return base, [self.pricing.unit(shape, crossing) for shape, crossing in base.kinds]
+        return base, self.pricing.units(base)
 
     def of_chosen(self, policy: str, assumed_precision: str | None, chosen: Sequence[Chosen]) -> PlanResult:
         """The plan of groups of the clock's steps."""
@@ -144,7 +151,8 @@ class Searched:
             chosen: The runs of steps behind the groups.
             reasons: Makes the decisions about the groups.
         """
-        figures = [self.pricing.figures(shape, crossing) for shape, crossing in search.base.kinds]
+        figures = [*self.pricing.figures(search.base)]
+        fused: list[tuple[Demand, Callable[[], MappedResult]]] = []
         numbers: dict[Hashable, int] = {}
         index, taken = [], []
         for part in chosen:
@@ -158,13 +166,14 @@ class Searched:
                 part.choice.write_bytes.tobytes(), search.base.index[steps], search.base.resident_bytes[steps],
             )  # fmt: skip
             if key not in numbers:
-                numbers[key] = len(figures)
-                figures.append(self._fused(search, part, [figures[n] for n in search.base.index[steps]]))
+                numbers[key] = len(figures) + len(fused)
+                fused.append(self._fused(search, part, [figures[n] for n in search.base.index[steps]]))
             index.append(numbers[key])
             taken.append(tuple(search.residents(part.first, part.last, part.choice.level)))
         rest = slice(len(search.segments.units), None)
         index += search.base.index[rest]
         taken += search.base.resident_bytes[rest]
+        figures += self.pricing.priced(fused)
         used = sorted(set(index))
         place = {number: position for position, number in enumerate(used)}
         found = Placed(
@@ -182,12 +191,13 @@ class Searched:
             plan, found, [figures[number] for number in used], assumed_precision, Later(choices), residents
         )
 
-    def _fused(self, search: Search, part: Chosen, members: Sequence[Figures]) -> Figures:
-        """A run of steps as one group."""
+    def _fused(
+        self, search: Search, part: Chosen, members: Sequence[Figures]
+    ) -> tuple[Demand, Callable[[], MappedResult]]:
+        """What a run of steps asks as one group, and what works out its nested mapping."""
         demand = fused_group(search, part, members)
-        return self.pricing.priced(
-            demand, partial(mapped, search, part, members, demand.layout_bytes, partial(self._mapped_time, demand))
-        )
+        time_s = partial(self._mapped_time, demand)
+        return demand, partial(mapped, search, part, members, demand.layout_bytes, time_s)
 
     def _mapped_time(self, demand: Demand, traffic: Sequence[float]) -> float:
         """The least time of a fused group with so many bytes at each level."""

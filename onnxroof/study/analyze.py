@@ -134,10 +134,11 @@ def run_study(
                 entries.append(Failure(name=name, error=error))
                 done += len(chosen)
                 continue
+            evaluated = study.results(chosen)
             for target in chosen:
                 if progress:
                     progress(f"{name} on {target.id}", done, steps)
-                results.append(study.result(target))
+                results.append(next(evaluated))
                 done += 1
             if sensitivity:
                 from onnxroof.study.resized import Resized

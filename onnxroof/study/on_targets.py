@@ -16,7 +16,7 @@ from onnxroof.mapping.planned import PlannedModel, planned
 from onnxroof.mapping.policies import NAMES, SEARCHED
 from onnxroof.rewrites.precision import converted
 from onnxroof.roofline.divided import divided_latency_s
-from onnxroof.roofline.evaluate import evaluate
+from onnxroof.roofline.evaluate import evaluate, evaluated
 from onnxroof.roofline.floor import floor
 from onnxroof.roofline.groups import Once
 from onnxroof.roofline.ranges import ranges
@@ -58,23 +58,48 @@ class OnTargets:
         for given in {id(given): given for given in self._groups.values()}.values():
             self._planned(None, given)  # faults come before any work is done
 
-    def result(self, target: Target) -> TargetResult:
-        """The model on a target, converted where the target lacks its types."""
+    def results(self, targets: Sequence[Target]) -> Iterator[TargetResult]:
+        """The model on targets, in their order, converted where a target lacks its types.
+
+        Targets that take the same model are evaluated together; each result is made when it is asked for.
+        """
+        alike: dict[tuple[DType | None, GivenGroups | None], list[Target]] = {}
+        keys = [(self._forced(target), self._groups.get(target.id)) for target in targets]
+        for key, target in zip(keys, targets, strict=True):
+            alike.setdefault(key, []).append(target)
+        found = {key: self._evaluated(*key, members) for key, members in alike.items()}
+        for key in keys:
+            yield next(found[key])
+
+    def _forced(self, target: Target) -> DType | None:
+        """The type that a target forces on the model, which is counted in it; None for its own types."""
         forced = needed_conversion(target, _work_types(self._base), tf32=self._tf32)
         if forced is not None and forced not in self._counts:
             count = counted(converted(self._base.workload, forced), copies_cache=self._copies_cache)
             runs = {kernel.op.name for kernel in count.store.kernels}
             idle = [kernel.op.name for kernel in self._base.store.kernels if kernel.op.name not in runs]
             self._counts[forced] = (count, idle)
-        model = self._planned(forced, self._groups.get(target.id))
-        result = evaluate(
+        return forced
+
+    def _evaluated(
+        self, forced: DType | None, given: GivenGroups | None, targets: Sequence[Target]
+    ) -> Iterator[TargetResult]:
+        """The model in a precision on targets."""
+        model = self._planned(forced, given)
+        found = evaluated(
             model,
-            target,
+            targets,
             objective=self._objective,
             assumed_precision=None if forced is None else forced.name,
             tf32=self._tf32,
             state=self._state,
         )
+        for result in found:
+            yield self._with_more(result, model)
+
+    def _with_more(self, result: TargetResult, model: PlannedModel) -> TargetResult:
+        """A result with what is worked out when it is asked for, and what runs on the host."""
+        target = result.target
         # Plans that are searched for are found again from the others, so these stay.
         same = [plan for plan in model.plans if result.best_plan in (*SEARCHED, plan.plan.fusion)]
         best = replace(model, policies=(result.best_plan,), plans=tuple(same))

@@ -71,4 +71,5 @@ class Resized:
         key = (name, policy)
         if key not in self._studies:
             self._studies[key] = self._study(self._counts.get(name) or self._count, policy)
-        return self._studies[key].result(result.target).best
+        (found,) = self._studies[key].results([result.target])
+        return found.best

@@ -149,6 +149,11 @@ class MemoryLevel:
     keeps: frozenset[str] = frozenset({"activation", "weight"})
     holds: frozenset[str] = frozenset({"input", "weight", "output"})
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether a bandwidth is known, so that traffic over it takes time."""
+        return self.read_bandwidth is not None or (not self.shares_port and self.write_bandwidth is not None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Support:

@@ -40,7 +40,7 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_plans_are_made_once_for_each_precision(planned: list[str]) -> None:
     model = OnTargets(counted(workload(MATMUL)), None, "latency", tf32=True, copies_cache=False, state="cold")
     names = ["FLOAT", "INT8", "FLOAT", "BFLOAT16", "INT8", "BFLOAT16"]
-    results = [model.result(chip(name)) for name in names]
+    results = [*model.results([chip(name) for name in names])]
     assert [result.best.assumed_precision for result in results] == [None, "INT8", None, "BFLOAT16", "INT8", "BFLOAT16"]
     assert planned == ["none", "epilogue"] * 3
     # x, w and y cross once: 3 x 4096 elements
@@ -49,7 +49,7 @@ def test_plans_are_made_once_for_each_precision(planned: list[str]) -> None:
 
 def test_one_policy_shows_one_plan(planned: list[str]) -> None:
     model = OnTargets(counted(workload(MATMUL)), "none", "latency", tf32=True, copies_cache=False, state="cold")
-    assert [plan.fusion for plan in model.result(chip("INT8")).plans] == ["none"]
+    assert [plan.fusion for plan in next(model.results([chip("INT8")])).plans] == ["none"]
     # As it stands, and converted; the groups of the other are the clock of what stays on chip.
     assert planned == ["none", "epilogue"] * 2
 

@@ -1,0 +1,197 @@
+"""A model on many targets at once: the groups of the plans that are the same for all, each a row of figures.
+
+What stays on chip differs from target to target, and with it the distinct groups; their work and their traffic are
+looked up for all targets together, and all of them are priced by one call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxroof.mapping.given import GIVEN
+from onnxroof.mapping.layout import group_layout_bytes
+from onnxroof.mapping.level_table import LevelTable, level_table
+from onnxroof.mapping.placed import Crossing, Placed, placed
+from onnxroof.mapping.planned import CLOCK, PlannedModel
+from onnxroof.mapping.policies import SEARCHED
+from onnxroof.mapping.residency import Residency, residency
+from onnxroof.mapping.traffic import GroupShape
+from onnxroof.roofline.machines import Machines, machines
+from onnxroof.roofline.sheet import Rows, Sheet, joined, priced
+from onnxroof.roofline.worked import Worked, worked
+from onnxroof.targets.model import Array, Target
+
+__all__ = ["Base", "Batch"]
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+Kind = tuple[GroupShape, Crossing | None]
+
+
+@dataclass(eq=False)
+class Batch:
+    """A model on targets.
+
+    Attributes:
+        model: Planned.
+        targets: The targets.
+        tf32: Whether FLOAT contractions may use TF32.
+        state: cold | steady: whether weights that fit on chip stay there from run to run.
+    """
+
+    model: PlannedModel
+    targets: tuple[Target, ...]
+    tf32: bool
+    state: str
+
+    @cached_property
+    def reordered(self) -> Batch | None:
+        """Of the model in an order in which more operators may be one group, None where there is none."""
+        model = self.model.reordered
+        return None if model is None else Batch(model, self.targets, self.tf32, self.state)
+
+    @cached_property
+    def residencies(self) -> tuple[Residency, ...]:
+        """What stays on chip on each target."""
+        return tuple(residency(self.model.timeline, target.levels, state=self.state) for target in self.targets)
+
+    @cached_property
+    def places(self) -> tuple[dict[str, Placed], ...]:
+        """For each target, by policy the groups with what stays on chip around them."""
+        wanted = [shaped.plan.fusion for shaped in self.model.plans]
+        wanted += [CLOCK] if any(policy in SEARCHED for policy in self.model.policies) else []
+        wanted += [GIVEN] if self.model.given is not None else []
+        found = []
+        for chosen in self.residencies:
+            shared: dict[object, Crossing] = {}
+            uses = self.model.timeline.uses
+            found.append({policy: placed(uses[policy], chosen, shared) for policy in dict.fromkeys(wanted)})
+        return tuple(found)
+
+    @cached_property
+    def kinds(self) -> tuple[dict[Kind, int], ...]:
+        """For each target its distinct groups, by number."""
+        return tuple(
+            {kind: number for number, kind in enumerate(dict.fromkeys(k for one in by.values() for k in one.kinds))}
+            for by in self.places
+        )
+
+    @cached_property
+    def shapes(self) -> dict[GroupShape, int]:
+        """The distinct shapes of groups on all targets, by number."""
+        return {s: n for n, s in enumerate(dict.fromkeys(shape for one in self.kinds for shape, _ in one))}
+
+    @cached_property
+    def work(self) -> Worked:
+        """What the work of the shapes takes on the targets."""
+        return worked(tuple(self.shapes), self.targets, tf32=self.tf32)
+
+    @cached_property
+    def arrays(self) -> tuple[tuple[Array | None, ...], ...]:
+        """For each target, by shape the array that its MACs fill."""
+        return tuple(
+            tuple(target.engines[number].array if number >= 0 else None for number in row)
+            for target, row in zip(self.targets, self.work.mac_engine.tolist(), strict=True)
+        )
+
+    @cached_property
+    def table(self) -> LevelTable:
+        """The traffic of the shapes on the targets, if nothing stays on chip around them."""
+        return level_table(tuple(self.shapes), [target.levels for target in self.targets], self.arrays)
+
+    def tile(self, place: int, shape: GroupShape, crossing: Crossing | None) -> Mapping[str, int]:
+        """Loop name to tile size at the outermost boundary of a group on one of the targets."""
+        if crossing is None:
+            return self.table.tile(place, self.shapes[shape], shape.curve)
+        return crossing.tile_sizes(shape)
+
+    @cached_property
+    def machines(self) -> Machines:
+        """The numbers of the targets."""
+        return machines(self.targets)
+
+    @cached_property
+    def bases(self) -> tuple[Base, ...]:
+        """For each target its groups with what they ask of it."""
+        return tuple(_base(self, number) for number in range(len(self.targets)))
+
+    @cached_property
+    def sheets(self) -> tuple[Sheet, ...]:
+        """For each target what its groups take."""
+        sizes = [len(base.shapes) for base in self.bases]
+        owner = np.repeat(np.arange(len(sizes)), sizes)
+        sheet = priced(joined([base.rows for base in self.bases]), self.machines.of(owner))
+        ends = np.cumsum(sizes).tolist()
+        return tuple(sheet.at(slice(end - size, end)) for end, size in zip(ends, sizes, strict=True))
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Base:
+    """The distinct groups of a target.
+
+    Attributes:
+        shapes: (N,) number of the shape of each.
+        read_bytes, write_bytes: (N, L) traffic of one trip, without what the layout alone moves.
+        footprint_bytes: (N, L) of the tiles, of one instance.
+        layout_bytes: (N, 2) read and written for the layout alone, one trip.
+        rows: What they ask.
+    """
+
+    shapes: IntArray
+    read_bytes: FloatArray
+    write_bytes: FloatArray
+    footprint_bytes: FloatArray
+    layout_bytes: FloatArray
+    rows: Rows
+
+
+def _base(batch: Batch, place: int) -> Base:
+    """The groups of one of the targets."""
+    target, kinds, work, table = batch.targets[place], batch.kinds[place], batch.work, batch.table
+    which = np.array([batch.shapes[shape] for shape, _ in kinds], dtype=np.int64)
+    reads, writes = table.read_bytes[place, which], table.write_bytes[place, which]
+    alone, footprints = reads + writes, table.footprint_bytes[place, which]
+    count = len(target.levels)
+    least = np.array([float(shape.compulsory_reads + shape.compulsory_writes) for shape, _ in kinds])
+    whole = least.copy()
+    around = [(number, crossing) for number, (_, crossing) in enumerate(kinds) if crossing is not None]
+    if around:
+        numbers = [number for number, _ in around]
+        moved = np.array([crossing.moved for _, crossing in around]).reshape(len(around), count - 1, 2)
+        reads[numbers, : count - 1], writes[numbers, : count - 1] = moved[..., 0], moved[..., 1]
+        footprints[numbers, :count] = [crossing.footprint_bytes for _, crossing in around]
+        least[numbers] = [crossing.least_bytes for _, crossing in around]
+    repeats = np.array([shape.repeat for shape, _ in kinds], dtype=np.float64)
+    layout = np.zeros((len(kinds), 2))
+    if target.layout is not None:
+        layout[:] = [group_layout_bytes(shape, target.layout, crossing) for shape, crossing in kinds]
+    whole = repeats * (whole + layout.sum(axis=1))
+    least_bytes = np.repeat(whole[:, None], reads.shape[1], axis=1)
+    least_bytes[:, 0] = repeats * least
+    with_layout = [array * repeats[:, None] for array in (reads, writes)]
+    for direction, array in enumerate(with_layout):
+        array[:, 0] += layout[:, direction] * repeats
+    rows = Rows(
+        engines_s=work.engines_s[place, which],
+        full_engines_s=work.full_engines_s[place, which],
+        runs=work.runs[place, which],
+        compute_j=work.compute_j[place, which],
+        doubtful_s=work.doubtful_s[place, which],
+        doubtful_j=work.doubtful_j[place, which],
+        read_bytes=with_layout[0],
+        write_bytes=with_layout[1],
+        saved_bytes=(alone - reads - writes) * repeats[:, None],
+        whole_bytes=whole,
+        least_bytes=least_bytes,
+        launches=repeats,
+        is_known=np.array([shape.is_known for shape, _ in kinds], dtype=bool),
+    )
+    return Base(
+        shapes=which, read_bytes=reads, write_bytes=writes, footprint_bytes=footprints, layout_bytes=layout, rows=rows
+    )

@@ -1,0 +1,238 @@
+"""Times, energies, and what explains them, of many groups on many targets at once.
+
+Axes: N groups, E engines, L levels, outermost first. The time of a group is the longest of the times of its engines and
+of the levels that overlap with compute, plus what does not overlap, plus its launches; its energy is the sum of that of
+its work, of its bytes at each level, and of static power over its time. Unknown is NaN and stays NaN in sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxroof.roofline.machines import Machines
+from onnxroof.roofline.regimes import Regimes, regimes
+from onnxroof.roofline.waterfall import stalls
+
+__all__ = ["Rows", "Sheet", "joined", "level_times_s", "priced"]
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+SAME = 1e-9  # bytes are sums of floats
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Rows:
+    """What groups ask of their targets; all trips.
+
+    Attributes:
+        engines_s: (N, E) time by engine, work that is done again among it.
+        full_engines_s: (N, E) the same with every array full.
+        runs: (N, E) whether an engine has work of a known rate.
+        compute_j: (N,) energy of the work, NaN where unknown.
+        doubtful_s, doubtful_j: (N, E), (N,) what of the engines' times and energies rests on uncertain numbers.
+        read_bytes, write_bytes: (N, L) traffic.
+        saved_bytes: (N, L) what does not move because of what stays on chip around a group.
+        whole_bytes: (N,) what must cross a level whatever is inside it, if nothing stays there.
+        least_bytes: (N, L) what would cross if each byte did so once.
+        launches: (N,) trips.
+        is_known: (N,) whether the work of all operators is known.
+    """
+
+    engines_s: FloatArray
+    full_engines_s: FloatArray
+    runs: BoolArray
+    compute_j: FloatArray
+    doubtful_s: FloatArray
+    doubtful_j: FloatArray
+    read_bytes: FloatArray
+    write_bytes: FloatArray
+    saved_bytes: FloatArray
+    whole_bytes: FloatArray
+    least_bytes: FloatArray
+    launches: FloatArray
+    is_known: BoolArray
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Sheet:
+    """What groups take; all trips.
+
+    Attributes:
+        rows: What they ask.
+        levels_s: (N, L) time by level, 0 where no bandwidth is known.
+        launch_s: (N,) of the launches.
+        time_s: (N,) with what is known of the work.
+        latency_s: (N,) NaN where the work is not known, as all that follows.
+        latency_estimated_s: (N,) what of it rests on uncertain numbers.
+        expected_s: (N,) by the measured efficiencies of engines and levels.
+        levels_j: (N, L) energy by level.
+        static_j: (N,) of static power, 0 where that is unknown.
+        energy_j: (N,).
+        energy_estimated_j: (N,) what of it rests on uncertain numbers.
+        stalls_s: (N, L) what a level adds while the engines wait for it.
+        ideal_s, busy_s: (N,) time of the busiest of the engines that overlap, every array full, and as they are filled.
+        power_s: (N,) what the power cap would add to the latency, NaN where there is none or the energy is unknown.
+        regimes: Their regimes, with times that are not known where the work is not.
+    """
+
+    rows: Rows
+    levels_s: FloatArray
+    launch_s: FloatArray
+    time_s: FloatArray
+    latency_s: FloatArray
+    latency_estimated_s: FloatArray
+    expected_s: FloatArray
+    levels_j: FloatArray
+    static_j: FloatArray
+    energy_j: FloatArray
+    energy_estimated_j: FloatArray
+    stalls_s: FloatArray
+    ideal_s: FloatArray
+    busy_s: FloatArray
+    power_s: FloatArray
+    regimes: Regimes
+
+    def at(self, places: slice | IntArray) -> Sheet:
+        """Some of the groups."""
+        return _each(lambda arrays: arrays[0][places], [self])
+
+
+T = TypeVar("T", bound="Sheet | Rows | Regimes")
+
+
+def joined(parts: Sequence[T]) -> T:
+    """All groups of some sheets of one target, or of some rows."""
+    return parts[0] if len(parts) == 1 else _each(np.concatenate, parts)
+
+
+def _each(change: Callable[[Sequence[npt.NDArray[Any]]], npt.NDArray[Any]], parts: Sequence[T]) -> T:
+    """The same dataclass with every array made of those of some."""
+    found: dict[str, Any] = {}
+    for field in fields(parts[0]):
+        values = [getattr(part, field.name) for part in parts]
+        found[field.name] = change(values) if isinstance(values[0], np.ndarray) else _each(change, values)
+    return type(parts[0])(**found)
+
+
+def priced(rows: Rows, machines: Machines) -> Sheet:
+    """What groups take.
+
+    Args:
+        rows: Of N groups.
+        machines: The numbers of the target of each, (N, ...).
+    """
+    reads, writes = rows.read_bytes, rows.write_bytes
+    levels_s = level_times_s(machines, reads, writes)
+    launch_s = np.nan_to_num(machines.launch_s) * rows.launches
+    hidden, waiting = np.where(machines.overlaps, levels_s, 0.0), np.where(machines.overlaps, 0.0, levels_s)
+    beside = np.where(machines.in_turn, 0.0, rows.engines_s)
+    in_turn = np.where(machines.in_turn, rows.engines_s, 0.0)
+    busy_s = _longest(beside)
+    time_s = np.maximum(busy_s, _longest(hidden)) + in_turn.sum(axis=1) + waiting.sum(axis=1) + launch_s
+    levels_j = _level_energies_j(reads, writes, machines.read_j, machines.write_j)
+    static_j = np.nan_to_num(machines.static_w) * time_s
+    energy_j = rows.compute_j + levels_j.sum(axis=1) + static_j
+    doubtful_j = _level_energies_j(reads, writes, machines.read_doubtful_j, machines.write_doubtful_j).sum(axis=1)
+    totals = reads + writes
+    with np.errstate(divide="ignore", invalid="ignore"):
+        both_s = totals / machines.both_rate
+        roof_levels_s = np.where(np.isnan(both_s), levels_s, both_s)
+        once = np.where(totals > 0, np.minimum(rows.least_bytes, totals) / totals, 1.0)
+    known = rows.is_known
+    has_energy = ~np.isnan(energy_j)
+    found = regimes(
+        rows.engines_s, rows.full_engines_s, levels_s, roof_levels_s, roof_levels_s * once, rows.runs,
+        is_timed=machines.is_timed, waits=~machines.overlaps, in_turn=machines.in_turn, launch_s=launch_s,
+    )  # fmt: skip
+    room_w = machines.cap_w - np.nan_to_num(machines.static_w)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        capped_s = (rows.compute_j + levels_j.sum(axis=1)) / np.where(room_w > 0, room_w, np.nan)
+    nothing = np.where(known, 0.0, np.nan)
+    return Sheet(
+        rows=rows,
+        levels_s=levels_s,
+        launch_s=launch_s,
+        time_s=time_s,
+        latency_s=time_s + nothing,
+        latency_estimated_s=_rests_s(rows, machines, levels_s) + nothing,
+        expected_s=_expected_s(rows, machines, levels_s) + launch_s + nothing,
+        levels_j=levels_j,
+        static_j=static_j,
+        energy_j=energy_j + nothing,
+        energy_estimated_j=np.where(
+            has_energy, rows.doubtful_j + doubtful_j + machines.static_doubtful_w * time_s, np.nan
+        )
+        + nothing,
+        stalls_s=stalls(busy_s, levels_s, machines.is_timed & machines.overlaps),
+        ideal_s=_longest(np.where(machines.in_turn, 0.0, rows.full_engines_s)),
+        busy_s=busy_s,
+        power_s=np.maximum(0.0, capped_s - time_s) + nothing,
+        regimes=Regimes(
+            time=np.where(known, found.time, -1),
+            roof_s=found.roof_s + nothing,
+            reload_s=found.reload_s + nothing,
+            lost_s=found.lost_s + nothing[:, None],
+        ),
+    )
+
+
+def level_times_s(machines: Machines, reads: FloatArray, writes: FloatArray) -> FloatArray:
+    """(..., L) time of bytes over the port of each level, all instances at once, as `terms.level_time_s`."""
+    read_s, write_s = reads / machines.read_rate, writes / machines.write_rate
+    return np.where(machines.shares_port, (reads + writes) / machines.read_rate, np.maximum(read_s, write_s))
+
+
+def _longest(times_s: FloatArray) -> FloatArray:
+    found: FloatArray = times_s.max(axis=1, initial=0.0)
+    return found
+
+
+def _level_energies_j(reads: FloatArray, writes: FloatArray, read_j: FloatArray, write_j: FloatArray) -> FloatArray:
+    """As `terms.level_energy_terms`: what a level sends inside is written there; an unknown price of no bytes is 0."""
+    into, out = reads.copy(), writes.copy()
+    into[:, 1:] += writes[:, :-1]
+    out[:, 1:] += reads[:, :-1]
+    return np.where(into > 0, into * read_j, 0.0) + np.where(out > 0, out * write_j, 0.0)
+
+
+def _rests_s(rows: Rows, machines: Machines, levels_s: FloatArray) -> FloatArray:
+    """(N,) the part of the times that rests on uncertain numbers, as `provenance.rests_s`."""
+    reads, writes, saved = rows.read_bytes, rows.write_bytes, rows.saved_bytes
+    by_write = (writes / machines.write_rate > reads / machines.read_rate) | np.isinf(machines.read_rate)
+    is_doubtful = (
+        np.where(by_write & ~machines.shares_port, machines.write_is_doubtful, machines.read_is_doubtful)
+        | ((reads + writes + saved > rows.whole_bytes[:, None] * (1 + SAME)) & machines.inner_is_doubtful)
+        | ((saved > 0) & machines.any_inner_is_doubtful)
+    )
+    doubtful = np.concatenate((rows.doubtful_s, np.where(is_doubtful & machines.is_timed, levels_s, 0.0)), axis=1)
+    waits = np.concatenate((machines.in_turn, ~machines.overlaps), axis=1)
+    there = np.concatenate((rows.runs, machines.is_timed), axis=1)
+    times = np.where(there & ~waits, np.concatenate((rows.engines_s, levels_s), axis=1), -1.0)
+    longest = times.argmax(axis=1)
+    number = np.arange(len(times))
+    binding = np.where(times[number, longest] >= 0, doubtful[number, longest], 0.0)
+    found: FloatArray = (
+        binding + np.where(waits, doubtful, 0.0).sum(axis=1) + machines.launch_doubtful_s * rows.launches
+    )
+    return found
+
+
+def _expected_s(rows: Rows, machines: Machines, levels_s: FloatArray) -> FloatArray:
+    """(N,) the times with each term stretched by the measured efficiency of its engine or level; without launches."""
+    engines, levels = rows.engines_s / machines.engine_efficiency, levels_s / machines.level_efficiency
+    longest = np.maximum(
+        _longest(np.where(machines.in_turn, 0.0, engines)), _longest(np.where(machines.overlaps, levels, 0.0))
+    )
+    found: FloatArray = (
+        longest
+        + np.where(machines.in_turn, engines, 0.0).sum(axis=1)
+        + np.where(machines.overlaps, 0.0, levels).sum(axis=1)
+    )
+    return found
