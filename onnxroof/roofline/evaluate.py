@@ -7,7 +7,7 @@ an unknown energy makes the energy unknown.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import groupby
@@ -27,11 +27,11 @@ from onnxroof.mapping.residency import Residency
 from onnxroof.mapping.traffic import GroupShape
 from onnxroof.roofline import totals
 from onnxroof.roofline.batch import Batch
+from onnxroof.roofline.demand import Demand, rows_of
 from onnxroof.roofline.efficiency import efficiency
 from onnxroof.roofline.fit import fit
 from onnxroof.roofline.floor import floor
 from onnxroof.roofline.groups import (
-    Demand,
     Figures,
     Groups,
     Later,
@@ -50,7 +50,7 @@ from onnxroof.roofline.residents import resident_tensors
 from onnxroof.roofline.result import MappedResult, PlanResult, Resident, TargetResult
 from onnxroof.roofline.search import UnitFigures
 from onnxroof.roofline.searched import Searched, best_of
-from onnxroof.roofline.sheet import Rows, Sheet, joined, priced
+from onnxroof.roofline.sheet import Sheet, joined, priced
 from onnxroof.roofline.worked import Part, parts_of
 from onnxroof.targets.model import Target
 
@@ -287,10 +287,7 @@ class _Evaluation:
         """All figures of groups of several steps, each with what works out its nested mapping."""
         if not groups:
             return []
-        rows = _rows(
-            [demand for demand, _ in groups], self.target, self.batch.machines.in_turn.shape[1],
-            self.batch.machines.overlaps.shape[1],
-        )  # fmt: skip
+        rows = rows_of([demand for demand, _ in groups], self.target, self.batch.machines)
         sheet = priced(rows, self.batch.machines.of(np.full(len(groups), self.place)))
         return [
             Figures(
@@ -331,7 +328,7 @@ class _Evaluation:
         ops = _ops(figures, counted.tolist())
         rows = sheet.rows
         reads, writes = (totals.by_level(target, moved, counts) for moved in (rows.read_bytes, rows.write_bytes))
-        inside = np.array(groups.resident_bytes).reshape(len(groups.index), -1).max(axis=0, initial=0.0).tolist()
+        inside = np.array(groups.resident_bytes).reshape(-1, len(names)).max(axis=0, initial=0.0).tolist()
         return PlanResult(
             fusion=plan.fusion,
             latency_s=latency_s,
@@ -343,7 +340,7 @@ class _Evaluation:
             traffic_bytes={name: reads[name] + writes[name] for name in names},
             traffic_read_bytes=reads,
             traffic_write_bytes=writes,
-            resident_bytes=dict(zip(names[1:], inside[1:], strict=False)) or dict.fromkeys(names[1:], 0.0),
+            resident_bytes=dict(zip(names[1:], inside[1:], strict=True)),
             resident_saved_bytes=totals.by_level(target, rows.saved_bytes, counts),
             peak_footprint_bytes=peaks(names[1:], groups, figures),
             assumed_precision=assumed_precision,
@@ -451,39 +448,3 @@ def _ops(figures: Sequence[Figures], counts: Sequence[int]) -> int | None:
             return None
         found += ops * count
     return found
-
-
-def _rows(demands: Sequence[Demand], target: Target, engines: int, levels: int) -> Rows:
-    """What groups of several steps ask of a target, in arrays of so many engines and levels."""
-    names = [engine.name for engine in target.engines]
-
-    def by_engine(times: Sequence[Mapping[str, float]]) -> FloatArray:
-        found = np.zeros((len(demands), engines))
-        found[:, : len(names)] = [[one.get(name, 0.0) for name in names] for one in times]
-        return found
-
-    def by_level(values: Sequence[Sequence[float]]) -> FloatArray:
-        found = np.zeros((len(demands), levels))
-        found[:, : len(target.levels)] = values
-        return found
-
-    runs = np.zeros((len(demands), engines), dtype=bool)
-    runs[:, : len(names)] = [[name in demand.engines_s for name in names] for demand in demands]
-    reads, writes = by_level([one.read_bytes for one in demands]), by_level([one.write_bytes for one in demands])
-    least = reads + writes  # inside the outermost level it is not known what would cross at least
-    least[:, 0] = [demand.least_bytes for demand in demands]
-    return Rows(
-        engines_s=by_engine([demand.engines_s for demand in demands]),
-        full_engines_s=by_engine([demand.full_engines_s for demand in demands]),
-        runs=runs,
-        compute_j=np.array([math.fsum(np.nan if e is None else e for e in demand.energies_j) for demand in demands]),
-        doubtful_s=by_engine([demand.doubtful_s for demand in demands]),
-        doubtful_j=np.array([demand.doubtful_j for demand in demands]),
-        read_bytes=reads,
-        write_bytes=writes,
-        saved_bytes=by_level([demand.saved_bytes for demand in demands]),
-        whole_bytes=np.array([demand.whole_bytes for demand in demands]),
-        least_bytes=least,
-        launches=np.array([float(demand.shapes[0].repeat) for demand in demands]),
-        is_known=np.array([all(shape.is_known for shape in demand.shapes) for demand in demands], dtype=bool),
-    )

@@ -15,7 +15,8 @@ import numpy as np
 from onnxroof.mapping.layout import run_layout_bytes
 from onnxroof.mapping.plan import Decision, Group, Plan
 from onnxroof.mapping.segments import Segment
-from onnxroof.roofline.groups import Demand, Figures
+from onnxroof.roofline.demand import Demand
+from onnxroof.roofline.groups import Figures
 from onnxroof.roofline.prices import Choice
 from onnxroof.roofline.result import MappedResult
 from onnxroof.roofline.search import Chosen, Search

@@ -21,52 +21,12 @@ from onnxroof.roofline.terms import largest
 from onnxroof.targets.model import Target
 
 __all__ = [
-    "Demand", "Figures", "Groups", "Later", "Once", "bypasses", "mapped_total", "outermost", "peaks", "total",
+    "Figures", "Groups", "Later", "Once", "bypasses", "mapped_total", "outermost", "peaks", "total",
 ]  # fmt: skip
 
 T = TypeVar("T")
 
 ONE = np.ones(1)
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Demand:
-    """What a group asks of a target, before it is priced; all trips, L levels.
-
-    Attributes:
-        shapes: Whose work the group does, each `times` so often.
-        engines_s: Time by engine, work that is done again among it.
-        full_engines_s: The same with every array full.
-        energies_j: Of parts of the work, None where unknown.
-        spatial: Utilization of the array, None without MACs.
-        read_bytes, write_bytes: (L,) traffic.
-        saved_bytes: (L,) what it does not move because of what stays on chip around it.
-        footprint_bytes: (L,) of its tiles, of one instance.
-        tile_of: Works out its size by dimension.
-        whole_bytes: What must cross a level whatever is inside it, if nothing stays there.
-        least_bytes: What must cross the outermost boundary, with what stays inside of it.
-        doubtful_s, doubtful_j: What of the engines' times and energies rests on uncertain numbers.
-        layout_bytes: What of the outermost traffic is there for the layout alone that the target wants.
-        again_ops: Operations that are done again.
-    """
-
-    shapes: Sequence[GroupShape]
-    times: Sequence[float]
-    engines_s: Mapping[str, float]
-    full_engines_s: Mapping[str, float]
-    energies_j: Sequence[float | None]
-    spatial: float | None
-    read_bytes: Sequence[float]
-    write_bytes: Sequence[float]
-    saved_bytes: Sequence[float]
-    footprint_bytes: Sequence[float]
-    tile_of: Callable[[], Mapping[str, int]]
-    whole_bytes: float
-    least_bytes: float
-    doubtful_s: Mapping[str, float]
-    doubtful_j: float
-    layout_bytes: float = 0.0
-    again_ops: float = 0.0
 
 
 @dataclass(slots=True, eq=False)

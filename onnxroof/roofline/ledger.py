@@ -1,15 +1,13 @@
 """What a plan does, as arrays, so that the time and energy of many targets at once are a few array operations.
 
 Axes: S scenarios (targets that differ in their numbers alone), K kinds of groups, L levels, P parts of work (a kind and
-a type of it, of special operations a name too). The equations are those of `roofline.evaluate`: a property test holds
-the two against each other.
+a type of it, of special operations a name too).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +16,15 @@ from onnxroof.dtypes import DType
 from onnxroof.mapping.array import spatial_utilization
 from onnxroof.mapping.traffic import GroupShape
 from onnxroof.roofline.groups import Figures
-from onnxroof.roofline.rates import Rate, resolve
-from onnxroof.targets.model import MemoryLevel, Quantity, Target
+from onnxroof.roofline.machines import machines
+from onnxroof.roofline.rates import Rate
+from onnxroof.roofline.sheet import level_energies_j, level_times_s, together_s
+from onnxroof.roofline.worked import Part, parts_of, rates_of
+from onnxroof.targets.model import Quantity, Target
 
 __all__ = ["Ledger", "Priced", "ledger"]
 
 FloatArray = npt.NDArray[np.float64]
-
-_Part: TypeAlias = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -55,7 +54,7 @@ class Ledger:
 
     target: Target
     tf32: bool
-    parts: tuple[_Part, ...]
+    parts: tuple[Part, ...]
     rates: tuple[Rate | None, ...]
     counts: FloatArray
     repeats: FloatArray
@@ -71,58 +70,35 @@ class Ledger:
         mine, other = ([_value(level.capacity) for level in one.levels[1:]] for one in (self.target, target))
         return mine == other and all(
             _place(rate) == _place(found)
-            for rate, found in zip(self.rates, _rates(target, self.parts, self.tf32), strict=True)
+            for rate, found in zip(self.rates, rates_of(target, self.parts, tf32=self.tf32), strict=True)
         )
 
     def priced(self, targets: Sequence[Target]) -> Priced:
         """Time and energy on targets that it covers."""
-        numbers = [_Numbers.of(target, self.parts, self.tf32) for target in targets]
-        if not numbers:
+        if not targets:
             return Priced(latency_s=np.zeros(0), energy_j=np.zeros(0))
-        stacked = _Numbers(*(np.array(column) for column in zip(*(one.columns() for one in numbers), strict=True)))
-        time = self._time_s(stacked)  # (S, K)
-        energy = self._energy_j(stacked, time)
+        each = machines(targets)
+        by_group = each.of(np.arange(len(targets))[:, None])  # (S, 1, ...)
+        rates = [rates_of(target, self.parts, tf32=self.tf32) for target in targets]
+        prices = np.array([list(map(_price, self.parts, row)) for row in rates]).reshape(len(rates), len(self.parts), 2)
+        levels_s = level_times_s(by_group, self.read_bytes, self.write_bytes)
+        time_s = together_s(by_group, self._engines_s(prices[..., 0], each.in_turn.shape[1]), levels_s)
+        time_s = time_s + np.nan_to_num(each.launch_s)[:, None] * self.repeats
+        levels_j = level_energies_j(self.read_bytes, self.write_bytes, by_group.read_j, by_group.write_j)
+        energy_j = prices[..., 1] @ self.work.T + levels_j.sum(axis=-1) + np.nan_to_num(each.static_w)[:, None] * time_s
         unknown = np.full(len(targets), np.nan)
         return Priced(
-            latency_s=time @ self.counts if self.has_latency else unknown,
-            energy_j=energy @ self.counts if self.has_energy else unknown,
+            latency_s=time_s @ self.counts if self.has_latency else unknown,
+            energy_j=energy_j @ self.counts if self.has_energy else unknown,
         )
 
-    def _time_s(self, numbers: _Numbers) -> FloatArray:
-        engines: dict[str, list[int]] = {}
+    def _engines_s(self, s_per_op: FloatArray, engines: int) -> FloatArray:
+        """(S, K, E) time by engine."""
+        number = {engine.name: place for place, engine in enumerate(self.target.engines)}
+        found = np.zeros((len(s_per_op), len(self.counts), engines))
         for place, rate in enumerate(self.rates):
             if rate is not None:
-                engines.setdefault(rate.engine.name, []).append(place)
-        longest = np.zeros((len(numbers.launch_s), len(self.counts)))
-        waits = np.zeros_like(longest)
-        for name, places in engines.items():
-            busy = numbers.s_per_op[:, places] @ self.filled[:, places].T
-            if name in self.target.engines_in_turn:
-                waits = waits + busy
-            else:
-                longest = np.maximum(longest, busy)
-        for place, level in enumerate(self.target.levels):
-            reads = numbers.read_s_per_byte[:, place, None] * self.read_bytes[None, :, place]
-            writes = numbers.write_s_per_byte[:, place, None] * self.write_bytes[None, :, place]
-            time = reads + writes if level.shares_port else np.maximum(reads, writes)
-            if level.overlaps:
-                longest = np.maximum(longest, time)
-            else:
-                waits = waits + time
-        found: FloatArray = longest + waits + numbers.launch_s[:, None] * self.repeats
-        return found
-
-    def _energy_j(self, numbers: _Numbers, time_s: FloatArray) -> FloatArray:
-        reads, writes = self.read_bytes.copy(), self.write_bytes.copy()
-        # What crosses into a level from outside is written there, what leaves it is read.
-        reads[:, 1:] += self.write_bytes[:, :-1]
-        writes[:, 1:] += self.read_bytes[:, :-1]
-        found: FloatArray = (
-            numbers.j_per_op @ self.work.T
-            + numbers.read_j_per_byte @ reads.T
-            + numbers.write_j_per_byte @ writes.T
-            + numbers.static_w[:, None] * time_s
-        )
+                found[..., number[rate.engine.name]] += s_per_op[:, place, None] * self.filled[:, place]
         return found
 
 
@@ -145,17 +121,17 @@ def ledger(
         has_latency: Whether the plan's latency is known.
         has_energy: Whether its energy is.
     """
-    done = {shape: _work(shape) for one in figures for shape in one.shapes}
-    parts = tuple(dict.fromkeys(part for work in done.values() for part in work))
+    done = {shape: parts_of(shape) for one in figures for shape in one.shapes}
+    parts = tuple(dict.fromkeys(part for work in done.values() for part, _ in work))
     column = {part: number for number, part in enumerate(parts)}
-    rates = tuple(_rates(target, parts, tf32))
+    rates = rates_of(target, parts, tf32=tf32)
     work, filled = np.zeros((len(figures), len(parts))), np.zeros((len(figures), len(parts)))
     for row, one in enumerate(figures):
         for shape, times in zip(one.shapes, one.times, strict=True):
-            for part, count in done[shape].items():
-                number = column[part]
-                work[row, number] += count * times
-                filled[row, number] += count * times / _used(shape, part, rates[number])
+            for part, count in done[shape]:
+                number, ops = column[part], float(count * shape.repeat) * times
+                work[row, number] += ops
+                filled[row, number] += ops / _used(shape, part, rates[number])
     levels = len(target.levels)
     return Ledger(
         target=target,
@@ -173,64 +149,14 @@ def ledger(
     )
 
 
-def _used(shape: GroupShape, part: _Part, rate: Rate | None) -> float:
+def _used(shape: GroupShape, part: Part, rate: Rate | None) -> float:
     """The part of the engine's array that work fills."""
     if part[0] != "mac" or shape.nest is None or rate is None or rate.engine.array is None:
         return 1.0
     return spatial_utilization(shape.nest, rate.engine.array)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Numbers:
-    """What a target's numbers make of work and bytes: of one target, or stacked along S; what is unknown is 0."""
-
-    s_per_op: FloatArray
-    j_per_op: FloatArray
-    read_s_per_byte: FloatArray
-    write_s_per_byte: FloatArray
-    read_j_per_byte: FloatArray
-    write_j_per_byte: FloatArray
-    launch_s: FloatArray
-    static_w: FloatArray
-
-    @classmethod
-    def of(cls, target: Target, parts: Sequence[_Part], tf32: bool) -> _Numbers:
-        prices = [_price(part, rate) for part, rate in zip(parts, _rates(target, parts, tf32), strict=True)]
-        return cls(
-            np.array([s_per_op for s_per_op, _ in prices]),
-            np.array([j_per_op for _, j_per_op in prices]),
-            np.array([_s_per_byte(level, level.read_bandwidth) for level in target.levels]),
-            np.array([_s_per_byte(level, level.write_bandwidth) for level in target.levels]),
-            np.array([_value(level.read_energy) or 0.0 for level in target.levels]),
-            np.array([_value(level.write_energy) or 0.0 for level in target.levels]),
-            np.array(_value(target.launch_overhead) or 0.0),
-            np.array(_value(target.static_power) or 0.0),
-        )
-
-    def columns(self) -> tuple[FloatArray, ...]:
-        """The arrays in the order of the fields."""
-        return (
-            self.s_per_op, self.j_per_op, self.read_s_per_byte, self.write_s_per_byte, self.read_j_per_byte,
-            self.write_j_per_byte, self.launch_s, self.static_w,
-        )  # fmt: skip
-
-
-def _work(shape: GroupShape) -> dict[_Part, float]:
-    """Operations of a group by part, all trips."""
-    found: dict[_Part, float] = {}
-    parts: list[tuple[_Part, int]] = [(("mac", dtype, ""), 2 * count) for dtype, count in shape.macs]
-    parts += [(("vector", dtype, ""), count) for dtype, count in shape.vector_ops]
-    parts += [(("special", dtype, name), count) for (name, dtype), count in shape.special_ops]
-    for part, count in parts:
-        found[part] = found.get(part, 0.0) + float(count * shape.repeat)
-    return found
-
-
-def _rates(target: Target, parts: Sequence[_Part], tf32: bool) -> list[Rate | None]:
-    return [resolve(target, kind, DType[dtype], tf32=tf32).rate for kind, dtype, _ in parts]
-
-
-def _price(part: _Part, rate: Rate | None) -> tuple[float, float]:
+def _price(part: Part, rate: Rate | None) -> tuple[float, float]:
     """Seconds and joules of an operation, its array full."""
     if rate is None:
         return 0.0, 0.0
@@ -240,10 +166,6 @@ def _price(part: _Part, rate: Rate | None) -> tuple[float, float]:
 
 def _place(rate: Rate | None) -> tuple[str, DType] | None:
     return None if rate is None else (rate.engine.name, rate.peak.input)
-
-
-def _s_per_byte(level: MemoryLevel, bandwidth: Quantity | None) -> float:
-    return 0.0 if bandwidth is None else 1 / (bandwidth.value * level.instances)
 
 
 def _value(quantity: Quantity | None) -> float | None:

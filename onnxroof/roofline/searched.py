@@ -12,9 +12,10 @@ from onnxroof.mapping.placed import Placed
 from onnxroof.mapping.plan import Decision, Plan
 from onnxroof.mapping.planned import CLOCK, PlannedModel, ShapedPlan
 from onnxroof.mapping.residency import Residency
+from onnxroof.roofline.demand import Demand
 from onnxroof.roofline.fusing import decisions, fused_group, groups, mapped
 from onnxroof.roofline.given import chosen_runs, given_search
-from onnxroof.roofline.groups import Demand, Figures, Later, Once
+from onnxroof.roofline.groups import Figures, Later, Once
 from onnxroof.roofline.model import overlapped_time_s
 from onnxroof.roofline.result import MappedResult, PlanResult, Resident
 from onnxroof.roofline.search import Chosen, Search, UnitFigures

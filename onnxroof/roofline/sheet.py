@@ -18,7 +18,7 @@ from onnxroof.roofline.machines import Machines
 from onnxroof.roofline.regimes import Regimes, regimes
 from onnxroof.roofline.waterfall import stalls
 
-__all__ = ["Rows", "Sheet", "joined", "level_times_s", "priced"]
+__all__ = ["Rows", "Sheet", "joined", "level_energies_j", "level_times_s", "priced", "together_s"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -131,15 +131,12 @@ def priced(rows: Rows, machines: Machines) -> Sheet:
     reads, writes = rows.read_bytes, rows.write_bytes
     levels_s = level_times_s(machines, reads, writes)
     launch_s = np.nan_to_num(machines.launch_s) * rows.launches
-    hidden, waiting = np.where(machines.overlaps, levels_s, 0.0), np.where(machines.overlaps, 0.0, levels_s)
-    beside = np.where(machines.in_turn, 0.0, rows.engines_s)
-    in_turn = np.where(machines.in_turn, rows.engines_s, 0.0)
-    busy_s = _longest(beside)
-    time_s = np.maximum(busy_s, _longest(hidden)) + in_turn.sum(axis=1) + waiting.sum(axis=1) + launch_s
-    levels_j = _level_energies_j(reads, writes, machines.read_j, machines.write_j)
+    busy_s = _longest(np.where(machines.in_turn, 0.0, rows.engines_s))
+    time_s = together_s(machines, rows.engines_s, levels_s) + launch_s
+    levels_j = level_energies_j(reads, writes, machines.read_j, machines.write_j)
     static_j = np.nan_to_num(machines.static_w) * time_s
     energy_j = rows.compute_j + levels_j.sum(axis=1) + static_j
-    doubtful_j = _level_energies_j(reads, writes, machines.read_doubtful_j, machines.write_doubtful_j).sum(axis=1)
+    doubtful_j = level_energies_j(reads, writes, machines.read_doubtful_j, machines.write_doubtful_j).sum(axis=1)
     totals = reads + writes
     with np.errstate(divide="ignore", invalid="ignore"):
         both_s = totals / machines.both_rate
@@ -184,22 +181,51 @@ def priced(rows: Rows, machines: Machines) -> Sheet:
 
 
 def level_times_s(machines: Machines, reads: FloatArray, writes: FloatArray) -> FloatArray:
-    """(..., L) time of bytes over the port of each level, all instances at once, as `terms.level_time_s`."""
+    """(..., L) time of bytes over the port of each level, all instances at once; 0 where no bandwidth is known.
+
+    One port serves reads and writes in turn; separate ports work side by side.
+    """
     read_s, write_s = reads / machines.read_rate, writes / machines.write_rate
     return np.where(machines.shares_port, (reads + writes) / machines.read_rate, np.maximum(read_s, write_s))
 
 
-def _longest(times_s: FloatArray) -> FloatArray:
-    found: FloatArray = times_s.max(axis=1, initial=0.0)
+def together_s(machines: Machines, engines_s: FloatArray, levels_s: FloatArray) -> FloatArray:
+    """(...,) the longest of what overlaps, plus what does not.
+
+    Args:
+        machines: The numbers of the targets; only `in_turn` and `overlaps` count.
+        engines_s: (..., E) time by engine.
+        levels_s: (..., L) time by level.
+    """
+    beside_s = _longest(np.where(machines.in_turn, 0.0, engines_s))
+    hidden_s = _longest(np.where(machines.overlaps, levels_s, 0.0))
+    engines_in_turn_s = np.where(machines.in_turn, engines_s, 0.0).sum(axis=-1)
+    waiting_s = np.where(machines.overlaps, 0.0, levels_s).sum(axis=-1)
+    found: FloatArray = np.maximum(beside_s, hidden_s) + engines_in_turn_s + waiting_s
     return found
 
 
-def _level_energies_j(reads: FloatArray, writes: FloatArray, read_j: FloatArray, write_j: FloatArray) -> FloatArray:
-    """As `terms.level_energy_terms`: what a level sends inside is written there; an unknown price of no bytes is 0."""
+def level_energies_j(reads: FloatArray, writes: FloatArray, read_j: FloatArray, write_j: FloatArray) -> FloatArray:
+    """(..., L) energy of the traffic by level; NaN where a price that is needed is NaN.
+
+    Each crossing is priced at the outer level and as a write or read of the inner one: bytes that level l sends inside
+    are read there and written one level further in.
+
+    Args:
+        reads: (..., L) bytes from each level towards the inside.
+        writes: (..., L) bytes from the inside into each level.
+        read_j: (..., L) energy of a byte that is read.
+        write_j: (..., L) energy of a byte that is written.
+    """
     into, out = reads.copy(), writes.copy()
-    into[:, 1:] += writes[:, :-1]
-    out[:, 1:] += reads[:, :-1]
+    into[..., 1:] += writes[..., :-1]
+    out[..., 1:] += reads[..., :-1]
     return np.where(into > 0, into * read_j, 0.0) + np.where(out > 0, out * write_j, 0.0)
+
+
+def _longest(times_s: FloatArray) -> FloatArray:
+    found: FloatArray = times_s.max(axis=-1, initial=0.0)
+    return found
 
 
 def _rests_s(rows: Rows, machines: Machines, levels_s: FloatArray) -> FloatArray:
@@ -226,13 +252,4 @@ def _rests_s(rows: Rows, machines: Machines, levels_s: FloatArray) -> FloatArray
 
 def _expected_s(rows: Rows, machines: Machines, levels_s: FloatArray) -> FloatArray:
     """(N,) the times with each term stretched by the measured efficiency of its engine or level; without launches."""
-    engines, levels = rows.engines_s / machines.engine_efficiency, levels_s / machines.level_efficiency
-    longest = np.maximum(
-        _longest(np.where(machines.in_turn, 0.0, engines)), _longest(np.where(machines.overlaps, levels, 0.0))
-    )
-    found: FloatArray = (
-        longest
-        + np.where(machines.in_turn, engines, 0.0).sum(axis=1)
-        + np.where(machines.overlaps, 0.0, levels).sum(axis=1)
-    )
-    return found
+    return together_s(machines, rows.engines_s / machines.engine_efficiency, levels_s / machines.level_efficiency)

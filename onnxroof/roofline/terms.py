@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from onnxroof.roofline.model import overlapped_time_s
-from onnxroof.targets.model import MemoryLevel, Quantity, Target
+from onnxroof.targets.model import MemoryLevel, Quantity
 
 __all__ = [
-    "bandwidth_bytes_per_s", "expected_time_s", "largest", "least_energy_j_per_byte", "level_energy_terms",
+    "bandwidth_bytes_per_s", "largest", "least_energy_j_per_byte", "level_energy_terms",
     "level_time_s",
 ]  # fmt: skip
 
@@ -79,19 +78,6 @@ def least_energy_j_per_byte(level: MemoryLevel) -> float | None:
     """
     known: list[Quantity] = [q for q in (level.read_energy, level.write_energy) if q is not None]
     return min((q.value for q in known), default=None)
-
-
-def expected_time_s(target: Target, terms: Mapping[str, float], serial: Mapping[str, float], launch_s: float) -> float:
-    """The time with each term stretched by the measured efficiency of its engine or level."""
-
-    def stretched(part: Mapping[str, float]) -> list[float]:
-        found = []
-        for name, time in part.items():
-            measured = target.efficiency.get(name.split(":", 1)[1])
-            found.append(time / measured.value if measured is not None else time)
-        return found
-
-    return overlapped_time_s(stretched(terms), stretched(serial)) + launch_s
 
 
 def largest(terms: Mapping[str, float]) -> str:

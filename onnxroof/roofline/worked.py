@@ -19,7 +19,7 @@ from onnxroof.roofline.provenance import is_uncertain
 from onnxroof.roofline.rates import Rate, resolve
 from onnxroof.targets.model import Array, Target
 
-__all__ = ["Part", "Worked", "parts_of", "worked"]
+__all__ = ["Part", "Worked", "parts_of", "rates_of", "worked"]
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -82,7 +82,7 @@ def worked(shapes: Sequence[GroupShape], targets: Sequence[Target], *, tf32: boo
         for part, count in one:
             ops[row, column[part]] += float(count * shape.repeat)
             has[row, column[part]] = True
-    rates = tuple(_rates(target, parts, tf32=tf32) for target in targets)
+    rates = tuple(rates_of(target, parts, tf32=tf32) for target in targets)
     prices = np.array([[_price(part, rate) for part, rate in zip(parts, row, strict=True)] for row in rates])
     lanes, ops_per_s, j_per_op, is_doubtful_s, is_doubtful_j = np.moveaxis(
         prices.reshape(len(targets), len(parts), 5), 2, 0
@@ -123,7 +123,8 @@ def worked(shapes: Sequence[GroupShape], targets: Sequence[Target], *, tf32: boo
     )
 
 
-def _rates(target: Target, parts: Sequence[Part], *, tf32: bool) -> tuple[Rate | None, ...]:
+def rates_of(target: Target, parts: Sequence[Part], *, tf32: bool) -> tuple[Rate | None, ...]:
+    """Where parts of work run on a target, None where one does not."""
     found: dict[tuple[str, str], Rate | None] = {}
     for kind, dtype, _ in parts:
         if (kind, dtype) not in found:

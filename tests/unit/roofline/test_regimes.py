@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from oracles.tiny import engine, level, on_target, target
 
-from onnxroof.roofline.regimes import Regime, energy_regime, power_capped_s, regime, together
+from onnxroof.roofline.regimes import CAUSES, Regime, Regimes, energy_regime, regimes, time_words, together
 from onnxroof.roofline.result import GroupResult
 from onnxroof.targets.model import Target
 
@@ -105,13 +106,24 @@ def test_c33_a_power_cap_is_a_third_roof_and_stands_apart() -> None:
 
 
 def test_c33_static_power_is_within_the_cap() -> None:
-    assert power_capped_s({"compute": 3.0, "memory:dram": 1.0, "static": 9.0}, 5.0, 3.0) == 2.0
-    assert power_capped_s({"compute": 3.0, "static": 9.0}, 3.0, 3.0) is None
-    assert power_capped_s({}, 5.0, 0.0) is None
+    # 64^3 on an engine of 1 pJ/FLOP, dram of 10 pJ/B and sram that costs nothing: 0.524 + 0.492 uJ = 1.016 uJ. Of a cap
+    # of 0.05 W static power takes 0.03 W: 1.016 uJ / 0.02 W = 50.8 us.
+    def on(cap: str, dram_energy: str = "10 pJ/B") -> GroupResult:
+        chip = target(
+            engine("matrix", "mac", {"FLOAT": "1 TFLOP/s, 1 pJ/FLOP"}), level("dram", "1 GB", "10 GB/s", dram_energy),
+            level("sram", "16 MB", "", "0 pJ/B"), static_power="0.03 W", power_cap=cap,
+        )  # fmt: skip
+        return product(64, 64, 64, chip)
+
+    dynamic = 2 * 64**3 * 1e-12 + 3 * 4 * 64**2 * 10e-12
+    group = on("0.05 W")
+    assert group.latency_s is not None
+    assert group.regime.power_s == pytest.approx(dynamic / 0.02 - group.latency_s)
     # With the time t that the cap leaves: P_cap = energy / t where the energy has the static power of that time.
-    t = power_capped_s({"compute": 4.0}, 5.0, 3.0)
-    assert t is not None
-    assert (4.0 + 3.0 * t) / t == pytest.approx(5.0)
+    t = group.latency_s + group.regime.power_s
+    assert (dynamic + 0.03 * t) / t == pytest.approx(0.05)
+    assert on("0.03 W").regime.power_s is None  # static power alone takes the cap
+    assert on("0.05 W", "").regime.power_s is None  # the energy is unknown
 
 
 def test_c33_a_cap_that_does_not_bind_adds_nothing() -> None:
@@ -135,35 +147,68 @@ def test_energy_regimes(terms: dict[str, float], words: str) -> None:
 
 
 def test_every_cause_at_once_adds_up() -> None:
-    found = regime(
-        {"matrix": 8.0, "vector": 1.0}, {"matrix": 4.0, "vector": 1.0}, {"dram": 6.0, "sram": 2.0},
-        {"dram": 5.0, "sram": 2.0}, least_levels_s={"dram": 4.5, "sram": 1.0}, serial=["dram"], launch_s=3.0,
-        energy_j={}, power_s=None,
+    # Engines of 8 s and 1 s, 4 s and 1 s with full arrays; dram of 6 s that waits, 5 s at both ports, 4.5 s at least;
+    # sram of 2 s, 1 s at least; 3 s of launches.
+    found = regimes(
+        np.array([[8.0, 1.0]]), np.array([[4.0, 1.0]]), np.array([[6.0, 2.0]]), np.array([[5.0, 2.0]]),
+        np.array([[4.5, 1.0]]), np.array([[True, True]]), is_timed=np.array([[True, True]]),
+        waits=np.array([[True, False]]), in_turn=np.array([[False, False]]), launch_s=np.array([3.0]),
     )  # fmt: skip
     # roof max(4, 5) = 5; ports 6 - 5; spatial max(8, 6) - 6; overlap max(8, 2) + 6 - 8; launch
-    assert found.roof_s == 5.0
-    assert found.lost_s == {"ports": 1.0, "spatial": 2.0, "overlap": 6.0, "launch": 3.0}
-    assert found.detached_by == "overlap"
-    assert found.roof_share == pytest.approx(5 / 17)
-    assert found.reload_s == 0.5  # 5 - max(4, 4.5)
+    assert found.roof_s.tolist() == [5.0]
+    assert found.lost_s.tolist() == [[1.0, 2.0, 6.0, 3.0]]
+    assert found.reload_s.tolist() == [0.5]  # 5 - max(4, 4.5)
+    words = time_words(["matrix", "vector"], ["dram", "sram"])
+    assert words[found.time[0]] == "compute:matrix"
+    plan = together(words, found, np.array([np.nan]), np.array([17.0]), np.ones(1), {})
+    assert (plan.detached_by, plan.roof_share) == ("overlap", pytest.approx(5 / 17))
+
+
+def test_engines_in_turn_wait_for_everything() -> None:
+    # 2 s of an engine that overlaps, 3 s of one that does not, a level of 4 s: 4 + 3, of which 3 - 0 for the order
+    found = regimes(
+        np.array([[2.0, 3.0]]), np.array([[2.0, 3.0]]), np.array([[4.0]]), np.array([[4.0]]), np.array([[4.0]]),
+        np.array([[True, True]]), is_timed=np.array([[True]]), waits=np.array([[False]]),
+        in_turn=np.array([[False, True]]), launch_s=np.zeros(1),
+    )  # fmt: skip
+    assert found.lost_s.tolist() == [[0.0, 0.0, 3.0, 0.0]]
 
 
 def test_nothing_at_all_has_no_regime() -> None:
-    found = regime({}, {}, {}, {}, least_levels_s={}, serial=[], launch_s=0.0, energy_j={}, power_s=None)
-    assert (found.time, found.energy, found.roof_share, found.detached_by) == ("", "", None, "")
+    none = np.zeros((1, 0))
+    found = regimes(
+        none,
+        none,
+        none,
+        none,
+        none,
+        none > 0,
+        is_timed=none > 0,
+        waits=none > 0,
+        in_turn=none > 0,
+        launch_s=np.zeros(1),
+    )
+    assert (found.time.tolist(), found.roof_s.tolist(), found.lost_s.tolist()) == ([-1], [0.0], [[0.0] * 4])
+    one = together(time_words([], []), found, np.zeros(1), np.zeros(1), np.ones(1), {})
+    assert (one.time, one.energy, one.roof_share, one.detached_by) == ("", "", None, "")
     assert (Regime().roof_share, Regime().detached_by) == (None, "")
 
 
 def test_a_plan_has_the_regime_of_most_of_its_time_and_the_sums_of_its_groups() -> None:
-    short = Regime(time="launch", energy="compute", roof_s=1.0, lost_s={"launch": 2.0}, power_s=0.5)
-    long = Regime(time="compute:m", energy="compute", roof_s=4.0, lost_s={"launch": 1.0}, power_s=0.0)
-    found = together([short, long], [3.0, 5.0], [2, 1], {"compute": 1.0, "memory:dram": 2.0})
+    words = time_words(["m"], ["dram"])
+    assert words == ("launch", "ridge", "compute:m", "memory:dram")
+    two = Regimes(
+        time=np.array([0, 2]), roof_s=np.array([1.0, 4.0]), reload_s=np.array([0.25, 0.5]),
+        lost_s=np.array([[0.0, 0.0, 0.0, 2.0], [0.0, 0.0, 0.0, 1.0]]),
+    )  # fmt: skip
+    counts, latency_s, power_s = np.array([2.0, 1.0]), np.array([3.0, 5.0]), np.array([0.5, 0.0])
+    found = together(words, two, power_s, latency_s, counts, {"compute": 1.0, "memory:dram": 2.0})
     assert (found.time, found.energy) == ("launch", "memory:dram")  # 2 x 3 s against 5 s
-    assert (found.roof_s, found.lost_s["launch"], found.power_s) == (6.0, 5.0, 1.0)
-    unknown = together([short, Regime()], [3.0, None], [1, 1], {})
+    assert (found.roof_s, found.lost_s["launch"], found.power_s, found.reload_s) == (6.0, 5.0, 1.0, 1.0)
+    assert tuple(found.lost_s) == CAUSES
+    unknown = together(words, two, power_s, np.array([3.0, np.nan]), counts, {})
     assert (unknown.time, unknown.roof_s, unknown.lost_s, unknown.power_s) == ("", None, {}, None)
-    no_cap = together([short, Regime(time="launch", roof_s=1.0)], [3.0, 1.0], [1, 1], {})
-    assert no_cap.power_s is None
+    assert together(words, two, np.array([0.5, np.nan]), latency_s, counts, {}).power_s is None
 
 
 def test_regime_of_a_plan_on_a_target() -> None:

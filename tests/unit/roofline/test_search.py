@@ -10,8 +10,8 @@ from oracles.tiny import engine, level, target, workload
 
 from onnxroof.costs.table import cost_table
 from onnxroof.mapping.planned import planned
-from onnxroof.mapping.residency import residency
 from onnxroof.mapping.storage import storage
+from onnxroof.roofline.batch import Batch
 from onnxroof.roofline.evaluate import _Evaluation, evaluate
 from onnxroof.targets.model import Target
 
@@ -35,7 +35,7 @@ def evaluation(where: Target) -> _Evaluation:
     model = workload(STACK)
     costs = cost_table(model)
     plans = planned(model, costs, storage(model, costs), ("epilogue",))
-    return _Evaluation(plans, where, True, residency(plans.timeline, where.levels))
+    return _Evaluation(Batch(plans, (where,), True, "cold"), 0)
 
 
 def compositions(count: int) -> list[list[tuple[int, int]]]:

@@ -4,30 +4,42 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from oracles.tiny import engine, level, on_target, target
 
-from onnxroof.roofline.waterfall import waterfall
+from onnxroof.roofline.waterfall import stalls
 
 
-def test_c13_parts_pile_up_to_the_latency() -> None:
-    # ideal 4, an array that is half full: 8; rf 10 lies 2 above that, sram 13 another 3; dram waits its own 6; 1 launch
-    parts = waterfall(4.0, 8.0, {"sram": 13.0, "rf": 10.0}, {"dram": 6.0}, 1.0)
-    assert parts == {
-        "ideal": 4.0, "spatial": 4.0, "stall:sram": 3.0, "stall:rf": 2.0, "serial:dram": 6.0, "launch": 1.0,
-    }  # fmt: skip
-    assert math.fsum(parts.values()) == max(8.0, 13.0, 10.0) + 6.0 + 1.0
+def stalled(busy_s: float, *levels_s: float) -> list[float]:
+    """Stalls of levels that all hide behind compute."""
+    times = np.array([levels_s])
+    (found,) = stalls(np.array([busy_s]), times, np.ones_like(times, dtype=bool)).tolist()
+    return list(found)
+
+
+def test_c13_stalls_pile_up_to_the_longest_term() -> None:
+    # engines 8; rf 10 lies 2 above that, sram 13 another 3
+    assert stalled(8.0, 13.0, 10.0) == [3.0, 2.0]
+    assert 8.0 + sum(stalled(8.0, 13.0, 10.0)) == max(8.0, 13.0, 10.0)
 
 
 def test_c13_what_hides_behind_compute_stalls_nothing() -> None:
-    parts = waterfall(8.0, 8.0, {"dram": 8.0, "sram": 3.0}, {}, 0.0)
-    assert parts == {"ideal": 8.0, "spatial": 0.0, "stall:dram": 0.0, "stall:sram": 0.0, "launch": 0.0}
+    assert stalled(8.0, 8.0, 3.0) == [0.0, 0.0]
+
+
+def test_c13_a_level_that_does_not_overlap_stalls_nothing() -> None:
+    found = stalls(np.array([4.0]), np.array([[9.0, 6.0]]), np.array([[False, True]]))
+    assert found.tolist() == [[0.0, 2.0]]
+
+
+def test_c13_of_two_levels_that_tie_one_stalls() -> None:
+    assert sorted(stalled(4.0, 6.0, 6.0)) == [0.0, 2.0]
 
 
 def test_c13_the_last_stall_is_what_raising_that_level_alone_saves() -> None:
-    before = waterfall(4.0, 8.0, {"sram": 13.0, "rf": 10.0}, {}, 0.0)
-    after = waterfall(4.0, 8.0, {"sram": 0.0, "rf": 10.0}, {}, 0.0)
-    assert math.fsum(before.values()) - math.fsum(after.values()) == before["stall:sram"]
+    before, after = stalled(8.0, 13.0, 10.0), stalled(8.0, 0.0, 10.0)
+    assert math.fsum(before) - math.fsum(after) == before[0]
 
 
 def test_c13_waterfall_of_a_group_and_of_its_plan() -> None:
