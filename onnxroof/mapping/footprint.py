@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from onnxroof.ir.loopnest import Access, AxisMap, LoopNest, dense_axis
 from onnxroof.mapping.canonical import canonical
+from onnxroof.mapping.combs import comb_tables
 
 __all__ = ["Indices", "OperandTable", "TileTables", "compulsory_bytes", "tile_tables"]
 
@@ -199,6 +200,11 @@ def _window_tables(
     known = _largest_table(terms, offset, extent)
     if known and all(set(few) <= set(many) for few, many in zip(sizes, known[0][0], strict=True)):
         return _picked(*known[0], sizes)
+    marks = extent * math.prod(sum(-(-n // size) for size in of) for (n, _), of in zip(terms, sizes, strict=True))
+    if marks <= MARKS and len(terms) == 2 and 1 in (terms[0][1], terms[1][1]):
+        found = _combs(terms, offset, extent, sizes)
+        _remember(known, sizes, found)
+        return found
     has_gap, solid, pieces = _gaps(terms, sizes)
     total, peak = _hulls(terms, offset, extent, [np.array(size, dtype=np.int64) for size in sizes])
     peak = np.minimum(peak, peak[solid] * pieces)
@@ -211,16 +217,23 @@ def _window_tables(
         np.where(has_gap | np.take(has_gap, [-1], axis=n), total, np.minimum(total, np.take(total, [-1], axis=n)))
         for n in range(len(terms))
     )
-    marks = extent * math.prod(sum(-(-n // size) for size in of) for (n, _), of in zip(terms, sizes, strict=True))
     if marks <= MARKS:
         falls_apart = _has_any_gap(terms, sizes)
         for number in range(len(terms)):  # what slides along a loop touches in the end what its whole extent does
             falls_apart = falls_apart | np.take(falls_apart, [-1], axis=number)
         picked = zip(*(part.tolist() for part in np.nonzero(falls_apart)), strict=True)
         _listed(terms, offset, extent, sizes, picked, (total, peak, slides))
-        if not known or total.size > known[0][1][0].size:
-            known[:] = [(sizes, (total, peak, slides))]
+        _remember(known, sizes, (total, peak, slides))
     return total, peak, slides
+
+
+def _combs(terms: tuple[tuple[int, int], ...], offset: int, extent: int, sizes: tuple[tuple[int, ...], ...]) -> _Tables:
+    """The tables of two counters of which one steps over single elements: of two, the shorter."""
+    places = min((0, 1), key=lambda number: terms[number][::-1])
+    teeth = 1 - places
+    counts, tried = (terms[teeth][0], terms[places][0]), (sizes[teeth], sizes[places])
+    total, peak, slides = comb_tables(counts, terms[teeth][1], offset, extent, tried)
+    return (total, peak, slides) if teeth == 0 else (total.T, peak.T, (slides[1].T, slides[0].T))
 
 
 @lru_cache(maxsize=1024)
@@ -232,6 +245,13 @@ def _largest_table(
     Empty before the first. Only tables of which every entry is as exact as can be are kept.
     """
     return []
+
+
+def _remember(
+    known: list[tuple[tuple[tuple[int, ...], ...], _Tables]], sizes: tuple[tuple[int, ...], ...], tables: _Tables
+) -> None:
+    if not known or tables[0].size > known[0][1][0].size:
+        known[:] = [(sizes, tables)]
 
 
 def _picked(sizes: Sequence[Sequence[int]], tables: _Tables, picked: Sequence[Sequence[int]]) -> _Tables:

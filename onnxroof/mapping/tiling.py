@@ -198,17 +198,10 @@ def _search(factors: OrderFactors, filter_: _Filter) -> list[_Found]:
     level = 0
     if math.prod(factors.counts(0)) > TILES:
         level = next(n for n in itertools.count(1) if math.prod(factors.counts(n)) <= BOXES)
-    counts, mesh = factors.counts(level), factors.mesh(level)
-    axis = next((n for n, count in enumerate(counts) if count > 1), 0)
-    step = max(1, PIECE * counts[axis] // math.prod(counts))
-    stack = []
-    for begin in range(0, counts[axis], step):
-        some = (slice(None),) * axis + (slice(begin, begin + step),)
-        piece = [row[some] if number == axis else row for number, row in enumerate(mesh)]
-        footprint, moved = factors.least(level, piece)
+    counts, stack = factors.counts(level), []
+    for begin, footprint, moved in factors.pieces(level, PIECE):
         kept = filter_.promising(footprint, moved, is_seen=level == 0)
-        place = np.array(np.unravel_index(kept, [row.size for row in piece]))
-        place[axis] += begin
+        place = np.array(np.unravel_index(begin + kept, counts))
         stack.append((level, place, footprint[kept], moved[kept]))
     stack.reverse()
     found: list[_Found] = []
@@ -230,35 +223,32 @@ def _search(factors: OrderFactors, filter_: _Filter) -> list[_Found]:
 class _Filter:
     """Drops most points that cannot be on the front, without sorting: by the least bytes in classes of footprints.
 
-    A class is the exponent and the first bits of the mantissa of the footprint in single precision.
+    A class is the exponent and the first bits of the mantissa of the footprint.
     """
 
-    SHIFT = 17  # of 23 mantissa bits: 64 classes an octave
-    FIRST = int(np.float32(2.0**-3).view(np.int32)) >> SHIFT
-    LAST = int(np.float32(2.0**61).view(np.int32)) >> SHIFT
+    SHIFT = 46  # of 52 mantissa bits: 64 classes an octave
+    FIRST = int(np.float64(2.0**-3).view(np.int64)) >> SHIFT
+    COUNT = (int(np.float64(2.0**61).view(np.int64)) >> SHIFT) - FIRST  # footprints beyond are in the last one
 
     def __init__(self) -> None:
-        # Footprints outside these octaves, if there are any, are bounded by nothing.
-        self._least = np.full(int(np.float32(np.inf).view(np.int32) >> self.SHIFT) + 1, np.inf)
-        self._bound = self._least.copy()
+        self._least = np.full(self.COUNT, np.inf)
+        self._bound = np.full(self.COUNT, np.inf)
 
     def promising(self, footprint: FloatArray, moved: FloatArray, *, is_seen: bool = False) -> IntArray:
         """Positions of what moves less than every tile that was seen in a lower class; `is_seen`: these are tiles."""
-        classes = footprint.astype(np.float32).view(np.int32) >> self.SHIFT
-        if not is_seen:
-            return np.flatnonzero(moved < self._bound[classes])
-        if len(moved) > SAMPLED * SAMPLE:  # a few tiles keep most of the others from being looked at again
+        classes = (footprint.view(np.int64) >> self.SHIFT) - self.FIRST
+        if is_seen and len(moved) > SAMPLED * SAMPLE:  # a few tiles keep most of the others from being looked at again
             self._see(classes[::SAMPLED], moved[::SAMPLED])
-        kept = np.flatnonzero(moved < self._bound[classes])
+        kept: IntArray = (moved < self._bound.take(classes, mode="clip")).nonzero()[0]
+        if not is_seen:
+            return kept
         classes, moved = classes[kept], moved[kept]
         self._see(classes, moved)
-        left: IntArray = kept[moved < self._bound[classes]]
-        return left
+        return kept[moved < self._bound.take(classes, mode="clip")]
 
-    def _see(self, classes: npt.NDArray[np.int32], moved: FloatArray) -> None:
-        np.minimum.at(self._least, classes, moved)
-        within = self._least[self.FIRST : self.LAST]
-        np.minimum.accumulate(within, out=self._bound[self.FIRST + 1 : self.LAST + 1])
+    def _see(self, classes: IntArray, moved: FloatArray) -> None:
+        np.minimum.at(self._least, np.minimum(np.maximum(classes, 0), self.COUNT - 1), moved)
+        np.minimum.accumulate(self._least[:-1], out=self._bound[1:])
 
 
 def _front(tables: TileTables, found: Sequence[tuple[Order, list[IntArray]]], boundary: Boundary) -> Front:
