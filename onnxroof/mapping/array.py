@@ -31,6 +31,7 @@ __all__ = [
     "unrolled_traffic",
 ]
 
+FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 
@@ -70,15 +71,21 @@ def array_operand_traffic(nest: LoopNest, array: Array) -> tuple[tuple[float, fl
     orders = tuple(orders[number] for number in stationary_orders(tables, orders, array.stationary))
     moves = orders_bytes(tables, orders, index)
     total = np.zeros((len(orders), len(index[0])))
-    for way_of, read, write in moves:
-        total += (read + write)[way_of]
+    for ways, reads, writes in moves:
+        both = [read + write for read, write in zip(reads, writes, strict=True)]
+        for number, way in enumerate(ways):
+            total[number] += both[way]
     for number, order in enumerate(orders):
         for loop in order.held:
             total[number, tables.trips[loop][index[loop]] != 1] = np.inf
     best, tile = divmod(int(np.argmin(total)), total.shape[1])
     if total[best, tile] == np.inf:
         return ()
-    return tuple((float(read[ways[best], tile]), float(write[ways[best], tile])) for ways, read, write in moves)
+
+    def at(values: FloatArray) -> float:
+        return float(values[tile]) if values.ndim else float(values)
+
+    return tuple((at(reads[ways[best]]), at(writes[ways[best]])) for ways, reads, writes in moves)
 
 
 def stationary_orders(tables: TileTables, orders: Sequence[Order], stationary: str) -> list[int]:

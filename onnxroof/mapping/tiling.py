@@ -24,7 +24,7 @@ import numpy.typing as npt
 from onnxroof.ir.loopnest import AxisMap, LoopKind, LoopNest
 from onnxroof.mapping.boundary import Boundary, whole_boundary
 from onnxroof.mapping.factors import OrderFactors, order_factors, transfer_loops
-from onnxroof.mapping.footprint import Indices, TileTables, tile_tables
+from onnxroof.mapping.footprint import Indices, OperandTable, TileTables, tile_tables
 from onnxroof.mapping.orders import Order, loop_orders, without_mirrored
 
 __all__ = ["Front", "moved_elements", "operand_bytes", "orders_bytes", "pareto_front", "tile_sizes"]
@@ -108,37 +108,47 @@ def moved_elements(tables: TileTables, order: Order, number: int, index: Indices
 
 def operand_bytes(tables: TileTables, order: Order, index: Indices) -> list[tuple[FloatArray, FloatArray]]:
     """Bytes read and written for each operand by the tiles of `index` in one order."""
-    return [_access_bytes(tables, order, number, index) for number in range(len(tables.operands))]
+    found = []
+    for number, operand in enumerate(tables.operands):
+        moved = moved_elements(tables, order, number, index)
+        found.append(_access_bytes(operand, moved, order.sweeps_of(operand, tables.nest)))
+    return found
 
 
-def _access_bytes(tables: TileTables, order: Order, number: int, index: Indices) -> tuple[FloatArray, FloatArray]:
-    operand = tables.operands[number]
-    moved = moved_elements(tables, order, number, index)
+def _access_bytes(operand: OperandTable, moved: FloatArray, sweeps: int) -> tuple[FloatArray, FloatArray]:
+    """Bytes read and written for elements that come in, each as often as it does in a sweep."""
     bits = operand.access.bits
     if operand.access.is_write:
         again = (moved - operand.distinct) * (max(operand.access.partial_bits, bits) / 8)
         return again, again + operand.distinct * (bits / 8)
-    return moved * (order.sweeps_of(operand, tables.nest) * bits / 8), np.zeros(())
+    return moved * (sweeps * bits / 8), np.zeros(())
 
 
 def orders_bytes(
     tables: TileTables, orders: Sequence[Order], index: Indices
-) -> list[tuple[IntArray, FloatArray, FloatArray]]:
+) -> list[tuple[list[int], list[FloatArray], list[FloatArray]]]:
     """As `operand_bytes`, for many orders, each way in which they treat an operand once: orders differ in little.
 
     Returns:
-        For each operand (O,) the way that an order treats it, of W, and (W, T) bytes read and written, T tiles.
+        For each operand and order the way that it treats it, and by way the bytes read and written.
     """
-    shape = np.broadcast_shapes(*(row.shape for row in index))
+    trips = [count[row] for count, row in zip(tables.trips, index, strict=True)]
     found = []
     for number, operand in enumerate(tables.operands):
         ways: dict[tuple[int | None, frozenset[int], int], int] = {}
         keys = [(order.slide[number], order.free[number], order.sweeps_of(operand, tables.nest)) for order in orders]
-        way_of = np.array([ways.setdefault(key, len(ways)) for key in keys])
-        read, write = np.empty((len(ways), *shape)), np.empty((len(ways), *shape))
-        for way in range(len(ways)):
-            read[way], write[way] = _access_bytes(tables, orders[int(np.argmax(way_of == way))], number, index)
-        found.append((way_of, read, write))
+        way_of = [ways.setdefault(key, len(ways)) for key in keys]
+        fetched = {slide: tables.fetched_elements(operand, slide, index) for slide in {slide for slide, _, _ in ways}}
+        reads, writes = [], []
+        for slide, free, sweeps in ways:
+            moved = fetched[slide]
+            for loop, count in enumerate(trips):
+                if loop not in operand.loops and loop not in free:
+                    moved = moved * count
+            read, write = _access_bytes(operand, moved, sweeps)
+            reads.append(read)
+            writes.append(write)
+        found.append((way_of, reads, writes))
     return found
 
 

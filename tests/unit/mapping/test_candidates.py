@@ -19,7 +19,7 @@ CONVOLUTION = canonical(convolution(filters=64, channels=64, size=56, taps=3, im
 @pytest.mark.parametrize("capacity", [1024, 65536])
 def test_candidates_fit_and_the_best_tile_of_the_curve_is_among_them(nest: LoopNest, capacity: int) -> None:
     found = grid(nest)
-    assert found.index.shape[1] <= GRID_TILES
+    assert len(found.footprint_bytes) <= GRID_TILES
     ones = (1,) * len(nest.loops)
     tiles = found.best(Room(capacity, capacity), 1.0, ones, 20)
     assert (footprint_bytes(found.walks, tiles) <= capacity).all()
