@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from onnxroof.ir.loopnest import LoopKind, LoopNest
 from onnxroof.mapping.array import array_tiles, stationary_orders
-from onnxroof.mapping.chain import Walks, footprint_bytes
+from onnxroof.mapping.chain import Walks
 from onnxroof.mapping.curve import Curve
 from onnxroof.mapping.footprint import tile_tables
 from onnxroof.mapping.holders import held_curve
@@ -94,7 +94,7 @@ class Grid:
         held, steps, taken = self.footprint_bytes, self._steps[0][:, some], self._steps[1][some]
         if is_spread:
             held = _each(self.walks.tables.footprint_bytes(self._part(self.mesh, parts), self.held), self.mesh)
-            taken = footprint_bytes(self.walks, self.part(steps, parts), self.held)
+            taken = self.walks.footprint_bytes(self.part(steps, parts), self.held)
         fits = (held <= room.instance_bytes).nonzero()[0]
         moved, passed = self.moved_bytes.take(fits), self.passed_bytes.take(fits) * inner_s
         promise = np.maximum(moved, passed) * (1 + TIE) + (moved + passed) * TIE
@@ -136,7 +136,7 @@ class Grid:
         """(D, S) positions of the tiles of the curve, rounded down, and the bytes that they take."""
         pairs = zip(self.walks.tables.sizes, self.curve.tiles.T, strict=True)
         index = np.array([np.searchsorted(sizes, tiles, side="right") - 1 for sizes, tiles in pairs])
-        return index, footprint_bytes(self.walks, index, self.held)
+        return index, self.walks.footprint_bytes(index, self.held)
 
 
 def _each(values: FloatArray, mesh: Sequence[IntArray]) -> FloatArray:
@@ -241,7 +241,7 @@ def array_steps(nest: LoopNest, array: Array) -> tuple[IntArray, BoolArray | Non
     sizes = walks.tables.sizes
     tiles = np.array([np.searchsorted(size, row, side="right") - 1 for size, row in zip(sizes, steps, strict=True)])
     single = tiles.copy()
-    single[list(walks.windowed)] = 0
+    single[walks.windowed] = 0
     tiles = np.array(sorted({*zip(*tiles.tolist(), strict=True), *zip(*single.tolist(), strict=True)})).T
     if not array.stationary:
         return tiles, None

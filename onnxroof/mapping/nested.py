@@ -23,7 +23,7 @@ from onnxroof.ir.loopnest import LoopNest
 from onnxroof.mapping.array import spatial_utilization
 from onnxroof.mapping.candidates import Grid, Room, array_steps, grid, spreads
 from onnxroof.mapping.canonical import Canonical, canonical
-from onnxroof.mapping.chain import Chains, footprint_bytes
+from onnxroof.mapping.chain import Chains
 from onnxroof.mapping.curve import reuse_curve
 from onnxroof.mapping.holders import Around, Holders, Share, held_curve, holders
 from onnxroof.targets.model import Array, MemoryLevel, Quantity
@@ -308,9 +308,9 @@ class _Search:
         if parts is not None:
             busy = self._plain.nest.points / (inside.paced(parts) * self._cores)
             own = self._grid.part(index, parts)
-            is_legal = is_legal & self._grid.walks.is_tabled(index, own)
+            is_legal = is_legal & self._grid.walks.is_tabled(inside.tile, self._grid.walks.sizes(own))
         if level is not None and any(operand.widens for operand in self._grid.walks.tables.operands):
-            is_legal = is_legal & (footprint_bytes(self._grid.walks, own, who.held[level]) <= who.room_bytes[level])
+            is_legal = is_legal & (self._grid.walks.footprint_bytes(own, who.held[level]) <= who.room_bytes[level])
         if allowed is not None:
             is_legal = is_legal & allowed[:, None]
         times, weights = self._cost(read, write, self._compute_s / busy)
@@ -374,7 +374,7 @@ class _Search:
             is_first = level == self._first_core
             cut = {n for n, size in enumerate(walks.sizes(index)) if size[0] < outside[n, 0]}
             own = self._grid.part(index, parts) if is_first else index
-            footprints[level] = footprint_bytes(walks, own, self._who.held[level])[0]
+            footprints[level] = walks.footprint_bytes(own, self._who.held[level])[0]
             outside = walks.sizes(own)
             sizes = self._plain.original_tiles(outside.T, loops)[0].tolist()
             spread = {names[members[n][-1]]: part for n, part in enumerate(parts) if part > 1} if is_first else {}
