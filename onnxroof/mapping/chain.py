@@ -11,7 +11,7 @@ Many chains are followed at once: R rows, one a chain; D loops, X operands.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -69,9 +69,11 @@ class Walks:
 
     @cached_property
     def _held(self) -> tuple[FloatArray, BoolArray, FloatArray, FloatArray, BoolArray]:
-        """What a tile takes of operands: (X, 1) elements of the dimensions that no loop walks, (X, D, 1) loops that walk
-        a dimension of their own, (X, 1) bytes of an element and of one that is not finished, (X, D, 1) loops that must
-        be whole for it to be."""
+        """What a tile takes of each operand.
+
+        (X, 1) elements of the dimensions that no loop walks; (X, D, 1) the loops that walk a dimension of their own;
+        (X, 1) bytes of an element and of one that is not finished; (X, D, 1) the loops that must be whole for it to be.
+        """
         loops, operands = range(len(self.tables.nest.loops)), self.tables.operands
         bits = [(o.access.bits / 8, max(o.access.partial_bits, o.access.bits) / 8) for o in operands]
         narrow, wide = np.array(bits).T[:, :, None]
@@ -87,15 +89,16 @@ class Walks:
         whole, dense, narrow, wide, unfinished = self._held
         tile = self.sizes(index)
         elements = np.where(dense, tile, 1.0).prod(axis=1) * whole
-        is_partial = (unfinished & (tile < self.extents)).any(axis=1)
+        is_partial: BoolArray = np.any(unfinished & (tile < self.extents), axis=1)
         for x, operand in enumerate(self.tables.operands):
             for window in operand.windows:
                 place = tuple(index[loop] for loop in window.loops)
                 elements[x] *= window.peak[place]
                 if operand.widens:  # tiles that overlap sum into the same elements
                     is_partial[x] |= window.total[place] > window.total.flat[-1]
-        bytes_: FloatArray = elements * np.where(is_partial, wide, narrow)
-        return (bytes_ if held is None or len(held) == len(bytes_) else bytes_[sorted(held)]).sum(axis=0)
+        taken = elements * np.where(is_partial, wide, narrow)
+        total: FloatArray = (taken if held is None or len(held) == len(taken) else taken[sorted(held)]).sum(axis=0)
+        return total
 
     @cached_property
     def _table(self) -> tuple[IntArray, IntArray]:
@@ -207,7 +210,8 @@ class Ways:
 
 def _ways(walks: Walks) -> Ways:
     operands, loops = walks.tables.operands, walks.tables.nest.loops
-    of, passing, operand_of, free, dense, widths = [], [], [], [], [], []
+    of, passing, operand_of, dense, widths = [], [], [], [], []
+    free: list[list[list[bool]]] = []
     windows: list[tuple[Window, slice, tuple[int, ...], FloatArray, IntArray]] = []
     for x, operand in enumerate(operands):
         begin = len(free)
