@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,7 @@ __all__ = [
     "unrolled_traffic",
 ]
 
+FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 
@@ -69,16 +71,22 @@ def array_operand_traffic(nest: LoopNest, array: Array) -> tuple[tuple[float, fl
     orders = loop_orders(tables)
     orders = tuple(orders[number] for number in stationary_orders(tables, orders, array.stationary))
     moves = orders_bytes(tables, orders, index)
-    total = np.zeros((len(orders), len(index[0])))
-    for way_of, read, write in moves:
-        total += (read + write)[way_of]
+    total = np.zeros((len(orders), len(index[0]) if index else 1))
+    for ways, reads, writes in moves:
+        both = [read + write for read, write in zip(reads, writes, strict=True)]
+        for number, way in enumerate(ways):
+            total[number] += both[way]
     for number, order in enumerate(orders):
         for loop in order.held:
             total[number, tables.trips[loop][index[loop]] != 1] = np.inf
     best, tile = divmod(int(np.argmin(total)), total.shape[1])
     if total[best, tile] == np.inf:
         return ()
-    return tuple((float(read[ways[best], tile]), float(write[ways[best], tile])) for ways, read, write in moves)
+
+    def at(values: FloatArray) -> float:
+        return float(values[tile]) if values.ndim else float(values)
+
+    return tuple((at(reads[ways[best]]), at(writes[ways[best]])) for ways, reads, writes in moves)
 
 
 def stationary_orders(tables: TileTables, orders: Sequence[Order], stationary: str) -> list[int]:
@@ -144,7 +152,7 @@ def _assignments(nest: LoopNest) -> Iterator[tuple[int, ...]]:
         yield from itertools.combinations(parallel, count)
 
 
-def _axes(nest: LoopNest, array: Array, to_m: Sequence[int]) -> list[tuple[int, list[int]]]:
+def _axes(nest: LoopNest, array: Array, to_m: Sequence[int]) -> list[tuple[int, tuple[int, ...]]]:
     """Units and loops of each axis of the array."""
     loops: tuple[list[int], list[int], list[int]] = ([], [], [])
     for number, loop in enumerate(nest.loops):
@@ -152,7 +160,7 @@ def _axes(nest: LoopNest, array: Array, to_m: Sequence[int]) -> list[tuple[int, 
             loops[2].append(number)
         elif loop.kind is LoopKind.PARALLEL:
             loops[0 if number in to_m else 1].append(number)
-    return list(zip((array.m, array.n, array.k), loops, strict=True))
+    return list(zip((array.m, array.n, array.k), map(tuple, loops), strict=True))
 
 
 @lru_cache(maxsize=4096)
@@ -174,28 +182,41 @@ def array_tiles(plain: LoopNest, array: Array) -> IntArray:
     """(loops, U): iterations of each loop of a canonical nest that one step does, at the best utilization."""
     steps = _steps(plain, array)
     fewest = min(steps.values())
+    fills: dict[tuple[int, tuple[int, ...]], tuple[_Fill, ...]] = {}
     tiles: dict[tuple[int, ...], None] = {}
     for to_m, count in steps.items():
-        if count == fewest:
-            fills = [list(_fills(plain, units, loops)) for units, loops in _axes(plain, array, to_m)]
-            for parts in itertools.product(*fills):
-                sizes = {loop: size for part in parts for loop, size in part.items()}
-                tiles[tuple(sizes.get(number, 1) for number in range(len(plain.loops)))] = None
+        if count > fewest:
+            continue
+        axes = _axes(plain, array, to_m)
+        for axis in axes:
+            if axis not in fills:
+                fills[axis] = tuple(dict.fromkeys(_fills(plain, *axis)))
+        for parts in itertools.product(*(fills[axis] for axis in axes)):
+            tile = [1] * len(plain.loops)
+            for part in parts:
+                for loop, size in part:
+                    tile[loop] = size
+            tiles[tuple(tile)] = None
     return np.array(list(tiles), dtype=np.int64).reshape(len(tiles), len(plain.loops)).T
 
 
 def _unrolled(nest: LoopNest, array: Array) -> tuple[TileTables, list[IntArray]]:
     """Tables with the tiles that the array can do in a step at the best utilization, and their positions there."""
     plain = canonical(nest, merge=False).nest
-    columns = array_tiles(plain, array)
-    sizes_of = [
-        np.array(sorted({*column, 1, loop.extent})) for column, loop in zip(columns.tolist(), plain.loops, strict=True)
-    ]
-    index = [np.searchsorted(sizes, column) for sizes, column in zip(sizes_of, columns, strict=True)]
-    return tile_tables(plain, sizes_of), index or [np.zeros(1, dtype=np.int64)]
+    sizes_of, index = [], []
+    for column, loop in zip(array_tiles(plain, array).tolist(), plain.loops, strict=True):
+        sizes = sorted({*column, 1, loop.extent})
+        place = {size: number for number, size in enumerate(sizes)}
+        sizes_of.append(np.array(sizes))
+        index.append(np.array([place[size] for size in column]))
+    return tile_tables(plain, sizes_of), index
 
 
-def _fills(nest: LoopNest, units: int, loops: Sequence[int]) -> Iterator[dict[int, int]]:
+_Fill: TypeAlias = tuple[tuple[int, int], ...]
+"""Loops and how many iterations of each lie along an axis."""
+
+
+def _fills(nest: LoopNest, units: int, loops: Sequence[int]) -> Iterator[_Fill]:
     """Ways to fill an axis: one loop first, then the others from the innermost, as far as the units go."""
     for first in loops or [-1]:
         rest = units
@@ -203,4 +224,4 @@ def _fills(nest: LoopNest, units: int, loops: Sequence[int]) -> Iterator[dict[in
         for number in sorted(loops, key=lambda n: (n != first, -n)):
             sizes[number] = min(nest.loops[number].extent, rest)
             rest //= sizes[number]
-        yield sizes
+        yield tuple(sorted(sizes.items()))

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from onnxroof.ir.loopnest import LoopKind, LoopNest
 from onnxroof.mapping.array import array_tiles, stationary_orders
-from onnxroof.mapping.chain import Walks, footprint_bytes
+from onnxroof.mapping.chain import Walks
 from onnxroof.mapping.curve import Curve
-from onnxroof.mapping.footprint import TileTables, tile_tables
+from onnxroof.mapping.footprint import tile_tables
 from onnxroof.mapping.holders import held_curve
 from onnxroof.mapping.orders import Order, loop_orders
 from onnxroof.mapping.tiling import operand_bytes, orders_bytes, tile_sizes
@@ -53,7 +53,7 @@ EVEN = 0.95
 """Ways to spread a nest that keep so much of the best one's cores busy are tried."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Grid:
     """Tiles of a nest in tables that hold all sizes that matter; G tiles, O orders.
 
@@ -61,7 +61,7 @@ class Grid:
         walks: Tables and orders.
         curve: Of the nest; all figures are of the operands that a level holds.
         held: Numbers of these operands.
-        index: (D, G) positions of the sizes.
+        mesh: By loop positions of sizes; the arrays broadcast to all combinations, the tiles.
         footprint_bytes: (G,) of a tile.
         moved_bytes: (G,) over the boundary outside such a tile, in its best order.
         passed_bytes: (G,) what all tiles take, nothing kept from one to the next: a level further in that cuts a
@@ -71,7 +71,7 @@ class Grid:
     walks: Walks
     curve: Curve
     held: frozenset[int]
-    index: IntArray
+    mesh: tuple[IntArray, ...]
     footprint_bytes: FloatArray
     moved_bytes: FloatArray
     passed_bytes: FloatArray
@@ -85,31 +85,44 @@ class Grid:
             parts: Over how many cores each loop is spread: a core holds its part of a tile.
             count: How many of the grid; 0 for the smallest alone.
         """
-        smallest = self._smallest(parts)
+        is_spread = any(part > 1 for part in parts)
+        smallest = self._spread_smallest(parts) if is_spread else self._smallest
         if not count:
             return smallest
-        held = self.footprint_bytes
-        if any(part > 1 for part in parts):
-            held = footprint_bytes(self.walks, self.part(self.index, parts), self.held)
-        fits = np.flatnonzero(held <= room.instance_bytes)
-        moved, passed = self.moved_bytes[fits], self.passed_bytes[fits]
-        promise = np.maximum(moved, passed * inner_s) * (1 + TIE) + (moved + passed * inner_s) * TIE
+        last = int(np.searchsorted(self.curve.capacity_bytes, room.all_bytes, side="right"))
+        some = slice(max(0, last - STEPS), last)
+        held, steps, taken = self.footprint_bytes, self._steps[0][:, some], self._steps[1][some]
+        if is_spread:
+            held = _each(self.walks.tables.footprint_bytes(self._part(self.mesh, parts), self.held), self.mesh)
+            taken = self.walks.footprint_bytes(self.part(steps, parts), self.held)
+        fits = (held <= room.instance_bytes).nonzero()[0]
+        moved, passed = self.moved_bytes.take(fits), self.passed_bytes.take(fits) * inner_s
+        promise = np.maximum(moved, passed) * (1 + TIE) + (moved + passed) * TIE
         if len(fits) > count:
             fits = fits[np.argpartition(promise, count)[:count]]
-        steps = self._steps(room.all_bytes)
-        taken = footprint_bytes(self.walks, self.part(steps, parts), self.held)
-        steps = steps[:, taken <= room.instance_bytes]
-        return np.concatenate((self.index[:, fits], steps, smallest), axis=1)
+        return np.concatenate((self._tiles(fits), steps[:, taken <= room.instance_bytes], smallest), axis=1)
+
+    def _tiles(self, numbers: IntArray) -> IntArray:
+        """(D, C) positions of some tiles."""
+        places = np.unravel_index(numbers, [row.size for row in self.mesh])
+        return np.array([row.ravel()[place] for row, place in zip(self.mesh, places, strict=True)])
 
     def part(self, index: IntArray, parts: Sequence[int]) -> IntArray:
         """Positions of the least sizes that hold one core's part of tiles."""
-        found = index.copy()
-        for loop, (sizes, part) in enumerate(zip(self.walks.tables.sizes, parts, strict=True)):
-            if part > 1:
-                found[loop] = np.searchsorted(sizes, -(-sizes[index[loop]] // part))
-        return found
+        return np.array(self._part(index, parts))
 
-    def _smallest(self, parts: Sequence[int]) -> IntArray:
+    def _part(self, rows: Iterable[IntArray], parts: Sequence[int]) -> list[IntArray]:
+        return [
+            np.searchsorted(sizes, -(-sizes[row] // part)) if part > 1 else row
+            for row, sizes, part in zip(rows, self.walks.tables.sizes, parts, strict=True)
+        ]
+
+    @cached_property
+    def _smallest(self) -> IntArray:
+        """(D, 2) the tile that takes least room, twice."""
+        return self._spread_smallest((1,) * len(self.mesh))
+
+    def _spread_smallest(self, parts: Sequence[int]) -> IntArray:
         """(D, 2) the tile that takes least room, and one of which each core's part is that."""
         tile = self.curve.tiles[0]
         found = []
@@ -118,11 +131,17 @@ class Grid:
             found.append([single, np.searchsorted(size, min(int(size[single]) * part, int(size[-1])))])
         return np.array(found)
 
-    def _steps(self, capacity_bytes: float) -> IntArray:
-        last = int(np.searchsorted(self.curve.capacity_bytes, capacity_bytes, side="right"))
-        tiles = self.curve.tiles[max(0, last - STEPS) : last]
-        sizes = self.walks.tables.sizes
-        return np.array([np.searchsorted(sizes[d], tiles[:, d], side="right") - 1 for d in range(len(sizes))])
+    @cached_property
+    def _steps(self) -> tuple[IntArray, FloatArray]:
+        """(D, S) positions of the tiles of the curve, rounded down, and the bytes that they take."""
+        pairs = zip(self.walks.tables.sizes, self.curve.tiles.T, strict=True)
+        index = np.array([np.searchsorted(sizes, tiles, side="right") - 1 for sizes, tiles in pairs])
+        return index, self.walks.footprint_bytes(index, self.held)
+
+
+def _each(values: FloatArray, mesh: Sequence[IntArray]) -> FloatArray:
+    """(G,) values of all tiles of a mesh in a row."""
+    return np.broadcast_to(values, [row.size for row in mesh]).ravel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,35 +158,33 @@ def grid(nest: LoopNest, held: frozenset[int] | None = None) -> Grid:
     operands = held if held is not None else frozenset(range(len(nest.accesses)))
     if len(operands) < len(nest.accesses):
         whole = grid(nest)
-        walks, index = whole.walks, whole.index
+        walks, mesh = whole.walks, whole.mesh
         tables = walks.tables
     else:
         sizes = [_sizes(nest, loop) for loop in range(len(nest.loops))]
         tables = tile_tables(nest, sizes)
-        walks = Walks(tables, loop_orders(tables))
-        index = np.stack([axis.ravel() for axis in np.meshgrid(*_thinned(nest, sizes), indexing="ij")])
-    rows = list(index)
-    every = orders_bytes(tables, walks.orders, rows)
-    moves = [(ways, read + write) for number, (ways, read, write) in enumerate(every) if number in operands]
-    best = np.full(index.shape[1], np.inf)
+        walks, mesh = Walks(tables, loop_orders(tables)), np.ix_(*_thinned(nest, sizes))
+    every = orders_bytes(tables, walks.orders, mesh)
+    moves = [
+        (ways, [read + write for read, write in zip(reads, writes, strict=True)])
+        for number, (ways, reads, writes) in enumerate(every)
+        if number in operands
+    ]
+    best = np.full([row.size for row in mesh], np.inf)
     for number, order in enumerate(walks.orders):
         moved: FloatArray = sum((both[ways[number]] for ways, both in moves), start=np.zeros(()))
         for loop in order.held:
-            moved = np.where(tables.trips[loop][index[loop]] == 1, moved, np.inf)
-        best = np.minimum(best, moved)
+            moved = np.where(tables.trips[loop][mesh[loop]] == 1, moved, np.inf)
+        np.minimum(best, moved, out=best)
     nothing = (frozenset[int](),) * len(tables.operands)
-    passed = _moved(tables, Order(nothing, (None,) * len(nothing)), rows, operands)
-    return Grid(
-        walks, held_curve(nest, operands), operands, index, footprint_bytes(walks, index, operands), best, passed
+    again = operand_bytes(tables, Order(nothing, (None,) * len(nothing)), mesh)
+    passed: FloatArray = sum(
+        (read + write for number, (read, write) in enumerate(again) if number in operands), start=np.zeros(())
     )
-
-
-def _moved(tables: TileTables, order: Order, rows: Sequence[IntArray], operands: Collection[int]) -> FloatArray:
-    moved = np.zeros(len(rows[0]))
-    for number, (read, write) in enumerate(operand_bytes(tables, order, rows)):
-        if number in operands:
-            moved = moved + read + write
-    return moved
+    footprints = tables.footprint_bytes(mesh, operands)
+    return Grid(
+        walks, held_curve(nest, operands), operands, mesh, _each(footprints, mesh), best.ravel(), _each(passed, mesh)
+    )
 
 
 def _sizes(nest: LoopNest, number: int) -> IntArray:
@@ -224,7 +241,7 @@ def array_steps(nest: LoopNest, array: Array) -> tuple[IntArray, BoolArray | Non
     sizes = walks.tables.sizes
     tiles = np.array([np.searchsorted(size, row, side="right") - 1 for size, row in zip(sizes, steps, strict=True)])
     single = tiles.copy()
-    single[list(walks.windowed)] = 0
+    single[walks.windowed] = 0
     tiles = np.array(sorted({*zip(*tiles.tolist(), strict=True), *zip(*single.tolist(), strict=True)})).T
     if not array.stationary:
         return tiles, None

@@ -44,6 +44,15 @@ class Canonical:
                 rest = -(-rest // loops[member].extent)  # noqa: PLW2901
         return sizes
 
+    def original_tile(self, tile: Sequence[int], loops: Sequence[Loop]) -> list[int]:
+        """As `original_tiles`, of one tile."""
+        sizes = [1] * len(loops)
+        for rest, members in zip(tile, self.members, strict=True):
+            for member in reversed(members):
+                sizes[member] = min(rest, loops[member].extent)
+                rest = -(-rest // loops[member].extent)  # noqa: PLW2901
+        return sizes
+
 
 @lru_cache(maxsize=4096)
 def canonical(nest: LoopNest, *, merge: bool = True) -> Canonical:

@@ -11,7 +11,7 @@ Many chains are followed at once: R rows, one a chain; D loops, X operands.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,7 +22,7 @@ from onnxroof.ir.loopnest import LoopKind
 from onnxroof.mapping.footprint import TileTables, Window
 from onnxroof.mapping.orders import Order
 
-__all__ = ["Chains", "Walks", "footprint_bytes"]
+__all__ = ["Chains", "Walks"]
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
@@ -42,10 +42,9 @@ class Walks:
     orders: tuple[Order, ...]
 
     @cached_property
-    def free(self) -> BoolArray:
-        """(X, D, O, 1): whether the iterations of a loop do not fetch an operand again."""
-        operands, loops = range(len(self.tables.operands)), range(len(self.tables.nest.loops))
-        return np.array([[[[d in o.free[x]] for o in self.orders] for d in loops] for x in operands])
+    def ways(self) -> Ways:
+        """How each operand is treated in each order, each way once: orders differ in little."""
+        return _ways(self)
 
     @cached_property
     def depends(self) -> BoolArray:
@@ -54,28 +53,9 @@ class Walks:
         return np.array([[[d in operand.loops] for d in loops] for operand in self.tables.operands])
 
     @cached_property
-    def slides(self) -> tuple[Mapping[int, BoolArray], ...]:
-        """By operand: the loops along which in some order only the new part of a window is fetched: (O, 1) in which."""
-        along = [[order.slide[x] for order in self.orders] for x in range(len(self.tables.operands))]
-        return tuple({d: np.array([[d == at] for at in of]) for d in set(of) if d is not None} for of in along)
-
-    @cached_property
-    def widths(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """What bytes elements are, four times (X, 1, 1).
-
-        Bytes in for an element that comes in; elements that come in without being read; bytes out for a byte in; bytes
-        out besides.
-        """
-        found = []
-        for operand in self.tables.operands:
-            access, bits = operand.access, operand.access.bits
-            if access.is_write:
-                partial = max(access.partial_bits, bits) / 8
-                found.append((partial, operand.distinct, 1.0, operand.distinct * (bits / 8)))
-            else:
-                found.append((bits / 8, 0.0, 0.0, 0.0))
-        width, first, share, result = np.array(found).T[:, :, None, None]
-        return width, first, share, result
+    def holding(self) -> tuple[tuple[int, list[int]], ...]:
+        """Numbers of the orders in which tiles must hold some loops entirely, and these loops."""
+        return tuple((number, sorted(order.held)) for number, order in enumerate(self.orders) if order.held)
 
     @cached_property
     def extents(self) -> IntArray:
@@ -83,9 +63,42 @@ class Walks:
         return np.array([[loop.extent] for loop in self.tables.nest.loops])
 
     @cached_property
-    def windowed(self) -> tuple[int, ...]:
+    def windowed(self) -> list[int]:
         """Loops of windows."""
-        return tuple({loop for o in self.tables.operands for w in o.windows for loop in w.loops})
+        return list({loop for o in self.tables.operands for w in o.windows for loop in w.loops})
+
+    @cached_property
+    def _held(self) -> tuple[FloatArray, BoolArray, FloatArray, FloatArray, BoolArray]:
+        """What a tile takes of each operand.
+
+        (X, 1) elements of the dimensions that no loop walks; (X, D, 1) the loops that walk a dimension of their own;
+        (X, 1) bytes of an element and of one that is not finished; (X, D, 1) the loops that must be whole for it to be.
+        """
+        loops, operands = range(len(self.tables.nest.loops)), self.tables.operands
+        bits = [(o.access.bits / 8, max(o.access.partial_bits, o.access.bits) / 8) for o in operands]
+        narrow, wide = np.array(bits).T[:, :, None]
+        return (
+            np.array([[float(operand.whole)] for operand in operands]),
+            np.array([[[d in operand.dense] for d in loops] for operand in operands]),
+            narrow, wide,
+            np.array([[[d in operand.unfinished - operand.loops] for d in loops] for operand in operands]),
+        )  # fmt: skip
+
+    def footprint_bytes(self, index: IntArray, held: Collection[int] | None = None) -> FloatArray:
+        """(R,) bytes of one tile of every operand together, or of those `held`, at positions in the tables."""
+        whole, dense, narrow, wide, unfinished = self._held
+        tile = self.sizes(index)
+        elements = np.where(dense, tile, 1.0).prod(axis=1) * whole
+        is_partial: BoolArray = np.any(unfinished & (tile < self.extents), axis=1)
+        for x, operand in enumerate(self.tables.operands):
+            for window in operand.windows:
+                place = tuple(index[loop] for loop in window.loops)
+                elements[x] *= window.peak[place]
+                if operand.widens:  # tiles that overlap sum into the same elements
+                    is_partial[x] |= window.total[place] > window.total.flat[-1]
+        taken = elements * np.where(is_partial, wide, narrow)
+        total: FloatArray = (taken if held is None or len(held) == len(taken) else taken[sorted(held)]).sum(axis=0)
+        return total
 
     @cached_property
     def _table(self) -> tuple[IntArray, IntArray]:
@@ -94,16 +107,16 @@ class Walks:
         table = np.array([[*size, *size[-1:] * (longest - len(size))] for size in map(list, self.tables.sizes)])
         return table, np.arange(len(table))[:, None]
 
-    def is_tabled(self, outer: IntArray, inner: IntArray) -> BoolArray:
-        """(R,) whether the tables hold what tiles at positions `inner` fetch inside those at `outer`.
+    def is_tabled(self, whole: IntArray, part: IntArray) -> BoolArray:
+        """(R,) whether the tables hold what tiles of sizes `part` fetch inside those of sizes `whole`, (D, R).
 
         A ragged tile of one loop of a window inside a tile of the other would need a table of its own.
         """
-        loops = list(self.windowed)
+        loops = self.windowed
         if not loops:
-            return np.ones(outer.shape[1], dtype=bool)
-        whole, part = self.sizes(outer)[loops], self.sizes(inner)[loops]
-        found: BoolArray = ((whole % part == 0) | (whole == self.extents[loops])).all(axis=0)
+            return np.ones(part.shape[1], dtype=bool)
+        outer = whole[loops]
+        found: BoolArray = ((outer % part[loops] == 0) | (outer == self.extents[loops])).all(axis=0)
         return found
 
     def sizes(self, index: IntArray) -> IntArray:
@@ -162,10 +175,71 @@ class Walks:
         distinct = np.array([[operand.distinct] for operand in self.tables.operands])
         whole = np.array([[len(sizes) - 1] for sizes in self.tables.sizes])
         ones = np.ones(self.extents.shape)
+        sweeps = np.ones((len(distinct), 1)) if self.tables.nest.sweeps > 1 else None
         return Chains(
-            self, whole, self.extents, self.extents[None], ones[None], ones, distinct, np.ones((len(distinct), 1)),
-            np.zeros(distinct.shape), np.zeros(distinct.shape), np.ones(1, dtype=bool),
-        )  # fmt: skip
+            self, whole, self.extents, self.extents[None], ones[None], ones, distinct, sweeps, np.ones(1, dtype=bool)
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ways:
+    """In how many ways the orders treat the operands; Y ways, those of an operand one after the other.
+
+    Attributes:
+        of: (X, O) the way in which an order treats an operand.
+        passing: (X,) the way in which all iterations fetch it again and nothing slides; no order may.
+        operand: (Y,) whose way it is.
+        free: (Y, D, 1) whether the iterations of a loop do not fetch the operand again.
+        inner: (Y, D, 1) whether they are iterations that its tile depends on, which its windows count.
+        dense: (Y, 1) its elements apart from those of its windows.
+        windows: By window of an operand its ways, the loops along which in some of them only the new part of it is
+            fetched, `total` and `slides` along these as one array, and the row of that for each of its ways.
+        widths: What bytes elements are, four times (Y, 1): bytes in for an element that comes in; elements that come in
+            without being read; bytes out for a byte in; bytes out besides.
+    """
+
+    of: IntArray
+    passing: IntArray
+    operand: IntArray
+    free: BoolArray
+    inner: BoolArray
+    dense: FloatArray
+    windows: tuple[tuple[Window, slice, tuple[int, ...], FloatArray, IntArray], ...]
+    widths: tuple[FloatArray, FloatArray, FloatArray, FloatArray]
+
+
+def _ways(walks: Walks) -> Ways:
+    operands, loops = walks.tables.operands, walks.tables.nest.loops
+    of, passing, operand_of, dense, widths = [], [], [], [], []
+    free: list[list[list[bool]]] = []
+    windows: list[tuple[Window, slice, tuple[int, ...], FloatArray, IntArray]] = []
+    for x, operand in enumerate(operands):
+        begin = len(free)
+        keys = [(order.free[x], order.slide[x]) for order in walks.orders]
+        ways = {key: begin + number for number, key in enumerate(dict.fromkeys((*keys, (frozenset[int](), None))))}
+        of.append([ways[key] for key in keys])
+        passing.append(ways[frozenset(), None])
+        operand_of += [x] * len(ways)
+        free += [[[d in loose] for d in range(len(loops))] for loose, _ in ways]
+        dense += [[float(operand.whole * math.prod(loops[loop].extent for loop in operand.dense))]] * len(ways)
+        access, bits = operand.access, operand.access.bits
+        if access.is_write:
+            partial = max(access.partial_bits, bits) / 8
+            widths += [(partial, operand.distinct, 1.0, operand.distinct * (bits / 8))] * len(ways)
+        else:
+            widths += [(bits / 8, 0.0, 0.0, 0.0)] * len(ways)
+        for window in operand.windows:
+            along = tuple(loop for loop in window.loops if any(slide == loop for _, slide in ways))
+            stack = np.array([window.total, *(window.fetched(loop) for loop in along)])
+            rows = np.array([along.index(slide) + 1 if slide in along else 0 for _, slide in ways])
+            windows.append((window, slice(begin, len(free)), along, stack, rows))
+    width, first, share, result = np.array(widths).T[:, :, None]
+    operand_rows = np.array(operand_of)
+    return Ways(
+        of=np.array(of), passing=np.array(passing), operand=operand_rows, free=np.array(free),
+        inner=walks.depends[operand_rows], dense=np.array(dense), windows=tuple(windows),
+        widths=(width, first, share, result),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,9 +254,7 @@ class Chains:
         run_counts: (N, D, R) how many there are of each.
         trips: (D, R) number of tiles along each loop, in all.
         moved: (X, R) elements that come in over the last boundary.
-        sweeps: (X, R) how often they come for the swept loops.
-        read_bytes: (X, R) bytes that come in, partial sums that are read again among them.
-        write_bytes: (X, R) bytes that go out.
+        sweeps: (X, R) how often they come for the swept loops, None where there are none.
         is_legal: (R,) whether the tile and order of the last boundary can be.
     """
 
@@ -193,24 +265,27 @@ class Chains:
     run_counts: FloatArray
     trips: FloatArray
     moved: FloatArray
-    sweeps: FloatArray
-    read_bytes: FloatArray
-    write_bytes: FloatArray
+    sweeps: FloatArray | None
     is_legal: BoolArray
+
+    @property
+    def bytes(self) -> tuple[FloatArray, FloatArray]:
+        """(X, R) bytes that come in, partial sums that are read again among them, and that go out."""
+        return _bytes(self.walks.ways, self.walks.ways.passing, self.moved, self.sweeps)
 
     def take(self, rows: IntArray) -> Chains:
         """Some of the rows."""
         return Chains(
             self.walks, self.index[:, rows], self.tile[:, rows], self.run_sizes[:, :, rows],
-            self.run_counts[:, :, rows], self.trips[:, rows], self.moved[:, rows], self.sweeps[:, rows],
-            self.read_bytes[:, rows], self.write_bytes[:, rows], self.is_legal[rows],
+            self.run_counts[:, :, rows], self.trips[:, rows], self.moved[:, rows],
+            None if self.sweeps is None else self.sweeps[:, rows], self.is_legal[rows],
         )  # fmt: skip
 
     def inside(self, index: IntArray) -> Inside:
         """What tiles one level further in can be and move.
 
         Args:
-            index: (D, R) positions of tile sizes, none larger than those here.
+            index: (D, R) positions of tile sizes, none larger than those here; of one chain here any number.
         """
         return Inside(self, index)
 
@@ -220,144 +295,170 @@ class Chains:
         What crossed the last boundary crossed it once, whatever cores take it; from here on each core has its copy.
         The parts must be tabled inside the tiles.
         """
-        tile, sizes, counts, trips = _cut(self, index)
-        copies = trips / self.trips
+        cut = _cut(self, index)
+        copies = cut.trips / self.trips
         moved = self.moved.copy()
         for number, operand in enumerate(self.walks.tables.operands):
-            for loop in range(len(tile)):
+            for loop in range(len(index)):
                 if loop not in operand.loops:
                     moved[number] *= copies[loop]
             for window in operand.windows:  # neighbours share a border, which each takes
                 place = tuple(index[loop] for loop in window.loops)
                 before = tuple(self.index[loop] for loop in window.loops)
                 moved[number] *= np.maximum(window.total[place] / np.maximum(window.total[before], 1.0), 1.0)
-        return Chains(
-            self.walks, index, tile, sizes, counts, trips, moved, self.sweeps, self.read_bytes, self.write_bytes,
-            self.is_legal,
-        )  # fmt: skip
+        return Chains(self.walks, index, cut.tile, *cut.runs(), cut.trips, moved, self.sweeps, self.is_legal)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cut:
+    """Tiles inside the last ones of chains.
+
+    Attributes:
+        outside: The chains, of which there may be one for all.
+        tile: (D, R) sizes.
+        rest: (N, D, R) what of the tiles of each run outside is left for a smaller one.
+        whole: (N, D, R) how many there are that are not smaller.
+        trips: (D, R) how many there are, in all.
+    """
+
+    outside: Chains
+    tile: IntArray
+    rest: IntArray
+    whole: FloatArray
+    trips: FloatArray
+
+    def runs(self, rows: IntArray | None = None) -> tuple[IntArray, FloatArray]:
+        """`run_sizes` and `run_counts` of the tiles, or of some of them."""
+        tile, rest, whole = self.tile, self.rest, self.whole
+        if rows is not None:
+            tile, rest, whole = tile[:, rows], rest[:, :, rows], whole[:, :, rows]
+        counts = np.empty((len(rest) + 1, *tile.shape))
+        counts[0] = whole.sum(axis=0)
+        many = rows is not None and self.outside.tile.shape[1] > 1
+        counts[1:] = self.outside.run_counts[:, :, rows] if many else self.outside.run_counts
+        return np.concatenate((tile[None], rest)), counts
+
+
+def _cut(chains: Chains, index: IntArray) -> _Cut:
+    tile = chains.walks.sizes(index)
+    full, rest = np.divmod(chains.run_sizes, tile)
+    whole = chains.run_counts * full
+    trips: FloatArray = (whole + chains.run_counts * (rest > 0)).sum(axis=0)
+    return _Cut(chains, tile, rest, whole, trips)
 
 
 class Inside:
     """Tiles one level further in than some chains, walked in every order; O orders.
 
     Attributes:
+        tile: (D, R) sizes.
         is_legal: (O, R) whether the tiles can be walked in an order, and are tabled.
-        read_bytes: (O, R) bytes that come in.
-        write_bytes: (O, R) bytes that go out.
     """
 
     def __init__(self, outside: Chains, index: IntArray) -> None:
         self._outside, self._index = outside, index
-        self._walks, self._tables = outside.walks, outside.walks.tables
-        self._tile, self._run_sizes, self._run_counts, self._trips = _cut(outside, index)
-        nest, walks = self._tables.nest, self._walks
+        self._walks, self._cut = outside.walks, _cut(outside, index)
+        walks, ways, self.tile, trips = self._walks, outside.walks.ways, self._cut.tile, self._cut.trips
         # Where an operand's tile is cut in no loop, it moves what the one outside does: it stays.
-        stays = ~(walks.depends & (self._trips != outside.trips)).any(axis=1)
-        self._apart = np.where(walks.depends, 1.0, self._trips)
-        again = np.where(walks.free, outside.trips[:, None], self._apart[:, :, None]).prod(axis=1)
-        self._whole = np.empty((len(stays), index.shape[1]))
-        for x, operand in enumerate(self._tables.operands):
-            dense = float(operand.whole * math.prod(nest.loops[loop].extent for loop in operand.dense))
-            windows = [window.total[tuple(index[loop] for loop in window.loops)] for window in operand.windows]
-            self._whole[x] = math.prod(windows, start=dense)
-            again[x] *= self._slid(x, dense, windows)
-        self._moved = np.where(stays[:, None], outside.moved[:, None], again)
-        self._swept, self._sweeps = np.ones(stays.shape), np.ones((len(stays), 1, index.shape[1]))
-        if nest.sweeps > 1:
-            times = np.where((self._trips[list(nest.swept)] > 1).any(axis=0), float(nest.sweeps), 1.0)
-            for x, operand in enumerate(self._tables.operands):
-                if not operand.access.is_write:
-                    self._swept[x] = times
-                    if operand.loops & nest.swept:
-                        self._sweeps[x, 0] = np.where(stays[x], outside.sweeps[x], times)
-        self._read, self._write = self._bytes(self._moved, self._sweeps)
-        self.read_bytes, self.write_bytes = self._read.sum(axis=0), self._write.sum(axis=0)
-        is_tabled = outside.is_legal & walks.is_tabled(outside.index, index)
+        stays = ~(walks.depends & (trips != outside.trips)).any(axis=1)
+        again = np.where(ways.free, outside.trips, np.where(ways.inner, 1.0, trips)).prod(axis=1) * self._elements()
+        self._passing = again[ways.passing]
+        self._moved = np.where(stays[ways.operand], outside.moved[ways.operand], again)
+        self._swept = self._sweeps = None
+        if outside.sweeps is not None:
+            self._swept, self._sweeps = self._swept_times(stays, outside.sweeps)
+        sweeps = None if self._sweeps is None else self._sweeps[ways.operand]
+        self._read, self._write = _bytes(ways, slice(None), self._moved, sweeps)
+        is_tabled = outside.is_legal & walks.is_tabled(outside.tile, self.tile)
         self.is_legal = np.repeat(is_tabled[None], len(walks.orders), axis=0)
-        for number, order in enumerate(walks.orders):
-            if order.held:
-                held = list(order.held)
-                self.is_legal[number] &= (self._trips[held] == outside.trips[held]).all(axis=0)
+        for number, held in walks.holding:
+            self.is_legal[number] &= (trips[held] == outside.trips[held]).all(axis=0)
 
     def pick(self, order: IntArray, rows: IntArray) -> Chains:
         """The chains of some rows, each walked in an order."""
         return Chains(
-            self._walks, self._index[:, rows], self._tile[:, rows], self._run_sizes[:, :, rows],
-            self._run_counts[:, :, rows], self._trips[:, rows], self._moved[:, order, rows], self._sweeps[:, 0, rows],
-            self._read[:, order, rows], self._write[:, order, rows], self.is_legal[order, rows],
+            self._walks, self._index[:, rows], self.tile[:, rows], *self._cut.runs(rows),
+            self._cut.trips[:, rows], self._moved[self._walks.ways.of[:, order], rows],
+            None if self._sweeps is None else self._sweeps[:, rows], self.is_legal[order, rows],
         )  # fmt: skip
 
     def paced(self, parts: Sequence[int]) -> FloatArray:
         """(R,) iterations of one core when each tile, the ragged ones too, is cut into so many equal parts."""
-        ways = np.array(parts)[:, None]
-        steps: FloatArray = (self._run_counts * -(-self._run_sizes // ways)).sum(axis=0).prod(axis=0)
+        sizes, counts = self._cut.runs()
+        steps: FloatArray = (counts * -(-sizes // np.array(parts)[:, None])).sum(axis=0).prod(axis=0)
         return steps
 
     def bytes_of(self, operands: Sequence[int], access_bytes: float = 0.0) -> tuple[FloatArray, FloatArray]:
         """(O, R) bytes in and out of some operands; each tile that comes in takes an access of the port at least."""
-        read, write = self._read, self._write
+        ways, read, write = self._walks.ways, self._read, self._write
         if access_bytes:
             read, write = read.copy(), write.copy()
             for x in operands:
-                operand = self._tables.operands[x]
-                tiles = self._moved[x] / self._tables.held_elements(operand, list(self._index))
+                operand, mine = self._walks.tables.operands[x], ways.operand == x
+                tiles = self._moved[mine] / self._walks.tables.held_elements(operand, list(self._index))
                 if operand.access.is_write:
-                    first = operand.distinct / self._moved[x]  # the part that comes in for the first time reads nothing
-                    read[x] = np.maximum(read[x], np.ceil(access_bytes * tiles * (1 - first)))
-                    write[x] = np.maximum(write[x], np.ceil(access_bytes * tiles))
+                    first = operand.distinct / self._moved[mine]  # what comes in for the first time reads nothing
+                    read[mine] = np.maximum(read[mine], np.ceil(access_bytes * tiles * (1 - first)))
+                    write[mine] = np.maximum(write[mine], np.ceil(access_bytes * tiles))
                 else:
-                    read[x] = np.maximum(read[x], np.ceil(access_bytes * tiles * self._sweeps[x]))
-        elif len(operands) == len(read):
-            return self.read_bytes, self.write_bytes
-        return read[list(operands)].sum(axis=0), write[list(operands)].sum(axis=0)
+                    sweeps = 1.0 if self._sweeps is None else self._sweeps[x]
+                    read[mine] = np.maximum(read[mine], np.ceil(access_bytes * tiles * sweeps))
+        of = ways.of if len(operands) == len(ways.of) else ways.of[list(operands)]
+        return read[of].sum(axis=0), write[of].sum(axis=0)
 
     def passed(self) -> tuple[FloatArray, FloatArray]:
         """(X, R) bytes in and out of all tiles when nothing is kept from one to the next.
 
         A level further in must be given as much if it cuts the tiles in all their loops.
         """
-        return self._bytes(self._whole * self._apart.prod(axis=1), self._swept)
+        return _bytes(self._walks.ways, self._walks.ways.passing, self._passing, self._swept)
 
-    def _slid(self, x: int, dense: float, totals: list[FloatArray]) -> FloatArray:
-        """(O or 1, R) elements of an operand, of windows that slide only what is new."""
-        elements = np.full((1, 1), dense)
-        for window, total in zip(self._tables.operands[x].windows, totals, strict=True):
-            table = total[None]
-            for loop in window.loops:
-                if loop in self._walks.slides[x]:
-                    table = np.where(self._walks.slides[x][loop], self._new(window, loop, total), table)
-            elements = elements * table
-        return elements
+    def _swept_times(self, stays: BoolArray, outside: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(X, R) how often operands come for the swept loops, if nothing stays, and with what does."""
+        nest, trips = self._walks.tables.nest, self._cut.trips
+        swept, sweeps = np.ones(stays.shape), np.ones(stays.shape)
+        times = np.where((trips[list(nest.swept)] > 1).any(axis=0), float(nest.sweeps), 1.0)
+        for x, operand in enumerate(self._walks.tables.operands):
+            if not operand.access.is_write:
+                swept[x] = times
+                if operand.loops & nest.swept:
+                    sweeps[x] = np.where(stays[x], outside[x], times)
+        return swept, sweeps
 
-    def _new(self, window: Window, loop: int, total: FloatArray) -> FloatArray:
+    def _elements(self) -> FloatArray:
+        """(Y, R) or (Y, 1) elements of all tiles of an operand, of windows that slide only what is new."""
+        ways = self._walks.ways
+        found = ways.dense
+        if ways.windows:
+            found = np.empty((len(ways.dense), self._index.shape[1]))
+            found[:] = ways.dense
+        for window, rows, along, stack, row_of in ways.windows:
+            place = tuple(self._index[loop] for loop in window.loops)
+            tables = stack[(slice(None), *place)]
+            for row, loop in enumerate(along, start=1):
+                self._shorten(window, loop, place, tables[0], tables[row])
+            found[rows] *= tables[row_of]
+        return found
+
+    def _shorten(
+        self, window: Window, loop: int, place: tuple[IntArray, ...], total: FloatArray, new: FloatArray
+    ) -> None:
+        """Elements that are new along a part of a loop, (R,), from those along all of it; in place."""
         number = window.loops.index(loop)
-        place = tuple(self._index[n] for n in window.loops)
-        outer, last = self._outside.index[loop], len(self._tables.sizes[loop]) - 1
-        new: FloatArray = window.slides[number][place]
-        if (outer == last).all():
-            return new
+        outer, last = self._outside.index[loop], len(self._walks.tables.sizes[loop]) - 1
+        is_whole = outer == last
+        if is_whole.all():
+            return
         # Where sliding along the whole loop fetches each element once, so does sliding along a part of it.
-        is_solid = new == window.total[(*place[:number], np.full_like(outer, last), *place[number + 1 :])]
+        is_solid = new == window.total[(*place[:number], np.full_like(place[number], last), *place[number + 1 :])]
         part = np.where(is_solid, window.total[(*place[:number], outer, *place[number + 1 :])], total)
-        return np.where(outer == last, new, np.minimum(part, total))
-
-    def _bytes(self, moved: FloatArray, sweeps: FloatArray) -> tuple[FloatArray, FloatArray]:
-        width, first, share, result = (of.reshape(-1, *[1] * (moved.ndim - 1)) for of in self._walks.widths)
-        read = (moved * sweeps - first) * width
-        return np.ceil(read), np.ceil(read * share + result)
+        new[:] = np.where(is_whole, new, np.minimum(part, total))
 
 
-def _cut(chains: Chains, index: IntArray) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
-    """Sizes, runs and trips of tiles inside the last ones of chains."""
-    tile = chains.walks.sizes(index)
-    full, rest = np.divmod(chains.run_sizes, tile)
-    whole = chains.run_counts * full
-    trips: FloatArray = (whole + chains.run_counts * (rest > 0)).sum(axis=0)
-    sizes, counts = np.concatenate((tile[None], rest)), np.concatenate((whole.sum(axis=0)[None], chains.run_counts))
-    return tile, sizes, counts, trips
-
-
-def footprint_bytes(walks: Walks, index: IntArray, held: Collection[int] | None = None) -> FloatArray:
-    """(R,) bytes of one tile of every operand together, or of those `held`."""
-    rows: Sequence[IntArray] = list(index)
-    return np.broadcast_to(walks.tables.footprint_bytes(rows, held), index.shape[1:]).astype(float)
+def _bytes(
+    ways: Ways, rows: IntArray | slice, moved: FloatArray, sweeps: FloatArray | None
+) -> tuple[FloatArray, FloatArray]:
+    """Bytes in and out for elements that come in, each row with the widths of some way."""
+    width, first, share, result = (of[rows] for of in ways.widths)
+    read = ((moved if sweeps is None else moved * sweeps) - first) * width
+    return np.ceil(read), np.ceil(read * share + result)

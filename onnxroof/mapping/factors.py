@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,6 +26,12 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
+
+HELD, MOVED, WIDENED, TILES, AGAIN = range(5)
+"""Columns of a block."""
+
+WIDE = 48
+"""The last blocks are multiplied out until they have so many candidates: rows of that length are multiplied fast."""
 
 COMPARED = 256
 """Of at most so many candidates each is compared with each."""
@@ -58,7 +64,10 @@ class Block:
     def least(self, level: int) -> _Runs:
         """The least factors of runs of 2**level candidates."""
         if level not in self._levels:
-            self._levels[level] = _runs(self.columns, 1 << level)
+            columns = self.columns
+            if level:
+                columns = np.minimum.reduceat(columns, np.arange(0, self.count, 1 << level), axis=2)
+            self._levels[level] = _Runs(columns, (columns != 1).any(axis=2).tolist())
         return self._levels[level]
 
     def take(self, rows: IntArray | BoolArray) -> Block:
@@ -68,13 +77,19 @@ class Block:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Runs:
-    """The least factors of runs of candidates by operand; None where all are 1."""
+    """The least factors of runs of candidates.
 
-    held: tuple[FloatArray | None, ...]
-    moved: tuple[FloatArray | None, ...]
-    widened: tuple[FloatArray | None, ...]
-    tiles: tuple[FloatArray | None, ...]
-    again: tuple[FloatArray | None, ...]
+    Attributes:
+        columns: As of a block, of the runs; they may have any shape.
+        is_used: By column and operand whether some factor is not 1.
+    """
+
+    columns: FloatArray
+    is_used: Sequence[Sequence[bool]]
+
+    def at(self, index: IntArray | slice) -> _Runs:
+        """Those of some runs."""
+        return _Runs(self.columns[:, :, index], self.is_used)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,40 +125,66 @@ class OrderFactors:
 
         Args:
             level: Of the boxes.
-            place: By block which run they span; the arrays broadcast against each other.
+            place: By block which run they span, all of one length.
         """
-        blocks = [(index, block.least(level)) for index, block in zip(place, self.blocks, strict=True)]
-        # Into place: these arrays are large, and to get more memory takes longer than to fill it.
-        shape = np.broadcast_shapes(*(index.shape for index in place))
-        held, moved = np.zeros(shape), np.zeros(shape)
-        for number, (weight, cost) in enumerate(zip(self.held, self.moved, strict=True)):
-            if weight:
-                elements = _product(weight, [(runs.held[number], index) for index, runs in blocks])
-                columns = [(runs.widened[number], index) for index, runs in blocks]
-                wider = [column[index] for column, index in columns if column is not None]
-                held += elements * functools.reduce(np.maximum, wider) if wider else elements
-            if number in self.counted:
-                fetched = _product(cost, [(runs.moved[number], index) for index, runs in blocks])
-                if self.constant[number]:
-                    fetched = np.add(fetched, self.constant[number], out=fetched)
-                if self.access_bytes:
-                    once = _product(self.access_bytes, [(runs.tiles[number], index) for index, runs in blocks])
-                    again = _product(1.0, [(runs.again[number], index) for index, runs in blocks])
-                    if self.sweeps[number]:
-                        fetched = np.maximum(fetched, once * again * self.sweeps[number])
-                    else:
-                        read = np.maximum((fetched - self.results[number]) / 2, once * (again - 1))
-                        fetched = read + np.maximum((fetched + self.results[number]) / 2, once * again)
-                moved += fetched
-        return held.ravel(), moved.ravel()
+        parts = [block.least(level).at(index) for index, block in zip(place, self.blocks, strict=True)]
+        return self._bytes(parts, np.empty((4, len(place[0]))))
 
-    def mesh(self, level: int) -> list[IntArray]:
-        """All boxes of a level, as arrays that broadcast to them."""
-        counts = self.counts(level)
-        return [
-            np.arange(count).reshape([-1 if axis == block else 1 for axis in range(len(counts))])
-            for block, count in enumerate(counts)
-        ]
+    def pieces(self, level: int, most: int) -> Iterator[tuple[int, FloatArray, FloatArray]]:
+        """All boxes of a level in row-major order, about `most` at a time: the number of the first, and their `least`.
+
+        The blocks are multiplied out to two, so that little is left to do for each box. What is given holds until the
+        next is asked for: to get more memory takes longer than to fill it.
+        """
+        counts, split = self.counts(level), len(self.blocks) - 1
+        while split and math.prod(counts[split:]) < WIDE:
+            split -= 1
+        runs, rows, columns = [block.least(level) for block in self.blocks], 1, math.prod(counts[split:])
+        across = _joined(runs[split:])
+        parts = [_Runs(across.columns[:, :, None], across.is_used)]
+        if split:
+            rows, down = math.prod(counts[:split]), _joined(runs[:split])
+            parts.insert(0, _Runs(down.columns[:, :, :, None], down.is_used))
+        step = min(rows, max(1, most // columns))
+        buffers = np.empty((4, step, columns))
+        for begin in range(0, rows, step):
+            some = [part.at(slice(begin, begin + step)) for part in parts[:-1]]
+            yield begin * columns, *self._bytes([*some, parts[-1]], buffers[:, : rows - begin])
+
+    def _bytes(self, parts: Sequence[_Runs], buffers: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """What the products of some factors hold and move.
+
+        Args:
+            parts: The factors, which broadcast against each other.
+            buffers: (4, ...) room for the result and what it takes to work it out.
+        """
+        held, moved, spare, wide = buffers
+        _fill(held, spare, [self._held(parts, number, wide) for number, weight in enumerate(self.held) if weight])
+        counted = sorted(self.counted)
+        if not self.access_bytes:
+            rest = sum(self.constant[number] for number in counted)
+            _fill(moved, spare, [_factors_of(self.moved[number], parts, number, MOVED) for number in counted], rest)
+            return held.reshape(-1), moved.reshape(-1)
+        moved.fill(0.0)
+        for number in counted:
+            fetched, once, again = spare, wide, np.empty_like(spare)
+            _fill(fetched, spare, [_factors_of(self.moved[number], parts, number, MOVED)], self.constant[number])
+            _fill(once, once, [_factors_of(self.access_bytes, parts, number, TILES)])
+            _fill(again, again, [_factors_of(1.0, parts, number, AGAIN)])
+            if self.sweeps[number]:
+                moved += np.maximum(fetched, once * again * self.sweeps[number])
+            else:
+                moved += np.maximum((fetched - self.results[number]) / 2, once * (again - 1))
+                moved += np.maximum((fetched + self.results[number]) / 2, once * again)
+        return held.reshape(-1), moved.reshape(-1)
+
+    def _held(self, parts: Sequence[_Runs], number: int, room: FloatArray) -> list[FloatArray]:
+        """Factors of what a tile of an operand takes."""
+        wider = [part.columns[WIDENED, number] for part in parts if part.is_used[WIDENED][number]]
+        if len(wider) <= 1:
+            return _factors_of(self.held[number], parts, number, HELD, WIDENED)
+        widest = functools.reduce(functools.partial(np.maximum, out=room), wider)
+        return [*_factors_of(self.held[number], parts, number, HELD), widest]
 
     def halves(self, level: int, place: IntArray) -> IntArray:
         """The boxes of the next finer level of which those at `place`, (blocks, X), consist."""
@@ -163,12 +204,44 @@ class OrderFactors:
         return tiles
 
 
-def _product(value: float, factors: Iterable[tuple[FloatArray | None, IntArray]]) -> FloatArray:
-    product = np.array(value)
-    for factor, index in factors:
-        if factor is not None:
-            product = np.asarray(product * factor[index])
-    return product
+def _factors_of(value: float, parts: Sequence[_Runs], operand: int, *columns: int) -> list[FloatArray]:
+    """A value and the factors of an operand, one of each part that has any; the value is in the first of them."""
+    found = []
+    for part in parts:
+        used = [part.columns[column, operand] for column in columns if part.is_used[column][operand]]
+        if used:
+            found.append(functools.reduce(np.multiply, used))
+    return [np.multiply(found[0], value), *found[1:]] if found else [np.array(value)]
+
+
+def _fill(out: FloatArray, spare: FloatArray, products: Sequence[Sequence[FloatArray]], rest: float = 0.0) -> None:
+    """Puts a sum of products and `rest` into `out`, what is in between into `spare`: in place, and few steps."""
+    # What has a factor less is a row or a column.
+    for number, factors in enumerate(sorted(products, key=len, reverse=True)):
+        product, room = factors[0], spare if number else out
+        for factor in factors[1:]:
+            product = np.multiply(product, factor, out=room)
+        if number == len(products) - 1 and rest:
+            product = np.add(product, rest, out=room if len(factors) > 1 else None)
+        if number:
+            out += product
+        elif len(factors) == 1:
+            out[...] = product
+    if not products:
+        out.fill(0.0)
+
+
+def _joined(runs: Sequence[_Runs]) -> _Runs:
+    """All combinations of runs of some blocks, in row-major order."""
+    columns = runs[0].columns
+    for part in runs[1:]:
+        both = columns[:, :, :, None] * part.columns[:, :, None]
+        np.maximum(columns[WIDENED, :, :, None], part.columns[WIDENED, :, None], out=both[WIDENED])
+        columns = both.reshape(*both.shape[:2], -1)
+    is_used = [
+        [any(flags) for flags in zip(*of, strict=True)] for of in zip(*(part.is_used for part in runs), strict=True)
+    ]
+    return _Runs(columns, is_used)
 
 
 def order_factors(
@@ -293,15 +366,3 @@ def transfer_loops(operand: OperandTable, slide: int | None) -> frozenset[int]:
         if slide not in window.loops and window.touches_always:
             loops.update(window.loops)
     return frozenset(loops)
-
-
-def _runs(columns: FloatArray, size: int) -> _Runs:
-    if size > 1:
-        columns = np.minimum.reduceat(columns, np.arange(0, columns.shape[2], size), axis=2)
-    is_used = (columns != 1).any(axis=2).tolist()
-    found = [
-        tuple(row if used else None for row, used in zip(column, flags, strict=True))
-        for column, flags in zip(columns, is_used, strict=True)
-    ]
-    nothing = (None,) * columns.shape[1]
-    return _Runs(*found, *[nothing] * (5 - len(found)))

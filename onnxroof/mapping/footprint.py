@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from onnxroof.ir.loopnest import Access, AxisMap, LoopNest, dense_axis
 from onnxroof.mapping.canonical import canonical
+from onnxroof.mapping.combs import comb_tables
 
 __all__ = ["Indices", "OperandTable", "TileTables", "compulsory_bytes", "tile_tables"]
 
@@ -139,8 +140,11 @@ class TileTables:
 def tile_tables(nest: LoopNest, sizes: Sequence[IntArray]) -> TileTables:
     """Tables for a canonical nest and ascending tile sizes of each loop, 1 and the extent among them."""
     trips = tuple(-(-loop.extent // size).astype(float) for loop, size in zip(nest.loops, sizes, strict=True))
-    operands = tuple(_operand_table(access, nest, sizes) for access in nest.accesses)
-    return TileTables(nest, tuple(sizes), trips, operands)
+    bare = _bare_operands(nest)
+    if all(not axes for _, axes in bare):
+        return TileTables(nest, tuple(sizes), trips, tuple(operand for operand, _ in bare))
+    listed = [tuple(size.tolist()) for size in sizes]
+    return TileTables(nest, tuple(sizes), trips, tuple(_with_windows(nest, *one, listed) for one in bare))
 
 
 @lru_cache(maxsize=4096)
@@ -149,36 +153,67 @@ def compulsory_bytes(nest: LoopNest) -> tuple[int, ...]:
     if nest.points == 0:
         return (0,) * len(nest.accesses)
     plain = canonical(nest).nest
-    tables = tile_tables(plain, [np.array([loop.extent]) for loop in plain.loops])  # the whole nest as one tile
-    return tuple(math.ceil(operand.distinct * operand.access.bits / 8) for operand in tables.operands)
+    found = []
+    for operand, axes in _bare_operands(plain):
+        elements = operand.distinct * math.prod(
+            _touched(_terms(axis, plain), axis.offset, axis.extent) for axis in axes
+        )
+        found.append(math.ceil(elements * operand.access.bits / 8))
+    return tuple(found)
 
 
-def _operand_table(access: Access, nest: LoopNest, sizes: Sequence[IntArray]) -> OperandTable:
-    dense: list[int] = []
-    windows: list[Window] = []
-    whole = 1
-    for axis in access.axes:
-        if not axis.terms:
-            whole *= axis.extent
-        elif axis == dense_axis(axis.terms[0].loop, nest.loops[axis.terms[0].loop].extent):
-            dense.append(axis.terms[0].loop)
-        else:
-            windows.append(_window(axis, nest, sizes))
-    shared = frozenset(loop for window in windows if len(window.loops) > 1 for loop in window.loops)
-    distinct = float(whole * math.prod(nest.loops[loop].extent for loop in dense))
-    for window in windows:
-        distinct *= float(window.total.flat[-1])
-    unfinished = (frozenset(range(len(nest.loops))) - access.loops) | shared if access.is_write else frozenset()
-    return OperandTable(access, access.loops, shared, whole, tuple(dense), tuple(windows), distinct, unfinished)
+@lru_cache(maxsize=4096)
+def _bare_operands(nest: LoopNest) -> tuple[tuple[OperandTable, tuple[AxisMap, ...]], ...]:
+    """The operands of a canonical nest without their windows, and the dimensions that these are along."""
+    found = []
+    for access in nest.accesses:
+        dense: list[int] = []
+        axes: list[AxisMap] = []
+        whole = 1
+        for axis in access.axes:
+            if not axis.terms:
+                whole *= axis.extent
+            elif axis == dense_axis(axis.terms[0].loop, nest.loops[axis.terms[0].loop].extent):
+                dense.append(axis.terms[0].loop)
+            else:
+                axes.append(axis)
+        loops = access.loops
+        shared = frozenset(term.loop for axis in axes if len(axis.terms) > 1 for term in axis.terms)
+        distinct = float(whole * math.prod(nest.loops[loop].extent for loop in dense))
+        unfinished = (frozenset(range(len(nest.loops))) - loops) | shared if access.is_write else frozenset()
+        operand = OperandTable(access, loops, shared, whole, tuple(dense), (), distinct, unfinished)
+        found.append((operand, tuple(axes)))
+    return tuple(found)
 
 
-def _window(axis: AxisMap, nest: LoopNest, sizes: Sequence[IntArray]) -> Window:
-    loops = tuple(term.loop for term in axis.terms)
-    terms = tuple((nest.loops[term.loop].extent, term.stride) for term in axis.terms)
-    total, peak, slides = _window_tables(
-        terms, axis.offset, axis.extent, tuple(tuple(sizes[loop].tolist()) for loop in loops)
-    )
-    return Window(loops, math.prod(count for count, _ in terms), total, peak, slides)
+def _with_windows(
+    nest: LoopNest, operand: OperandTable, axes: Sequence[AxisMap], sizes: Sequence[tuple[int, ...]]
+) -> OperandTable:
+    if not axes:
+        return operand
+    windows, distinct = [], operand.distinct
+    for axis in axes:
+        loops, terms = tuple(term.loop for term in axis.terms), _terms(axis, nest)
+        total, peak, slides = _window_tables(terms, axis.offset, axis.extent, tuple(sizes[loop] for loop in loops))
+        windows.append(Window(loops, math.prod(count for count, _ in terms), total, peak, slides))
+        distinct *= float(total.flat[-1])
+    return replace(operand, windows=tuple(windows), distinct=distinct)
+
+
+def _terms(axis: AxisMap, nest: LoopNest) -> tuple[tuple[int, int], ...]:
+    """Extent and stride of each loop."""
+    return tuple((nest.loops[term.loop].extent, term.stride) for term in axis.terms)
+
+
+@lru_cache(maxsize=1024)
+def _touched(terms: tuple[tuple[int, int], ...], offset: int, extent: int) -> int:
+    """Elements in [0, extent) that sum(stride * counter) + offset takes."""
+    reach = 0
+    for count, stride in sorted(terms, key=lambda term: term[1]):
+        if count > 1 and stride > reach + 1:
+            return _distinct(terms, offset, extent)
+        reach += stride * (count - 1)
+    return max(0, min(extent, offset + reach + 1) - max(0, offset))
 
 
 _Tables = tuple[FloatArray, FloatArray, tuple[FloatArray, ...]]
@@ -199,28 +234,39 @@ def _window_tables(
     known = _largest_table(terms, offset, extent)
     if known and all(set(few) <= set(many) for few, many in zip(sizes, known[0][0], strict=True)):
         return _picked(*known[0], sizes)
+    marks = extent * math.prod(sum(-(-n // size) for size in of) for (n, _), of in zip(terms, sizes, strict=True))
+    if marks <= MARKS and len(terms) == 2 and 1 in (terms[0][1], terms[1][1]):
+        found = _combs(terms, offset, extent, sizes)
+        _remember(known, sizes, found)
+        return found
     has_gap, solid, pieces = _gaps(terms, sizes)
     total, peak = _hulls(terms, offset, extent, [np.array(size, dtype=np.int64) for size in sizes])
     peak = np.minimum(peak, peak[solid] * pieces)
     total = np.minimum(total, total[solid])
-    if has_gap.flat[-1]:
-        total.flat[-1] = _distinct(terms, offset, extent)
+    total.flat[-1] = _touched(terms, offset, extent)
     peak = np.minimum(peak, total.flat[-1])
     # A tile with gaps is taken to fetch all of itself at each step.
     slides = tuple(
         np.where(has_gap | np.take(has_gap, [-1], axis=n), total, np.minimum(total, np.take(total, [-1], axis=n)))
         for n in range(len(terms))
     )
-    marks = extent * math.prod(sum(-(-n // size) for size in of) for (n, _), of in zip(terms, sizes, strict=True))
     if marks <= MARKS:
         falls_apart = _has_any_gap(terms, sizes)
         for number in range(len(terms)):  # what slides along a loop touches in the end what its whole extent does
             falls_apart = falls_apart | np.take(falls_apart, [-1], axis=number)
         picked = zip(*(part.tolist() for part in np.nonzero(falls_apart)), strict=True)
         _listed(terms, offset, extent, sizes, picked, (total, peak, slides))
-        if not known or total.size > known[0][1][0].size:
-            known[:] = [(sizes, (total, peak, slides))]
+        _remember(known, sizes, (total, peak, slides))
     return total, peak, slides
+
+
+def _combs(terms: tuple[tuple[int, int], ...], offset: int, extent: int, sizes: tuple[tuple[int, ...], ...]) -> _Tables:
+    """The tables of two counters of which one steps over single elements: of two, the shorter."""
+    places = min((0, 1), key=lambda number: terms[number][::-1])
+    teeth = 1 - places
+    counts, tried = (terms[teeth][0], terms[places][0]), (sizes[teeth], sizes[places])
+    total, peak, slides = comb_tables(counts, terms[teeth][1], offset, extent, tried)
+    return (total, peak, slides) if teeth == 0 else (total.T, peak.T, (slides[1].T, slides[0].T))
 
 
 @lru_cache(maxsize=1024)
@@ -232,6 +278,13 @@ def _largest_table(
     Empty before the first. Only tables of which every entry is as exact as can be are kept.
     """
     return []
+
+
+def _remember(
+    known: list[tuple[tuple[tuple[int, ...], ...], _Tables]], sizes: tuple[tuple[int, ...], ...], tables: _Tables
+) -> None:
+    if not known or tables[0].size > known[0][1][0].size:
+        known[:] = [(sizes, tables)]
 
 
 def _picked(sizes: Sequence[Sequence[int]], tables: _Tables, picked: Sequence[Sequence[int]]) -> _Tables:

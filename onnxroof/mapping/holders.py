@@ -126,7 +126,7 @@ def holders(
         tuple(x for x in operands if n in ports(x, n, n + 1) and (n < feeder[x] or array is not None))
         for n in range(len(levels))
     )
-    read, write = np.zeros((len(levels), len(operands))), np.zeros((len(levels), len(operands)))
+    read, write = ([[0.0] * len(operands) for _ in levels] for _ in range(2))
     feeds = fed_bytes(nest, array)
     together = [room * level.instances for room, level in zip(rooms, levels, strict=True)]
     fits = [level in tiled for level in range(len(levels))]
@@ -134,16 +134,17 @@ def holders(
         points, least, direct = port_points(nest, held, fits, together, level, None)
         for counted, point in (*points, *least):
             for operand in counted:
-                read[level, operand] = point.access_read_bytes[operand]
-                write[level, operand] = point.access_write_bytes[operand]
+                read[level][operand] = point.access_read_bytes[operand]
+                write[level][operand] = point.access_write_bytes[operand]
         for operand in direct:
-            read[level, operand], write[level, operand] = feeds[operand]
+            read[level][operand], write[level][operand] = feeds[operand]
         for operand in operands:
             if level < stays[operand]:
-                read[level, operand] = write[level, operand] = 0.0
+                read[level][operand] = write[level][operand] = 0.0
     return Holders(
         held=held, room_bytes=rooms, tiled=tiled, shares=shares, pending=pending, rest=_shares(rest),
-        fed=_shares(fed) if array is not None else (), passing=passing, own_read_bytes=read, own_write_bytes=write,
+        fed=_shares(fed) if array is not None else (), passing=passing, own_read_bytes=np.array(read),
+        own_write_bytes=np.array(write),
     )  # fmt: skip
 
 

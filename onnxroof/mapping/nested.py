@@ -23,7 +23,7 @@ from onnxroof.ir.loopnest import LoopNest
 from onnxroof.mapping.array import spatial_utilization
 from onnxroof.mapping.candidates import Grid, Room, array_steps, grid, spreads
 from onnxroof.mapping.canonical import Canonical, canonical
-from onnxroof.mapping.chain import Chains, footprint_bytes
+from onnxroof.mapping.chain import Chains, Inside
 from onnxroof.mapping.curve import reuse_curve
 from onnxroof.mapping.holders import Around, Holders, Share, held_curve, holders
 from onnxroof.targets.model import Array, MemoryLevel, Quantity
@@ -150,15 +150,42 @@ class _Beam:
     busy: FloatArray
     trail: tuple[tuple[IntArray, IntArray], ...]
 
-    def take(self, rows: IntArray) -> _Beam:
-        return _Beam(
-            self.chains.take(rows), self.read_bytes[:, rows], self.write_bytes[:, rows], self.busy[rows],
-            self.trailed(rows),
-        )  # fmt: skip
+    def first(self) -> _Chain:
+        """The best."""
+        trail = tuple((index[:, 0], int(order[0])) for index, order in self.trail)
+        return _Chain(self.read_bytes[:, 0].tolist(), self.write_bytes[:, 0].tolist(), float(self.busy[0]), trail)
 
-    def trailed(self, rows: IntArray) -> tuple[tuple[IntArray, IntArray], ...]:
-        """What was chosen for some of the chains."""
-        return tuple((index[:, rows], order[rows]) for index, order in self.trail)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chain:
+    """One chain down to the array: as a beam of one row, without what lies further in."""
+
+    read_bytes: list[float]
+    write_bytes: list[float]
+    busy: float
+    trail: tuple[tuple[IntArray, int], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Choice:
+    """The best tiles inside chains of a beam, K of them.
+
+    Attributes:
+        inside: All tiles that were tried.
+        columns: (K,) which of them.
+        order: (K,) number of the order that each is walked in.
+        before: (K,) rows of the beam that they are inside of.
+        read_bytes, write_bytes: (L, K).
+        busy: (K,) share of the cores that work.
+    """
+
+    inside: Inside
+    columns: IntArray
+    order: IntArray
+    before: IntArray
+    read_bytes: FloatArray
+    write_bytes: FloatArray
+    busy: FloatArray
 
 
 class _Search:
@@ -173,7 +200,7 @@ class _Search:
         compute_s: float,
     ) -> None:
         self._nest, self._plain, self._levels, self._who, self._array = nest, plain, levels, who, array
-        self._own_bytes, self._compute_s = own_bytes, compute_s
+        self._own, self._compute_s = (own_bytes[0].tolist(), own_bytes[1].tolist()), compute_s
         self._grid: Grid = grid(plain.nest)
         self._grids = {
             i: self._grid if len(who.held[i]) == len(nest.accesses) else grid(plain.nest, who.held[i])
@@ -185,33 +212,34 @@ class _Search:
         self._own_read: list[list[float]] = who.own_read_bytes.tolist()
         self._own_write: list[list[float]] = who.own_write_bytes.tolist()
         widths = [level.access_width for level in levels]
+        self._widens = any(operand.widens for operand in self._grid.walks.tables.operands)
         self._access_bytes = [width.value if width is not None else 0.0 for width in widths]
 
     def best(self) -> NestedMapping:
         """The best chain of a narrow search, or where that is not at the bound of a wide one."""
-        bound, _ = self._cost(*self._own_bytes, self._compute_s)
+        bound, _ = self._cost(*self._own, self._compute_s)
         found = []
         # Where the smallest tile moves no more than any other does, there is nothing to search for.
         is_plain = len(reuse_curve(self._nest).capacity_bytes) == 1 and self._array is None
         ones = (1,) * len(self._plain.nest.loops)
         for effort in (_NONE, _LAST) if is_plain else (*EFFORTS, _LAST):
             for parts in (ones,) if effort is _LAST else spreads(self._plain.nest, self._cores):
-                beam = self._chain(parts, effort)
-                if beam is None:
+                chain = self._chain(parts, effort)
+                if chain is None:
                     continue
-                busy, stretch = self._pace(beam, parts)
-                time, weight = self._cost(beam.read_bytes, beam.write_bytes, self._compute_s * stretch)
-                found.append((float(time[0]), float(weight[0]), beam, parts, busy, stretch))
+                stretch = self._stretch(chain.busy, parts)
+                time, weight = self._cost(chain.read_bytes, chain.write_bytes, self._compute_s * stretch)
+                found.append((float(time), float(weight), chain, parts, stretch))
             if found and (effort is EFFORTS[-1] or min(one[0] for one in found) <= bound * NEAR):
                 break
-        _, _, beam, parts, busy, stretch = min(found, key=lambda one: one[:2])
-        return self._mapping(beam, parts, busy, stretch)
+        _, _, chain, parts, stretch = min(found, key=lambda one: one[:2])
+        return self._mapping(chain, parts, stretch)
 
-    def _chain(self, parts: tuple[int, ...], effort: _Effort) -> _Beam | None:
+    def _chain(self, parts: tuple[int, ...], effort: _Effort) -> _Chain | None:
         """The best chain with the nest spread in one way; None where no chain of the beam goes on."""
         who = self._who
         read, write = who.own_read_bytes.sum(axis=1), who.own_write_bytes.sum(axis=1)
-        beam = _Beam(self._grid.walks.start(), read[:, None].copy(), write[:, None].copy(), np.ones(1), ())
+        beam = _Beam(self._grid.walks.start(), read[:, None], write[:, None], np.ones(1), ())
         ones = (1,) * len(parts)
         outer = 0
         for level in who.tiled:
@@ -231,28 +259,20 @@ class _Search:
         if who.rest:  # what is inside holds no tile: each point takes what it needs
             tiles = np.zeros((len(parts), 1), dtype=np.int64)
             beam = self._step(beam, tiles, who.rest, effort.beam)
-        beam = self._fed(beam)
-        if len(beam.busy) > 1:
-            beam = beam.take(np.zeros(1, dtype=np.int64))
-        beam = self._bounded(beam)
-        return replace(beam, trail=beam.trail[: len(who.tiled)])
+        return self._fed(beam)
 
-    def _bounded(self, beam: _Beam) -> _Beam:
-        """The beam with no level better than at its own optimum.
+    def _bounded(self, read: list[float], write: list[float]) -> None:
+        """Makes no level better than at its own optimum.
 
         None is, but that the optimum is of total bytes, where two ports make another split faster; that the curves of
         huge nests are thinned; and that the array's own bytes are those of its fullest unrolling.
         """
-        read, write = beam.read_bytes.copy(), beam.write_bytes.copy()
         for level, price in enumerate(self._prices):
-            own_read, own_write = self._own_bytes[0][level], self._own_bytes[1][level]
+            own_read, own_write = self._own[0][level], self._own[1][level]
             if not price.shares_port:
-                read[level], write[level] = np.maximum(read[level], own_read), np.maximum(write[level], own_write)
-                continue
-            is_less = read[level] + write[level] < own_read + own_write
-            read[level] = np.where(is_less, own_read, read[level])
-            write[level] = np.where(is_less, own_write, write[level])
-        return replace(beam, read_bytes=read, write_bytes=write)
+                read[level], write[level] = max(read[level], own_read), max(write[level], own_write)
+            elif read[level] + write[level] < own_read + own_write:
+                read[level], write[level] = own_read, own_write
 
     def _step(
         self,
@@ -262,9 +282,26 @@ class _Search:
         keep: int,
         level: int | None = None,
         parts: Sequence[int] | None = None,
-        allowed: BoolArray | None = None,
     ) -> _Beam:
-        """Each chain with each tile inside its last one, in its best order, and of these the best.
+        """Each chain with each tile inside its last one, in its best order, and of these the best; see `_choice`."""
+        found = self._choice(beam, tiles, shares, keep, level, parts)
+        chains = found.inside.pick(found.order, found.columns)
+        trail = tuple((index[:, found.before], order[found.before]) for index, order in beam.trail)
+        return _Beam(
+            chains, found.read_bytes, found.write_bytes, found.busy, (*trail, (chains.index, found.order))
+        )  # fmt: skip
+
+    def _choice(
+        self,
+        beam: _Beam,
+        tiles: IntArray,
+        shares: Sequence[Share],
+        keep: int,
+        level: int | None = None,
+        parts: Sequence[int] | None = None,
+        allowed: BoolArray | None = None,
+    ) -> _Choice:
+        """The best of all tiles inside all chains.
 
         Args:
             beam: The chains.
@@ -276,14 +313,16 @@ class _Search:
             parts: Where the tiles are spread over the cores: into how many parts.
             allowed: (O,) orders to choose from, None for all.
         """
-        who = self._who
-        rows, columns = len(beam.chains.is_legal), tiles.shape[1]
-        row, column = np.repeat(np.arange(rows), columns), np.tile(np.arange(columns), rows)
-        outside = beam.chains.take(row)
-        index = np.minimum(tiles[:, column], outside.index)
+        who, rows = self._who, len(beam.busy)
+        outside, reads, writes, busy = beam.chains, beam.read_bytes, beam.write_bytes, beam.busy
+        row = np.repeat(np.arange(rows), tiles.shape[1])
+        if rows > 1:
+            outside, reads, writes, busy = outside.take(row), reads[:, row], writes[:, row], busy[row]
+            tiles = np.concatenate([tiles] * rows, axis=1)
+        index = np.minimum(tiles, outside.index)
         inside = outside.inside(index)
         # By port (R,), and (O, R) where the tiles and their order decide.
-        read, write = list(beam.read_bytes[:, row]), list(beam.write_bytes[:, row])
+        read, write = list(reads), list(writes)
         for share in shares:
             for port in share.levels:
                 into, out = inside.bytes_of(share.operands, self._access_bytes[port])
@@ -304,83 +343,97 @@ class _Search:
                 if operands:
                     read[port] = np.maximum(read[port], into[operands].sum(axis=0))
                     write[port] = np.maximum(write[port], out[operands].sum(axis=0))
-        busy, is_legal, own = beam.busy[row], inside.is_legal, index
+        is_legal, own = inside.is_legal, index
         if parts is not None:
             busy = self._plain.nest.points / (inside.paced(parts) * self._cores)
             own = self._grid.part(index, parts)
-            is_legal = is_legal & self._grid.walks.is_tabled(index, own)
-        if level is not None and any(operand.widens for operand in self._grid.walks.tables.operands):
-            is_legal = is_legal & (footprint_bytes(self._grid.walks, own, who.held[level]) <= who.room_bytes[level])
+            is_legal = is_legal & self._grid.walks.is_tabled(inside.tile, self._grid.walks.sizes(own))
+        if level is not None and self._widens:
+            taken = self._grid.walks.footprint_bytes(own, who.held[level])
+            is_legal = is_legal & (taken <= who.room_bytes[level])
         if allowed is not None:
             is_legal = is_legal & allowed[:, None]
         times, weights = self._cost(read, write, self._compute_s / busy)
-        times, weights = np.where(is_legal, times, np.inf), np.broadcast_to(weights, is_legal.shape)
+        times = np.where(is_legal, times, np.inf)
+        time = times.min(axis=0)
         # The least time, and of equal ones the least weight.
-        order = np.where(times == times.min(axis=0), weights, np.inf).argmin(axis=0)
-        each = np.arange(len(row))
-        time, weight = times[order, each], weights[order, each]
-        chosen = np.lexsort((weight, time))[:keep]
+        weights = np.where(times == time, weights, np.inf)
+        order = weights.argmin(axis=0)
+        chosen = np.lexsort((weights[order, np.arange(len(row))], time))[:keep]
         chosen = chosen[np.isfinite(time[chosen])]
-        chains = inside.pick(order[chosen], chosen)
-        before = row[chosen]
+        order, before = order[chosen], row[chosen]
         into, out = beam.read_bytes[:, before], beam.write_bytes[:, before]
-        for port, (reads, writes) in decided.items():
-            into[port], out[port] = reads[order[chosen], chosen], writes[order[chosen], chosen]
-        trail = (*beam.trailed(before), (chains.index, order[chosen]))
-        return _Beam(chains, into, out, busy[chosen], trail)
+        for port, (read_bytes, write_bytes) in decided.items():
+            into[port], out[port] = read_bytes[order, chosen], write_bytes[order, chosen]
+        paces = busy[chosen] if len(busy) > 1 else busy[before]
+        return _Choice(inside, chosen, order, before, into, out, paces)
 
-    def _fed(self, beam: _Beam) -> _Beam:
-        """The chains with what the array takes in its steps, inside the innermost tile."""
+    def _fed(self, beam: _Beam) -> _Chain:
+        """The best of the chains with what the array takes in its steps, inside the innermost tile."""
         if self._array is None:
-            return beam
-        tiles, allowed = array_steps(self._plain.nest, self._array)
-        fed = self._step(beam, tiles, self._who.fed, 1, allowed=allowed)
-        # Where its tiles leave no such order to walk them in, the array does what it can.
-        return fed if len(fed.busy) else self._step(beam, tiles, self._who.fed, 1)
+            chain = beam.first()
+        else:
+            tiles, allowed = array_steps(self._plain.nest, self._array)
+            found = self._choice(beam, tiles, self._who.fed, 1, allowed=allowed)
+            if not len(found.busy):  # where its tiles leave no such order to walk them in, the array does what it can
+                found = self._choice(beam, tiles, self._who.fed, 1)
+            before = int(found.before[0])
+            trail = tuple((index[:, before], int(order[before])) for index, order in beam.trail)
+            chain = _Chain(
+                found.read_bytes[:, 0].tolist(), found.write_bytes[:, 0].tolist(), float(found.busy[0]), trail
+            )
+        self._bounded(chain.read_bytes, chain.write_bytes)
+        return chain
 
     def _cost(
-        self, read_bytes: Iterable[FloatArray], write_bytes: Iterable[FloatArray], compute_s: float | FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
+        self,
+        read_bytes: Iterable[FloatArray | float],
+        write_bytes: Iterable[FloatArray | float],
+        compute_s: FloatArray | float,
+    ) -> tuple[FloatArray | float, FloatArray | float]:
         """Time of bytes by level, launch overhead aside, and what they weigh; the arrays broadcast."""
-        overlapped, serial, weight = np.asarray(compute_s), np.zeros(()), np.zeros(())
+        overlapped: FloatArray | float = compute_s
+        serial: FloatArray | float = 0.0
+        weight: FloatArray | float = 0.0
         for price, read, write in zip(self._prices, read_bytes, write_bytes, strict=True):
-            time = price.time_s(read, write)
+            both = read + write
+            time = both * price.read_s if price.shares_port else np.maximum(read * price.read_s, write * price.write_s)
             if price.overlaps:
                 overlapped = np.maximum(overlapped, time)
             else:
                 serial = serial + time
-            weight = weight + (read + write) * price.weight
+            weight = weight + both * price.weight
         return overlapped + serial, weight
 
-    def _pace(self, beam: _Beam, parts: tuple[int, ...]) -> tuple[float, float]:
-        """`busy` and `stretch` of the one chain of a beam: by what one core has to do of the problem."""
-        busy = float(beam.busy[0])
+    def _stretch(self, busy: float, parts: tuple[int, ...]) -> float:
+        """Of a chain: by what one core has to do of the problem."""
         if self._array is None:
-            return busy, 1 / busy
+            return 1 / busy
         nest = self._plain.nest
         if any(part > 1 for part in parts):
             pairs = zip(nest.loops, parts, strict=True)
             nest = replace(nest, loops=tuple(replace(loop, extent=-(-loop.extent // part)) for loop, part in pairs))
         core = spatial_utilization(nest, self._array)
-        return busy, max(1.0, spatial_utilization(self._nest, self._array) / (core * busy))
+        return max(1.0, spatial_utilization(self._nest, self._array) / (core * busy))
 
-    def _mapping(self, beam: _Beam, parts: tuple[int, ...], busy: float, stretch: float) -> NestedMapping:
+    def _mapping(self, chain: _Chain, parts: tuple[int, ...], stretch: float) -> NestedMapping:
         walks, members = self._grid.walks, self._plain.members
         loops, names = self._nest.loops, [loop.name for loop in self._nest.loops]
         footprints = np.zeros(len(self._levels))
         found = []
-        outside, around = walks.extents, [loop.extent for loop in loops]
-        for level, (index, order) in zip(self._who.tiled, beam.trail, strict=True):
+        outside, around = walks.extents[:, 0].tolist(), [loop.extent for loop in loops]
+        for level, (index, order) in zip(self._who.tiled, chain.trail, strict=False):
             is_first = level == self._first_core
-            cut = {n for n, size in enumerate(walks.sizes(index)) if size[0] < outside[n, 0]}
+            together = walks.sizes(index[:, None])[:, 0].tolist()
+            cut = {n for n, (size, whole) in enumerate(zip(together, outside, strict=True)) if size < whole}
             own = self._grid.part(index, parts) if is_first else index
-            footprints[level] = footprint_bytes(walks, own, self._who.held[level])[0]
-            outside = walks.sizes(own)
-            sizes = self._plain.original_tiles(outside.T, loops)[0].tolist()
+            footprints[level] = walks.footprint_bytes(own[:, None], self._who.held[level])[0]
+            outside = walks.sizes(own[:, None])[:, 0].tolist() if is_first else together
+            sizes = self._plain.original_tile(outside, loops)
             spread = {names[members[n][-1]]: part for n, part in enumerate(parts) if part > 1} if is_first else {}
             # Of loops that are walked as one, those that the tile does not hold whole.
             walk = tuple(
-                names[m] for n in walks.sequence(int(order[0])) if n in cut for m in members[n] if sizes[m] < around[m]
+                names[m] for n in walks.sequence(order) if n in cut for m in members[n] if sizes[m] < around[m]
             )
             around = sizes
             found.append(
@@ -390,8 +443,8 @@ class _Search:
                 )
             )  # fmt: skip
         return NestedMapping(
-            read_bytes=beam.read_bytes[:, 0], write_bytes=beam.write_bytes[:, 0], footprint_bytes=footprints,
-            levels=tuple(found), busy=busy, stretch=stretch,
+            read_bytes=np.array(chain.read_bytes), write_bytes=np.array(chain.write_bytes),
+            footprint_bytes=footprints, levels=tuple(found), busy=chain.busy, stretch=stretch,
         )  # fmt: skip
 
 
@@ -411,12 +464,6 @@ class _Price:
     shares_port: bool
     overlaps: bool
     weight: float
-
-    def time_s(self, read: FloatArray, write: FloatArray) -> FloatArray:
-        """Time of bytes in both directions."""
-        if self.shares_port:
-            return (read + write) * self.read_s
-        return np.maximum(read * self.read_s, write * self.write_s)
 
 
 def _prices(levels: Sequence[MemoryLevel]) -> tuple[_Price, ...]:

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from onnxroof.ir.loopnest import AxisMap, LoopKind, LoopNest
 from onnxroof.mapping.boundary import Boundary, whole_boundary
 from onnxroof.mapping.factors import OrderFactors, order_factors, transfer_loops
-from onnxroof.mapping.footprint import Indices, TileTables, tile_tables
+from onnxroof.mapping.footprint import Indices, OperandTable, TileTables, tile_tables
 from onnxroof.mapping.orders import Order, loop_orders, without_mirrored
 
 __all__ = ["Front", "moved_elements", "operand_bytes", "orders_bytes", "pareto_front", "tile_sizes"]
@@ -108,37 +108,47 @@ def moved_elements(tables: TileTables, order: Order, number: int, index: Indices
 
 def operand_bytes(tables: TileTables, order: Order, index: Indices) -> list[tuple[FloatArray, FloatArray]]:
     """Bytes read and written for each operand by the tiles of `index` in one order."""
-    return [_access_bytes(tables, order, number, index) for number in range(len(tables.operands))]
+    found = []
+    for number, operand in enumerate(tables.operands):
+        moved = moved_elements(tables, order, number, index)
+        found.append(_access_bytes(operand, moved, order.sweeps_of(operand, tables.nest)))
+    return found
 
 
-def _access_bytes(tables: TileTables, order: Order, number: int, index: Indices) -> tuple[FloatArray, FloatArray]:
-    operand = tables.operands[number]
-    moved = moved_elements(tables, order, number, index)
+def _access_bytes(operand: OperandTable, moved: FloatArray, sweeps: int) -> tuple[FloatArray, FloatArray]:
+    """Bytes read and written for elements that come in, each as often as it does in a sweep."""
     bits = operand.access.bits
     if operand.access.is_write:
         again = (moved - operand.distinct) * (max(operand.access.partial_bits, bits) / 8)
         return again, again + operand.distinct * (bits / 8)
-    return moved * (order.sweeps_of(operand, tables.nest) * bits / 8), np.zeros(())
+    return moved * (sweeps * bits / 8), np.zeros(())
 
 
 def orders_bytes(
     tables: TileTables, orders: Sequence[Order], index: Indices
-) -> list[tuple[IntArray, FloatArray, FloatArray]]:
+) -> list[tuple[list[int], list[FloatArray], list[FloatArray]]]:
     """As `operand_bytes`, for many orders, each way in which they treat an operand once: orders differ in little.
 
     Returns:
-        For each operand (O,) the way that an order treats it, of W, and (W, T) bytes read and written, T tiles.
+        For each operand and order the way that it treats it, and by way the bytes read and written.
     """
-    shape = np.broadcast_shapes(*(row.shape for row in index))
+    trips = [count[row] for count, row in zip(tables.trips, index, strict=True)]
     found = []
     for number, operand in enumerate(tables.operands):
         ways: dict[tuple[int | None, frozenset[int], int], int] = {}
         keys = [(order.slide[number], order.free[number], order.sweeps_of(operand, tables.nest)) for order in orders]
-        way_of = np.array([ways.setdefault(key, len(ways)) for key in keys])
-        read, write = np.empty((len(ways), *shape)), np.empty((len(ways), *shape))
-        for way in range(len(ways)):
-            read[way], write[way] = _access_bytes(tables, orders[int(np.argmax(way_of == way))], number, index)
-        found.append((way_of, read, write))
+        way_of = [ways.setdefault(key, len(ways)) for key in keys]
+        fetched = {slide: tables.fetched_elements(operand, slide, index) for slide in {slide for slide, _, _ in ways}}
+        reads, writes = [], []
+        for slide, free, sweeps in ways:
+            moved = fetched[slide]
+            for loop, count in enumerate(trips):
+                if loop not in operand.loops and loop not in free:
+                    moved = moved * count
+            read, write = _access_bytes(operand, moved, sweeps)
+            reads.append(read)
+            writes.append(write)
+        found.append((way_of, reads, writes))
     return found
 
 
@@ -198,17 +208,10 @@ def _search(factors: OrderFactors, filter_: _Filter) -> list[_Found]:
     level = 0
     if math.prod(factors.counts(0)) > TILES:
         level = next(n for n in itertools.count(1) if math.prod(factors.counts(n)) <= BOXES)
-    counts, mesh = factors.counts(level), factors.mesh(level)
-    axis = next((n for n, count in enumerate(counts) if count > 1), 0)
-    step = max(1, PIECE * counts[axis] // math.prod(counts))
-    stack = []
-    for begin in range(0, counts[axis], step):
-        some = (slice(None),) * axis + (slice(begin, begin + step),)
-        piece = [row[some] if number == axis else row for number, row in enumerate(mesh)]
-        footprint, moved = factors.least(level, piece)
+    counts, stack = factors.counts(level), []
+    for begin, footprint, moved in factors.pieces(level, PIECE):
         kept = filter_.promising(footprint, moved, is_seen=level == 0)
-        place = np.array(np.unravel_index(kept, [row.size for row in piece]))
-        place[axis] += begin
+        place = np.array(np.unravel_index(begin + kept, counts))
         stack.append((level, place, footprint[kept], moved[kept]))
     stack.reverse()
     found: list[_Found] = []
@@ -230,35 +233,32 @@ def _search(factors: OrderFactors, filter_: _Filter) -> list[_Found]:
 class _Filter:
     """Drops most points that cannot be on the front, without sorting: by the least bytes in classes of footprints.
 
-    A class is the exponent and the first bits of the mantissa of the footprint in single precision.
+    A class is the exponent and the first bits of the mantissa of the footprint.
     """
 
-    SHIFT = 17  # of 23 mantissa bits: 64 classes an octave
-    FIRST = int(np.float32(2.0**-3).view(np.int32)) >> SHIFT
-    LAST = int(np.float32(2.0**61).view(np.int32)) >> SHIFT
+    SHIFT = 46  # of 52 mantissa bits: 64 classes an octave
+    FIRST = int(np.float64(2.0**-3).view(np.int64)) >> SHIFT
+    COUNT = (int(np.float64(2.0**61).view(np.int64)) >> SHIFT) - FIRST  # footprints beyond are in the last one
 
     def __init__(self) -> None:
-        # Footprints outside these octaves, if there are any, are bounded by nothing.
-        self._least = np.full(int(np.float32(np.inf).view(np.int32) >> self.SHIFT) + 1, np.inf)
-        self._bound = self._least.copy()
+        self._least = np.full(self.COUNT, np.inf)
+        self._bound = np.full(self.COUNT, np.inf)
 
     def promising(self, footprint: FloatArray, moved: FloatArray, *, is_seen: bool = False) -> IntArray:
         """Positions of what moves less than every tile that was seen in a lower class; `is_seen`: these are tiles."""
-        classes = footprint.astype(np.float32).view(np.int32) >> self.SHIFT
-        if not is_seen:
-            return np.flatnonzero(moved < self._bound[classes])
-        if len(moved) > SAMPLED * SAMPLE:  # a few tiles keep most of the others from being looked at again
+        classes = (footprint.view(np.int64) >> self.SHIFT) - self.FIRST
+        if is_seen and len(moved) > SAMPLED * SAMPLE:  # a few tiles keep most of the others from being looked at again
             self._see(classes[::SAMPLED], moved[::SAMPLED])
-        kept = np.flatnonzero(moved < self._bound[classes])
+        kept: IntArray = (moved < self._bound.take(classes, mode="clip")).nonzero()[0]
+        if not is_seen:
+            return kept
         classes, moved = classes[kept], moved[kept]
         self._see(classes, moved)
-        left: IntArray = kept[moved < self._bound[classes]]
-        return left
+        return kept[moved < self._bound.take(classes, mode="clip")]
 
-    def _see(self, classes: npt.NDArray[np.int32], moved: FloatArray) -> None:
-        np.minimum.at(self._least, classes, moved)
-        within = self._least[self.FIRST : self.LAST]
-        np.minimum.accumulate(within, out=self._bound[self.FIRST + 1 : self.LAST + 1])
+    def _see(self, classes: IntArray, moved: FloatArray) -> None:
+        np.minimum.at(self._least, np.minimum(np.maximum(classes, 0), self.COUNT - 1), moved)
+        np.minimum.accumulate(self._least[:-1], out=self._bound[1:])
 
 
 def _front(tables: TileTables, found: Sequence[tuple[Order, list[IntArray]]], boundary: Boundary) -> Front:

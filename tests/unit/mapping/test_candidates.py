@@ -8,7 +8,6 @@ from validation.layers import convolution, product
 from onnxroof.ir.loopnest import Loop, LoopKind, LoopNest
 from onnxroof.mapping.candidates import GRID_TILES, Room, grid, spreads
 from onnxroof.mapping.canonical import canonical
-from onnxroof.mapping.chain import footprint_bytes
 from onnxroof.mapping.curve import reuse_curve
 
 PRODUCT = canonical(product(512, 512, 512)).nest
@@ -19,10 +18,10 @@ CONVOLUTION = canonical(convolution(filters=64, channels=64, size=56, taps=3, im
 @pytest.mark.parametrize("capacity", [1024, 65536])
 def test_candidates_fit_and_the_best_tile_of_the_curve_is_among_them(nest: LoopNest, capacity: int) -> None:
     found = grid(nest)
-    assert found.index.shape[1] <= GRID_TILES
+    assert len(found.footprint_bytes) <= GRID_TILES
     ones = (1,) * len(nest.loops)
     tiles = found.best(Room(capacity, capacity), 1.0, ones, 20)
-    assert (footprint_bytes(found.walks, tiles) <= capacity).all()
+    assert (found.walks.footprint_bytes(tiles) <= capacity).all()
     best = reuse_curve(nest).at(capacity).tile
     assert list(best.values()) in found.walks.sizes(tiles).T.tolist()
     assert [1] * len(nest.loops) in found.walks.sizes(tiles).T.tolist()
@@ -40,7 +39,7 @@ def test_a_core_holds_its_part() -> None:
     found = grid(PRODUCT)
     tiles = found.best(Room(1024, 8192), 1.0, (4, 2, 1), 20)
     parts = found.part(tiles, (4, 2, 1))
-    assert (footprint_bytes(found.walks, parts) <= 1024).all()
+    assert (found.walks.footprint_bytes(parts) <= 1024).all()
     assert (found.walks.sizes(parts)[0] * 4 >= found.walks.sizes(tiles)[0]).all()
 
 

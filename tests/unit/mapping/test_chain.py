@@ -8,7 +8,7 @@ from validation.layers import convolution, product
 from onnxroof.ir.loopnest import LoopNest
 from onnxroof.mapping.candidates import grid
 from onnxroof.mapping.canonical import canonical
-from onnxroof.mapping.chain import Chains, footprint_bytes
+from onnxroof.mapping.chain import Chains
 
 
 def plain(nest: LoopNest) -> LoopNest:
@@ -27,7 +27,8 @@ def chained(nest: LoopNest, *floors: tuple[tuple[int, ...], int]) -> list[Chains
 
 
 def moved(chain: Chains) -> float:
-    return float((chain.read_bytes + chain.write_bytes).sum())
+    read, written = chain.bytes
+    return float((read + written).sum())
 
 
 def test_a_product_in_two_levels_by_hand() -> None:
@@ -55,7 +56,7 @@ def test_what_is_not_cut_further_in_moves_as_outside() -> None:
     nest = plain(product(12, 5, 7))
     for order in range(3):
         outer, inner = chained(nest, ((4, 5, 7), order), ((1, 5, 7), order))
-        assert outer.read_bytes[1, 0] == inner.read_bytes[1, 0] == 35
+        assert outer.bytes[0][1, 0] == inner.bytes[0][1, 0] == 35
 
 
 def test_a_tile_that_is_spread_over_cores_gives_each_its_copy() -> None:
@@ -99,6 +100,6 @@ def test_no_chain_is_cheaper_than_its_replay(name: str) -> None:
             whole = chain.tile
             bytes_, room = replay(nest, floors)[-1]
             assert bytes_ <= moved(chain), (floors, number)
-            assert room <= footprint_bytes(walks, index)[0]
+            assert room <= walks.footprint_bytes(index)[0]
             exact += bytes_ == moved(chain)
     assert exact >= 30  # where every tile is as large as the first of its row, the two agree
