@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from onnxroof.ir.loopnest import LoopKind
+from onnxroof.ir.loopnest import LoopKind, LoopNest
 from onnxroof.ir.tensor import TensorKind
 from onnxroof.ir.workload import Workload
 from onnxroof.mapping.storage import Kernel, Storage
@@ -96,7 +97,7 @@ def buffers(workload: Workload, store: Storage) -> Buffers | None:
     if len(known) < len(sizes):
         return None
     reads = tuple(
-        tuple(dict.fromkeys(numbers[root] for root in _roots(store, kernel) if root in numbers))
+        tuple([numbers[root] for root in kernel.reads if root in numbers])
         for kernel in store.kernels
     )
     return Buffers(
@@ -116,10 +117,6 @@ def buffers(workload: Workload, store: Storage) -> Buffers | None:
     )
 
 
-def _roots(store: Storage, kernel: Kernel) -> list[str]:
-    return [store.root(transfer.tensor) for transfer in kernel.cost.reads]
-
-
 def overwritable(workload: Workload, store: Storage, kernel: Kernel) -> tuple[tuple[str, str], ...]:
     """(result, operand) roots of a kernel of which the first may be written over the second, if nobody else needs it.
 
@@ -128,16 +125,29 @@ def overwritable(workload: Workload, store: Storage, kernel: Kernel) -> tuple[tu
     """
     pairs = [(result, store.root(source)) for result, source in kernel.cost.in_place]
     nest = kernel.cost.nest
-    names = (*kernel.op.inputs, *kernel.op.parameters)
-    if nest is not None and nest.sweeps == 1 and all(loop.kind is LoopKind.PARALLEL for loop in nest.loops):
+    alike = () if nest is None else _alike(nest)
+    if nest is not None and alike:
+        names = (*kernel.op.inputs, *kernel.op.parameters)
         used = [store.root(names[access.tensor]) for access in nest.accesses if not access.is_write]
-        loops = frozenset(number for number, loop in enumerate(nest.loops) if loop.extent > 1)
-        for result in (access for access in nest.accesses if access.is_write):
-            for operand in (access for access in nest.accesses if not access.is_write):
-                root = store.root(names[operand.tensor])
-                same = operand.axes == result.axes and operand.bits == result.bits and loops <= result.loops
-                if same and used.count(root) == 1:
-                    pairs.append((kernel.op.outputs[result.tensor], root))
+        walked = ((result, store.root(names[operand])) for result, operand in alike)
+        pairs += [(kernel.op.outputs[result], root) for result, root in walked if used.count(root) == 1]
     return tuple(
         pair for pair in dict.fromkeys(pairs) if pair[0] and workload.tensors[pair[1]].kind is not TensorKind.WEIGHT
+    )
+
+
+@lru_cache(maxsize=4096)
+def _alike(nest: LoopNest) -> tuple[tuple[int, int], ...]:
+    """(result, operand) positions in a nest whose points each write an element where they read one."""
+    if nest.sweeps > 1 or any(loop.kind is not LoopKind.PARALLEL for loop in nest.loops):
+        return ()
+    loops = frozenset(number for number, loop in enumerate(nest.loops) if loop.extent > 1)
+    return tuple(
+        (result.tensor, operand.tensor)
+        for result in nest.accesses
+        for operand in nest.accesses
+        if result.is_write
+        and not operand.is_write
+        and (operand.axes, operand.bits) == (result.axes, result.bits)
+        and loops <= result.loops
     )

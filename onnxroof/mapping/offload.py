@@ -115,7 +115,7 @@ def _refusal(kernel: Kernel, workload: Workload, support: Support) -> str:
 
 def _before(kernel: Kernel, index: int, store: Storage) -> tuple[int, ...]:
     """The kernels that make what a kernel reads."""
-    made = (store.producers.get(store.root(transfer.tensor)) for transfer in kernel.cost.reads)
+    made = (store.producers.get(root) for root in kernel.reads)
     return tuple({maker for maker in made if maker is not None and maker < index})
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from onnxroof.mapping.storage import Storage
 from onnxroof.mapping.traffic import GroupShape
 
-__all__ = ["NO_OPERANDS", "GroupOperands", "Operands", "Skipped", "Steps", "group_operands", "steps"]
+__all__ = ["NOTHING", "GroupOperands", "Operands", "Skipped", "Steps", "group_operands", "steps"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +42,29 @@ class GroupOperands:
 def group_operands(store: Storage, members: tuple[int, ...]) -> GroupOperands:
     """The operands of a group of kernels; the first member is its anchor."""
     inside = frozenset(members)
-    kernels = [store.kernels[m] for m in members]
-    made = {name for kernel in kernels for name in kernel.op.outputs if name}
     reads: dict[str, int] = {}
     writes: dict[str, int] = {}
-    for kernel in kernels:
-        for transfer in kernel.cost.reads:
-            name = store.root(transfer.tensor)
-            if name not in made:
-                reads[name] = max(reads.get(name, 0), transfer.bytes)
+    for member in members:
+        kernel = store.kernels[member]
+        for name, count in kernel.reads.items():
+            if store.producers.get(name) not in inside:
+                reads[name] = max(reads.get(name, 0), count)
         for transfer in kernel.cost.writes:
             if store.leaves(transfer.tensor, inside):
                 writes[transfer.tensor] = transfer.bytes
-    positions: dict[tuple[str, bool], list[int]] = {}
-    anchor = kernels[0]
+    walked: dict[tuple[bool, str], tuple[int, ...]] = {}
+    anchor = store.kernels[members[0]]
     if anchor.cost.nest is not None:
         names = (*anchor.op.inputs, *anchor.op.parameters)
         for number, access in enumerate(anchor.cost.nest.accesses):
             listed = anchor.op.outputs if access.is_write else names
             if access.tensor < len(listed):
-                positions.setdefault((store.root(listed[access.tensor]), access.is_write), []).append(number)
+                key = (access.is_write, store.root(listed[access.tensor]))
+                walked[key] = (*walked.get(key, ()), number)
     return GroupOperands(
         Operands(
-            tuple((count, tuple(positions.get((name, False), ()))) for name, count in reads.items()),
-            tuple((count, tuple(positions.get((name, True), ()))) for name, count in writes.items()),
+            tuple([(count, walked.get((False, name), ())) for name, count in reads.items()]),
+            tuple([(count, walked.get((True, name), ())) for name, count in writes.items()]),
         ),
         tuple(reads),
         tuple(writes),
@@ -87,7 +86,8 @@ class Skipped:
     writes: tuple[int, ...] = ()
 
 
-NO_OPERANDS = Operands((), ())
+NOTHING = GroupOperands(Operands((), ()), (), ())
+"""Of a group in which nothing is left to do."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -242,9 +242,7 @@ class _Level:
         sizes: Sequence[float],
     ) -> dict[int, _State]:
         """The sets that fit, with what the step moves."""
-        tensors = use.tensors
-        names = () if tensors is None else (*tensors.reads, *tensors.writes)
-        local = [numbers[name] for name in dict.fromkeys(names) if name in numbers]
+        local = [numbers[name] for name in use.local if name in numbers]
         relevant = sum(1 << number for number in local)
         pairs = [
             (1 << numbers[result] | 1 << numbers[operand], sizes[numbers[operand]])
