@@ -8,29 +8,34 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
-from onnxroof.mapping.storage import Storage
+from onnxroof.mapping.storage import Kernel, Storage
 from onnxroof.mapping.traffic import GroupShape
 
-__all__ = ["NOTHING", "GroupOperands", "Operands", "Skipped", "Steps", "group_operands", "steps"]
+__all__ = ["NOTHING", "GroupOperands", "Operands", "Skipped", "Steps", "Tensors", "group_operands", "steps"]
 
 
-@dataclass(frozen=True, slots=True)
+Tensors: TypeAlias = tuple[tuple[int, tuple[int, ...]], ...]
+"""(bytes, positions of the operands of the anchor's nest that are this tensor) by tensor."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Operands:
-    """The tensors that enter and leave a group, without their names: equal groups have equal ones.
+    """The tensors that enter and leave a group, without their names: equal groups share one, compared by identity.
 
     Attributes:
-        reads: (bytes, positions of the operands of the anchor's nest that are this tensor) by tensor.
-        writes: The same of what leaves.
+        reads: What enters.
+        writes: What leaves.
     """
 
-    reads: tuple[tuple[int, tuple[int, ...]], ...]
-    writes: tuple[tuple[int, tuple[int, ...]], ...]
+    reads: Tensors
+    writes: Tensors
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class GroupOperands:
     """`Operands` with the names of the tensors, in the same order."""
 
@@ -39,36 +44,53 @@ class GroupOperands:
     writes: tuple[str, ...]
 
 
-def group_operands(store: Storage, members: tuple[int, ...]) -> GroupOperands:
-    """The operands of a group of kernels; the first member is its anchor."""
+def group_operands(
+    store: Storage, members: tuple[int, ...], shared: dict[tuple[Tensors, Tensors], Operands]
+) -> GroupOperands:
+    """The operands of a group of kernels; the first member is its anchor.
+
+    Args:
+        store: The kernels.
+        members: Of the group.
+        shared: Operands that equal groups share, {} for the first.
+    """
     inside = frozenset(members)
+    producers = store.producers
     reads: dict[str, int] = {}
     writes: dict[str, int] = {}
     for member in members:
         kernel = store.kernels[member]
         for name, count in kernel.reads.items():
-            if store.producers.get(name) not in inside:
-                reads[name] = max(reads.get(name, 0), count)
+            if producers.get(name) not in inside and count > reads.get(name, -1):
+                reads[name] = count
         for transfer in kernel.cost.writes:
             if store.leaves(transfer.tensor, inside):
                 writes[transfer.tensor] = transfer.bytes
-    walked: dict[tuple[bool, str], tuple[int, ...]] = {}
-    anchor = store.kernels[members[0]]
-    if anchor.cost.nest is not None:
-        names = (*anchor.op.inputs, *anchor.op.parameters)
-        for number, access in enumerate(anchor.cost.nest.accesses):
-            listed = anchor.op.outputs if access.is_write else names
-            if access.tensor < len(listed):
-                key = (access.is_write, store.root(listed[access.tensor]))
-                walked[key] = (*walked.get(key, ()), number)
-    return GroupOperands(
-        Operands(
-            tuple([(count, walked.get((False, name), ())) for name, count in reads.items()]),
-            tuple([(count, walked.get((True, name), ())) for name, count in writes.items()]),
-        ),
-        tuple(reads),
-        tuple(writes),
+    walked_reads, walked_writes = _walked(store, store.kernels[members[0]])
+    key = (
+        tuple([(count, walked_reads.get(name, ())) for name, count in reads.items()]),
+        tuple([(count, walked_writes.get(name, ())) for name, count in writes.items()]),
     )
+    found = shared.get(key)
+    if found is None:
+        found = shared[key] = Operands(*key)
+    return GroupOperands(found, tuple(reads), tuple(writes))
+
+
+def _walked(store: Storage, anchor: Kernel) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
+    """Positions of the operands of a kernel's nest by the roots that it reads, and by those that it writes."""
+    reads: dict[str, tuple[int, ...]] = {}
+    writes: dict[str, tuple[int, ...]] = {}
+    if anchor.cost.nest is None:
+        return reads, writes
+    names, roots = (*anchor.op.inputs, *anchor.op.parameters), store.roots
+    for number, access in enumerate(anchor.cost.nest.accesses):
+        listed, found = (anchor.op.outputs, writes) if access.is_write else (names, reads)
+        if access.tensor < len(listed):
+            name = listed[access.tensor]
+            root = roots.get(name, name)
+            found[root] = (*found.get(root, ()), number)
+    return reads, writes
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,13 @@ from functools import cached_property, lru_cache
 from typing import TypeAlias
 
 from onnxroof.ir.loopnest import LoopNest
-from onnxroof.mapping.operands import GroupOperands, group_operands
+from onnxroof.mapping.operands import GroupOperands, Operands, Tensors, group_operands
 from onnxroof.mapping.plan import Plan
 from onnxroof.mapping.storage import Kernel, Storage
 from onnxroof.mapping.traffic import GroupShape
 
 __all__ = ["ShapedPlan", "Shapes"]
 
-# MACs and vector operations by type, special operations by name and type.
 _Work: TypeAlias = tuple[
     tuple[tuple[str, int], ...], tuple[tuple[str, int], ...], tuple[tuple[tuple[str, str], int], ...]
 ]
@@ -54,7 +53,8 @@ class Shapes:
         self._store = store
         self._groups: dict[tuple[int, ...], tuple[GroupOperands, GroupShape]] = {}
         self._shapes: dict[Hashable, GroupShape] = {}
-        self._works: dict[Hashable, _Work] = {}
+        self._operands: dict[tuple[Tensors, Tensors], Operands] = {}
+        self._alike: dict[Hashable, GroupShape] = {}
 
     def shaped(self, plan: Plan) -> ShapedPlan:
         """A plan of the model with the shapes of its groups."""
@@ -68,31 +68,25 @@ class Shapes:
     def _group(self, members: tuple[int, ...]) -> tuple[GroupOperands, GroupShape]:
         found = self._groups.get(members)
         if found is None:
-            named = group_operands(self._store, members)
+            named = group_operands(self._store, members, self._operands)
             found = self._groups[members] = named, self._shape(members, named)
         return found
 
     def _shape(self, members: tuple[int, ...], named: GroupOperands) -> GroupShape:
         kernels = [self._store.kernels[member] for member in members]
-        anchor, operands = kernels[0], named.operands
-        reads, writes = sum(count for count, _ in operands.reads), sum(count for count, _ in operands.writes)
-        rearranged = _rearranged(self._store, anchor, named)
-        work = self._work(kernels)
-        is_known = all(kernel.cost.work is not None for kernel in kernels)
-        # Costs of equal operators share their nest: its identity serves, and is compared much faster.
-        key = (id(anchor.cost.nest), reads, writes, work, is_known, anchor.op.repeat, rearranged)
-        found = self._shapes.get(key)
+        nest, repeat = kernels[0].cost.nest, kernels[0].op.repeat
+        rearranged = _rearranged(self._store, kernels[0], named)
+        # Costs of equal operators share their nest and work: identities serve, and are compared much faster.
+        works = tuple([(id(kernel.cost.work), id(kernel.cost.compute_type)) for kernel in kernels])
+        alike = (id(nest), named.operands, works, repeat, rearranged)
+        found = self._alike.get(alike)
         if found is None:
-            found = self._shapes[key] = GroupShape(
-                anchor.cost.nest, reads, writes, *work, is_known, anchor.op.repeat, rearranged
-            )
-        return found
-
-    def _work(self, kernels: Sequence[Kernel]) -> _Work:
-        key = tuple([(id(kernel.cost.work), kernel.cost.compute_type) for kernel in kernels])
-        found = self._works.get(key)
-        if found is None:
-            found = self._works[key] = _work(kernels)
+            reads, writes = (sum(count for count, _ in part) for part in (named.operands.reads, named.operands.writes))
+            is_known = all(kernel.cost.work is not None for kernel in kernels)
+            key = (id(nest), reads, writes, *_work(kernels), is_known, repeat, rearranged)
+            if key not in self._shapes:
+                self._shapes[key] = GroupShape(nest, *key[1:])
+            found = self._alike[alike] = self._shapes[key]
         return found
 
 
@@ -117,6 +111,7 @@ def _windowed(nest: LoopNest) -> tuple[int, ...]:
 
 
 def _work(kernels: Sequence[Kernel]) -> _Work:
+    """MACs and vector operations by type, special operations by name and type."""
     macs: dict[str, int] = {}
     vector: dict[str, int] = {}
     special: dict[tuple[str, str], int] = {}

@@ -180,8 +180,7 @@ def timeline(workload: Workload, store: Storage, clock: ShapedPlan, plans: Seque
                 key = (plan.shapes[number], tensors.operands)
                 if key not in curves:
                     curves[key] = Curves(*key)
-                names = dict.fromkeys((*tensors.reads, *tensors.writes))
-                local = tuple([name for name in names if name in roots])
+                local = tuple(dict.fromkeys([name for name in (*tensors.reads, *tensors.writes) if name in roots]))
                 step = max([step_of[kernel] for kernel in kernels], default=0)
                 use = seen[kernels] = Use(curves[key], tensors, step, kernels, local)
             found.append(use)
