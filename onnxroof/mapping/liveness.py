@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-from onnxroof.ir.loopnest import LoopKind, LoopNest
 from onnxroof.ir.tensor import TensorKind
 from onnxroof.ir.workload import Workload
 from onnxroof.mapping.storage import Kernel, Storage
@@ -96,10 +94,7 @@ def buffers(workload: Workload, store: Storage) -> Buffers | None:
     known = [size for size in sizes if size is not None]
     if len(known) < len(sizes):
         return None
-    reads = tuple(
-        tuple([numbers[root] for root in kernel.reads if root in numbers])
-        for kernel in store.kernels
-    )
+    reads = tuple(tuple([numbers[root] for root in kernel.reads if root in numbers]) for kernel in store.kernels)
     return Buffers(
         sizes=tuple(known),
         reads=reads,
@@ -125,29 +120,15 @@ def overwritable(workload: Workload, store: Storage, kernel: Kernel) -> tuple[tu
     """
     pairs = [(result, store.root(source)) for result, source in kernel.cost.in_place]
     nest = kernel.cost.nest
-    alike = () if nest is None else _alike(nest)
-    if nest is not None and alike:
+    if nest is not None and nest.in_place:
         names = (*kernel.op.inputs, *kernel.op.parameters)
         used = [store.root(names[access.tensor]) for access in nest.accesses if not access.is_write]
-        walked = ((result, store.root(names[operand])) for result, operand in alike)
-        pairs += [(kernel.op.outputs[result], root) for result, root in walked if used.count(root) == 1]
+        walked = [
+            (kernel.op.outputs[result.tensor], store.root(names[operand.tensor])) for result, operand in nest.in_place
+        ]
+        pairs += [pair for pair in walked if used.count(pair[1]) == 1]
+    if not pairs:
+        return ()
     return tuple(
         pair for pair in dict.fromkeys(pairs) if pair[0] and workload.tensors[pair[1]].kind is not TensorKind.WEIGHT
-    )
-
-
-@lru_cache(maxsize=4096)
-def _alike(nest: LoopNest) -> tuple[tuple[int, int], ...]:
-    """(result, operand) positions in a nest whose points each write an element where they read one."""
-    if nest.sweeps > 1 or any(loop.kind is not LoopKind.PARALLEL for loop in nest.loops):
-        return ()
-    loops = frozenset(number for number, loop in enumerate(nest.loops) if loop.extent > 1)
-    return tuple(
-        (result.tensor, operand.tensor)
-        for result in nest.accesses
-        for operand in nest.accesses
-        if result.is_write
-        and not operand.is_write
-        and (operand.axes, operand.bits) == (result.axes, result.bits)
-        and loops <= result.loops
     )

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 
 from onnxroof.costs.cost import Coverage
 from onnxroof.errors import UsageError
-from onnxroof.ir.loopnest import Access, LoopKind, LoopNest
 from onnxroof.ir.op import OpKind
 from onnxroof.mapping.plan import Decision, Group, Plan
 from onnxroof.mapping.storage import Kernel, Storage
@@ -151,7 +150,7 @@ def _refusal(store: Storage, kernel: Kernel, anchor: Kernel, inside: Sequence[in
             what = "modelled" if one.cost.coverage is Coverage.NOT_MODELLED else "known"
             return f"what {one.op.op_type} does is not {what}"
     nest = kernel.cost.nest
-    same = None if nest is None or kernel.cost.kind is not OpKind.COMPUTE else _read_in_place(nest)
+    same = None if nest is None or kernel.cost.kind is not OpKind.COMPUTE else nest.elementwise_reads
     if same is None:
         return (
             f"{kernel.op.op_type} does not work element by element: its tile needs more than one tile of its producer"
@@ -161,35 +160,6 @@ def _refusal(store: Storage, kernel: Kernel, anchor: Kernel, inside: Sequence[in
     if any(output in kernel.reads for output, _ in anchor.cost.in_place):
         return "the producer writes a part of it in place, and the reader needs all of it"
     names = kernel.op.inputs
-    if all(store.producers.get(store.root(names[n])) not in inside for n in same if n < len(names)):
+    if all(store.producers.get(store.root(names[a.tensor])) not in inside for a in same if a.tensor < len(names)):
         return "it broadcasts the result: each element is needed by more than one tile"
     return ""
-
-
-@lru_cache(maxsize=4096)
-def _read_in_place(nest: LoopNest) -> tuple[int, ...] | None:
-    """Positions of the operands of an elementwise nest that it reads at the very index at which it writes.
-
-    None of a nest that is not elementwise: of which a loop is not parallel, or whose only result is not walked by all
-    of them, one element a point.
-    """
-    results = [access for access in nest.accesses if access.is_write]
-    if nest.sweeps > 1 or len(results) != 1 or any(loop.kind is not LoopKind.PARALLEL for loop in nest.loops):
-        return None
-    written = _walk(nest, results[0])
-    if written is None or not {i for i, loop in enumerate(nest.loops) if loop.extent > 1} <= results[0].loops:
-        return None
-    return tuple(a.tensor for a in nest.accesses if not a.is_write and _walk(nest, a) == written)
-
-
-def _walk(nest: LoopNest, access: Access) -> tuple[int, ...] | None:
-    """Loops in the order of the operand's dimensions, None where a dimension is not simply one loop."""
-    walked: list[int] = []
-    for axis in access.axes:
-        if not axis.terms and axis.extent != 1:
-            return None
-        terms = [term for term in axis.terms if nest.loops[term.loop].extent > 1]
-        if len(terms) > 1 or axis.offset or any(term.stride != 1 for term in terms):
-            return None
-        walked.extend(term.loop for term in terms)
-    return tuple(walked)

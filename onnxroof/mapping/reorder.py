@@ -26,7 +26,7 @@ def chained_order(store: Storage) -> tuple[int, ...] | None:
     if any(kernel.op.repeat != 1 for kernel in store.kernels):
         return None
     makers = [dict(_makers(store, kernel)) for kernel in range(count)]
-    before = [set(found) for found in makers]
+    before = [set(_waited_for(store, kernel)) for kernel in range(count)]
     for first, then in _written_over(store):
         before[then].add(first)
     order = _longest_last(before)
@@ -39,6 +39,15 @@ def _makers(store: Storage, kernel: int) -> Iterator[tuple[int, int]]:
         maker = store.producers.get(root, kernel)
         if maker < kernel:  # what a trip hands to the next one is made behind its reader
             yield maker, count
+
+
+def _waited_for(store: Storage, kernel: int) -> Iterator[int]:
+    """Kernels that make an operand of a kernel, also one of which it takes so little that it counts as no read."""
+    op = store.kernels[kernel].op
+    for name in (*op.inputs, *op.parameters):
+        maker = store.producers.get(store.root(name), kernel)
+        if maker < kernel:
+            yield maker
 
 
 def _written_over(store: Storage) -> Iterator[tuple[int, int]]:

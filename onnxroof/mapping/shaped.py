@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TypeAlias
 
-from onnxroof.ir.loopnest import LoopNest
 from onnxroof.mapping.operands import GroupOperands, Operands, Tensors, group_operands
 from onnxroof.mapping.plan import Plan
 from onnxroof.mapping.storage import Kernel, Storage
@@ -47,10 +46,14 @@ class ShapedPlan:
 
 
 class Shapes:
-    """Makes the shapes of the groups of one model's plans, one for all groups that are equal."""
+    """Makes the shapes of the groups of one model's plans, one for all groups that are equal.
+
+    Attributes:
+        store: Kernels of the model.
+    """
 
     def __init__(self, store: Storage) -> None:
-        self._store = store
+        self.store = store
         self._groups: dict[tuple[int, ...], tuple[GroupOperands, GroupShape]] = {}
         self._shapes: dict[Hashable, GroupShape] = {}
         self._operands: dict[tuple[Tensors, Tensors], Operands] = {}
@@ -58,7 +61,7 @@ class Shapes:
 
     def shaped(self, plan: Plan) -> ShapedPlan:
         """A plan of the model with the shapes of its groups."""
-        numbers = self._store.numbers
+        numbers = self.store.numbers
         kernels = tuple(tuple(numbers[name] for name in group.ops) for group in plan.groups)
         found = [self._group(members) for members in kernels]
         distinct: dict[GroupShape, int] = {}
@@ -68,14 +71,14 @@ class Shapes:
     def _group(self, members: tuple[int, ...]) -> tuple[GroupOperands, GroupShape]:
         found = self._groups.get(members)
         if found is None:
-            named = group_operands(self._store, members, self._operands)
+            named = group_operands(self.store, members, self._operands)
             found = self._groups[members] = named, self._shape(members, named)
         return found
 
     def _shape(self, members: tuple[int, ...], named: GroupOperands) -> GroupShape:
-        kernels = [self._store.kernels[member] for member in members]
+        kernels = [self.store.kernels[member] for member in members]
         nest, repeat = kernels[0].cost.nest, kernels[0].op.repeat
-        rearranged = _rearranged(self._store, kernels[0], named)
+        rearranged = _rearranged(self.store, kernels[0], named)
         # Costs of equal operators share their nest and work: identities serve, and are compared much faster.
         works = tuple([(id(kernel.cost.work), id(kernel.cost.compute_type)) for kernel in kernels])
         alike = (id(nest), named.operands, works, repeat, rearranged)
@@ -95,19 +98,13 @@ def _rearranged(store: Storage, anchor: Kernel, named: GroupOperands) -> int:
     if nest is None or (store.given.isdisjoint(named.reads) and store.outputs.isdisjoint(named.writes)):
         return 0
     names = (*anchor.op.inputs, *anchor.op.parameters)
-    windowed = {store.root(names[position]) for position in _windowed(nest) if position < len(names)}
+    windowed = {store.root(names[a.tensor]) for a in nest.windowed_reads if a.tensor < len(names)}
     if not windowed:
         return 0
     reads = zip(named.reads, named.operands.reads, strict=True)
     writes = zip(named.writes, named.operands.writes, strict=True)
     taken = sum(count for name, (count, _) in reads if name in windowed and name in store.given)
     return taken + sum(count for name, (count, _) in writes if name in store.outputs)
-
-
-@lru_cache(maxsize=4096)
-def _windowed(nest: LoopNest) -> tuple[int, ...]:
-    """Positions of the operands that a window slides over."""
-    return tuple(access.tensor for access in nest.windowed_reads)
 
 
 def _work(kernels: Sequence[Kernel]) -> _Work:
