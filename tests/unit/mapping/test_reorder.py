@@ -75,13 +75,13 @@ def test_who_reads_a_buffer_stays_before_who_writes_into_it() -> None:
 def test_a_size_that_is_worked_out_comes_before_who_needs_it() -> None:
     # How many TopK keeps counts as no read of it, but it cannot run without.
     store = made(
-        """g (float[8,4] x, int64[3] i) => (float[8,4] y, float[8,n] v) {
-        q = Tanh(x) r = Relu(x) k = ReduceSum<keepdims=1>(i) p = Exp(q) v, j = TopK(r, k) y = Abs(p) }"""
+        """g (float[8,4] x, int64[3] i) => (float[8,4] y, float[8,n] v, int64[1] w) {
+        q = Tanh(x) r = Relu(x) k = ReduceSum<keepdims=1>(i) p = Exp(q) v, j = TopK(r, k) y = Abs(p) w = Neg(k) }"""
     )
     assert "k" not in next(kernel for kernel in store.kernels if kernel.op.op_type == "TopK").reads
     order = chained_order(store)
     assert order is not None
-    assert names(store, order) == ["q", "p", "y", "r", "k", "v"]
+    assert names(store, order) == ["r", "k", "v", "q", "p", "y", "w"]
 
 
 @pytest.mark.parametrize("seed", range(20))
