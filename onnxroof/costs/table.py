@@ -100,7 +100,7 @@ def cost_table(workload: Workload, *, registry: Registry | None = None, copies_c
     """
     rules = registry or standard_registry()
     signatures = _Signatures(workload.tensors, Seen())
-    known: dict[Hashable, OpCost] = {}
+    known: dict[Hashable, _Template] = {}
     costs = []
     for op in workload.ops:
         if op.disposition in _SETTLED:
@@ -110,9 +110,9 @@ def cost_table(workload: Workload, *, registry: Registry | None = None, copies_c
         template = known.get(key)
         if template is None:
             cost = op_cost(op, workload.tensors, rules, copies_cache=copies_cache)
-            known[key] = _positional(cost, op)
+            known[key] = _Template(cost, op)
         else:
-            cost = _named(template, op)
+            cost = template.named(op)
         costs.append(cost)
     return CostTable(
         costs=tuple(costs),
@@ -302,46 +302,51 @@ def _said(op: Op, names: tuple[str, ...]) -> Hashable:
         op.compute_type,
         op.conversion_ops,
         op.is_at_most,
-        _frozen(op.attributes.values),
+        tuple([(name, _frozen(value)) for name, value in op.attributes.values.items()]),
     )
 
 
 def _frozen(value: Any) -> Hashable:
     """An attribute value as something that can be compared; what has no value semantics compares by identity."""
-    if isinstance(value, Mapping):
-        return tuple((name, _frozen(item)) for name, item in value.items())
+    if isinstance(value, (int, float, str, bytes, Contents)):
+        return value
     if isinstance(value, (list, tuple)):
-        return tuple(_frozen(item) for item in value)
-    return value if isinstance(value, (int, float, str, bytes, Contents)) else id(value)
+        return tuple([_frozen(item) for item in value])
+    return id(value)
 
 
-def _positional(cost: OpCost, op: Op) -> OpCost:
-    """The cost with the operands' positions in place of their names."""
-    places: dict[str, str] = {}
-    for position, name in enumerate((*op.inputs, *op.outputs, *op.parameters)):
-        places.setdefault(name, str(position))
-    return _renamed(cost, places)
+class _Template:
+    """A cost with the positions of operands in place of their names."""
 
+    def __init__(self, cost: OpCost, op: Op) -> None:
+        places: dict[str, int] = {}
+        for position, name in enumerate((*op.inputs, *op.outputs, *op.parameters)):
+            places.setdefault(name, position)
 
-def _named(template: OpCost, op: Op) -> OpCost:
-    """The cost with the operands' names in place of their positions."""
-    names = (*op.inputs, *op.outputs, *op.parameters)
-    return _renamed(template, {str(position): name for position, name in enumerate(names)})
+        def placed(transfers: Iterable[Transfer]) -> tuple[tuple[int, int], ...]:
+            return tuple((places[transfer.tensor], transfer.bytes) for transfer in transfers)
 
+        self._cost = cost
+        self._reads, self._writes = placed(cost.reads), placed(cost.writes)
+        self._least = None if cost.least is None or cost.least.reads is None else placed(cost.least.reads)
+        self._appends_to = places[cost.appends_to] if cost.appends_to else None
+        self._in_place = [(places[a], places[b]) for a, b in cost.in_place]
+        self._fields = {field.name: getattr(cost, field.name) for field in dataclasses.fields(cost)}
+        self._is_nameless = not (self._reads or self._writes or self._least or cost.appends_to or cost.in_place)
 
-def _renamed(cost: OpCost, names: Mapping[str, str]) -> OpCost:
-    """The cost with other names; what names no tensor stays."""
-    return dataclasses.replace(
-        cost,
-        reads=tuple(Transfer(names[t.tensor], t.bytes) for t in cost.reads),
-        writes=tuple(Transfer(names[t.tensor], t.bytes) for t in cost.writes),
-        appends_to=names[cost.appends_to] if cost.appends_to else "",
-        in_place=tuple((names[a], names[b]) for a, b in cost.in_place),
-        least=_renamed_least(cost.least, names),
-    )
-
-
-def _renamed_least(least: Least | None, names: Mapping[str, str]) -> Least | None:
-    if least is None or least.reads is None:
-        return least
-    return Least(work=least.work, reads=tuple(Transfer(names[t.tensor], t.bytes) for t in least.reads))
+    def named(self, op: Op) -> OpCost:
+        """The cost of an operator that is like that of which this was made."""
+        if self._is_nameless:
+            return self._cost
+        names = (*op.inputs, *op.outputs, *op.parameters)
+        changed: dict[str, Any] = {
+            "reads": tuple([Transfer(names[place], count) for place, count in self._reads]),
+            "writes": tuple([Transfer(names[place], count) for place, count in self._writes]),
+            "in_place": tuple([(names[a], names[b]) for a, b in self._in_place]),
+        }
+        if self._appends_to is not None:
+            changed["appends_to"] = names[self._appends_to]
+        if self._least is not None and self._cost.least is not None:
+            reads = tuple([Transfer(names[place], count) for place, count in self._least])
+            changed["least"] = dataclasses.replace(self._cost.least, reads=reads)
+        return OpCost(**{**self._fields, **changed})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 
 __all__ = ["Access", "AxisMap", "Loop", "LoopKind", "LoopNest", "Term", "dense_axis", "whole_axis"]
 
@@ -78,7 +79,7 @@ class Access:
         return frozenset(term.loop for axis in self.axes for term in axis.terms)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LoopNest:
     """Loops around a point of work, and the operands that each point touches.
 
@@ -114,7 +115,7 @@ class LoopNest:
         """Iterations of the whole nest, exact."""
         return math.prod(loop.extent for loop in self.loops)
 
-    @property
+    @cached_property
     def windowed_reads(self) -> tuple[Access, ...]:
         """Operands that a window slides over: some dimension is walked along outputs that no other operand knows."""
         reads = [access for access in self.accesses if not access.is_write]
@@ -123,6 +124,57 @@ class LoopNest:
             if any(self.is_window(axis, frozenset[int]().union(*(a.loops for a in reads if a is not access)))
                    for axis in access.axes)
         )  # fmt: skip
+
+    @cached_property
+    def elementwise_reads(self) -> tuple[Access, ...] | None:
+        """Operands that an elementwise nest reads at the very index at which it writes.
+
+        None of a nest that is not elementwise: of which a loop is not parallel, or whose only result is not walked by
+        all loops, one element a point.
+        """
+        results = [access for access in self.accesses if access.is_write]
+        if not self._is_one_sweep or len(results) != 1:
+            return None
+        written = self._walk(results[0])
+        if written is None or not self._walked_loops <= results[0].loops:
+            return None
+        return tuple(access for access in self.accesses if not access.is_write and self._walk(access) == written)
+
+    @cached_property
+    def in_place(self) -> tuple[tuple[Access, Access], ...]:
+        """(result, operand) of which each point writes an element where it reads one of the same width."""
+        if not self._is_one_sweep:
+            return ()
+        return tuple(
+            (result, operand)
+            for result in self.accesses
+            for operand in self.accesses
+            if result.is_write
+            and not operand.is_write
+            and (operand.axes, operand.bits) == (result.axes, result.bits)
+            and self._walked_loops <= result.loops
+        )
+
+    @property
+    def _is_one_sweep(self) -> bool:
+        """Whether every point is visited once, in any order."""
+        return self.sweeps == 1 and all(loop.kind is LoopKind.PARALLEL for loop in self.loops)
+
+    @property
+    def _walked_loops(self) -> frozenset[int]:
+        return frozenset(number for number, loop in enumerate(self.loops) if loop.extent > 1)
+
+    def _walk(self, access: Access) -> tuple[int, ...] | None:
+        """Loops in the order of the operand's dimensions, None where a dimension is not simply one loop."""
+        walked: list[int] = []
+        for axis in access.axes:
+            if not axis.terms and axis.extent != 1:
+                return None
+            terms = [term for term in axis.terms if self.loops[term.loop].extent > 1]
+            if len(terms) > 1 or axis.offset or any(term.stride != 1 for term in terms):
+                return None
+            walked.extend(term.loop for term in terms)
+        return tuple(walked)
 
     def is_window(self, axis: AxisMap, others: frozenset[int]) -> bool:
         """Whether several loops walk a dimension of an operand, one along outputs that the `others` do not know."""

@@ -92,7 +92,7 @@ def given_plan(given: GivenGroups, workload: Workload, store: Storage) -> GivenP
         UsageError: The model has no such operators, one is in two groups, or groups would have to wait for each other;
             all faults at once.
     """
-    kernels = {kernel.op.name: index for index, kernel in enumerate(store.kernels)}
+    kernels = store.numbers
     known = {op.name for op in workload.ops}
     faults = [*_unknown(given, known, workload.name), *_twice(given)]
     label = list(range(len(store.kernels)))  # kernels that nobody named are groups of their own
@@ -134,7 +134,7 @@ def _in_parts(
         if len(parts_of[number]) > 1:
             runs.append(Run(titles[number], first, len(groups) - 1))
             apart[first] = refusals.get(number, "its operators do not read each other")
-    plan = Plan(fusion=GIVEN, groups=tuple(groups), decisions=given.decisions)
+    plan = Plan(fusion=GIVEN, groups=tuple(groups), reasons=lambda: given.decisions)
     return GivenPlan(plan=plan, runs=tuple(runs), apart=apart)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from onnxroof.ir.loopnest import LoopKind
 from onnxroof.ir.tensor import TensorKind
 from onnxroof.ir.workload import Workload
 from onnxroof.mapping.storage import Kernel, Storage
@@ -95,10 +94,7 @@ def buffers(workload: Workload, store: Storage) -> Buffers | None:
     known = [size for size in sizes if size is not None]
     if len(known) < len(sizes):
         return None
-    reads = tuple(
-        tuple(dict.fromkeys(numbers[root] for root in _roots(store, kernel) if root in numbers))
-        for kernel in store.kernels
-    )
+    reads = tuple(tuple([numbers[root] for root in kernel.reads if root in numbers]) for kernel in store.kernels)
     return Buffers(
         sizes=tuple(known),
         reads=reads,
@@ -116,10 +112,6 @@ def buffers(workload: Workload, store: Storage) -> Buffers | None:
     )
 
 
-def _roots(store: Storage, kernel: Kernel) -> list[str]:
-    return [store.root(transfer.tensor) for transfer in kernel.cost.reads]
-
-
 def overwritable(workload: Workload, store: Storage, kernel: Kernel) -> tuple[tuple[str, str], ...]:
     """(result, operand) roots of a kernel of which the first may be written over the second, if nobody else needs it.
 
@@ -128,16 +120,15 @@ def overwritable(workload: Workload, store: Storage, kernel: Kernel) -> tuple[tu
     """
     pairs = [(result, store.root(source)) for result, source in kernel.cost.in_place]
     nest = kernel.cost.nest
-    names = (*kernel.op.inputs, *kernel.op.parameters)
-    if nest is not None and nest.sweeps == 1 and all(loop.kind is LoopKind.PARALLEL for loop in nest.loops):
+    if nest is not None and nest.in_place:
+        names = (*kernel.op.inputs, *kernel.op.parameters)
         used = [store.root(names[access.tensor]) for access in nest.accesses if not access.is_write]
-        loops = frozenset(number for number, loop in enumerate(nest.loops) if loop.extent > 1)
-        for result in (access for access in nest.accesses if access.is_write):
-            for operand in (access for access in nest.accesses if not access.is_write):
-                root = store.root(names[operand.tensor])
-                same = operand.axes == result.axes and operand.bits == result.bits and loops <= result.loops
-                if same and used.count(root) == 1:
-                    pairs.append((kernel.op.outputs[result.tensor], root))
+        walked = [
+            (kernel.op.outputs[result.tensor], store.root(names[operand.tensor])) for result, operand in nest.in_place
+        ]
+        pairs += [pair for pair in walked if used.count(pair[1]) == 1]
+    if not pairs:
+        return ()
     return tuple(
         pair for pair in dict.fromkeys(pairs) if pair[0] and workload.tensors[pair[1]].kind is not TensorKind.WEIGHT
     )

@@ -70,9 +70,10 @@ def offload(workload: Workload, store: Storage, support: Support | None, border:
         support: What the device runs; None where that is not known.
         border: What no plan can avoid of the whole model.
     """
-    before = [_before(kernel, index, store) for index, kernel in enumerate(store.kernels)]
+    before: list[tuple[int, ...]] = []
     on_host: dict[int, str] = {}
     if support is not None:
+        before = [_before(kernel, index, store) for index, kernel in enumerate(store.kernels)]
         for index, kernel in enumerate(store.kernels):
             reason = _refusal(kernel, workload, support)
             if not reason and support.cut == "first" and any(maker in on_host for maker in before[index]):
@@ -84,7 +85,7 @@ def offload(workload: Workload, store: Storage, support: Support | None, border:
         is_known=support is not None,
         fallbacks=_grouped(store.kernels, on_host),
         node_count=len(store.kernels),
-        segment_count=_segments(before, on_host),
+        segment_count=_segments(before, on_host) if on_host else min(1, len(store.kernels)),
         to_device_bytes=_sum(to_device),
         to_host_bytes=_sum(to_host),
         border=border_of(workload, store, frozenset(store.kernels[index].op.name for index in on_host))
@@ -115,7 +116,7 @@ def _refusal(kernel: Kernel, workload: Workload, support: Support) -> str:
 
 def _before(kernel: Kernel, index: int, store: Storage) -> tuple[int, ...]:
     """The kernels that make what a kernel reads."""
-    made = (store.producers.get(store.root(transfer.tensor)) for transfer in kernel.cost.reads)
+    made = (store.producers.get(root) for root in kernel.reads)
     return tuple({maker for maker in made if maker is not None and maker < index})
 
 
@@ -152,7 +153,7 @@ def _crossings(
         if maker in on_host:
             if any(reader not in on_host for reader in readers):
                 to_device.append(_bytes(workload, name, repeat))
-        elif name in store.outputs or any(reader in on_host for reader in readers):
+        elif name in store.outputs or (on_host and any(reader in on_host for reader in readers)):
             to_host.append(_bytes(workload, name, repeat))
     return to_device, to_host
 

@@ -8,29 +8,34 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
-from onnxroof.mapping.storage import Storage
+from onnxroof.mapping.storage import Kernel, Storage
 from onnxroof.mapping.traffic import GroupShape
 
-__all__ = ["NO_OPERANDS", "GroupOperands", "Operands", "Skipped", "Steps", "group_operands", "steps"]
+__all__ = ["NOTHING", "GroupOperands", "Operands", "Skipped", "Steps", "Tensors", "group_operands", "steps"]
 
 
-@dataclass(frozen=True, slots=True)
+Tensors: TypeAlias = tuple[tuple[int, tuple[int, ...]], ...]
+"""(bytes, positions of the operands of the anchor's nest that are this tensor) by tensor."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Operands:
-    """The tensors that enter and leave a group, without their names: equal groups have equal ones.
+    """The tensors that enter and leave a group, without their names: equal groups share one, compared by identity.
 
     Attributes:
-        reads: (bytes, positions of the operands of the anchor's nest that are this tensor) by tensor.
-        writes: The same of what leaves.
+        reads: What enters.
+        writes: What leaves.
     """
 
-    reads: tuple[tuple[int, tuple[int, ...]], ...]
-    writes: tuple[tuple[int, tuple[int, ...]], ...]
+    reads: Tensors
+    writes: Tensors
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class GroupOperands:
     """`Operands` with the names of the tensors, in the same order."""
 
@@ -39,37 +44,53 @@ class GroupOperands:
     writes: tuple[str, ...]
 
 
-def group_operands(store: Storage, members: tuple[int, ...]) -> GroupOperands:
-    """The operands of a group of kernels; the first member is its anchor."""
+def group_operands(
+    store: Storage, members: tuple[int, ...], shared: dict[tuple[Tensors, Tensors], Operands]
+) -> GroupOperands:
+    """The operands of a group of kernels; the first member is its anchor.
+
+    Args:
+        store: The kernels.
+        members: Of the group.
+        shared: Operands that equal groups share, {} for the first.
+    """
     inside = frozenset(members)
-    kernels = [store.kernels[m] for m in members]
-    made = {name for kernel in kernels for name in kernel.op.outputs if name}
+    producers = store.producers
     reads: dict[str, int] = {}
     writes: dict[str, int] = {}
-    for kernel in kernels:
-        for transfer in kernel.cost.reads:
-            name = store.root(transfer.tensor)
-            if name not in made:
-                reads[name] = max(reads.get(name, 0), transfer.bytes)
+    for member in members:
+        kernel = store.kernels[member]
+        for name, count in kernel.reads.items():
+            if producers.get(name) not in inside and count > reads.get(name, -1):
+                reads[name] = count
         for transfer in kernel.cost.writes:
             if store.leaves(transfer.tensor, inside):
                 writes[transfer.tensor] = transfer.bytes
-    positions: dict[tuple[str, bool], list[int]] = {}
-    anchor = kernels[0]
-    if anchor.cost.nest is not None:
-        names = (*anchor.op.inputs, *anchor.op.parameters)
-        for number, access in enumerate(anchor.cost.nest.accesses):
-            listed = anchor.op.outputs if access.is_write else names
-            if access.tensor < len(listed):
-                positions.setdefault((store.root(listed[access.tensor]), access.is_write), []).append(number)
-    return GroupOperands(
-        Operands(
-            tuple((count, tuple(positions.get((name, False), ()))) for name, count in reads.items()),
-            tuple((count, tuple(positions.get((name, True), ()))) for name, count in writes.items()),
-        ),
-        tuple(reads),
-        tuple(writes),
+    walked_reads, walked_writes = _walked(store, store.kernels[members[0]])
+    key = (
+        tuple([(count, walked_reads.get(name, ())) for name, count in reads.items()]),
+        tuple([(count, walked_writes.get(name, ())) for name, count in writes.items()]),
     )
+    found = shared.get(key)
+    if found is None:
+        found = shared[key] = Operands(*key)
+    return GroupOperands(found, tuple(reads), tuple(writes))
+
+
+def _walked(store: Storage, anchor: Kernel) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
+    """Positions of the operands of a kernel's nest by the roots that it reads, and by those that it writes."""
+    reads: dict[str, tuple[int, ...]] = {}
+    writes: dict[str, tuple[int, ...]] = {}
+    if anchor.cost.nest is None:
+        return reads, writes
+    names, roots = (*anchor.op.inputs, *anchor.op.parameters), store.roots
+    for number, access in enumerate(anchor.cost.nest.accesses):
+        listed, found = (anchor.op.outputs, writes) if access.is_write else (names, reads)
+        if access.tensor < len(listed):
+            name = listed[access.tensor]
+            root = roots.get(name, name)
+            found[root] = (*found.get(root, ()), number)
+    return reads, writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +108,8 @@ class Skipped:
     writes: tuple[int, ...] = ()
 
 
-NO_OPERANDS = Operands((), ())
+NOTHING = GroupOperands(Operands((), ()), (), ())
+"""Of a group in which nothing is left to do."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

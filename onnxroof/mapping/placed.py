@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -94,35 +94,81 @@ def placed(uses: Sequence[Use], choice: Residency, shared: dict[object, Crossing
         choice: What stays.
         shared: Crossings that further plans on the target share, {} for the first.
     """
-    boundaries = len(choice.kept) - 1
-    inside = [choice.inside(boundary) for boundary in range(boundaries)]
+    around = _Around(choice, shared)
+    steps = [around.room(taken) for taken in zip(*choice.resident_bytes, strict=True)]
     distinct: dict[tuple[GroupShape, Crossing | None], int] = {}
     index = []
-    residents = []
-    pairs = zip(choice.resident_bytes, choice.instances, strict=True)
-    taken = list(zip(*([resident / instances for resident in one] for one, instances in pairs), strict=True))
-    left = [
-        list(zip(tiles, own, strict=True)) for tiles, own in zip(choice.tile_bytes, choice.left_bytes[1:], strict=True)
-    ]
     for use in uses:
-        step = use.step
-        crossing = None
-        if any(taken[step]):
-            parts = []
-            key: list[object] = []
-            for boundary in range(boundaries):
-                curve = use.curve(inside[boundary])
-                room, own = left[boundary][step]
-                place = curve.at(room)
-                parts.append((curve, place, own >= room))
-                key += (id(curve), place, own >= room)
-            crossing = shared.get(tuple(key))
-            if crossing is None:
-                stays = use.stays(inside)
-                crossing = shared[tuple(key)] = _crossing(parts, choice.instances, stays)
-        index.append(distinct.setdefault((use.shape, crossing), len(distinct)))
-        residents.append(taken[step])
-    return Placed(kinds=tuple(distinct), index=tuple(index), resident_bytes=tuple(residents))
+        kind = (use.shape, around.crossing(use, steps[use.step]))
+        index.append(distinct.setdefault(kind, len(distinct)))
+    residents = tuple([steps[use.step].resident_bytes for use in uses])
+    return Placed(kinds=tuple(distinct), index=tuple(index), resident_bytes=residents)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Room:
+    """What stays during a step; steps with the same share one.
+
+    Attributes:
+        resident_bytes: By level, of one instance.
+        tiles: By boundary (bytes left to tiles inside it, in the level that has most of it left; whether that is the
+            next level).
+    """
+
+    resident_bytes: tuple[float, ...]
+    tiles: tuple[tuple[float, bool], ...]
+
+
+class _Around:
+    """What stays around groups. Groups that are alike, with the same around them, are worked out once."""
+
+    def __init__(self, choice: Residency, shared: dict[object, Crossing]) -> None:
+        self._choice, self._shared = choice, shared
+        self._inside = [choice.inside(boundary) for boundary in range(len(choice.kept) - 1)]
+        self._home = {name: (level, payer) for level, kept in enumerate(choice.kept) for name, payer in kept.items()}
+        self._rooms: dict[tuple[float, ...], _Room] = {}
+        self._known: dict[Hashable, Crossing] = {}
+
+    def room(self, taken: tuple[float, ...]) -> _Room:
+        """Of a step during which so much is taken of all instances of each level."""
+        found = self._rooms.get(taken)
+        if found is None:
+            left = [room - resident for room, resident in zip(self._choice.room_bytes, taken, strict=True)][1:]
+            most = [max(left[level:]) for level in range(len(left))]
+            found = self._rooms[taken] = _Room(
+                tuple([resident / count for resident, count in zip(taken, self._choice.instances, strict=True)]),
+                tuple([(room, own >= room) for room, own in zip(most, left, strict=True)]),
+            )
+        return found
+
+    def crossing(self, use: Use, room: _Room) -> Crossing | None:
+        """What a group moves; None where nothing stays while it runs."""
+        if not any(room.resident_bytes):
+            return None
+        key = (use.curves, room, tuple([self._place(name, use) for name in (*use.tensors.reads, *use.tensors.writes)]))
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._found(use, room)
+        return found
+
+    def _place(self, name: str, use: Use) -> tuple[int, int] | None:
+        """Where a tensor of a group stays, and who brings it in: the group, others, or nobody."""
+        place = self._home.get(name)
+        return place if place is None or place[1] < 0 else (place[0], int(place[1] in use.kernels))
+
+    def _found(self, use: Use, room: _Room) -> Crossing:
+        parts = []
+        key: list[object] = []
+        for kept, (tiles, is_own) in zip(self._inside, room.tiles, strict=True):
+            curve = use.curve(kept)
+            place = curve.at(tiles)
+            parts.append((curve, place, is_own))
+            key += (id(curve), place, is_own)
+        found = self._shared.get(tuple(key))
+        if found is None:
+            stays = use.stays(self._inside)
+            found = self._shared[tuple(key)] = _crossing(parts, self._choice.instances, stays)
+        return found
 
 
 def _crossing(parts: Sequence[tuple[Steps, int, bool]], instances: Sequence[int], stays: tuple[int, ...]) -> Crossing:

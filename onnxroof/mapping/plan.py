@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 __all__ = ["Decision", "Group", "Plan"]
 
@@ -40,10 +41,21 @@ class Group:
     repeat: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A fusion policy's groups for one workload."""
+    """A fusion policy's groups for one workload.
+
+    Attributes:
+        fusion: The policy.
+        groups: In order of execution.
+        reasons: Makes the decisions that led to them; most plans are priced and never shown.
+    """
 
     fusion: str
     groups: tuple[Group, ...]
-    decisions: tuple[Decision, ...] = ()
+    reasons: Callable[[], Iterable[Decision]] = tuple
+
+    @cached_property
+    def decisions(self) -> tuple[Decision, ...]:
+        """What led to these groups."""
+        return tuple(self.reasons())

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,45 +13,21 @@ from onnxroof.ir.tensor import TensorKind
 from onnxroof.ir.workload import Workload
 from onnxroof.mapping.given import GIVEN, GivenGroups, GivenPlan, given_plan
 from onnxroof.mapping.liveness import buffers
-from onnxroof.mapping.plan import Group, Plan
+from onnxroof.mapping.operands import NOTHING
+from onnxroof.mapping.plan import Group
 from onnxroof.mapping.policies import POLICIES, plan
 from onnxroof.mapping.reorder import chained_order, permuted
 from onnxroof.mapping.schedule_order import Schedule, schedule
 from onnxroof.mapping.segments import Segments, segments
-from onnxroof.mapping.storage import Kernel, Storage, parameter_roots, peak_activation_bytes, storage
+from onnxroof.mapping.shaped import ShapedPlan, Shapes
+from onnxroof.mapping.storage import Kernel, Storage, parameter_roots
 from onnxroof.mapping.timeline import Timeline, timeline
-from onnxroof.mapping.traffic import GroupShape, group_shapes
+from onnxroof.mapping.traffic import GroupShape
 
 __all__ = ["CLOCK", "Border", "PlannedModel", "ShapedPlan", "border_of", "planned"]
 
 CLOCK = "epilogue"
 """The policy whose groups are the steps in which what stays on chip is counted, for the plans of all policies."""
-
-
-@dataclass(frozen=True, eq=False)
-class ShapedPlan:
-    """A plan with the distinct shapes of its groups.
-
-    Attributes:
-        plan: The groups.
-        shapes: Distinct.
-        index: For each group, which shape it has.
-    """
-
-    plan: Plan
-    shapes: tuple[GroupShape, ...]
-    index: tuple[int, ...]
-
-    @property
-    def each(self) -> tuple[Plan, tuple[GroupShape, ...]]:
-        """The plan with the shape of each of its groups."""
-        return self.plan, tuple(self.shapes[number] for number in self.index)
-
-    @cached_property
-    def counts(self) -> tuple[int, ...]:
-        """For each shape, how many groups have it."""
-        found = Counter(self.index)
-        return tuple(found[number] for number in range(len(self.shapes)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +57,9 @@ class PlannedModel:
         workload: The model.
         costs: Its costs.
         store: Its kernels and views.
-        op_types: Types of all its operators by name.
         policies: That are wanted.
         plans: One for each of them that is the same for all targets.
         clock: The plan whose groups are the steps in which time is counted.
-        alone: Each operator alone, whether or not it is among the plans.
-        border: Compulsory figures of the whole model.
-        work: Known work by compute type, all of it.
-        parameter_bytes: Distinct weights that a kernel reads as data, at their full size.
-        peak_activation_bytes: None where a shape is not known.
         timeline: What could stay on chip from operator to operator.
         given: Groups that came from outside, and their parts with what is idle; None where there are none.
         idle: Operators that have nothing left to do since the workload was converted.
@@ -99,27 +68,51 @@ class PlannedModel:
     workload: Workload
     costs: CostTable
     store: Storage
-    op_types: Mapping[str, str]
     policies: tuple[str, ...]
     plans: tuple[ShapedPlan, ...]
     clock: ShapedPlan
-    alone: ShapedPlan
-    border: Border
-    work: Mapping[str, Work]
-    parameter_bytes: int
-    peak_activation_bytes: int | None
     timeline: Timeline
     given: tuple[GivenPlan, ShapedPlan] | None = None
     idle: tuple[str, ...] = ()
 
     @cached_property
+    def op_types(self) -> Mapping[str, str]:
+        """Types of all operators by name."""
+        return {op.name: op.op_type for op in self.workload.ops}
+
+    @cached_property
+    def alone(self) -> ShapedPlan:
+        """Each operator alone, whether or not it is among the plans."""
+        return Shapes(self.store).shaped(plan("none", self.store))
+
+    @cached_property
+    def border(self) -> Border:
+        """Compulsory figures of the whole model."""
+        return border_of(self.workload, self.store)
+
+    @cached_property
+    def work(self) -> Mapping[str, Work]:
+        """Known work by compute type, all of it."""
+        return _work((kernel, kernel.cost.work) for kernel in self.store.kernels)
+
+    @property
+    def peak_activation_bytes(self) -> int | None:
+        """Most bytes of activations alive at once in the order of the file; None where a shape is not known."""
+        return self.store.peak_activation_bytes
+
+    @cached_property
+    def parameter_bytes(self) -> int:
+        """Distinct weights that a kernel reads as data, at their full size."""
+        weights = (self.workload.tensors[name] for name in parameter_roots(self.workload, self.store))
+        return sum(tensor.bytes for tensor in weights if tensor.is_shaped)
+
+    @cached_property
     def reordered(self) -> PlannedModel | None:
-        """The model in an order in which more operators follow what they read, None where there is none."""
+        """The clock in an order in which more operators follow what they read, None where there is none."""
         order = chained_order(self.store)
         if order is None:
             return None
-        workload, costs = permuted(self.workload, self.costs, self.store, order)
-        return planned(workload, costs, storage(workload, costs), self.policies, idle=self.idle)
+        return planned(self.workload, self.costs, permuted(self.store, order), (), idle=self.idle)
 
     @cached_property
     def given_segments(self) -> Segments:
@@ -171,36 +164,23 @@ def planned(
     Raises:
         UsageError: The groups from outside do not go with the model.
     """
-    shared: dict[Hashable, GroupShape] = {}
-
-    def shaped(policy: str) -> ShapedPlan:
-        chosen = plan(policy, store)
-        return ShapedPlan(chosen, *group_shapes(store, chosen, shared))
-
+    shapes = Shapes(store)
     fixed = [policy for policy in policies if policy in POLICIES]
-    found = {policy: shaped(policy) for policy in dict.fromkeys((*fixed, CLOCK, "none"))}
-    listed = {policy: _with_idle(found[policy], workload, store, idle) for policy in dict.fromkeys((*fixed, CLOCK))}
+    found = {policy: shapes.shaped(plan(policy, store)) for policy in dict.fromkeys((*fixed, CLOCK))}
+    listed = {policy: _with_idle(shaped, workload, store, idle) for policy, shaped in found.items()}
     outside = None
     if given is not None:
         parts = given_plan(given, workload, store)
-        own = ShapedPlan(parts.plan, *group_shapes(store, parts.plan, shared))
-        outside = (parts, _with_idle(own, workload, store, idle))
+        outside = (parts, _with_idle(shapes.shaped(parts.plan), workload, store, idle))
         listed[GIVEN] = outside[1]
-    weights = [workload.tensors[name] for name in parameter_roots(workload, store)]
     return PlannedModel(
         workload=workload,
         costs=costs,
         store=store,
-        op_types={op.name: op.op_type for op in workload.ops},
         policies=tuple(policies),
         plans=tuple(listed[policy] for policy in fixed),
         clock=listed[CLOCK],
-        alone=found["none"],
-        border=border_of(workload, store),
-        work=_work((kernel, kernel.cost.work) for kernel in store.kernels),
-        parameter_bytes=sum(tensor.bytes for tensor in weights if tensor.is_shaped),
-        peak_activation_bytes=peak_activation_bytes(workload, store),
-        timeline=timeline(workload, store, found[CLOCK].each, [each.each for each in listed.values()]),
+        timeline=timeline(workload, store, found[CLOCK], [*listed.values()]),
         given=outside,
         idle=tuple(idle),
     )
@@ -211,25 +191,30 @@ def _with_idle(shaped: ShapedPlan, workload: Workload, store: Storage, idle: Seq
     if not idle:
         return shaped
     wanted = frozenset(idle)
-    groups, shapes, index = [list(group.ops) for group in shaped.plan.groups], [*shaped.shapes], [*shaped.index]
+    groups, shapes = [list(group.ops) for group in shaped.plan.groups], [*shaped.shapes]
+    index, kernels, operands = [*shaped.index], [*shaped.kernels], [*shaped.operands]
     repeats = [group.repeat for group in shaped.plan.groups]
-    place = {name: number for number, names in enumerate(groups) for name in names}
+    place = {kernel: number for number, members in enumerate(kernels) for kernel in members}
     for op in (op for op in workload.ops if op.name in wanted):
         source = store.root(op.inputs[0])
         maker = store.producers.get(source)
         neighbours = store.readers.get(source, ()) if maker is None else (maker,)
         if neighbours:
-            groups[min(place[store.kernels[kernel].op.name] for kernel in neighbours)].append(op.name)
+            groups[min(place[kernel] for kernel in neighbours)].append(op.name)
             continue
         groups.append([op.name])
         repeats.append(op.repeat)
         index.append(len(shapes))
+        kernels.append(())
+        operands.append(NOTHING)
         shapes.append(GroupShape(None, 0, 0, (), (), (), is_known=True, repeat=op.repeat))
     merged = tuple(
         Group(id=f"g{number}", ops=tuple(names), repeat=repeat)
         for number, (names, repeat) in enumerate(zip(groups, repeats, strict=True))
     )
-    return ShapedPlan(dataclasses.replace(shaped.plan, groups=merged), tuple(shapes), tuple(index))
+    return ShapedPlan(
+        dataclasses.replace(shaped.plan, groups=merged), tuple(shapes), tuple(index), tuple(kernels), tuple(operands)
+    )
 
 
 def _work(parts: Iterable[tuple[Kernel, Work | None]]) -> dict[str, Work]:

@@ -9,12 +9,12 @@ compare costs, and so depend on the target: see `onnxroof.roofline.search`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from onnxroof.costs.cost import Coverage
 from onnxroof.errors import UsageError
-from onnxroof.ir.loopnest import Access, LoopKind, LoopNest
 from onnxroof.ir.op import OpKind
 from onnxroof.mapping.plan import Decision, Group, Plan
 from onnxroof.mapping.storage import Kernel, Storage
@@ -50,12 +50,12 @@ class Joined:
     Attributes:
         members: Kernels of each group in order of execution.
         group_of: Group by kernel.
-        choices: (edge in words, its reader, why it is not fused or "") by reader, in order.
+        choices: (producer, reader, why the reader has not joined it or "") in order of the readers.
     """
 
     members: tuple[tuple[int, ...], ...]
     group_of: Mapping[int, int]
-    choices: tuple[tuple[str, int, str], ...]
+    choices: tuple[tuple[int, int, str], ...]
 
 
 def joined(store: Storage, within: Mapping[int, int] | None = None) -> Joined:
@@ -67,11 +67,11 @@ def joined(store: Storage, within: Mapping[int, int] | None = None) -> Joined:
     """
     members: list[list[int]] = []
     group_of: dict[int, int] = {}
-    choices: list[tuple[str, int, str]] = []
+    choices: list[tuple[int, int, str]] = []
     for index, kernel in enumerate(store.kernels):
         producers = _producers(store, index)
         if within is not None:
-            producers = tuple(p for p in producers if p in group_of and within[p] == within[index])
+            producers = [p for p in producers if p in group_of and within[p] == within[index]]
         refusal = ""
         home = -1
         if producers:
@@ -79,7 +79,7 @@ def joined(store: Storage, within: Mapping[int, int] | None = None) -> Joined:
             home = max(group_of[p] for p in producers)
             inside = [p for p in producers if group_of[p] == home]
             refusal = _refusal(store, kernel, store.kernels[members[home][0]], inside)
-            choices.append((f"{store.kernels[inside[-1]].op.name} -> {kernel.op.name}", index, refusal))
+            choices.append((inside[-1], index, refusal))
         if home < 0 or refusal:
             home = len(members)
             members.append([])
@@ -90,25 +90,27 @@ def joined(store: Storage, within: Mapping[int, int] | None = None) -> Joined:
 
 def _epilogue(store: Storage) -> Plan:
     found = joined(store)
-    members, group_of, choices = found.members, found.group_of, found.choices
     groups = tuple(
         Group(
             id=f"g{i}",
-            ops=tuple(store.kernels[m].op.name for m in indices),
+            ops=tuple([store.kernels[m].op.name for m in indices]),
             repeat=store.kernels[indices[0]].op.repeat,
         )
-        for i, indices in enumerate(members)
+        for i, indices in enumerate(found.members)
     )
-    sets = [frozenset(indices) for indices in members]
-    decisions = tuple(
-        Decision(subject=subject, action="not fused", reason=refusal)
-        if refusal
-        else Decision(
-            subject=subject, action="fused", reason=_GAIN, figures=_saved(store, index, sets[group_of[index]])
-        )
-        for subject, index, refusal in choices
-    )
-    return Plan(fusion="epilogue", groups=groups, decisions=decisions)
+    return Plan(fusion="epilogue", groups=groups, reasons=partial(_choices, store, found))
+
+
+def _choices(store: Storage, found: Joined) -> Iterator[Decision]:
+    """Why each kernel is, or is not, in the group of a producer."""
+    sets = [frozenset(indices) for indices in found.members]
+    for producer, reader, refusal in found.choices:
+        subject = f"{store.kernels[producer].op.name} -> {store.kernels[reader].op.name}"
+        if refusal:
+            yield Decision(subject=subject, action="not fused", reason=refusal)
+        else:
+            figures = _saved(store, reader, sets[found.group_of[reader]])
+            yield Decision(subject=subject, action="fused", reason=_GAIN, figures=figures)
 
 
 POLICIES: Mapping[str, Callable[[Storage], Plan]] = {"none": _none, "epilogue": _epilogue}
@@ -119,21 +121,17 @@ NAMES = (*POLICIES, *SEARCHED)
 _GAIN = "it reads the result element by element, so each tile is finished before it leaves"
 
 
-def _producers(store: Storage, index: int) -> tuple[int, ...]:
+def _producers(store: Storage, index: int) -> list[int]:
     """Kernels that write what a kernel reads, in order of execution."""
-    read = (store.root(transfer.tensor) for transfer in store.kernels[index].cost.reads)
-    return tuple(sorted({store.producers[name] for name in read if name in store.producers} - {index}))
+    found = {store.producers.get(name, index) for name in store.kernels[index].reads}
+    found.discard(index)
+    return sorted(found)
 
 
 def _saved(store: Storage, index: int, group: frozenset[int]) -> dict[str, float]:
     """Bytes that a member of a group need not read, and those that nobody has to write once its last reader is in."""
     kernel = store.kernels[index]
-    # A tensor that is read under several names, each a view of it, comes in once.
-    reads: dict[str, int] = {}
-    for transfer in kernel.cost.reads:
-        name = store.root(transfer.tensor)
-        if store.producers.get(name, -1) in group:
-            reads[name] = max(reads.get(name, 0), transfer.bytes)
+    reads = {name: count for name, count in kernel.reads.items() if store.producers.get(name, -1) in group}
     read = sum(reads.values())
     written = sum(
         transfer.bytes
@@ -151,57 +149,17 @@ def _refusal(store: Storage, kernel: Kernel, anchor: Kernel, inside: Sequence[in
         if one.cost.coverage is not Coverage.EXACT:
             what = "modelled" if one.cost.coverage is Coverage.NOT_MODELLED else "known"
             return f"what {one.op.op_type} does is not {what}"
-    if not _is_elementwise(kernel):
+    nest = kernel.cost.nest
+    same = None if nest is None or kernel.cost.kind is not OpKind.COMPUTE else nest.elementwise_reads
+    if same is None:
         return (
             f"{kernel.op.op_type} does not work element by element: its tile needs more than one tile of its producer"
         )
     if anchor.op.repeat != kernel.op.repeat or (kernel.op.repeat != 1 and anchor.op.scope != kernel.op.scope):
         return "the two are not in the same body of a loop"
-    read = {store.root(transfer.tensor) for transfer in kernel.cost.reads}
-    if any(output in read for output, _ in anchor.cost.in_place):
+    if any(output in kernel.reads for output, _ in anchor.cost.in_place):
         return "the producer writes a part of it in place, and the reader needs all of it"
-    if not any(_reads_whole(store, kernel, store.kernels[p]) for p in inside):
+    names = kernel.op.inputs
+    if all(store.producers.get(store.root(names[a.tensor])) not in inside for a in same if a.tensor < len(names)):
         return "it broadcasts the result: each element is needed by more than one tile"
     return ""
-
-
-def _is_elementwise(kernel: Kernel) -> bool:
-    """Whether every loop is parallel and the only result is walked by all of them, one element a point."""
-    nest = kernel.cost.nest
-    if nest is None or kernel.cost.kind is not OpKind.COMPUTE or nest.sweeps > 1:
-        return False
-    if any(loop.kind is not LoopKind.PARALLEL for loop in nest.loops):
-        return False
-    results = [access for access in nest.accesses if access.is_write]
-    return len(results) == 1 and _walk(nest, results[0]) is not None and _is_covering(nest, results[0])
-
-
-def _is_covering(nest: LoopNest, access: Access) -> bool:
-    return {i for i, loop in enumerate(nest.loops) if loop.extent > 1} <= access.loops
-
-
-def _reads_whole(store: Storage, kernel: Kernel, producer: Kernel) -> bool:
-    """Whether the kernel reads some result of the producer at the very index at which it writes its own."""
-    nest = kernel.cost.nest
-    if nest is None:
-        return False
-    written = next(_walk(nest, access) for access in nest.accesses if access.is_write)
-    for access in nest.accesses:
-        if access.is_write or access.tensor >= len(kernel.op.inputs):
-            continue
-        if store.root(kernel.op.inputs[access.tensor]) in producer.op.outputs and _walk(nest, access) == written:
-            return True
-    return False
-
-
-def _walk(nest: LoopNest, access: Access) -> tuple[int, ...] | None:
-    """Loops in the order of the operand's dimensions, None where a dimension is not simply one loop."""
-    walked: list[int] = []
-    for axis in access.axes:
-        if not axis.terms and axis.extent != 1:
-            return None
-        terms = [term for term in axis.terms if nest.loops[term.loop].extent > 1]
-        if len(terms) > 1 or axis.offset or any(term.stride != 1 for term in terms):
-            return None
-        walked.extend(term.loop for term in terms)
-    return tuple(walked)

@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 
-from onnxroof.costs.table import CostTable
-from onnxroof.ir.workload import Workload
 from onnxroof.mapping.plan import Decision
 from onnxroof.mapping.storage import Storage
 
@@ -28,7 +26,7 @@ def chained_order(store: Storage) -> tuple[int, ...] | None:
     if any(kernel.op.repeat != 1 for kernel in store.kernels):
         return None
     makers = [dict(_makers(store, kernel)) for kernel in range(count)]
-    before = [set(found) for found in makers]
+    before = [set(_waited_for(store, kernel)) for kernel in range(count)]
     for first, then in _written_over(store):
         before[then].add(first)
     order = _longest_last(before)
@@ -37,10 +35,19 @@ def chained_order(store: Storage) -> tuple[int, ...] | None:
 
 def _makers(store: Storage, kernel: int) -> Iterator[tuple[int, int]]:
     """Kernels that make what a kernel reads, with the bytes that it reads of it."""
-    for transfer in store.kernels[kernel].cost.reads:
-        maker = store.producers.get(store.root(transfer.tensor), kernel)
+    for root, count in store.kernels[kernel].reads.items():
+        maker = store.producers.get(root, kernel)
         if maker < kernel:  # what a trip hands to the next one is made behind its reader
-            yield maker, transfer.bytes
+            yield maker, count
+
+
+def _waited_for(store: Storage, kernel: int) -> Iterator[int]:
+    """Kernels that make an operand of a kernel, also one of which it takes so little that it counts as no read."""
+    op = store.kernels[kernel].op
+    for name in (*op.inputs, *op.parameters):
+        maker = store.producers.get(store.root(name), kernel)
+        if maker < kernel:
+            yield maker
 
 
 def _written_over(store: Storage) -> Iterator[tuple[int, int]]:
@@ -83,39 +90,19 @@ def reordering(subject: str) -> Decision:
     return Decision(subject=subject, action="reordered", reason=reason)
 
 
-def permuted(workload: Workload, costs: CostTable, store: Storage, order: Sequence[int]) -> tuple[Workload, CostTable]:
-    """The workload and its costs with the kernels in another order, each behind the views and constants that it needs.
+def permuted(store: Storage, order: Sequence[int]) -> Storage:
+    """The same kernels in another order.
 
     Args:
-        workload: The model.
-        costs: Its costs.
-        store: Its kernels.
+        store: The kernels.
         order: Their numbers, each behind those that make what it reads.
     """
-    number = {op.name: index for index, op in enumerate(workload.ops)}
-    # An absorbed quantization still lists the name that the operator before it has taken over.
-    makers: dict[str, list[int]] = {}
-    for index, op in enumerate(workload.ops):
-        for name in op.outputs:
-            makers.setdefault(name, []).append(index)
-    placed: dict[int, None] = {}
-    for kernel in order:
-        wanted: set[int] = set()
-        pending = [number[store.kernels[kernel].op.name]]
-        while pending:
-            index = pending.pop()
-            if index not in placed and index not in wanted:
-                wanted.add(index)
-                op = workload.ops[index]
-                read = (name for name in (*op.inputs, *op.parameters) if name)
-                pending += [maker for name in read for maker in makers.get(name, ()) if maker < index]
-        placed |= dict.fromkeys(sorted(wanted))
-    placed |= dict.fromkeys(range(len(workload.ops)))
-    return (
-        replace(workload, ops=tuple(workload.ops[index] for index in placed)),
-        replace(
-            costs,
-            costs=tuple(costs.costs[index] for index in placed),
-            weight_reads=tuple(costs.weight_reads[index] for index in placed),
-        ),
+    place = {kernel: number for number, kernel in enumerate(order)}
+    kernels = tuple([store.kernels[kernel] for kernel in order])
+    read = dict.fromkeys(root for kernel in kernels for root in kernel.reads)
+    return replace(
+        store,
+        kernels=kernels,
+        producers={root: place[maker] for root, maker in store.producers.items()},
+        readers={root: tuple(sorted([place[reader] for reader in store.readers[root]])) for root in read},
     )

@@ -18,7 +18,6 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TypeAlias
 
 from onnxroof.mapping.operands import Steps
@@ -63,18 +62,6 @@ class Residency:
     def inside(self, boundary: int) -> Mapping[str, int]:
         """What stays inside the boundary between a level and the next one, so that it does not cross it."""
         return {name: payer for kept in self.kept[boundary + 1 :] for name, payer in kept.items()}
-
-    @cached_property
-    def left_bytes(self) -> tuple[Sequence[float], ...]:
-        """By level and step, what is left to tiles in the level."""
-        pairs = zip(self.room_bytes, self.resident_bytes, strict=True)
-        return tuple([room - resident for resident in taken] for room, taken in pairs)
-
-    @cached_property
-    def tile_bytes(self) -> tuple[Sequence[float], ...]:
-        """By boundary and step, what is left to tiles inside it: in the level that has most of it left."""
-        found = list(itertools.accumulate(reversed(self.left_bytes[1:]), lambda one, other: list(map(max, one, other))))
-        return tuple(reversed(found))
 
     def decisions(self, levels: Sequence[MemoryLevel]) -> tuple[Decision, ...]:
         """One for each tensor that could stay: where it does, or why it does not; none for what no level keeps."""
@@ -242,9 +229,7 @@ class _Level:
         sizes: Sequence[float],
     ) -> dict[int, _State]:
         """The sets that fit, with what the step moves."""
-        tensors = use.tensors
-        names = () if tensors is None else (*tensors.reads, *tensors.writes)
-        local = [numbers[name] for name in dict.fromkeys(names) if name in numbers]
+        local = [numbers[name] for name in use.local if name in numbers]
         relevant = sum(1 << number for number in local)
         pairs = [
             (1 << numbers[result] | 1 << numbers[operand], sizes[numbers[operand]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from onnxroof.costs.cost import OpCost
 from onnxroof.costs.table import CostTable
@@ -12,20 +13,27 @@ from onnxroof.ir.op import Op, OpKind
 from onnxroof.ir.tensor import Tensor, TensorKind
 from onnxroof.ir.workload import Workload
 
-__all__ = ["Kernel", "Storage", "parameter_roots", "peak_activation_bytes", "storage"]
+__all__ = ["Kernel", "Storage", "parameter_roots", "storage"]
 
 _RUNNING = frozenset({OpKind.COMPUTE, OpKind.MOVE, OpKind.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kernel:
-    """An operator that runs, with its cost."""
+    """An operator that runs, with its cost.
+
+    Attributes:
+        op: The operator.
+        cost: Of one trip.
+        reads: Root of each tensor that it reads to the bytes of it; of several views of one tensor the most.
+    """
 
     op: Op
     cost: OpCost
+    reads: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Storage:
     """The workload as a runtime sees it: views gone, kernels in order.
 
@@ -49,6 +57,22 @@ class Storage:
     outputs: frozenset[str]
     carried: frozenset[str]
     sizes: Mapping[str, int | None]
+
+    @cached_property
+    def numbers(self) -> Mapping[str, int]:
+        """Indices of the kernels by the names of their operators."""
+        return {kernel.op.name: index for index, kernel in enumerate(self.kernels)}
+
+    @cached_property
+    def peak_activation_bytes(self) -> int | None:
+        """Most bytes of inputs, activations and outputs alive at once, over the kernels in their order.
+
+        A tensor lives from the kernel that writes it (an input: from the start) to its last reader (an output: to the
+        end); views share their tensor's bytes, and so does what a kernel makes by writing into its input (an appended
+        cache) if nobody needs that input as it was. Nothing else is reused in place, so this is an upper bound for the
+        order of the file. None where a shape is not known.
+        """
+        return _peak_activation_bytes(self)
 
     def root(self, name: str) -> str:
         """The tensor that owns the bytes of a name."""
@@ -90,13 +114,16 @@ def storage(workload: Workload, costs: CostTable) -> Storage:
         if cost.kind not in _RUNNING:
             continue
         index = len(kernels)
-        kernels.append(Kernel(op, cost))
+        reads: dict[str, int] = {}
+        for transfer in cost.reads:
+            name = root(transfer.tensor)
+            readers.setdefault(name, []).append(index)
+            reads[name] = max(reads.get(name, 0), transfer.bytes)
+        kernels.append(Kernel(op, cost, reads))
         for name in op.outputs:
             if name:
                 producers[name] = index
                 sizes[name] = _bytes(workload.tensors[name])
-        for transfer in cost.reads:
-            readers.setdefault(root(transfer.tensor), []).append(index)
     return Storage(
         kernels=tuple(kernels),
         roots=roots,
@@ -121,30 +148,21 @@ def parameter_roots(workload: Workload, store: Storage) -> tuple[str, ...]:
     """Distinct weights that a kernel reads as data, rearranged copies of one weight counted once."""
     found: dict[str, None] = {}
     for kernel in store.kernels:
-        for transfer in kernel.cost.reads:
-            name = store.root(transfer.tensor)
+        for name in kernel.reads:
             tensor = workload.tensors[name]
             if tensor.kind is TensorKind.WEIGHT:
                 found[tensor.origin or name] = None
     return tuple(found)
 
 
-def peak_activation_bytes(workload: Workload, store: Storage) -> int | None:
-    """Most bytes of inputs, activations and outputs alive at once, over the kernels in their order.
-
-    A tensor lives from the kernel that writes it (an input: from the start) to its last reader (an output: to the
-    end); views share their tensor's bytes, and so does what a kernel makes by writing into its input (an appended
-    cache) if nobody needs that input as it was. Nothing else is reused in place, so this is an upper bound for the
-    order of the file. None where a shape is not known.
-    """
+def _peak_activation_bytes(store: Storage) -> int | None:
     end = len(store.kernels)
-    spans = dict.fromkeys(workload.inputs, (0, 0))
+    spans = dict.fromkeys(store.given, (0, 0))
     for index, kernel in enumerate(store.kernels):
         for name in kernel.op.outputs:
             if name:
                 spans[name] = (index, index)
-        for transfer in kernel.cost.reads:
-            name = store.root(transfer.tensor)
+        for name in kernel.reads:
             if name in spans:
                 spans[name] = (spans[name][0], index)
     for name in store.outputs & spans.keys():

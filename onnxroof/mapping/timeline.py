@@ -14,8 +14,8 @@ from functools import cached_property
 from onnxroof.ir.tensor import TensorKind
 from onnxroof.ir.workload import Workload
 from onnxroof.mapping.liveness import overwritable
-from onnxroof.mapping.operands import NO_OPERANDS, GroupOperands, Operands, Skipped, Steps, group_operands, steps
-from onnxroof.mapping.plan import Plan
+from onnxroof.mapping.operands import GroupOperands, Operands, Skipped, Steps, steps
+from onnxroof.mapping.shaped import ShapedPlan
 from onnxroof.mapping.storage import Storage
 from onnxroof.mapping.traffic import GroupShape
 
@@ -48,18 +48,25 @@ class Candidate:
     subject: str
 
 
-class StepsCache:
-    """Curves of what crosses, one for equal groups of which the same does not cross."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Curves:
+    """What equal groups move.
 
-    def __init__(self) -> None:
-        self._steps: dict[tuple[GroupShape, Operands, Skipped], Steps] = {}
+    Attributes:
+        shape: Of the groups.
+        operands: Of the groups.
+    """
 
-    def of(self, shape: GroupShape, operands: Operands, skipped: Skipped) -> Steps:
-        """The curve of a group of a shape with such operands."""
-        key = (shape, operands, skipped)
-        if key not in self._steps:
-            self._steps[key] = steps(shape, operands, skipped)
-        return self._steps[key]
+    shape: GroupShape
+    operands: Operands
+    _steps: dict[Skipped, Steps] = field(default_factory=dict)
+
+    def of(self, skipped: Skipped) -> Steps:
+        """The curve of what crosses."""
+        found = self._steps.get(skipped)
+        if found is None:
+            found = self._steps[skipped] = steps(self.shape, self.operands, skipped)
+        return found
 
 
 NOBODY = -1
@@ -72,29 +79,31 @@ class Use:
     """A group of some plan, as far as what stays on chip matters to it.
 
     Attributes:
-        shape: Its shape.
-        tensors: Its operands, None where it has no kernel.
+        curves: What groups like it move.
+        tensors: Its operands.
         step: The step that it belongs to.
         kernels: Its kernels.
         local: Those of its tensors that could stay.
     """
 
-    shape: GroupShape
-    tensors: GroupOperands | None
+    curves: Curves
+    tensors: GroupOperands
     step: int
     kernels: tuple[int, ...]
     local: tuple[str, ...]
-    _shared: StepsCache
-    _curves: dict[tuple[int | None, ...], Steps] = field(default_factory=dict)
+    _found: dict[tuple[int | None, ...], Steps] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> GroupShape:
+        """Its shape."""
+        return self.curves.shape
 
     def curve(self, kept: Mapping[str, int]) -> Steps:
         """What crosses when some tensors stay; `kept` maps each to the kernel that brings it in (or `NOBODY` ...)."""
         key = tuple(map(kept.get, self.local))
-        found = self._curves.get(key)
+        found = self._found.get(key)
         if found is None:
-            found = self._curves[key] = self._shared.of(
-                self.shape, self.tensors.operands if self.tensors else NO_OPERANDS, self._skipped(kept)
-            )
+            found = self._found[key] = self.curves.of(self._skipped(kept))
         return found
 
     def stays(self, inside: Sequence[Mapping[str, int]]) -> tuple[int, ...]:
@@ -105,20 +114,17 @@ class Use:
         """
         if self.shape.nest is None:
             return ()
+        operands = self.tensors.operands
         found = [0] * len(self.shape.nest.accesses)
         for boundary, kept in enumerate(inside):
             skipped = self._skipped(kept)
-            if self.tensors is not None:
-                parts = ((self.tensors.operands.reads, skipped.reads), (self.tensors.operands.writes, skipped.writes))
-                for listed, slots in parts:
-                    for slot in slots:
-                        for operand in listed[slot][1]:
-                            found[operand] = boundary + 1
+            for listed, slots in ((operands.reads, skipped.reads), (operands.writes, skipped.writes)):
+                for slot in slots:
+                    for operand in listed[slot][1]:
+                        found[operand] = boundary + 1
         return tuple(found)
 
     def _skipped(self, kept: Mapping[str, int]) -> Skipped:
-        if self.tensors is None:
-            return Skipped()
         reads = tuple(n for n, name in enumerate(self.tensors.reads) if name in kept)
         return Skipped(
             reads=reads,
@@ -151,100 +157,92 @@ class Timeline:
         return tuple(use.curve({}).capacity_bytes[-1] for use in self.steps)
 
 
-def timeline(
-    workload: Workload,
-    store: Storage,
-    clock: tuple[Plan, Sequence[GroupShape]],
-    plans: Sequence[tuple[Plan, Sequence[GroupShape]]],
-) -> Timeline:
+def timeline(workload: Workload, store: Storage, clock: ShapedPlan, plans: Sequence[ShapedPlan]) -> Timeline:
     """The clock of a model.
 
     Args:
         workload: The model.
         store: Its kernels.
-        clock: The plan whose groups are the steps, with the shape of each group.
-        plans: All plans, likewise.
+        clock: The plan whose groups are the steps.
+        plans: All plans.
     """
-    number = {kernel.op.name: index for index, kernel in enumerate(store.kernels)}
-    step_of = {number[name]: step for step, group in enumerate(clock[0].groups) for name in group.ops}
+    step_of = {kernel: step for step, kernels in enumerate(clock.kernels) for kernel in kernels}
     cold, steady = _candidates(workload, store, clock, step_of)
     roots = {candidate.root for candidate in (*cold, *steady)}
-    shared = StepsCache()
+    curves: dict[tuple[GroupShape, Operands], Curves] = {}
     seen: dict[tuple[int, ...], Use] = {}
 
-    def uses(plan: Plan, shapes: Sequence[GroupShape]) -> tuple[Use, ...]:
+    def uses(plan: ShapedPlan) -> tuple[Use, ...]:
         found = []
-        for group, shape in zip(plan.groups, shapes, strict=True):
-            kernels = tuple(number[name] for name in group.ops if name in number)
-            if kernels not in seen:
-                tensors = group_operands(store, kernels) if kernels else None
-                names = dict.fromkeys((*tensors.reads, *tensors.writes)) if tensors else ()
-                local = tuple(name for name in names if name in roots)
-                step = max((step_of[kernel] for kernel in kernels), default=0)
-                seen[kernels] = Use(shape, tensors, step, kernels, local, shared)
-            found.append(seen[kernels])
+        for kernels, number, tensors in zip(plan.kernels, plan.index, plan.operands, strict=True):
+            use = seen.get(kernels)
+            if use is None:
+                key = (plan.shapes[number], tensors.operands)
+                if key not in curves:
+                    curves[key] = Curves(*key)
+                local = tuple(dict.fromkeys([name for name in (*tensors.reads, *tensors.writes) if name in roots]))
+                step = max([step_of[kernel] for kernel in kernels], default=0)
+                use = seen[kernels] = Use(curves[key], tensors, step, kernels, local)
+            found.append(use)
         return tuple(found)
 
-    moments = uses(*clock)
+    moments = uses(clock)
     return Timeline(
         steps=moments,
         cold=cold,
         steady=steady,
         overlaps=_overlaps(workload, store, moments, {candidate.root for candidate in cold}),
-        uses={plan.fusion: uses(plan, shapes) for plan, shapes in plans},
+        uses={plan.plan.fusion: uses(plan) for plan in plans},
     )
 
 
 def _candidates(
-    workload: Workload, store: Storage, clock: tuple[Plan, Sequence[GroupShape]], step_of: Mapping[int, int]
+    workload: Workload, store: Storage, clock: ShapedPlan, step_of: Mapping[int, int]
 ) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
     """What could stay: (over a part of one run, as weights from run to run)."""
     cold: list[Candidate] = []
     steady: list[Candidate] = []
     barred = {name for kernel in store.kernels for pair in kernel.cost.in_place for name in map(store.root, pair)}
-    runs = _runs([shape.repeat != 1 for shape in clock[1]])
+    runs = _runs([clock.shapes[number].repeat != 1 for number in clock.index])
     for root, readers in store.readers.items():
         maker = store.producers.get(root)
         tensor = workload.tensors[root]
         if root in barred or root in store.carried or not tensor.is_shaped:
             continue
-        counts = {
-            reader: transfer.bytes
-            for reader in readers
-            for transfer in store.kernels[reader].cost.reads
-            if store.root(transfer.tensor) == root
-        }
         ops = [store.kernels[kernel].op for kernel in ((*readers,) if maker is None else (maker, *readers))]
         repeat = ops[0].repeat
         if any(op.repeat != repeat or (repeat != 1 and op.scope != ops[0].scope) for op in ops):
             continue
         if maker is None and repeat != 1 and not _is_captured(store, root, readers):
             continue
-        used = [step_of[reader] for reader in readers]
-        read = sum({step: max(counts[r] for r in readers if step_of[r] == step) for step in used}.values()) * repeat
+        counts = [store.kernels[reader].reads[root] for reader in readers]
+        crossing: dict[int, int] = {}  # by step, what its readers have to bring in
+        for reader, count in zip(readers, counts, strict=True):
+            step = step_of[reader]
+            crossing[step] = max(crossing.get(step, 0), count)
+        first, last, read = min(crossing), max(crossing), sum(crossing.values()) * repeat
         if maker is not None:
-            size = store.sizes[root] or 0
-            first, last = step_of[maker], max(used)
-            if size and last > first:
+            size, made = store.sizes[root] or 0, step_of[maker]
+            if size and last > made:
                 written = sum(t.bytes for t in store.kernels[maker].cost.writes if t.tensor == root) * repeat
-                saved = read + (0 if root in store.outputs else written)
+                is_output = root in store.outputs
+                saved = read + (0 if is_output else written)
                 subject = f"{ops[0].name} -> {ops[-1].name}"
-                cold.append(_candidate(root, size, (first, last), saved, subject, is_written=root in store.outputs))
+                cold.append(_candidate(root, size, (made, last), saved, subject, is_written=is_output))
             continue
-        payer = readers[0]
-        once, size = counts[payer], tensor.bytes
+        once, size = counts[0], tensor.bytes
         is_weight = tensor.kind is TensorKind.WEIGHT
         if is_weight and once:
             steady.append(_candidate(root, size, (0, len(runs) - 1), read, root, is_weight=True))
-        if once < max(counts.values()) or read <= once:
+        if once < max(counts) or read <= once:
             continue
-        span = (min(used), max(used))
+        span = (first, last)
         if repeat != 1:
-            if runs[span[0]] != runs[span[1]]:
+            if runs[first] != runs[last]:
                 continue
-            span = runs[span[0]]
+            span = runs[first]
         subject = f"{root} -> {ops[-1].name}"
-        cold.append(_candidate(root, size, span, read - once, subject, is_weight=is_weight, payer=payer))
+        cold.append(_candidate(root, size, span, read - once, subject, is_weight=is_weight, payer=readers[0]))
     return tuple(cold), tuple(steady)
 
 
@@ -293,11 +291,11 @@ def _overlaps(
     found: dict[int, tuple[tuple[str, str], ...]] = {}
     for number, step in enumerate(steps):
         place: dict[str, str] = {}
-        pairs = []
         for kernel in step.kernels:
             for result, operand in overwritable(workload, store, store.kernels[kernel]):
-                readers = [reader for reader in store.readers.get(operand, ()) if reader >= step.kernels[0]]
-                if readers == [kernel] and operand not in store.outputs and result not in place:
+                readers = store.readers.get(operand, ())
+                is_last = readers[-1:] == (kernel,) and all(reader < step.kernels[0] for reader in readers[-2:-1])
+                if is_last and operand not in store.outputs and result not in place:
                     place[result] = place.pop(operand, operand)
         pairs = [(result, operand) for result, operand in place.items() if {result, operand} <= roots]
         if pairs:

@@ -8,7 +8,7 @@ result where nobody outside wants it, plus every further tensor that enters or l
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
@@ -21,11 +21,9 @@ from onnxroof.mapping.array import array_operand_traffic
 from onnxroof.mapping.boundary import Boundary, accesses_of
 from onnxroof.mapping.curve import Curve, CurvePoint, reuse_curve
 from onnxroof.mapping.footprint import compulsory_bytes
-from onnxroof.mapping.plan import Plan
-from onnxroof.mapping.storage import Kernel, Storage
 from onnxroof.targets.model import Array, MemoryLevel
 
-__all__ = ["GroupShape", "LevelTraffic", "fed_bytes", "group_shapes", "level_traffic", "port_points", "usable_bytes"]
+__all__ = ["GroupShape", "LevelTraffic", "fed_bytes", "level_traffic", "port_points", "usable_bytes"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -96,87 +94,6 @@ class GroupShape:
     def special_count(self) -> int:
         """Special operations of all names and types."""
         return sum(count for _, count in self.special_ops)
-
-
-def group_shapes(
-    store: Storage, plan: Plan, shared: dict[Hashable, GroupShape]
-) -> tuple[tuple[GroupShape, ...], tuple[int, ...]]:
-    """The distinct shapes of a plan's groups, and for each group the index of its shape.
-
-    Args:
-        store: Kernels of the groups.
-        plan: The groups.
-        shared: Shapes that further plans of the same kernels share, {} for the first.
-    """
-    kernels = {kernel.op.name: i for i, kernel in enumerate(store.kernels)}
-    distinct: dict[GroupShape, int] = {}
-    index = []
-    for group in plan.groups:
-        shape = _shape(store, tuple(kernels[name] for name in group.ops), group.repeat)
-        # Costs of equal operators share their nest: its identity serves, and is compared much faster.
-        key = (id(shape.nest), *(value for name, value in vars(shape).items() if name != "nest"))
-        shape = shared.setdefault(key, shape)
-        index.append(distinct.setdefault(shape, len(distinct)))
-    return tuple(distinct), tuple(index)
-
-
-def _shape(store: Storage, members: tuple[int, ...], repeat: int) -> GroupShape:
-    inside = frozenset(members)
-    kernels = [store.kernels[m] for m in members]
-    made = {name for kernel in kernels for name in kernel.op.outputs if name}
-    reads: dict[str, int] = {}
-    writes: dict[str, int] = {}
-    for kernel in kernels:
-        for transfer in kernel.cost.reads:
-            name = store.root(transfer.tensor)
-            if name not in made:
-                reads[name] = max(reads.get(name, 0), transfer.bytes)
-        for transfer in kernel.cost.writes:
-            name = transfer.tensor
-            if store.leaves(name, inside):
-                writes[name] = transfer.bytes
-    macs, vector, special = _work(kernels)
-    return GroupShape(
-        nest=kernels[0].cost.nest,
-        compulsory_reads=sum(reads.values()),
-        compulsory_writes=sum(writes.values()),
-        macs=tuple(sorted(macs.items())),
-        vector_ops=tuple(sorted(vector.items())),
-        special_ops=tuple(sorted(special.items())),
-        is_known=all(kernel.cost.work is not None for kernel in kernels),
-        repeat=repeat,
-        rearranged_bytes=_rearranged(store, kernels[0], reads, writes),
-    )
-
-
-def _rearranged(store: Storage, anchor: Kernel, reads: Mapping[str, int], writes: Mapping[str, int]) -> int:
-    nest = anchor.cost.nest
-    if nest is None or (store.given.isdisjoint(reads) and store.outputs.isdisjoint(writes)):
-        return 0
-    names = (*anchor.op.inputs, *anchor.op.parameters)
-    windowed = {store.root(names[a.tensor]) for a in nest.windowed_reads if a.tensor < len(names)}
-    if not windowed:
-        return 0
-    taken = sum(reads[name] for name in windowed & reads.keys() if name in store.given)
-    return taken + sum(count for name, count in writes.items() if name in store.outputs)
-
-
-def _work(kernels: list[Kernel]) -> tuple[dict[str, int], dict[str, int], dict[tuple[str, str], int]]:
-    macs: dict[str, int] = {}
-    vector: dict[str, int] = {}
-    special: dict[tuple[str, str], int] = {}
-    for kernel in kernels:
-        work = kernel.cost.work
-        if work is None:
-            continue
-        dtype = kernel.cost.compute_type.name
-        if work.macs:
-            macs[dtype] = macs.get(dtype, 0) + work.macs
-        if work.vector_ops:
-            vector[dtype] = vector.get(dtype, 0) + work.vector_ops
-        for name, count in work.special.items():
-            special[(name, dtype)] = special.get((name, dtype), 0) + count
-    return macs, vector, special
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,7 @@ from onnxroof.costs.table import CostTable, Seen, Sums, cost_table, summed_costs
 from onnxroof.dtypes import DType
 from onnxroof.ir.op import Op, OpKind
 from onnxroof.ir.workload import Workload
-from onnxroof.mapping.storage import Storage, parameter_roots, peak_activation_bytes, storage
+from onnxroof.mapping.storage import Storage, parameter_roots, storage
 from onnxroof.study.result import ModelResult, NodeResult, OutputInfo, Totals, Unresolved
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def model_result(
         not_modelled=tuple(not_modelled),
         parameter_count=sum(tensor.elements for tensor in parameters),
         parameter_bytes=sum(tensor.bytes for tensor in parameters),
-        peak_activation_bytes=peak_activation_bytes(workload, count.store),
+        peak_activation_bytes=count.store.peak_activation_bytes,
         totals=_totals(nodes),
         nodes=tuple(nodes),
         targets=targets,

@@ -18,7 +18,7 @@ from onnxroof.ir.op import Attributes, Op
 from onnxroof.ir.tensor import Tensor, TensorKind
 from onnxroof.ir.workload import Workload
 from onnxroof.mapping.planned import planned
-from onnxroof.mapping.storage import peak_activation_bytes, storage
+from onnxroof.mapping.storage import storage
 from onnxroof.rewrites.precision import converted
 from onnxroof.roofline.evaluate import evaluate
 from onnxroof.roofline.result import PlanResult, TargetResult
@@ -204,7 +204,7 @@ def test_c1_sums_c3_shares_and_footprints(workload: Workload, target: Target) ->
 def test_the_peak_holds_at_least_any_operator_and_at_most_everything(workload: Workload) -> None:
     costs = cost_table(workload)
     store = storage(workload, costs)
-    peak = peak_activation_bytes(workload, store)
+    peak = store.peak_activation_bytes
     assert peak is not None
     sizes = {name: t.bytes for name, t in workload.tensors.items() if t.kind is not TensorKind.WEIGHT}
     assert peak <= sum(sizes.values())

@@ -30,3 +30,37 @@ def test_equal_nests_are_one_key():
     again = LoopNest((Loop("m", 4), Loop("n", 6), Loop("k", 5, LoopKind.REDUCTION)), (A, B, C))
     assert {PRODUCT: 1}[again] == 1
     assert LoopNest((M, N, K), (A, B, C), sweeps=2) != PRODUCT
+
+
+ROWS = (Loop("m", 4), Loop("n", 6))
+R = Access(0, True, (dense_axis(0, 4), dense_axis(1, 6)), 32)
+
+
+def test_what_is_read_where_it_is_written():
+    same = Access(0, False, (dense_axis(0, 4), dense_axis(1, 6)), 32)
+    turned = Access(1, False, (dense_axis(1, 6), dense_axis(0, 4)), 32)
+    row = Access(2, False, (dense_axis(1, 6),), 32)
+    narrow = Access(3, False, same.axes, 16)
+    nest = LoopNest(ROWS, (same, turned, row, narrow, R))
+    # The same index in whatever width; overwritten is only what has the same width.
+    assert nest.elementwise_reads == (same, narrow)
+    assert nest.in_place == ((R, same),)
+
+
+def test_a_sum_is_not_elementwise_nor_is_a_result_that_repeats_or_is_swept():
+    same = Access(0, False, R.axes, 32)
+    assert PRODUCT.elementwise_reads is None
+    assert PRODUCT.in_place == ()
+    assert LoopNest(ROWS, (same, R), sweeps=2).elementwise_reads is None
+    assert LoopNest(ROWS, (same, R), sweeps=2).in_place == ()
+    # A loop that the result does not walk writes the same element again and again.
+    again = LoopNest((*ROWS, Loop("r", 3)), (same, R))
+    assert again.elementwise_reads is None
+    assert again.in_place == ()
+    # A result with gaps between its elements, or of which a point writes a whole row.
+    apart = Access(0, True, (AxisMap((Term(0, 2),), 8), dense_axis(1, 6)), 32)
+    assert LoopNest(ROWS, (same, apart)).elementwise_reads is None
+    wide = Access(0, True, (*R.axes, whole_axis(5)), 32)
+    assert LoopNest(ROWS, (same, wide)).elementwise_reads is None
+    # Of one element, nothing is walked at all.
+    assert LoopNest((), (Access(0, False, (), 32), Access(0, True, (), 32))).elementwise_reads is not None

@@ -7,7 +7,7 @@ from oracles.tiny import workload
 
 from onnxroof.costs.table import cost_table
 from onnxroof.ir.workload import Workload
-from onnxroof.mapping.storage import Storage, parameter_roots, peak_activation_bytes, storage
+from onnxroof.mapping.storage import Storage, parameter_roots, storage
 
 MATRIX = 16_384  # 64 x 64 FLOAT
 
@@ -18,7 +18,7 @@ def stored(model: Workload, *, copies_cache: bool = False) -> Storage:
 
 def peak(text: str, *, copies_cache: bool = False, **dims: int) -> int | None:
     model = workload(text, **dims)
-    return peak_activation_bytes(model, stored(model, copies_cache=copies_cache))
+    return stored(model, copies_cache=copies_cache).peak_activation_bytes
 
 
 def parameters(text: str) -> dict[str, int]:

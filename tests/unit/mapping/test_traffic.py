@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
 import pytest
 from oracles.tiny import engine, level, target, workload
 
@@ -11,8 +9,9 @@ from onnxroof.costs.table import cost_table
 from onnxroof.mapping.boundary import Boundary
 from onnxroof.mapping.curve import reuse_curve
 from onnxroof.mapping.policies import plan
+from onnxroof.mapping.shaped import Shapes
 from onnxroof.mapping.storage import storage
-from onnxroof.mapping.traffic import GroupShape, LevelTraffic, group_shapes, level_traffic
+from onnxroof.mapping.traffic import GroupShape, LevelTraffic, level_traffic
 from onnxroof.targets.model import Array, MemoryLevel
 
 MATRIX = 16_384  # 64 x 64 FLOAT
@@ -24,7 +23,8 @@ LINEAR = """g (float[64,64] x) => (float[64,64] y) <float[64,64] w, float[64] b>
 def shapes(text: str, policy: str = "epilogue") -> tuple[tuple[GroupShape, ...], tuple[int, ...]]:
     model = workload(text)
     store = storage(model, cost_table(model))
-    return group_shapes(store, plan(policy, store), {})
+    found = Shapes(store).shaped(plan(policy, store))
+    return found.shapes, found.index
 
 
 def levels(*capacities: str, rest: str = "", cores: str = "") -> tuple[MemoryLevel, ...]:
@@ -40,52 +40,6 @@ def only(text: str) -> GroupShape:
 
 def total(found: LevelTraffic) -> list[float]:
     return (found.read_bytes + found.write_bytes).tolist()
-
-
-def test_the_shape_of_a_group() -> None:
-    shape = only(LINEAR)
-    assert shape.macs == (("FLOAT", 262_144),)
-    assert shape.vector_ops == (("FLOAT", 8_192),)
-    assert shape.special_ops == ()
-    assert (shape.mac_count, shape.vector_count, shape.special_count) == (262_144, 8_192, 0)
-    assert (shape.compulsory_reads, shape.compulsory_writes) == (2 * MATRIX + 256, MATRIX)
-    assert (shape.extra_reads, shape.extra_writes) == (256, 0)  # b beside the product's x and w; y in place of m
-    assert shape.is_known
-    assert shape.repeat == 1
-
-
-def test_special_operations_by_name_and_work_by_type() -> None:
-    shape = only(
-        """g (float16[64,64] x) => (float[64,64] y)
-        { s = Sigmoid(x) c = Cast <to = 1> (s) t = Tanh(c) y = Sqrt(t) }"""
-    )
-    assert shape.vector_ops == (("FLOAT16", 3 * 4_096),)  # 2 of Sigmoid, 1 conversion of the type that comes in
-    assert dict(shape.special_ops) == {
-        ("EXP", "FLOAT16"): 4_096,
-        ("DIV", "FLOAT16"): 4_096,
-        ("TANH", "FLOAT"): 4_096,
-        ("SQRT", "FLOAT"): 4_096,
-    }
-
-
-def test_equal_groups_share_one_shape() -> None:
-    blocks = "t0 = Identity(x) " + " ".join(f"m{i} = MatMul(t{i}, w{i}) t{i + 1} = Relu(m{i})" for i in range(12))
-    weights = ", ".join(f"float[64,64] w{i}" for i in range(12))
-    text = f"g (float[64,64] x) => (float[64,64] y) <{weights}> {{ {blocks} y = Softmax(t12) }}"
-    distinct, index = shapes(text)
-    assert len(distinct) == 2
-    assert index == (0,) * 12 + (1,)
-
-
-def test_plans_of_the_same_kernels_share_their_shapes() -> None:
-    model = workload(
-        "g (float[64,64] x) => (float[64,64] y) <float[64,64] w> { s = Softmax(x) m = MatMul(s, w) y = Relu(m) }"
-    )
-    store = storage(model, cost_table(model))
-    shared: dict[Hashable, GroupShape] = {}
-    (alone, _), (fused, _) = (group_shapes(store, plan(policy, store), shared) for policy in ("none", "epilogue"))
-    assert alone[0] is fused[0]  # the softmax, which nothing joins
-    assert len(shared) == 4
 
 
 def test_an_operand_that_the_nest_names_twice_is_read_once() -> None:
