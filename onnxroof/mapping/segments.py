@@ -8,6 +8,7 @@ common may be held together by a third.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxroof.ir.tensor import Tensor
+from onnxroof.mapping.borders import Borders, Run
 from onnxroof.mapping.fused import WORK_LIMITS, FusedCurve, fused_curve
+from onnxroof.mapping.least import Least, least_of
 from onnxroof.mapping.stacks import NamedStack, stack_of, unfusible
 from onnxroof.mapping.storage import Storage
 
@@ -51,6 +54,11 @@ class Kind:
     def curve(self) -> FusedCurve:
         """What they move."""
         return fused_curve(self.named.stack)
+
+    @cached_property
+    def least(self) -> Least:
+        """What they hold and move at least, before there is a curve."""
+        return least_of(self.named.stack)
 
     @cached_property
     def where(self) -> tuple[tuple[int, bool, int], ...]:
@@ -114,7 +122,6 @@ class Segments:
     by_last: tuple[tuple[Segment, ...], ...]
     kinds: tuple[Kind, ...]
     _operands: dict[tuple[int, int], tuple[tuple[bool, str], ...]] = field(default_factory=dict)
-    _shared: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
     _outside: dict[tuple[int, int], Outside] = field(default_factory=dict)
 
     def kernels(self, first: int, last: int) -> tuple[int, ...]:
@@ -134,18 +141,25 @@ class Segments:
             found = self._operands[first, last] = tuple(names)
         return found
 
-    def shared(self, segment: Segment) -> tuple[str, ...]:
-        """Tensors that more than one operator of a run touches: only these can cross less often."""
-        found = self._shared.get((segment.first, segment.last))
-        if found is None:
-            used: dict[str, int] = {}
-            for kernel in self.kernels(segment.first, segment.last):
-                cost = self.store.kernels[kernel].cost
-                for name in {self.store.root(t.tensor) for t in cost.reads} | {t.tensor for t in cost.writes}:
-                    used[name] = used.get(name, 0) + 1
-            found = tuple(name for name, count in used.items() if count > 1)
-            self._shared[segment.first, segment.last] = found
-        return found
+    @cached_property
+    def borders(self) -> Borders:
+        """What crosses the borders of all runs, in the order of `by_last`."""
+        runs = []
+        for segment in (one for here in self.by_last for one in here):
+            outside = self.outside(segment)
+            repeat = self.store.kernels[outside.kernels[0]].op.repeat
+            shared = self._shared(outside.kernels)
+            runs.append(Run((segment.first, segment.last), repeat, outside.reads, outside.writes, shared))
+        return Borders(runs, {kernel: step for step, unit in enumerate(self.units) for kernel in unit})
+
+    def _shared(self, kernels: Sequence[int]) -> list[str]:
+        """Tensors that more than one of some kernels touch: only these can cross less often."""
+        used = Counter(name for kernel in kernels for name in self._touched[kernel])
+        return [name for name, count in used.items() if count > 1]
+
+    @cached_property
+    def _touched(self) -> list[set[str]]:
+        return [_touched(self.store, kernel) for kernel in range(len(self.store.kernels))]
 
     def outside(self, segment: Segment) -> Outside:
         """What a run as one group must move at least: the operands of its stack, without making one."""
@@ -176,14 +190,7 @@ def segments(
         0 if barriers[step] else known.setdefault(_signature(store, tensors, unit), len(known) + 1)
         for step, unit in enumerate(units)
     ]
-    touched = [
-        {
-            store.root(transfer.tensor)
-            for kernel in unit
-            for transfer in (*store.kernels[kernel].cost.reads, *store.kernels[kernel].cost.writes)
-        }
-        for unit in units
-    ]
+    touched = [set().union(*(_touched(store, kernel) for kernel in unit)) for unit in units]
     body = [_body(store, unit) for unit in units]
     kinds: dict[tuple[int, ...], Kind] = {}
     by_last: list[tuple[Segment, ...]] = []
@@ -209,6 +216,12 @@ def segments(
             first -= 1
         by_last.append(tuple(found))
     return Segments(store, tuple(units), tuple(barriers), tuple(by_last), tuple(kinds.values()))
+
+
+def _touched(store: Storage, kernel: int) -> set[str]:
+    """Roots of what a kernel reads and writes."""
+    cost = store.kernels[kernel].cost
+    return {store.root(transfer.tensor) for transfer in (*cost.reads, *cost.writes)}
 
 
 def _joined(parts: Sequence[set[str]], more: set[str]) -> list[set[str]]:

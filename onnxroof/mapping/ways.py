@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -13,7 +13,17 @@ from onnxroof.mapping.regions import Span, span_table
 from onnxroof.mapping.stacks import Operand, Stack
 from onnxroof.mapping.tiling import tile_sizes
 
-__all__ = ["FEW_MEMBERS", "SOME_MEMBERS", "Way", "cuts_of", "halos_of", "sizes_of", "tiled_dims", "ways_of"]
+__all__ = [
+    "FEW_MEMBERS",
+    "SOME_MEMBERS",
+    "Way",
+    "cuts_of",
+    "halos_of",
+    "may_be_outer",
+    "sizes_of",
+    "tiled_dims",
+    "ways_of",
+]
 
 FEW_MEMBERS = 2
 """A group of so few operators has every tile size and every set of operands that stay tried."""
@@ -59,11 +69,15 @@ def halos_of(stack: Stack) -> frozenset[int]:
     spans = {span for value in stack.values for span in value.spans}
     spans |= {axis.span for operand in stack.operands for use in operand.uses for axis in use.axes}
     for span in spans:
-        if span.of is not None and span.dim not in found:
-            sizes = _tried(span.tile_extent, 8, MOST_TRIPS)
-            if span_table(span, sizes).overlap.any():
-                found.add(span.dim)
+        if span.of is not None and span.dim not in found and _overlaps(span):
+            found.add(span.dim)
     return frozenset(found)
+
+
+@lru_cache(maxsize=65536)
+def _overlaps(span: Span) -> bool:
+    """Whether neighbouring tiles of some size have a part of it in common."""
+    return bool(span_table(span, _tried(span.tile_extent, 8, MOST_TRIPS)).overlap.any())
 
 
 def cuts_of(stack: Stack, used: set[int], halos: frozenset[int]) -> Iterator[frozenset[int]]:
@@ -131,7 +145,7 @@ def ways_of(stack: Stack, dims: Sequence[int], halos: frozenset[int], cut: froze
                 if is_square and cached and order[-1] != sliding[-1]:
                     continue  # the tile turned round is tried in the other order
                 yield from _keeping(stack, Way((*plain, *rest, *order, *inner), frozenset(cached), cut))
-    if len(inner) == 1 and len(plain) == len(dims) - 1 and _may_be_outer(stack, inner[0]):
+    if len(inner) == 1 and len(plain) == len(dims) - 1 and may_be_outer(stack, inner[0]):
         yield from _keeping(stack, Way((*inner, *plain), frozenset(), cut))
 
 
@@ -155,7 +169,7 @@ def _is_mirrored(stack: Stack, one: int, other: int) -> bool:
     )
 
 
-def _may_be_outer(stack: Stack, dim: int) -> bool:
+def may_be_outer(stack: Stack, dim: int) -> bool:
     """Whether the sum over a dimension is the last that is done, so that partial sums can leave."""
     summing = [number for number, member in enumerate(stack.members) if dim in member.sums]
     return summing == [len(stack.members) - 1] and all(dim in member.dims for member in stack.members)
@@ -167,11 +181,11 @@ def _keeping(stack: Stack, way: Way) -> Iterator[Way]:
     if len(gaining) <= 1 or (len(stack.members) <= FEW_MEMBERS and len(gaining) <= 3):
         for count in range(len(gaining) + 1):
             for kept in itertools.combinations(gaining, count):
-                yield replace(way, kept=frozenset(kept))
+                yield Way(way.order, way.cached, way.cut, frozenset(kept))
         return
     if not way.cached and len(stack.members) <= SOME_MEMBERS:
         yield way
-    yield replace(way, kept=frozenset(gaining))
+    yield Way(way.order, way.cached, way.cut, frozenset(gaining))
 
 
 def _stays(stack: Stack, operand: Operand, way: Way) -> bool:

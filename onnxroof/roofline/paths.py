@@ -1,9 +1,9 @@
 """Which runs cut a row of steps at the least cost, if what a run costs is worked out only where it matters?
 
 Each run has a bound that its cost is not below. The least path by these costs and bounds is found by dynamic
-programming; where a run on it has a bound only, its cost is asked for, and the path found again. When all runs on the
-path have their cost, no other can be less: theirs are at least their bounds. (Lazy shortest paths: Dellin and
-Srinivasa, ICAPS 2016.)
+programming; where a run on it has a bound only, a better one or its cost is asked for, and the path found again. When
+all runs on the path have their cost, no other can be less: theirs are at least their bounds. (Lazy shortest paths:
+Dellin and Srinivasa, ICAPS 2016.)
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def least_path(
     alone: Sequence[float],
     runs: Sequence[Sequence[tuple[int, int]]],
     costs: MutableSequence[float],
-    exact: Callable[[int], float],
+    closer: Callable[[int], tuple[float, bool]],
     below: float = math.inf,
 ) -> tuple[tuple[int, int, int], ...] | None:
     """The runs of the least sum, in order: (first step, last step, kind), the kind -1 for a step that stays alone.
@@ -31,8 +31,9 @@ def least_path(
     Args:
         alone: Cost of each step alone.
         runs: For each step those that end with it: (first step, kind), the preferred ones first.
-        costs: By kind a cost or a bound that it is not below; the costs that were asked for are put in.
-        exact: The cost of a kind, infinite where it cannot be; asked once for each.
+        costs: By kind a cost or a bound that it is not below; what was asked for is put in.
+        closer: A better bound of a kind, or its cost, infinite where it cannot be; and whether it is the cost. Asked
+            of each until it is.
         below: A path is wanted only if it costs less.
     """
     known: set[int] = set()
@@ -44,8 +45,9 @@ def least_path(
         if not unknown:
             return path
         for kind in unknown:
-            costs[kind] = exact(kind)
-        known.update(unknown)
+            costs[kind], is_exact = closer(kind)
+            if is_exact:
+                known.add(kind)
 
 
 def _walked(

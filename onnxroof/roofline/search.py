@@ -88,11 +88,13 @@ class _Listed:
 
     Attributes:
         distinct: The first of each.
+        rows: Their places among all runs.
         at: Number by first and last step.
         by_last: For each step the runs that end with it and may gain something: first step and number.
     """
 
     distinct: tuple[Segment, ...]
+    rows: IntArray
     at: Mapping[tuple[int, int], int]
     by_last: Sequence[Sequence[tuple[int, int]]]
 
@@ -118,6 +120,7 @@ class Search:
     base: Placed
     units: Sequence[UnitFigures]
     _priced: dict[int, Priced | None] = field(default_factory=dict)
+    _fits: dict[int, npt.NDArray[np.bool_]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         levels = self.target.levels
@@ -146,23 +149,27 @@ class Search:
     @cached_property
     def _listed(self) -> _Listed:
         """All runs but those that are sure to gain nothing."""
-        states = self._states()
+        states, gains = self._states(), self._gains().tolist()
         numbers: dict[Hashable, int] = {}
         at: dict[tuple[int, int], int] = {}
         distinct: list[Segment] = []
+        rows: list[int] = []
         by_last: list[list[tuple[int, int]]] = []
+        row = -1
         for last, found in enumerate(self.segments.by_last):
             here: list[tuple[int, int]] = []
             for segment in found:
-                if not self._may_gain(segment):
+                row += 1
+                if not gains[row]:
                     continue
                 key = (id(segment.kind), states[segment.first : last + 1])
                 number = at[segment.first, last] = numbers.setdefault(key, len(distinct))
                 if number == len(distinct):
                     distinct.append(segment)
+                    rows.append(row)
                 here.append((segment.first, number))
             by_last.append(here)
-        return _Listed(tuple(distinct), at, by_last)
+        return _Listed(tuple(distinct), np.array(rows, dtype=np.int64), at, by_last)
 
     def priced(self, segment: Segment) -> Priced | None:
         """All that a run could be; None where it can gain nothing, or no level has room for it."""
@@ -175,32 +182,14 @@ class Search:
             self._priced[number] = None if draft is None else self._prices.priced(draft)
         return self._priced[number]
 
-    def _least_crossing(self, segment: Segment, boundary: int) -> tuple[float, float]:
-        """Bytes of all trips that cross a boundary outside the level of a run at least, in and out."""
-        outside, kept = self.segments.outside(segment), self._inside[boundary]
-        repeat = self.store.kernels[outside.kernels[0]].op.repeat
-        if not kept:
-            return float(sum(outside.reads.values()) * repeat), float(sum(outside.writes.values()) * repeat)
-        read = write = 0.0
-        for name, size in outside.reads.items():
-            payer = kept.get(name)
-            if payer is None:
-                read += size
-            elif payer in outside.kernels:
-                read += size / repeat
-        for name, size in outside.writes.items():
-            if kept.get(name, WRITTEN) == WRITTEN:
-                write += size
-        return read * repeat, write * repeat
-
     def bounds(self, segment: Segment) -> tuple[FloatArray, ...]:
         """(levels,) the least time, energy and outermost bytes of a run as one group at each level."""
         number = self._listed.at[segment.first, segment.last]
         return tuple(figures[number] for figures in self._bounds)
 
     @cached_property
-    def _bounds(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """(K, levels) the least time, energy and outermost bytes of each run that is looked at, by its level.
+    def _least(self) -> tuple[FloatArray, FloatArray]:
+        """(K, levels, ...) the least figures of each run that is looked at, by its level, and (K,) their launches.
 
         All work once, inside its level what its steps move alone, outside only what crosses its border.
         """
@@ -216,14 +205,53 @@ class Search:
         reads, writes = self._prices.bytes(figures)
         for boundary in range(max(self.levels, default=0)):
             outside = [place for place, level in enumerate(self.levels) if level > boundary]
-            for number, segment in enumerate(distinct):
-                crossing = self._least_crossing(segment, boundary)
-                reads[number, outside, boundary], writes[number, outside, boundary] = crossing
-        repeats = [self.store.kernels[self.segments.units[segment.first][0]].op.repeat for segment in distinct]
-        launches = np.repeat(np.array(repeats, dtype=float), len(self.levels))
-        shape = (len(distinct), len(self.levels))
-        latency, energy = self._prices.of(figures.reshape(-1, rows.shape[1]), launches)
+            read, write = self.segments.borders.crossing(self._inside[boundary])
+            reads[:, outside, boundary] = read[self._listed.rows, None]
+            writes[:, outside, boundary] = write[self._listed.rows, None]
+        return figures, np.array([self._repeat(segment) for segment in distinct], dtype=float)
+
+    @cached_property
+    def _bounds(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """(K, levels) the least time, energy and outermost bytes of each run that is looked at, by its level."""
+        figures, launches = self._least
+        return self._bounds_of(figures, launches)
+
+    def _bounds_of(self, figures: FloatArray, launches: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        shape = figures.shape[:2]
+        flat = figures.reshape(-1, figures.shape[2])
+        latency, energy = self._prices.of(flat, np.repeat(launches, shape[1]))
+        reads, writes = self._prices.bytes(figures)
         return latency.reshape(shape), energy.reshape(shape), reads[:, :, 0] + writes[:, :, 0]
+
+    def _tighten(self, number: int) -> None:
+        """Raises the bounds of a run by what comes in again for the room that there is."""
+        segment = self._listed.distinct[number]
+        figures, launches = self._least[0][number : number + 1].copy(), self._least[1][number : number + 1]
+        reads, _ = self._prices.bytes(figures)
+        fits = np.ones(len(self.levels), dtype=bool)
+        for place, level in enumerate(self.levels):
+            room = self.room(segment.first, segment.last, level)
+            again: dict[frozenset[int], float] = {}
+            for boundary in range(level):
+                aside = self._stays(segment, boundary)
+                if aside not in again:
+                    again[aside] = segment.kind.least.again_bytes(room, aside)
+                fits[place] = not math.isinf(again[aside])
+                reads[0, place, boundary] += again[aside] * launches[0] if fits[place] else 0.0
+        for known, bounds in zip(self._bounds, self._bounds_of(figures, launches), strict=True):
+            known[number] = bounds[0]
+        self._fits[number] = fits
+
+    def _stays(self, segment: Segment, boundary: int) -> frozenset[int]:
+        """Operands of a run that stay inside a boundary."""
+        kept = self._inside[boundary]
+        if not kept:
+            return frozenset()
+        operands = self.segments.operands(segment.first, segment.last, segment.kind)
+        return frozenset(number for number, (_, name) in enumerate(operands) if name in kept)
+
+    def _repeat(self, segment: Segment) -> int:
+        return self.store.kernels[self.segments.units[segment.first][0]].op.repeat
 
     # What a run takes
 
@@ -292,7 +320,7 @@ class Search:
         rows = np.array([self._rows[number] for number in self.base.index[segment.first : segment.last + 1]])
         figures = curve.work[chosen] @ rows
         engines, count = len(self._engines), len(self.target.levels)
-        repeat = self.store.kernels[self.segments.units[segment.first][0]].op.repeat
+        repeat = self._repeat(segment)
         for boundary in range(int(level_of.max())):
             outside = np.flatnonzero(level_of > boundary)
             steps_outside = chosen[outside]
@@ -306,12 +334,11 @@ class Search:
             figures[outside, engines + 1 + count + boundary] = write * repeat
         return Draft(kind, level_of, chosen, figures, repeat)
 
-    def _may_gain(self, segment: Segment) -> bool:
-        """Whether one group could save anything: launches, or bytes outside the levels on chip."""
-        if self._has_launches:
-            return True
-        shared = self.segments.shared(segment)
-        return any(name not in kept for kept in self._inside for name in shared)
+    def _gains(self) -> npt.NDArray[np.bool_]:
+        """By run whether one group could save anything: launches, or bytes outside the levels on chip."""
+        always = frozenset.intersection(*map(frozenset, self._inside)) if self._inside else frozenset()
+        shares = self.segments.borders.shares(always)
+        return np.ones_like(shares) if self._has_launches else shares & bool(self._inside)
 
     def crossing(
         self, run: Segment | Chosen, boundary: int, reads: FloatArray, writes: FloatArray, repeat: int
@@ -438,18 +465,30 @@ class Search:
         if not self.levels or not self._listed.distinct:
             apart = tuple(Chosen(step, step, None) for step in range(len(alone)))
             return apart if math.fsum(alone) < below else None
-        bounds = weighted(weights, *self._bounds).min(axis=1) * (1 - ROUNDING)
+
+        def bound_of(number: int) -> float:
+            cost = weighted(weights, *(figures[number] for figures in self._bounds))
+            return float(cost[self._fits[number]].min(initial=math.inf)) * (1 - ROUNDING)
+
+        costs = (weighted(weights, *self._bounds).min(axis=1) * (1 - ROUNDING)).tolist()
+        for number in self._fits:
+            costs[number] = bound_of(number)
         picks: dict[int, Choice] = {}
 
-        def exact(number: int) -> float:
+        def closer(number: int) -> tuple[float, bool]:
+            if number not in self._fits:
+                self._tighten(number)
+                bound = bound_of(number)
+                if bound > costs[number] * (1 + 1e-9):
+                    return bound, False
             priced = self._priced_of(number)
             if priced is None:
-                return math.inf
+                return math.inf, True
             cost, pick = priced.least(weights)
             picks[number] = priced.choice(pick)
-            return cost
+            return cost, True
 
-        path = least_path(alone, self._listed.by_last, bounds.tolist(), exact, below)
+        path = least_path(alone, self._listed.by_last, costs, closer, below)
         if path is None:
             return None
         return tuple(Chosen(first, last, None if number < 0 else picks[number]) for first, last, number in path)

@@ -124,5 +124,13 @@ def test_no_tensor_is_lost(model: Workload) -> None:
         # What a search takes instead of a curve where that is enough.
         outside = found.segments.outside(segment)
         assert (outside.reads, outside.writes) == (reads, writes)
+        # And what its bound says for some room: each step of the curve moves no less, with or without one operand.
+        bound = segment.kind.least
+        for aside in (frozenset(), frozenset({0})):
+            counted = [number for number in range(len(operands)) if number not in aside]
+            base = sum((writes if operands[number][0] else reads)[operands[number][1]] for number in counted)
+            moved = curve.read_bytes[:, counted].sum(axis=1) + curve.write_bytes[:, counted].sum(axis=1)
+            for room, total in zip(curve.capacity_bytes.tolist(), moved.tolist(), strict=True):
+                assert base + bound.again_bytes(room, aside) <= total * SLACK
         assert (curve.work >= 1).all()
         assert (curve.again_ops >= 0).all()

@@ -1,0 +1,264 @@
+"""What must a group hold, and move more than once, whatever its tile? A bound by capacity that needs no curve.
+
+A tile of a value, times the number of tiles along the dimensions that the value depends on, is no less than all of the
+value. So what room there is tells how many tiles there must be, and how often an operand that depends on none of these
+dimensions comes in, if it does not stay for good. All else is taken to move once. Sizes and ways are those that the
+curve tries (`onnxroof.mapping.fused`): it is never below.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+from onnxroof.mapping.regions import Span, span_table
+from onnxroof.mapping.stacks import Operand, Stack
+from onnxroof.mapping.ways import cuts_of, halos_of, may_be_outer, sizes_of, tiled_dims
+
+__all__ = ["Least", "least_of"]
+
+ROUNDING_BYTES = 1e-3
+"""A footprint is rounded to bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Returning:
+    """Operands that come in again with each tile along the same dimensions, unless they stay.
+
+    Attributes:
+        operands: Their numbers with their bytes.
+        turns: Of each operator in turn the bytes that it holds whatever the tile, and of what gets less with each tile
+            along these dimensions the bytes of all tiles.
+    """
+
+    operands: Sequence[tuple[int, int]]
+    turns: Sequence[tuple[float, float]]
+
+    def again_bytes(self, room: float, most: float, aside: Set[int]) -> float:
+        """What comes in beyond the first time, if operands of `most` bytes stay for good; without some operands."""
+        count = sum(size for number, size in self.operands if number not in aside)
+        stays, found = min(float(count), most), 0.0
+        for fixed, tiled in self.turns:
+            left = room - fixed
+            if left >= tiled or not count:
+                continue  # one tile is enough
+            # With a second tile, all that does not stay comes again. With as many as the room asks for, what comes
+            # again is least if nothing stays or as much as there is room for: between these it is concave, or grows.
+            none = count * (tiled / left - 1) if left > 0 else math.inf
+            some = (count - stays) * (tiled / (left - stays) - 1) if left > stays else math.inf
+            found = max(found, count - stays, 0.0 if math.isinf(none) else min(none, some))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """Bounds of the ways with the same sums cut and halos kept."""
+
+    holds: float
+    returning: Sequence[_Returning]
+
+
+@dataclass(frozen=True, slots=True)
+class Least:
+    """Bounds of a group.
+
+    Attributes:
+        cases: Of all its ways.
+    """
+
+    cases: Sequence[_Case]
+
+    def again_bytes(self, room: float, aside: Set[int] = frozenset()) -> float:
+        """The least that comes in beyond once each operand; infinite where there is not room enough.
+
+        Args:
+            room: Bytes.
+            aside: Operands that do not count.
+        """
+        room += ROUNDING_BYTES
+        fitting = (case for case in self.cases if case.holds <= room)
+        return min(
+            (sum(one.again_bytes(room, room - case.holds, aside) for one in case.returning) for case in fitting),
+            default=math.inf,
+        )
+
+
+def least_of(stack: Stack) -> Least:
+    """The bounds of a group."""
+    used = {span.dim for value in stack.values for span in value.spans} - {-1}
+    halos = halos_of(stack)
+    numbers: dict[tuple[Span, ...], int] = {}
+    widths: list[float] = []
+    alive: list[dict[int, float]] = [{} for _ in stack.members]
+    for value in stack.values:
+        number = numbers.setdefault(value.spans, len(numbers))
+        if number == len(widths):
+            widths.append(0.0)
+        widths[number] += value.element_bytes
+        # It may be written in the place of what it is made of.
+        for member in range(value.maker + (value.replaced >= 0), value.last + 1):
+            alive[member][number] = alive[member].get(number, 0.0) + value.element_bytes
+    turns = tuple(dict.fromkeys(tuple(turn.items()) for turn in alive))
+    found: list[_Case] = []
+    for cut in cuts_of(stack, used, halos):
+        dims = tiled_dims(stack, used, halos, cut)
+        sizes = dict(sizes_of(stack, dims, halos))
+        returning = _returning(stack, frozenset(dims), cut)
+        for cached in _orders(tuple(dim for dim in dims if dim in halos and dim < stack.tiled)):
+            # A halo of one tile is none.
+            some = {dim: _cut(sizes[dim], stack.extents[dim]) for dim in cached}
+            if all(some.values()):
+                grid = _grid(tuple((sizes | some).items()), cached)
+                found.append(_case(grid, tuple(numbers), widths, turns, returning))
+    return Least(found)
+
+
+@lru_cache(maxsize=1024)
+def _orders(sliding: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    """The dimensions along which halos may be kept, from the outermost to the innermost."""
+    return tuple(order for count in range(len(sliding) + 1) for order in itertools.permutations(sliding, count))
+
+
+@lru_cache(maxsize=1024)
+def _cut(sizes: tuple[int, ...], extent: int) -> tuple[int, ...]:
+    """The sizes that make more than one tile."""
+    return tuple(size for size in sizes if size < extent)
+
+
+def _returning(stack: Stack, dims: frozenset[int], cut: frozenset[int]) -> dict[frozenset[int], list[tuple[int, int]]]:
+    """Operands with their bytes by the dimensions with each of whose tiles they come in again in any way."""
+    found: dict[frozenset[int], list[tuple[int, int]]] = {}
+    if any(may_be_outer(stack, dim) for dim in cut):
+        return found
+    for number, operand in enumerate(stack.operands):
+        over = _comes_again(stack, operand, dims, cut)
+        if over:
+            found.setdefault(over, []).append((number, operand.bytes))
+    return found
+
+
+def _comes_again(stack: Stack, operand: Operand, dims: frozenset[int], cut: frozenset[int]) -> frozenset[int]:
+    """None where that depends on the way: what some tiles are parts of may stay over the others."""
+    if operand.is_written:
+        return frozenset()
+    mine = [{axis.span.dim for axis in use.axes} & dims for use in operand.uses]
+    if any(not one <= cut for one in mine) or (len(mine) > 1 and any(mine)):
+        return frozenset()
+    return frozenset.intersection(*(stack.members[use.member].dims & dims - cut for use in operand.uses))
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """Something that is held, in elements.
+
+    Attributes:
+        least: Its least tile.
+        tiles: The least of a tile times the number of tiles.
+        along: The dimensions that these are along.
+    """
+
+    least: float
+    tiles: float
+    along: frozenset[int]
+
+
+def _case(
+    grid: _Grid,
+    values: Sequence[tuple[Span, ...]],
+    widths: Sequence[float],
+    turns: Sequence[Sequence[tuple[int, float]]],
+    returning: Mapping[frozenset[int], Sequence[tuple[int, int]]],
+) -> _Case:
+    """The bounds of some sizes.
+
+    Args:
+        grid: The sizes.
+        values: What is held at times.
+        widths: Bytes of an element of all that have the same shape.
+        turns: Of each operator the numbers and widths of what is held while it runs.
+        returning: Operands that come in again.
+    """
+    terms = [grid.terms(spans) for spans in values]
+    always = [(width, cache) for width, (_, caches) in zip(widths, terms, strict=True) for cache in caches]
+    tiles = [tile for tile, _ in terms]
+    cached = sum(width * cache.least for width, cache in always)
+    holds = cached + max(sum([width * tiles[number].least for number, width in turn]) for turn in turns)
+    found = []
+    for over, operands in returning.items():
+        shrinks = [tile.along <= over for tile in tiles]
+        sums = [tile.tiles if is_less else tile.least for tile, is_less in zip(tiles, shrinks, strict=True)]
+        base = [0.0, 0.0]  # what is held whatever the tile, and what gets less with each
+        for width, cache in always:
+            is_less = cache.along <= over
+            base[is_less] += width * (cache.tiles if is_less else cache.least)
+        pairs: dict[tuple[float, float], None] = {}
+        for turn in turns:
+            pair = base.copy()
+            for number, width in turn:
+                pair[shrinks[number]] += width * sums[number]
+            pairs[pair[0], pair[1]] = None
+        found.append(_Returning(operands, tuple(pairs)))
+    return _Case(holds, found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Grid:
+    """Sizes of the tiled dimensions, and along which of them halos are kept, from the outermost to the innermost."""
+
+    sizes: Mapping[int, tuple[int, ...]]
+    cached: tuple[int, ...]
+    _terms: dict[tuple[Span, ...], tuple[_Term, tuple[_Term, ...]]] = field(default_factory=dict)
+    _tiles: dict[Span, tuple[float, float]] = field(default_factory=dict)
+
+    def terms(self, spans: tuple[Span, ...]) -> tuple[_Term, tuple[_Term, ...]]:
+        """The tile of a value, less what lies in the caches of halos; and these caches."""
+        found = self._terms.get(spans)
+        if found is None:
+            found = self._terms[spans] = (self._product(spans, 1.0, frozenset()), tuple(self._caches(spans)))
+        return found
+
+    def _caches(self, spans: tuple[Span, ...]) -> Iterator[_Term]:
+        for place, dim in enumerate(self.cached):
+            own = next((span for span in spans if span.dim == dim), None)
+            if own is not None and own.of is not None:
+                lag = float(span_table(own, self.sizes[dim]).lag.min())
+                rest = tuple(span for span in spans if span.dim != dim)
+                yield self._product(rest, lag, frozenset(self.cached[place + 1 :]))
+
+    def _product(self, spans: Sequence[Span], elements: float, full: frozenset[int]) -> _Term:
+        """Elements times the tiles of some spans, of those along the dimensions `full` all."""
+        least = tiles = elements
+        along: set[int] = set()
+        for span in spans:
+            if span.dim < 0 or span.dim in full:
+                least *= span.extent
+                tiles *= span.extent
+                continue
+            tile, times = self._tile(span)
+            least *= tile
+            # A second dimension that the same tiles cut does not make more of them.
+            tiles *= tile if span.dim in along else times
+            if span.dim in self.sizes:
+                along.add(span.dim)
+        return _Term(least, tiles, frozenset(along))
+
+    def _tile(self, span: Span) -> tuple[float, float]:
+        """The least length of a tile, or of what of it is new, and of that times the number of tiles."""
+        found = self._tiles.get(span)
+        if found is None:
+            sizes = self.sizes.get(span.dim, (span.tile_extent,))
+            table = span_table(span, sizes)
+            lengths = table.fresh if span.dim in self.cached else table.peak
+            trips = np.array([-(-span.tile_extent // size) for size in sizes])
+            found = self._tiles[span] = (float(lengths.min()), float((lengths * trips).min()))
+        return found
+
+
+@lru_cache(maxsize=1024)
+def _grid(sizes: tuple[tuple[int, tuple[int, ...]], ...], cached: tuple[int, ...]) -> _Grid:
+    return _Grid(dict(sizes), cached)

@@ -1,0 +1,44 @@
+"""What crosses runs with something that stays on chip, against a sum over one run at a time."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from onnxroof.mapping.borders import Borders, Run
+from onnxroof.mapping.timeline import NOBODY, WRITTEN
+
+NAMES = [f"t{number}" for number in range(9)]
+
+
+def some(draw: random.Random) -> dict[str, int]:
+    return {name: draw.randrange(1, 100) for name in draw.sample(NAMES, draw.randrange(4))}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_run_has_what_it_would_have_alone(seed: int) -> None:
+    draw = random.Random(seed)
+    # Two kernels a step, six steps.
+    runs = [
+        Run((first, last), draw.choice([1, 3]), some(draw), some(draw), draw.sample(NAMES, 2))
+        for last in range(6)
+        for first in range(last)
+    ]
+    borders = Borders(runs, {kernel: kernel // 2 for kernel in range(12)})
+    kept = {name: draw.choice([*range(12), NOBODY, WRITTEN]) for name in draw.sample(NAMES, 5)} | {"elsewhere": 3}
+    reads, writes = borders.crossing(kept)
+    shares = borders.shares(kept)
+    for number, run in enumerate(runs):
+        kernels = range(2 * run.steps[0], 2 * run.steps[1] + 2)
+        read = sum(size * run.repeat for name, size in run.reads.items() if name not in kept)
+        read += sum(size for name, size in run.reads.items() if kept.get(name) in kernels)
+        assert reads[number] == read
+        leaving = (name for name in run.writes if kept.get(name, WRITTEN) == WRITTEN)
+        assert writes[number] == sum(run.writes[name] * run.repeat for name in leaving)
+        assert shares[number] == any(name not in kept for name in run.shared)
+
+
+def test_a_model_without_runs_has_no_borders() -> None:
+    reads, writes = Borders([], {}).crossing({"x": 0})
+    assert len(reads) == len(writes) == len(Borders([], {}).shares(["x"])) == 0
