@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from onnxroof.costs.context import CostContext, MissingShapeError, merged
@@ -13,6 +13,7 @@ from onnxroof.costs.cost import Coverage, Least, OpCost, Transfer, Work
 from onnxroof.costs.registry import Registry, Treatment, standard_registry
 from onnxroof.dtypes import DType, packed_bytes
 from onnxroof.ir.contents import Contents
+from onnxroof.ir.loopnest import LoopNest
 from onnxroof.ir.op import Op, OpKind
 from onnxroof.ir.tensor import Tensor, TensorKind
 from onnxroof.ir.workload import Workload
@@ -110,6 +111,8 @@ def cost_table(workload: Workload, *, registry: Registry | None = None, copies_c
         template = known.get(key)
         if template is None:
             cost = op_cost(op, workload.tensors, rules, copies_cache=copies_cache)
+            if cost.nest is not None:
+                cost = dataclasses.replace(cost, nest=_one_of(cost.nest))
             known[key] = _Template(cost, op)
         else:
             cost = template.named(op)
@@ -119,6 +122,12 @@ def cost_table(workload: Workload, *, registry: Registry | None = None, copies_c
         by_name={op.name: cost for op, cost in zip(workload.ops, costs, strict=True)},
         weight_reads=tuple(weight_bytes(cost, workload.tensors) for cost in costs),
     )
+
+
+@lru_cache(maxsize=4096)
+def _one_of(nest: LoopNest) -> LoopNest:
+    """One nest for all equal ones, of whatever model: what follows from a nest is found faster by the same object."""
+    return nest
 
 
 @dataclass(frozen=True, slots=True, eq=False)

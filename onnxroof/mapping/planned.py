@@ -61,6 +61,7 @@ class PlannedModel:
         plans: One for each of them that is the same for all targets.
         clock: The plan whose groups are the steps in which time is counted.
         timeline: What could stay on chip from operator to operator.
+        shapes: Makes shapes of groups.
         given: Groups that came from outside, and their parts with what is idle; None where there are none.
         idle: Operators that have nothing left to do since the workload was converted.
     """
@@ -72,6 +73,7 @@ class PlannedModel:
     plans: tuple[ShapedPlan, ...]
     clock: ShapedPlan
     timeline: Timeline
+    shapes: Shapes
     given: tuple[GivenPlan, ShapedPlan] | None = None
     idle: tuple[str, ...] = ()
 
@@ -83,7 +85,7 @@ class PlannedModel:
     @cached_property
     def alone(self) -> ShapedPlan:
         """Each operator alone, whether or not it is among the plans."""
-        return Shapes(self.store).shaped(plan("none", self.store))
+        return self.shapes.shaped(self.store, plan("none", self.store))
 
     @cached_property
     def border(self) -> Border:
@@ -112,7 +114,8 @@ class PlannedModel:
         order = chained_order(self.store)
         if order is None:
             return None
-        return planned(self.workload, self.costs, permuted(self.store, order), (), idle=self.idle)
+        store = permuted(self.store, order)
+        return planned(self.workload, self.costs, store, (), idle=self.idle, shapes=self.shapes)
 
     @cached_property
     def given_segments(self) -> Segments:
@@ -149,6 +152,7 @@ def planned(
     *,
     idle: Sequence[str] = (),
     given: GivenGroups | None = None,
+    shapes: Shapes | None = None,
 ) -> PlannedModel:
     """Plans a workload under each policy.
 
@@ -160,18 +164,19 @@ def planned(
         idle: Operators that have nothing left to do since the workload was converted (a cast to the type that its
             input now has): each is listed in the group that makes its input, at no cost.
         given: Groups from outside, which make a further plan.
+        shapes: Of the same model in another order.
 
     Raises:
         UsageError: The groups from outside do not go with the model.
     """
-    shapes = Shapes(store)
+    shapes = Shapes() if shapes is None else shapes
     fixed = [policy for policy in policies if policy in POLICIES]
-    found = {policy: shapes.shaped(plan(policy, store)) for policy in dict.fromkeys((*fixed, CLOCK))}
+    found = {policy: shapes.shaped(store, plan(policy, store)) for policy in dict.fromkeys((*fixed, CLOCK))}
     listed = {policy: _with_idle(shaped, workload, store, idle) for policy, shaped in found.items()}
     outside = None
     if given is not None:
         parts = given_plan(given, workload, store)
-        outside = (parts, _with_idle(shapes.shaped(parts.plan), workload, store, idle))
+        outside = (parts, _with_idle(shapes.shaped(store, parts.plan), workload, store, idle))
         listed[GIVEN] = outside[1]
     return PlannedModel(
         workload=workload,
@@ -181,6 +186,7 @@ def planned(
         plans=tuple(listed[policy] for policy in fixed),
         clock=listed[CLOCK],
         timeline=timeline(workload, store, found[CLOCK], [*listed.values()]),
+        shapes=shapes,
         given=outside,
         idle=tuple(idle),
     )

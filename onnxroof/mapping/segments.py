@@ -259,7 +259,7 @@ def _signature(store: Storage, tensors: Mapping[str, Tensor], unit: Sequence[int
     parts: list[Hashable] = []
     for kernel in unit:
         op, cost = store.kernels[kernel].op, store.kernels[kernel].cost
-        reads = {store.root(t.tensor): t.bytes for t in cost.reads}
+        reads = store.kernels[kernel].reads
         inputs = []
         for name in (*op.inputs, *op.parameters):
             root = store.root(name)

@@ -46,39 +46,34 @@ class ShapedPlan:
 
 
 class Shapes:
-    """Makes the shapes of the groups of one model's plans, one for all groups that are equal.
+    """Makes the shapes of the groups of one model's plans, in whatever order: one for all groups that are equal."""
 
-    Attributes:
-        store: Kernels of the model.
-    """
-
-    def __init__(self, store: Storage) -> None:
-        self.store = store
-        self._groups: dict[tuple[int, ...], tuple[GroupOperands, GroupShape]] = {}
+    def __init__(self) -> None:
+        self._groups: dict[tuple[Kernel, ...], tuple[GroupOperands, GroupShape]] = {}
         self._shapes: dict[Hashable, GroupShape] = {}
         self._operands: dict[tuple[Tensors, Tensors], Operands] = {}
         self._alike: dict[Hashable, GroupShape] = {}
 
-    def shaped(self, plan: Plan) -> ShapedPlan:
+    def shaped(self, store: Storage, plan: Plan) -> ShapedPlan:
         """A plan of the model with the shapes of its groups."""
-        numbers = self.store.numbers
-        kernels = tuple(tuple(numbers[name] for name in group.ops) for group in plan.groups)
-        found = [self._group(members) for members in kernels]
+        numbers = store.numbers
+        kernels = tuple([tuple([numbers[name] for name in group.ops]) for group in plan.groups])
+        found = [self._group(store, members) for members in kernels]
         distinct: dict[GroupShape, int] = {}
-        index = tuple(distinct.setdefault(shape, len(distinct)) for _, shape in found)
-        return ShapedPlan(plan, tuple(distinct), index, kernels, tuple(operands for operands, _ in found))
+        index = tuple([distinct.setdefault(shape, len(distinct)) for _, shape in found])
+        return ShapedPlan(plan, tuple(distinct), index, kernels, tuple([operands for operands, _ in found]))
 
-    def _group(self, members: tuple[int, ...]) -> tuple[GroupOperands, GroupShape]:
-        found = self._groups.get(members)
+    def _group(self, store: Storage, members: tuple[int, ...]) -> tuple[GroupOperands, GroupShape]:
+        kernels = tuple([store.kernels[member] for member in members])
+        found = self._groups.get(kernels)
         if found is None:
-            named = group_operands(self.store, members, self._operands)
-            found = self._groups[members] = named, self._shape(members, named)
+            named = group_operands(store, members, self._operands)
+            found = self._groups[kernels] = named, self._shape(store, kernels, named)
         return found
 
-    def _shape(self, members: tuple[int, ...], named: GroupOperands) -> GroupShape:
-        kernels = [self.store.kernels[member] for member in members]
+    def _shape(self, store: Storage, kernels: tuple[Kernel, ...], named: GroupOperands) -> GroupShape:
         nest, repeat = kernels[0].cost.nest, kernels[0].op.repeat
-        rearranged = _rearranged(self.store, kernels[0], named)
+        rearranged = _rearranged(store, kernels[0], named)
         # Costs of equal operators share their nest and work: identities serve, and are compared much faster.
         works = tuple([(id(kernel.cost.work), id(kernel.cost.compute_type)) for kernel in kernels])
         alike = (id(nest), named.operands, works, repeat, rearranged)

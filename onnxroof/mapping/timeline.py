@@ -203,15 +203,16 @@ def _candidates(
     cold: list[Candidate] = []
     steady: list[Candidate] = []
     barred = {name for kernel in store.kernels for pair in kernel.cost.in_place for name in map(store.root, pair)}
+    has_loops = any(shape.repeat != 1 for shape in clock.shapes)
     runs = _runs([clock.shapes[number].repeat != 1 for number in clock.index])
     for root, readers in store.readers.items():
         maker = store.producers.get(root)
         tensor = workload.tensors[root]
         if root in barred or root in store.carried or not tensor.is_shaped:
             continue
-        ops = [store.kernels[kernel].op for kernel in ((*readers,) if maker is None else (maker, *readers))]
-        repeat = ops[0].repeat
-        if any(op.repeat != repeat or (repeat != 1 and op.scope != ops[0].scope) for op in ops):
+        ops = [store.kernels[kernel].op for kernel in (readers if maker is None else (maker, *readers))]
+        repeat, scope = ops[0].repeat, ops[0].scope
+        if has_loops and any(op.repeat != repeat or (repeat != 1 and op.scope != scope) for op in ops):
             continue
         if maker is None and repeat != 1 and not _is_captured(store, root, readers):
             continue

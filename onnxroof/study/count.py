@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import mul
 from typing import TYPE_CHECKING
 
 from onnxroof.costs.cost import Coverage, OpCost
@@ -146,19 +147,17 @@ def _node(op: Op, costs: CostTable, index: int, workload: Workload) -> NodeResul
 
 
 def _totals(nodes: Sequence[NodeResult]) -> Totals:
-    def total(parts: Iterator[tuple[int | None, int]]) -> int | None:
-        result = 0
-        for value, repeat in parts:
-            if value is None:
-                return None
-            result += value * repeat
-        return result
+    repeats = [node.repeat for node in nodes]
+
+    def total(values: Sequence[int | None]) -> int | None:
+        known = [value for value in values if value is not None]
+        return sum(map(mul, known, repeats)) if len(known) == len(values) else None
 
     return Totals(
-        macs=total((n.macs, n.repeat) for n in nodes),
-        vector_ops=total((n.vector_ops, n.repeat) for n in nodes),
-        special_ops=total((n.special_ops, n.repeat) for n in nodes),
-        read_bytes=total((n.read_bytes, n.repeat) for n in nodes),
-        weight_bytes=total((n.weight_bytes, n.repeat) for n in nodes),
-        write_bytes=total((n.write_bytes, n.repeat) for n in nodes),
+        macs=total([node.macs for node in nodes]),
+        vector_ops=total([node.vector_ops for node in nodes]),
+        special_ops=total([node.special_ops for node in nodes]),
+        read_bytes=total([node.read_bytes for node in nodes]),
+        weight_bytes=total([node.weight_bytes for node in nodes]),
+        write_bytes=total([node.write_bytes for node in nodes]),
     )

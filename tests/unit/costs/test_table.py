@@ -37,6 +37,15 @@ def test_a_table_says_what_each_operator_says_alone():
         assert table.by_name[op.name] is found
 
 
+def test_equal_nests_are_one_object_over_tables():
+    def nest(kind):
+        graph = workload(make_op("Gemm", [T((4, 3), kind=kind), (3, 5), (5,)], [(4, 5)], name="a"))
+        return cost_table(graph).costs[0].nest
+
+    # An input and a weight are told apart by rules, but walked alike.
+    assert nest(TensorKind.INPUT) is nest(WEIGHT) is not None
+
+
 def test_columns_are_the_costs():
     graph = workload(
         make_op("Gemm", [(4, 3), T((3, 5), kind=WEIGHT), T((5,), kind=WEIGHT)], [(4, 5)], name="a"),

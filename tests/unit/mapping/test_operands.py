@@ -19,7 +19,7 @@ LINEAR = """g (float[64,64] x) => (float[64,64] y) <float[64,64] w, float[64] b>
 def built(text: str) -> tuple[Storage, GroupShape]:
     model = workload(text)
     store = storage(model, cost_table(model))
-    (shape,) = Shapes(store).shaped(plan("epilogue", store)).shapes
+    (shape,) = Shapes().shaped(store, plan("epilogue", store)).shapes
     return store, shape
 
 

@@ -63,10 +63,10 @@ def test_what_stays_takes_room_from_the_tiles() -> None:
 def test_where_nothing_stays_there_is_nothing_to_say() -> None:
     model = built(CHAIN)
     found = placed(model.timeline.uses["none"], stays([0.0, 0.0], WHOLE), {})
-    # An input and an activation are read: two kinds of groups.
-    assert [crossing for _, crossing in found.kinds] == [None, None]
-    assert found.index == (0, 1)
-    assert found.counts == (1, 1)
+    # One reads an input and the other an activation, but both move and do the same: one kind of group.
+    assert [crossing for _, crossing in found.kinds] == [None]
+    assert found.index == (0, 0)
+    assert found.counts == (2,)
 
 
 def test_no_room_for_a_tile_is_no_footprint_and_the_smallest_tile() -> None:

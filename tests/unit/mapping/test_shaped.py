@@ -6,8 +6,9 @@ from oracles.tiny import workload
 
 from onnxroof.costs.table import cost_table
 from onnxroof.mapping.policies import plan
+from onnxroof.mapping.reorder import permuted
 from onnxroof.mapping.shaped import ShapedPlan, Shapes
-from onnxroof.mapping.storage import storage
+from onnxroof.mapping.storage import Storage, storage
 from onnxroof.mapping.traffic import GroupShape
 
 MATRIX = 16_384  # 64 x 64 FLOAT
@@ -15,14 +16,14 @@ LINEAR = """g (float[64,64] x) => (float[64,64] y) <float[64,64] w, float[64] b>
     { m = MatMul(x, w) a = Add(m, b) y = Relu(a) }"""
 
 
-def made(text: str) -> Shapes:
+def made(text: str) -> Storage:
     model = workload(text)
-    return Shapes(storage(model, cost_table(model)))
+    return storage(model, cost_table(model))
 
 
 def shaped(text: str, policy: str = "epilogue") -> ShapedPlan:
-    shapes = made(text)
-    return shapes.shaped(plan(policy, shapes.store))
+    store = made(text)
+    return Shapes().shaped(store, plan(policy, store))
 
 
 def only(text: str) -> GroupShape:
@@ -67,13 +68,25 @@ def test_equal_groups_share_one_shape() -> None:
 
 
 def test_plans_of_the_same_kernels_share_their_shapes() -> None:
-    shapes = made(
+    store = made(
         "g (float[64,64] x) => (float[64,64] y) <float[64,64] w> { s = Softmax(x) m = MatMul(s, w) y = Relu(m) }"
     )
-    alone, fused = (shapes.shaped(plan(policy, shapes.store)) for policy in ("none", "epilogue"))
+    shapes = Shapes()
+    alone, fused = (shapes.shaped(store, plan(policy, store)) for policy in ("none", "epilogue"))
     assert alone.shapes[0] is fused.shapes[0]  # the softmax, which nothing joins
     assert (len(alone.shapes), len(fused.shapes)) == (3, 2)
     assert (alone.kernels, fused.kernels) == (((0,), (1,), (2,)), ((0,), (1, 2)))
+
+
+def test_a_group_is_the_same_in_another_order() -> None:
+    store = made("g (float[8,4] x, float[4,8] z) => (float[8,4] a, float[4,8] c) { a = Relu(x) b = Exp(z) c = Abs(b) }")
+    shapes = Shapes()
+    here = shapes.shaped(store, plan("epilogue", store))
+    other = permuted(store, (1, 2, 0))
+    there = shapes.shaped(other, plan("epilogue", other))
+    assert (here.kernels, there.kernels) == (((0,), (1, 2)), ((0, 1), (2,)))
+    assert there.operands == here.operands[::-1]
+    assert there.shapes == here.shapes[::-1]
 
 
 def test_equal_groups_share_their_operands_but_for_the_names() -> None:

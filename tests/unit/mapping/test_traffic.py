@@ -23,7 +23,7 @@ LINEAR = """g (float[64,64] x) => (float[64,64] y) <float[64,64] w, float[64] b>
 def shapes(text: str, policy: str = "epilogue") -> tuple[tuple[GroupShape, ...], tuple[int, ...]]:
     model = workload(text)
     store = storage(model, cost_table(model))
-    found = Shapes(store).shaped(plan(policy, store))
+    found = Shapes().shaped(store, plan(policy, store))
     return found.shapes, found.index
 
 

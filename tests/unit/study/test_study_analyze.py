@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,6 +29,24 @@ def test_models_and_targets_come_back_in_the_order_in_which_they_were_given(tmp_
     for entry in study.models:
         assert isinstance(entry, ModelResult)
         assert [result.target.id for result in entry.targets] == ["raspberry-pi-5", "chip", "google-tpu-v1"]
+
+
+@pytest.mark.parametrize("before", [(700, 10, 10), (20_000, 5, 5), (0, 10, 10)])
+def test_garbage_is_looked_for_as_often_as_before_a_study(path: Path, before: tuple[int, int, int]) -> None:
+    # Meanwhile less often, unless somebody has switched it off or made it rarer still.
+    within: list[int] = []
+    kept = gc.get_threshold()
+    gc.set_threshold(*before)
+    try:
+        run_study([path], [CHIP], progress=lambda *_: within.append(gc.get_threshold()[0]))
+        after = [gc.get_threshold()]
+        with pytest.raises(UsageError):
+            run_study([path], [CHIP], objective="beauty")
+        after.append(gc.get_threshold())
+    finally:
+        gc.set_threshold(*kept)
+    assert set(within) == {before[0] and max(before[0], 10_000)}
+    assert after == [before] * 2
 
 
 def test_a_model_or_target_that_is_named_twice_is_answered_twice(path: Path) -> None:
