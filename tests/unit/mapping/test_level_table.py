@@ -12,8 +12,9 @@ from oracles.tiny import engine, level, target, workload
 from onnxroof.costs.table import cost_table
 from onnxroof.mapping.level_table import level_table
 from onnxroof.mapping.policies import plan
+from onnxroof.mapping.shaped import Shapes
 from onnxroof.mapping.storage import storage
-from onnxroof.mapping.traffic import GroupShape, group_shapes, level_traffic
+from onnxroof.mapping.traffic import GroupShape, level_traffic
 from onnxroof.targets.model import Array, MemoryLevel
 
 MODEL = """g (float[1,8,20,20] x) => (float[1,10] z, float[0] nothing)
@@ -27,8 +28,9 @@ WIDE = 'access_width = { value = 64, unit = "B", source = "made" }'
 def shapes() -> list[GroupShape]:
     model = workload(MODEL)
     store = storage(model, cost_table(model))
-    found = [group_shapes(store, plan(policy, store), {})[0] for policy in ("none", "epilogue")]
-    return [*dict.fromkeys((*found[0], *found[1]))]
+    made = Shapes()
+    found = [shape for policy in ("none", "epilogue") for shape in made.shaped(store, plan(policy, store)).shapes]
+    return [*dict.fromkeys(found)]
 
 
 def levels(draw: random.Random) -> tuple[MemoryLevel, ...]:

@@ -8,8 +8,9 @@ from oracles.tiny import engine, level, target, workload
 
 from onnxroof.costs.table import cost_table
 from onnxroof.mapping.policies import plan
+from onnxroof.mapping.shaped import Shapes
 from onnxroof.mapping.storage import storage
-from onnxroof.mapping.traffic import GroupShape, group_shapes
+from onnxroof.mapping.traffic import GroupShape
 from onnxroof.roofline.worked import parts_of, worked
 
 # 48 x 64 x 64: 196,608 MACs; then 3,072 exponentials, and 3,072 additions.
@@ -23,7 +24,7 @@ ARRAY = "array = { m = 32, n = 32, k = 1 }"  # 48 rows take two steps of 32: 3/4
 def shapes(policy: str = "none") -> tuple[GroupShape, ...]:
     model = workload(TEXT)
     store = storage(model, cost_table(model))
-    return group_shapes(store, plan(policy, store), {})[0]
+    return Shapes().shaped(store, plan(policy, store)).shapes
 
 
 def test_the_parts_of_work_with_a_mac_as_two_operations() -> None:
