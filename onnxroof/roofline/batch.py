@@ -65,7 +65,8 @@ class Batch:
     def places(self) -> tuple[dict[str, Placed], ...]:
         """For each target, by policy the groups with what stays on chip around them."""
         wanted = [shaped.plan.fusion for shaped in self.model.plans]
-        wanted += [CLOCK] if any(policy in SEARCHED for policy in self.model.policies) else []
+        is_clock_alone = not self.model.policies  # of a model in another order nothing else is asked
+        wanted += [CLOCK] if is_clock_alone or any(policy in SEARCHED for policy in self.model.policies) else []
         wanted += [GIVEN] if self.model.given is not None else []
         found = []
         for chosen in self.residencies:
