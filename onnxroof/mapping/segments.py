@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxroof.ir.tensor import Tensor
-from onnxroof.mapping.borders import Borders, Run
+from onnxroof.mapping.borders import Borders, entries
 from onnxroof.mapping.fused import WORK_LIMITS, FusedCurve, fused_curve
 from onnxroof.mapping.least import Least, least_of
 from onnxroof.mapping.stacks import NamedStack, stack_of, unfusible
@@ -29,6 +29,9 @@ MOST_STEPS = 8
 """So many steps of the clock are one group at most."""
 
 FloatArray = npt.NDArray[np.float64]
+
+
+IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,13 +147,34 @@ class Segments:
     @cached_property
     def borders(self) -> Borders:
         """What crosses the borders of all runs, in the order of `by_last`."""
-        runs = []
-        for segment in (one for here in self.by_last for one in here):
-            outside = self.outside(segment)
-            repeat = self.store.kernels[outside.kernels[0]].op.repeat
-            shared = self._shared(outside.kernels)
-            runs.append(Run((segment.first, segment.last), repeat, outside.reads, outside.writes, shared))
-        return Borders(runs, {kernel: step for step, unit in enumerate(self.units) for kernel in unit})
+        listed = [one for here in self.by_last for one in here]
+        alike: dict[int, list[int]] = {}
+        for number, segment in enumerate(listed):
+            alike.setdefault(id(segment.kind), []).append(number)
+        slots = _Slots(self.store)
+        reads, writes, shared = (list[tuple[IntArray, IntArray, Sequence[int]]]() for _ in range(3))
+        for members in alike.values():
+            runs = np.array(members, dtype=np.int64)
+            kernels = np.array([self.kernels(listed[n].first, listed[n].last) for n in members], dtype=np.int64)
+            one = self.outside(listed[members[0]])
+            for found, part in (
+                (reads, {slots.read(one.kernels, name): size for name, size in one.reads.items()}),
+                (writes, {slots.written(one.kernels, name): size for name, size in one.writes.items()}),
+                (shared, {slots.touched(one.kernels, name): 0 for name in self._shared(one.kernels)}),
+            ):
+                if part:
+                    found.append((runs, slots.of(kernels, [*part]), [*part.values()]))
+        repeats = [self.store.kernels[self.units[segment.first][0]].op.repeat for segment in listed]
+        return Borders(
+            numbers=slots.numbers,
+            reads=entries(reads),
+            writes=entries(writes),
+            shared=entries(shared),
+            first=np.array([segment.first for segment in listed], dtype=np.int64),
+            last=np.array([segment.last for segment in listed], dtype=np.int64),
+            repeat=np.array(repeats, dtype=np.float64),
+            step_of={kernel: step for step, unit in enumerate(self.units) for kernel in unit},
+        )
 
     def _shared(self, kernels: Sequence[int]) -> list[str]:
         """Tensors that more than one of some kernels touch: only these can cross less often."""
@@ -167,6 +191,50 @@ class Segments:
         if found is None:
             kernels = self.kernels(segment.first, segment.last)
             found = self._outside[segment.first, segment.last] = _outside(self.store, kernels)
+        return found
+
+
+class _Slots:
+    """The tensors of every kernel by place: roots of what it reads, its results by their names, and their roots."""
+
+    def __init__(self, store: Storage) -> None:
+        self.numbers: dict[str, int] = {}
+        self._names: list[tuple[list[str], list[str], list[str]]] = []
+        self._begin: list[int] = []
+        flat: list[int] = []
+        for kernel in store.kernels:
+            op = kernel.op
+            read = [store.root(name) for name in (*op.inputs, *op.parameters)]
+            named = read, [*op.outputs], [store.root(name) for name in op.outputs]
+            self._names.append(named)
+            self._begin.append(len(flat))
+            flat += [self.numbers.setdefault(name, len(self.numbers)) for part in named for name in part]
+        self._flat, self._from = np.array(flat, dtype=np.int64), np.array(self._begin, dtype=np.int64)
+
+    def read(self, kernels: Sequence[int], name: str) -> tuple[int, int]:
+        """The first kernel of a run that reads a tensor, and the place there."""
+        return self._found(kernels, name, (0,))
+
+    def written(self, kernels: Sequence[int], name: str) -> tuple[int, int]:
+        """The kernel that writes a tensor of that name, and the place there."""
+        return self._found(kernels, name, (1,))
+
+    def touched(self, kernels: Sequence[int], name: str) -> tuple[int, int]:
+        """The first kernel that reads or writes a tensor, and the place there."""
+        return self._found(kernels, name, (0, 2))
+
+    def _found(self, kernels: Sequence[int], name: str, parts: Sequence[int]) -> tuple[int, int]:
+        for member, kernel in enumerate(kernels):
+            named = self._names[kernel]
+            for part in parts:
+                if name in named[part]:
+                    return member, sum(map(len, named[:part])) + named[part].index(name)
+        raise AssertionError(name)
+
+    def of(self, kernels: IntArray, places: Sequence[tuple[int, int]]) -> IntArray:
+        """(R, M) numbers of the tensors at M places in R runs of kernels (R, ...)."""
+        members, slots = np.array(places, dtype=np.int64).T
+        found: IntArray = self._flat[self._from[kernels[:, members]] + slots]
         return found
 
 

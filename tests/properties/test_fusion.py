@@ -97,6 +97,7 @@ def test_no_tensor_is_lost(model: Workload) -> None:
     costs = cost_table(model)
     found = planned(model, costs, storage(model, costs), POLICIES)
     store = found.store
+    borders = zip(*(crossing.tolist() for crossing in found.segments.borders.crossing({})), strict=True)
     for segment in (one for here in found.segments.by_last for one in here):
         kernels = found.segments.kernels(segment.first, segment.last)
         made = {name for kernel in kernels for name in store.kernels[kernel].op.outputs}
@@ -124,6 +125,8 @@ def test_no_tensor_is_lost(model: Workload) -> None:
         # What a search takes instead of a curve where that is enough.
         outside = found.segments.outside(segment)
         assert (outside.reads, outside.writes) == (reads, writes)
+        repeat = store.kernels[kernels[0]].op.repeat
+        assert next(borders) == (sum(reads.values()) * repeat, sum(writes.values()) * repeat)
         # And what its bound says for some room: each step of the curve moves no less, with or without one operand.
         bound = segment.kind.least
         for aside in (frozenset(), frozenset({0})):

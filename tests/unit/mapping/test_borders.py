@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from typing import NamedTuple
 
+import numpy as np
 import pytest
 
-from onnxroof.mapping.borders import Borders, Run
+from onnxroof.mapping.borders import Borders, Entries, entries
 from onnxroof.mapping.timeline import NOBODY, WRITTEN
 
 NAMES = [f"t{number}" for number in range(9)]
@@ -16,16 +19,44 @@ def some(draw: random.Random) -> dict[str, int]:
     return {name: draw.randrange(1, 100) for name in draw.sample(NAMES, draw.randrange(4))}
 
 
+class Run(NamedTuple):
+    steps: tuple[int, int]
+    repeat: int
+    reads: dict[str, int]
+    writes: dict[str, int]
+    shared: list[str]
+
+
+def listed(parts: Sequence[dict[str, int]]) -> Entries:
+    """Entries of runs of which no two are alike."""
+    found = [(n, NAMES.index(name), size) for n, part in enumerate(parts) for name, size in part.items()]
+    run, tensor, size = np.array(found, dtype=np.int64).reshape(-1, 3).T
+    return Entries(run, tensor, size.astype(float))
+
+
+def borders_of(runs: Sequence[Run]) -> Borders:
+    """Two kernels a step."""
+    return Borders(
+        numbers={name: number for number, name in enumerate(NAMES)},
+        reads=listed([run.reads for run in runs]),
+        writes=listed([run.writes for run in runs]),
+        shared=listed([dict.fromkeys(run.shared, 0) for run in runs]),
+        first=np.array([run.steps[0] for run in runs], dtype=np.int64),
+        last=np.array([run.steps[1] for run in runs], dtype=np.int64),
+        repeat=np.array([run.repeat for run in runs], dtype=np.float64),
+        step_of={kernel: kernel // 2 for kernel in range(12)},
+    )
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_each_run_has_what_it_would_have_alone(seed: int) -> None:
     draw = random.Random(seed)
-    # Two kernels a step, six steps.
     runs = [
         Run((first, last), draw.choice([1, 3]), some(draw), some(draw), draw.sample(NAMES, 2))
         for last in range(6)
         for first in range(last)
     ]
-    borders = Borders(runs, {kernel: kernel // 2 for kernel in range(12)})
+    borders = borders_of(runs)
     kept = {name: draw.choice([*range(12), NOBODY, WRITTEN]) for name in draw.sample(NAMES, 5)} | {"elsewhere": 3}
     reads, writes = borders.crossing(kept)
     shares = borders.shares(kept)
@@ -40,5 +71,16 @@ def test_each_run_has_what_it_would_have_alone(seed: int) -> None:
 
 
 def test_a_model_without_runs_has_no_borders() -> None:
-    reads, writes = Borders([], {}).crossing({"x": 0})
-    assert len(reads) == len(writes) == len(Borders([], {}).shares(["x"])) == 0
+    borders = borders_of([])
+    reads, writes = borders.crossing({"x": 0})
+    assert len(reads) == len(writes) == len(borders.shares(["x"])) == 0
+
+
+def test_entries_of_runs_that_are_alike_have_other_tensors_and_the_same_bytes() -> None:
+    pair = (np.array([0, 3]), np.array([[5, 6], [7, 8]]), [10, 20])
+    single = (np.array([1]), np.array([[5]]), [40])
+    found = entries([pair, single])
+    assert found.run.tolist() == [0, 0, 3, 3, 1]
+    assert found.tensor.tolist() == [5, 6, 7, 8, 5]
+    assert found.bytes.tolist() == [10.0, 20.0, 10.0, 20.0, 40.0]
+    assert entries([]).run.tolist() == []
