@@ -20,7 +20,7 @@ from onnxroof.ir.tensor import Tensor
 from onnxroof.mapping.borders import Borders, Run
 from onnxroof.mapping.fused import WORK_LIMITS, FusedCurve, fused_curve
 from onnxroof.mapping.least import Least, least_of
-from onnxroof.mapping.stacks import NamedStack, stack_of, unfusible
+from onnxroof.mapping.stacks import NamedStack, Stacks, unfusible
 from onnxroof.mapping.storage import Storage
 
 __all__ = ["MOST_STEPS", "Kind", "Segment", "Segments", "segments"]
@@ -36,19 +36,17 @@ class Kind:
     """Equal runs; all else is worked out when it is first asked for.
 
     Attributes:
-        store: Kernels of the model.
-        tensors: Of the workload.
+        stacks: Of the model's kernels.
         units: Kernels of the steps of the first of them.
     """
 
-    store: Storage
-    tensors: Mapping[str, Tensor]
+    stacks: Stacks
     units: tuple[tuple[int, ...], ...]
 
     @cached_property
     def named(self) -> NamedStack:
         """Their stack, with the names of the first of them."""
-        return stack_of(self.store, self.tensors, self.units)
+        return self.stacks.of(self.units)
 
     @cached_property
     def curve(self) -> FusedCurve:
@@ -63,7 +61,7 @@ class Kind:
     @cached_property
     def where(self) -> tuple[tuple[int, bool, int], ...]:
         """For each operand the kernel of the run, whether it is written, and its position among inputs or outputs."""
-        return _where(self.store, self.named, [kernel for unit in self.units for kernel in unit])
+        return _where(self.stacks.store, self.named, [kernel for unit in self.units for kernel in unit])
 
     @cached_property
     def fronts(self) -> tuple[tuple[list[float], list[int]], ...]:
@@ -192,6 +190,7 @@ def segments(
     ]
     touched = [set().union(*(_touched(store, kernel) for kernel in unit)) for unit in units]
     body = [_body(store, unit) for unit in units]
+    stacks = Stacks(store, tensors)
     kinds: dict[tuple[int, ...], Kind] = {}
     by_last: list[tuple[Segment, ...]] = []
     for last in range(len(units)):
@@ -211,7 +210,7 @@ def segments(
             if len(joined) == 1:
                 kind = kinds.get(key)
                 if kind is None:
-                    kind = kinds[key] = Kind(store, tensors, tuple(units[first : last + 1]))
+                    kind = kinds[key] = Kind(stacks, tuple(units[first : last + 1]))
                 found.append(Segment(first, last, kind))
             first -= 1
         by_last.append(tuple(found))
