@@ -100,6 +100,7 @@ class Operator:
         sums: Roots with the loops that sum over one of their dimensions.
         replaces: Roots in whose place the result could be written.
         ops: Operations.
+        input_of, output_of: The first positions of roots among its inputs and parameters, and of names among results.
     """
 
     kernel: Kernel
@@ -111,6 +112,8 @@ class Operator:
     sums: tuple[tuple[str, int], ...]
     replaces: tuple[str, ...]
     ops: int
+    input_of: Mapping[str, int]
+    output_of: Mapping[str, int]
 
 
 class Operators:
@@ -166,6 +169,8 @@ class Operators:
         return Operator(
             kernel, nested, tuple(reads), tuple(writes), tuple(rest), tuple(sizes.items()), tuple(sums),
             self._replaceable(kernel, nest), cost.work.ops if cost.work else 0,
+            {root(name): place for place, name in reversed([*enumerate(names)]) if name},
+            {name: place for place, name in reversed([*enumerate(op.outputs)]) if name},
         )  # fmt: skip
 
     def _replaceable(self, kernel: Kernel, nest: LoopNest) -> tuple[str, ...]:

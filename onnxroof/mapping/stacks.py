@@ -121,11 +121,18 @@ class Stack:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NamedStack:
-    """A stack with the names of its operands and dimensions."""
+    """A stack with the names of its operands and dimensions.
+
+    Attributes:
+        stack: The group.
+        operands, dims: Names.
+        where: For each operand the member, whether it is written, and its position among that one's inputs or outputs.
+    """
 
     stack: Stack
     operands: tuple[str, ...]
     dims: tuple[str, ...]
+    where: tuple[tuple[int, bool, int], ...]
 
 
 def unfusible(kernel: Kernel) -> str:
@@ -349,7 +356,13 @@ class _Builder:
             tuple(self.extents), self.tiled, tuple(self.members[place] for place in range(len(self.kernels))),
             tuple(values), tuple(operands),
         )  # fmt: skip
-        return NamedStack(stack, tuple(names), tuple(self.names))
+        where = []
+        for name, operand in zip(names, operands, strict=True):
+            member = operand.uses[0].member
+            known = self.known[member]
+            positions = known.output_of if operand.is_written else known.input_of
+            where.append((member, operand.is_written, positions[name]))
+        return NamedStack(stack, tuple(names), tuple(self.names), tuple(where))
 
     def _replaced(self, place: int, numbers: Mapping[str, int]) -> int:
         """The value that an operator may overwrite because it reads it last."""

@@ -245,7 +245,11 @@ class Search:
     def room(self, first: int, last: int, level: int) -> float:
         """Bytes that the tiles of a run may take of all instances of a level."""
         instances = self.residency.instances[level]
-        return self.residency.room_bytes[level] - self.residents(first, last, level)[level] * instances
+        if any(self._begin.get(step) for step in range(first, last + 1)):
+            taken = self.residents(first, last, level)[level]
+        else:
+            taken = max(0.0, *(row[level] for row in self.base.resident_bytes[first : last + 1]))
+        return self.residency.room_bytes[level] - taken * instances
 
     def _draft(self, segment: Segment) -> Draft | None:
         """The levels and tiles of a run that may be best; None where it fits none."""
