@@ -20,7 +20,7 @@ from onnxroof.ir.tensor import Tensor
 from onnxroof.mapping.borders import Borders, entries
 from onnxroof.mapping.fused import WORK_LIMITS, FusedCurve, fused_curve
 from onnxroof.mapping.least import Least, least_of
-from onnxroof.mapping.stacks import NamedStack, stack_of, unfusible
+from onnxroof.mapping.stacks import NamedStack, Stacks, unfusible
 from onnxroof.mapping.storage import Storage
 
 __all__ = ["MOST_STEPS", "Kind", "Segment", "Segments", "segments"]
@@ -39,19 +39,17 @@ class Kind:
     """Equal runs; all else is worked out when it is first asked for.
 
     Attributes:
-        store: Kernels of the model.
-        tensors: Of the workload.
+        stacks: Of the model's kernels.
         units: Kernels of the steps of the first of them.
     """
 
-    store: Storage
-    tensors: Mapping[str, Tensor]
+    stacks: Stacks
     units: tuple[tuple[int, ...], ...]
 
     @cached_property
     def named(self) -> NamedStack:
         """Their stack, with the names of the first of them."""
-        return stack_of(self.store, self.tensors, self.units)
+        return self.stacks.of(self.units)
 
     @cached_property
     def curve(self) -> FusedCurve:
@@ -62,11 +60,6 @@ class Kind:
     def least(self) -> Least:
         """What they hold and move at least, before there is a curve."""
         return least_of(self.named.stack)
-
-    @cached_property
-    def where(self) -> tuple[tuple[int, bool, int], ...]:
-        """For each operand the kernel of the run, whether it is written, and its position among inputs or outputs."""
-        return _where(self.store, self.named, [kernel for unit in self.units for kernel in unit])
 
     @cached_property
     def fronts(self) -> tuple[tuple[list[float], list[int]], ...]:
@@ -137,7 +130,7 @@ class Segments:
         if found is None:
             kernels = self.kernels(first, last)
             names = []
-            for member, is_written, position in kind.where:
+            for member, is_written, position in kind.named.where:
                 op = self.store.kernels[kernels[member]].op
                 listed = op.outputs if is_written else (*op.inputs, *op.parameters)
                 names.append((is_written, listed[position] if is_written else self.store.root(listed[position])))
@@ -189,8 +182,39 @@ class Segments:
         """What a run as one group must move at least: the operands of its stack, without making one."""
         found = self._outside.get((segment.first, segment.last))
         if found is None:
-            kernels = self.kernels(segment.first, segment.last)
-            found = self._outside[segment.first, segment.last] = _outside(self.store, kernels)
+            found = self._outside[segment.first, segment.last] = self._crossing(
+                self.kernels(segment.first, segment.last)
+            )
+        return found
+
+    def _crossing(self, kernels: tuple[int, ...]) -> Outside:
+        inside = frozenset(kernels)
+        reads: dict[str, int] = {}
+        writes: dict[str, int] = {}
+        for kernel in kernels:
+            taken, made = self._transfers[kernel]
+            for root, size, maker in taken:
+                if maker not in inside or maker >= kernel:
+                    reads[root] = max(reads.get(root, 0), size)
+            for name, size in made:
+                if self.store.leaves(name, inside):
+                    writes[name] = writes.get(name, 0) + size
+        return Outside(kernels, reads, writes)
+
+    @cached_property
+    def _transfers(self) -> list[tuple[list[tuple[str, int, int]], list[tuple[str, int]]]]:
+        """By kernel the roots that it reads with their bytes and makers, and what its loops write."""
+        found = []
+        for kernel in self.store.kernels:
+            cost, accesses = kernel.cost, kernel.cost.nest.accesses if kernel.cost.nest else ()
+            roots = [(self.store.root(transfer.tensor), transfer.bytes) for transfer in cost.reads]
+            made = {kernel.op.outputs[access.tensor] for access in accesses if access.is_write}
+            found.append(
+                (
+                    [(root, size, self.store.producers.get(root, -1)) for root, size in roots],
+                    [(transfer.tensor, transfer.bytes) for transfer in cost.writes if transfer.tensor in made],
+                )
+            )
         return found
 
 
@@ -260,6 +284,7 @@ def segments(
     ]
     touched = [set().union(*(_touched(store, kernel) for kernel in unit)) for unit in units]
     body = [_body(store, unit) for unit in units]
+    stacks = Stacks(store, tensors)
     kinds: dict[tuple[int, ...], Kind] = {}
     by_last: list[tuple[Segment, ...]] = []
     for last in range(len(units)):
@@ -279,7 +304,7 @@ def segments(
             if len(joined) == 1:
                 kind = kinds.get(key)
                 if kind is None:
-                    kind = kinds[key] = Kind(store, tensors, tuple(units[first : last + 1]))
+                    kind = kinds[key] = Kind(stacks, tuple(units[first : last + 1]))
                 found.append(Segment(first, last, kind))
             first -= 1
         by_last.append(tuple(found))
@@ -296,24 +321,6 @@ def _joined(parts: Sequence[set[str]], more: set[str]) -> list[set[str]]:
     """Sets of tensors of which no two have one in common, with one more set among them."""
     apart = [part for part in parts if part.isdisjoint(more)]
     return [*apart, more.union(*(part for part in parts if not part.isdisjoint(more)))]
-
-
-def _outside(store: Storage, kernels: tuple[int, ...]) -> Outside:
-    inside = frozenset(kernels)
-    reads: dict[str, int] = {}
-    writes: dict[str, int] = {}
-    for kernel in kernels:
-        op, cost = store.kernels[kernel].op, store.kernels[kernel].cost
-        for transfer in cost.reads:
-            root = store.root(transfer.tensor)
-            maker = store.producers.get(root, -1)
-            if maker not in inside or maker >= kernel:
-                reads[root] = max(reads.get(root, 0), transfer.bytes)
-        made = {op.outputs[access.tensor] for access in cost.nest.accesses if access.is_write} if cost.nest else set()
-        for transfer in cost.writes:
-            if transfer.tensor in made and store.leaves(transfer.tensor, inside):
-                writes[transfer.tensor] = writes.get(transfer.tensor, 0) + transfer.bytes
-    return Outside(kernels, reads, writes)
 
 
 def _body(store: Storage, unit: Sequence[int]) -> Hashable:
@@ -358,17 +365,6 @@ def _reader_before(store: Storage, root: str, kernel: int) -> int:
     readers = store.readers.get(root, ())
     place = bisect_left(readers, kernel)
     return readers[place - 1] if place else kernel
-
-
-def _where(store: Storage, named: NamedStack, kernels: Sequence[int]) -> tuple[tuple[int, bool, int], ...]:
-    found = []
-    for name, operand in zip(named.operands, named.stack.operands, strict=True):
-        member = operand.uses[0].member
-        op = store.kernels[kernels[member]].op
-        listed = op.outputs if operand.is_written else (*op.inputs, *op.parameters)
-        position = next(n for n, other in enumerate(listed) if other and store.root(other) == name)
-        found.append((member, operand.is_written, position))
-    return tuple(found)
 
 
 def _fronts(named: NamedStack, curve: FusedCurve) -> tuple[tuple[list[float], list[int]], ...]:

@@ -11,19 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TypeAlias
 
 from onnxroof.costs.cost import Coverage
-from onnxroof.ir.loopnest import Access, LoopKind, LoopNest
+from onnxroof.ir.loopnest import Access, LoopKind
 from onnxroof.ir.op import OpKind
 from onnxroof.ir.tensor import Tensor
+from onnxroof.mapping.operator import Axis, Operator, Operators, Touched, Write
 from onnxroof.mapping.regions import (
     Span,
-    access_spans,
     covers,
     hull,
-    loop_spans,
     scaled,
     through_view,
     tile,
@@ -31,15 +28,7 @@ from onnxroof.mapping.regions import (
 )
 from onnxroof.mapping.storage import Kernel, Storage
 
-__all__ = ["Axis", "Member", "NamedStack", "Operand", "Stack", "Use", "Value", "stack_of", "unfusible"]
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """One dimension of a tile of an operand; `loop` is the loop of the reader that alone walks it, else -1."""
-
-    span: Span
-    loop: int
+__all__ = ["Axis", "Member", "NamedStack", "Operand", "Stack", "Stacks", "Use", "Value", "stack_of", "unfusible"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +121,18 @@ class Stack:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NamedStack:
-    """A stack with the names of its operands and dimensions."""
+    """A stack with the names of its operands and dimensions.
+
+    Attributes:
+        stack: The group.
+        operands, dims: Names.
+        where: For each operand the member, whether it is written, and its position among that one's inputs or outputs.
+    """
 
     stack: Stack
     operands: tuple[str, ...]
     dims: tuple[str, ...]
+    where: tuple[tuple[int, bool, int], ...]
 
 
 def unfusible(kernel: Kernel) -> str:
@@ -157,24 +153,42 @@ def unfusible(kernel: Kernel) -> str:
     return ""
 
 
+class Stacks:
+    """Makes the stacks of a model's runs.
+
+    Args:
+        store: Kernels.
+        tensors: Of the workload.
+    """
+
+    def __init__(self, store: Storage, tensors: Mapping[str, Tensor]) -> None:
+        self.store = store
+        self._operators = Operators(store, tensors)
+
+    def of(self, units: Sequence[Sequence[int]]) -> NamedStack:
+        """The stack of consecutive steps, given as the numbers of their kernels; the last one makes what is tiled."""
+        return _Builder(self.store, self._operators, units).result()
+
+
 class _Builder:
     """Walks the members from the last to the first."""
 
-    def __init__(self, store: Storage, tensors: Mapping[str, Tensor], units: Sequence[Sequence[int]]) -> None:
+    def __init__(self, store: Storage, operators: Operators, units: Sequence[Sequence[int]]) -> None:
         self.store = store
-        self.tensors = tensors
         self.kernels = [kernel for unit in units for kernel in unit]
+        self.known = [operators.of(kernel) for kernel in self.kernels]
         self.unit_of = [number for number, unit in enumerate(units) for _ in unit]
         self.place = {kernel: place for place, kernel in enumerate(self.kernels)}
         self.inside = frozenset(self.kernels)
         self.extents: list[int] = []
         self.names: list[str] = []
         self.wanted: dict[str, tuple[Span, ...]] = {}
+        # By root the members that read it, the last one first.
         self.readers: dict[str, list[int]] = {}
         self.reads: dict[str, list[Use]] = {}
         self.widths: dict[str, float] = {}
-        self.written: list[tuple[str, int, tuple[Axis, ...], Access]] = []
-        self.values: list[tuple[str, int, tuple[Span, ...], Access]] = []
+        self.written: list[tuple[int, tuple[Axis, ...], Write]] = []
+        self.values: list[tuple[int, tuple[Span, ...], Write]] = []
         self.members: dict[int, Member] = {}
         self.tiled = 0
         self.result_spans: tuple[Span, ...] = ()
@@ -185,63 +199,49 @@ class _Builder:
         return found if found < place else -1
 
     def visit(self, place: int) -> None:
-        kernel = self.store.kernels[self.kernels[place]]
-        nest = kernel.cost.nest
-        assert nest is not None
-        wanted: list[tuple[Access, Sequence[Span]]] = []
-        for access in nest.accesses:
-            if access.is_write:
-                spans = self._wanted(kernel, access, place)
-                if spans is not None:
-                    wanted.append((access, spans))
-        loops = loop_spans(nest, wanted)
+        known = self.known[place]
+        leaves = [self.store.leaves(write.name, self.inside) for write in known.writes]
+        wanted = tuple(
+            (write.number, spans)
+            for write, is_left in zip(known.writes, leaves, strict=True)
+            if (spans := self._wanted(known, write, place, is_left)) is not None
+        )
+        loops = known.nest.loops(wanted)
         rows: tuple[Span, ...] | None = None
-        if kernel.cost.rescales:
-            loops, rows = self._online(kernel, wanted, loops)
-        sums = self._sums(kernel, place, nest, loops)
-        made: list[Span] = []
+        if known.kernel.cost.rescales:
+            loops, rows = self._online(known, wanted, loops)
+        loops, sums = self._sums(known, place, loops)
+        touched = known.nest.touched(loops)
         readers: list[int] = []
-        touched = _touched(nest, tuple(loops))
-        for access, (spans, axes) in zip(nest.accesses, touched, strict=True):
-            if not access.is_write:
-                continue
-            name = kernel.op.outputs[access.tensor]
-            made += spans
-            here = self.readers.get(name, [])
-            readers += here
+        for write, is_left in zip(known.writes, leaves, strict=True):
+            here = self.readers.get(write.name)
             if here:
-                self.values.append((name, place, spans, access))
-            if self.store.leaves(name, self.inside):
-                self.written.append((name, place, axes, access))
-        self._read(kernel, place, nest, touched)
-        work = kernel.cost.work
+                readers += here
+                self.values.append((place, touched.spans[write.number], write))
+            if is_left:
+                self.written.append((place, touched.axes[write.number], write))
+        self._read(known, place, touched)
         self.members[place] = Member(
-            unit=self.unit_of[place],
-            dims=frozenset(span.dim for span in loops) - {-1},
-            sums=sums,
-            spans=tuple(made),
-            rows=rows,
-            ops=work.ops if work else 0,
-            readers=tuple(sorted(set(readers))),
+            self.unit_of[place], touched.dims, sums, touched.made, rows, known.ops, tuple(sorted(set(readers)))
         )
 
-    def _wanted(self, kernel: Kernel, access: Access, place: int) -> tuple[Span, ...] | None:
+    def _wanted(self, known: Operator, write: Write, place: int, is_left: bool) -> tuple[Span, ...] | None:
         """What the group wants of a result; None where its dimensions are not those of the access."""
-        name = kernel.op.outputs[access.tensor]
-        shape = self.tensors[name].dims
-        if len(shape) != len(access.axes):
+        if not write.is_plain:
             return None
-        spans = self.wanted.get(name)
+        spans = self.wanted.get(write.name)
         if spans is None:
             if place + 1 < len(self.kernels) or self.extents:
-                return self._beside(shape)
+                return self._beside(write.shape)
+            access = known.nest.nest.accesses[write.number]
             spans = tuple(
-                self._tile(extent, f"{_loop_name(kernel, access, axis)}") for axis, extent in enumerate(shape)
+                self._tile(extent, f"{_loop_name(known.kernel, access, axis)}")
+                for axis, extent in enumerate(write.shape)
             )
             self.tiled = len(self.extents)
             self.result_spans = spans
             return spans
-        if self.store.leaves(name, self.inside):
+        if is_left:
             return tuple(span if covers(span) else whole(span.extent) for span in spans)
         return spans
 
@@ -266,77 +266,60 @@ class _Builder:
         return tile(len(self.extents) - 1, extent)
 
     def _online(
-        self, kernel: Kernel, wanted: Sequence[tuple[Access, Sequence[Span]]], loops: list[Span]
-    ) -> tuple[list[Span], tuple[Span, ...] | None]:
+        self, known: Operator, wanted: tuple[tuple[int, tuple[Span, ...]], ...], loops: tuple[Span, ...]
+    ) -> tuple[tuple[Span, ...], tuple[Span, ...] | None]:
         """Loops of a normalisation whose results only need a factor later: a row is cut as all its readers cut it."""
-        nest = kernel.cost.nest
-        assert nest is not None
-        free = loop_spans(LoopNest(nest.loops, nest.accesses), wanted)
-        cut = {n: span.dim for n in nest.swept if (span := free[n]).is_tile and span.dim >= self.tiled}
-        if not cut or not all(self._is_summed(name, dim) for name in kernel.op.outputs for dim in cut.values()):
+        swept = known.nest.nest.swept
+        free = known.nest.loops(wanted, is_swept=False)
+        cut = {n: span.dim for n in swept if (span := free[n]).is_tile and span.dim >= self.tiled}
+        outputs = known.kernel.op.outputs
+        if not cut or not all(self._is_summed(name, dim) for name in outputs for dim in cut.values()):
             return loops, None
-        found = [span if number in cut else loops[number] for number, span in enumerate(free)]
-        return found, tuple(span for number, span in enumerate(found) if number not in nest.swept)
+        found = tuple(span if number in cut else loops[number] for number, span in enumerate(free))
+        return found, tuple(span for number, span in enumerate(found) if number not in swept)
 
     def _is_summed(self, name: str, dim: int) -> bool:
         """Whether all that becomes of a tensor is moved about and summed over a dimension, inside the group."""
         if self.store.leaves(name, self.inside):
             return False
         for place in self.readers.get(name, ()):
-            kernel = self.store.kernels[self.kernels[place]]
+            kernel = self.known[place].kernel
             is_moved = kernel.cost.kind is OpKind.MOVE and all(self._is_summed(n, dim) for n in kernel.op.outputs if n)
             if dim not in self.members[place].sums and not is_moved:
                 return False
         return True
 
-    def _sums(self, kernel: Kernel, place: int, nest: LoopNest, loops: list[Span]) -> frozenset[int]:
-        """Cuts the longest sum over what the group makes; `loops` is changed."""
-        best = -1
-        for access in nest.accesses:
-            names = (*kernel.op.inputs, *kernel.op.parameters)
-            if access.is_write or access.tensor >= len(names):
-                continue
-            if self.maker_of(self.store.root(names[access.tensor]), place) < 0:
-                continue
-            for axis in access.axes:
-                terms = [term for term in axis.terms if nest.loops[term.loop].extent > 1]
-                if len(terms) == 1 and terms[0].stride == 1 and axis.extent == nest.loops[terms[0].loop].extent:
-                    loop = nest.loops[terms[0].loop]
-                    if loop.kind is LoopKind.REDUCTION and (best < 0 or loop.extent > nest.loops[best].extent):
-                        best = terms[0].loop
-        if best < 0 or not any(access.is_write and access.partial_bits for access in nest.accesses):
-            return frozenset()
-        loops[best] = self._tile(nest.loops[best].extent, f"{nest.loops[best].name} of {kernel.op.name}")
-        return frozenset({len(self.extents) - 1})
+    def _sums(self, known: Operator, place: int, loops: tuple[Span, ...]) -> tuple[tuple[Span, ...], frozenset[int]]:
+        """Cuts the longest sum over what the group makes."""
+        best, nest = -1, known.nest.nest
+        for root, loop in known.sums:
+            if (best < 0 or nest.loops[loop].extent > nest.loops[best].extent) and self.maker_of(root, place) >= 0:
+                best = loop
+        if best < 0:
+            return loops, frozenset()
+        part = self._tile(nest.loops[best].extent, f"{nest.loops[best].name} of {known.kernel.op.name}")
+        return (*loops[:best], part, *loops[best + 1 :]), frozenset({len(self.extents) - 1})
 
-    def _read(self, kernel: Kernel, place: int, nest: LoopNest, touched: Sequence[_Touched]) -> None:
-        names = (*kernel.op.inputs, *kernel.op.parameters)
-        seen: set[str] = set()
-        for access, (spans, axes) in zip(nest.accesses, touched, strict=True):
-            if access.is_write or access.tensor >= len(names):
+    def _read(self, known: Operator, place: int, touched: Touched) -> None:
+        for read in known.reads:
+            if self.maker_of(read.root, place) < 0:
+                self.reads.setdefault(read.root, []).append(Use(place, touched.axes[read.number]))
+                self.widths[read.root] = max(self.widths.get(read.root, 0.0), read.width)
                 continue
-            name = names[access.tensor]
-            root = self.store.root(name)
-            seen.add(root)
-            if self.maker_of(root, place) < 0:
-                self.reads.setdefault(root, []).append(Use(place, axes))
-                self.widths[root] = max(self.widths.get(root, 0.0), access.bits / 8)
-                continue
-            view, shape = self.tensors[name].dims, self.tensors[root].dims
-            if len(view) == len(spans):
-                self._want(root, place, through_view(spans, view, shape))
+            spans = touched.spans[read.number]
+            if read.view == read.shape and len(read.view) == len(spans):
+                self._want(read.root, place, spans)
+            elif len(read.view) == len(spans):
+                self._want(read.root, place, through_view(spans, read.view, read.shape))
             else:
-                self._want(root, place, tuple(whole(extent) for extent in shape))
-        for transfer in kernel.cost.reads:
-            root = self.store.root(transfer.tensor)
-            if root in seen:
-                continue
+                self._want(read.root, place, tuple(whole(extent) for extent in read.shape))
+        for root, size, shape in known.rest:
             if self.maker_of(root, place) < 0:
                 # What no loop touches is taken whole, byte by byte.
-                self.reads.setdefault(root, []).append(Use(place, (Axis(whole(transfer.bytes), -1),)))
+                self.reads.setdefault(root, []).append(Use(place, (Axis(whole(size), -1),)))
                 self.widths[root] = max(self.widths.get(root, 0.0), 1.0)
             else:
-                self._want(root, place, tuple(whole(extent) for extent in self.tensors[root].dims))
+                self._want(root, place, tuple(whole(extent) for extent in shape))
 
     def _want(self, root: str, place: int, spans: tuple[Span, ...]) -> None:
         before = self.wanted.get(root)
@@ -346,65 +329,45 @@ class _Builder:
     def result(self) -> NamedStack:
         for place in range(len(self.kernels) - 1, -1, -1):
             self.visit(place)
-        count = len(self.kernels)
-        numbers = {name: number for number, (name, *_) in enumerate(reversed(self.values))}
-        values = []
-        for name, place, spans, access in reversed(self.values):
-            last = max(self.readers[name])
-            values.append(
-                Value(
-                    access.bits / 8,
-                    max(access.partial_bits, access.bits) / 8,
-                    spans,
-                    place,
-                    last,
-                    self._replaced(place, numbers),
-                )
+        numbers = {write.name: number for number, (*_, write) in enumerate(reversed(self.values))}
+        values = [
+            Value(
+                write.element_bytes, write.partial_bytes, spans, place, self.readers[write.name][0],
+                self._replaced(place, numbers),
             )
+            for place, spans, write in reversed(self.values)
+        ]  # fmt: skip
         operands, names = [], []
         sizes: dict[str, int] = {}
-        for kernel in self.kernels:
-            for transfer in self.store.kernels[kernel].cost.reads:
-                root = self.store.root(transfer.tensor)
-                sizes[root] = max(sizes.get(root, 0), transfer.bytes)
+        for known in self.known:
+            for root, size in known.sizes:
+                sizes[root] = max(sizes.get(root, 0), size)
         for name, uses in self.reads.items():
             width = self.widths[name]
             names.append(name)
             operands.append(Operand(sizes.get(name, 0), width, width, False, -1, tuple(reversed(uses))))
-        for name, place, axes, access in reversed(self.written):
-            transfers = self.store.kernels[self.kernels[place]].cost.writes
-            written = sum(transfer.bytes for transfer in transfers if transfer.tensor == name)
-            names.append(name)
+        for place, axes, write in reversed(self.written):
+            names.append(write.name)
+            value = numbers.get(write.name, -1)
             operands.append(
-                Operand(
-                    written, access.bits / 8, max(access.partial_bits, access.bits) / 8, True, numbers.get(name, -1),
-                    (Use(place, axes),),
-                )
-            )  # fmt: skip
+                Operand(write.bytes, write.element_bytes, write.partial_bytes, True, value, (Use(place, axes),))
+            )
         stack = Stack(
-            tuple(self.extents), self.tiled, tuple(self.members[place] for place in range(count)), tuple(values),
-            tuple(operands),
+            tuple(self.extents), self.tiled, tuple(self.members[place] for place in range(len(self.kernels))),
+            tuple(values), tuple(operands),
         )  # fmt: skip
-        return NamedStack(stack, tuple(names), tuple(self.names))
+        where = []
+        for name, operand in zip(names, operands, strict=True):
+            member = operand.uses[0].member
+            known = self.known[member]
+            positions = known.output_of if operand.is_written else known.input_of
+            where.append((member, operand.is_written, positions[name]))
+        return NamedStack(stack, tuple(names), tuple(self.names), tuple(where))
 
     def _replaced(self, place: int, numbers: Mapping[str, int]) -> int:
-        """The value that an operator reads element by element, and last, and so may overwrite."""
-        kernel = self.store.kernels[self.kernels[place]]
-        nest = kernel.cost.nest
-        assert nest is not None
-        results = [access for access in nest.accesses if access.is_write]
-        if len(results) != 1 or nest.reductions:
-            return -1
-        for access in nest.accesses:
-            if access.is_write or access.tensor >= len(kernel.op.inputs):
-                continue
-            root = self.store.root(kernel.op.inputs[access.tensor])
-            if (
-                root in numbers
-                and access.axes == results[0].axes
-                and access.bits >= results[0].bits
-                and max(self.readers[root]) == place
-            ):
+        """The value that an operator may overwrite because it reads it last."""
+        for root in self.known[place].replaces:
+            if root in numbers and self.readers[root][0] == place:
                 return numbers[root]
         return -1
 
@@ -417,25 +380,7 @@ def stack_of(store: Storage, tensors: Mapping[str, Tensor], units: Sequence[Sequ
         tensors: Of the workload.
         units: Numbers of the kernels of each step, each with a loop nest; the last kernel makes what is tiled.
     """
-    return _Builder(store, tensors, units).result()
-
-
-_Touched: TypeAlias = tuple[tuple[Span, ...], tuple[Axis, ...]]
-
-
-@lru_cache(maxsize=16384)
-def _touched(nest: LoopNest, loops: tuple[Span, ...]) -> tuple[_Touched, ...]:
-    """Spans and axes of each access: an operator runs in the same loops in most runs that it is in."""
-    spans = [access_spans(nest, access, loops) for access in nest.accesses]
-    return tuple((one, _axes(nest, access, one)) for access, one in zip(nest.accesses, spans, strict=True))
-
-
-def _axes(nest: LoopNest, access: Access, spans: Sequence[Span]) -> tuple[Axis, ...]:
-    found = []
-    for axis, span in zip(access.axes, spans, strict=True):
-        loops = [term.loop for term in axis.terms if nest.loops[term.loop].extent > 1]
-        found.append(Axis(span, loops[0] if len(loops) == 1 else -1))
-    return tuple(found)
+    return Stacks(store, tensors).of(units)
 
 
 def _loop_name(kernel: Kernel, access: Access, axis: int) -> str:

@@ -21,7 +21,7 @@ def least_path(
     alone: Sequence[float],
     runs: Sequence[Sequence[tuple[int, int]]],
     costs: MutableSequence[float],
-    closer: Callable[[int], tuple[float, bool]],
+    closer: Callable[[Sequence[int]], Sequence[tuple[float, bool]]],
     below: float = math.inf,
 ) -> tuple[tuple[int, int, int], ...] | None:
     """The runs of the least sum, in order: (first step, last step, kind), the kind -1 for a step that stays alone.
@@ -32,8 +32,8 @@ def least_path(
         alone: Cost of each step alone.
         runs: For each step those that end with it: (first step, kind), the preferred ones first.
         costs: By kind a cost or a bound that it is not below; what was asked for is put in.
-        closer: A better bound of a kind, or its cost, infinite where it cannot be; and whether it is the cost. Asked
-            of each until it is.
+        closer: A better bound of each of some kinds, or its cost, infinite where it cannot be; and whether it is the
+            cost. Asked until it is.
         below: A path is wanted only if it costs less.
     """
     known: set[int] = set()
@@ -41,11 +41,11 @@ def least_path(
         path, total = _walked(alone, runs, costs)
         if total >= below:
             return None
-        unknown = dict.fromkeys(kind for _, _, kind in path if kind >= 0 and kind not in known)
+        unknown = list(dict.fromkeys(kind for _, _, kind in path if kind >= 0 and kind not in known))
         if not unknown:
             return path
-        for kind in unknown:
-            costs[kind], is_exact = closer(kind)
+        for kind, (cost, is_exact) in zip(unknown, closer(unknown), strict=True):
+            costs[kind] = cost
             if is_exact:
                 known.add(kind)
 

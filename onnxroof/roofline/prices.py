@@ -95,18 +95,28 @@ class Prices:
     engines: tuple[str, ...]
     is_energy_known: bool
 
-    def priced(self, draft: Draft) -> Priced:
-        """Times and energies of a run's choices."""
-        latency, energy = self.of(draft.figures, draft.repeat)
-        reads, writes = self.bytes(draft.figures)
-        return Priced(draft.kind, draft.level, draft.step, reads, writes, latency, energy)
+    def priced(self, drafts: Sequence[Draft]) -> list[Priced]:
+        """Times and energies of the choices of runs."""
+        if not drafts:
+            return []
+        counts = [len(draft.figures) for draft in drafts]
+        launches = np.repeat([float(draft.repeat) for draft in drafts], counts)
+        latency, energy = self.of(np.concatenate([draft.figures for draft in drafts]), launches)
+        found, end = [], 0
+        for draft, count in zip(drafts, counts, strict=True):
+            begin, end = end, end + count
+            reads, writes = self.bytes(draft.figures)
+            found.append(
+                Priced(draft.kind, draft.level, draft.step, reads, writes, latency[begin:end], energy[begin:end])
+            )
+        return found
 
     def bytes(self, figures: FloatArray) -> tuple[FloatArray, FloatArray]:
         """(..., L) bytes read and written of rows."""
         begin, count = len(self.engines) + 1, len(self.target.levels)
         return figures[..., begin : begin + count], figures[..., begin + count :]
 
-    def of(self, figures: FloatArray, launches: int | FloatArray) -> tuple[FloatArray, FloatArray]:
+    def of(self, figures: FloatArray, launches: FloatArray) -> tuple[FloatArray, FloatArray]:
         """(N,) latencies and energies of rows, which are launched so many times."""
         reads, writes = self.bytes(figures)
         latency = self._time(figures[:, : len(self.engines)], reads, writes)

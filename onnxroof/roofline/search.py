@@ -23,6 +23,7 @@ from onnxroof.mapping.residency import Residency
 from onnxroof.mapping.segments import Kind, Segment, Segments
 from onnxroof.mapping.storage import Storage
 from onnxroof.mapping.timeline import WRITTEN, Candidate
+from onnxroof.roofline.bounds import Bounds
 from onnxroof.roofline.paths import least_path
 from onnxroof.roofline.prices import Choice, Draft, Priced, Prices, weighted
 from onnxroof.targets.model import Target
@@ -34,9 +35,6 @@ IntArray = npt.NDArray[np.int64]
 
 SAME = 1e-9
 """A plan in another order has to be better by this part to be wanted."""
-
-ROUNDING = 1e-13
-"""A bound is taken lower by this part, as sums of the same numbers in another order differ."""
 
 HULL_STEPS = 16
 """So many weights of time and energy are tried at most for their product."""
@@ -120,7 +118,6 @@ class Search:
     base: Placed
     units: Sequence[UnitFigures]
     _priced: dict[int, Priced | None] = field(default_factory=dict)
-    _fits: dict[int, npt.NDArray[np.bool_]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         levels = self.target.levels
@@ -174,81 +171,33 @@ class Search:
     def priced(self, segment: Segment) -> Priced | None:
         """All that a run could be; None where it can gain nothing, or no level has room for it."""
         number = self._listed.at.get((segment.first, segment.last))
-        return None if number is None else self._priced_of(number)
-
-    def _priced_of(self, number: int) -> Priced | None:
-        if number not in self._priced:
-            draft = self._draft(self._listed.distinct[number])
-            self._priced[number] = None if draft is None else self._prices.priced(draft)
+        if number is None:
+            return None
+        self._price([number])
         return self._priced[number]
+
+    def _price(self, numbers: Sequence[int]) -> None:
+        """Works out what some runs could be."""
+        new = [number for number in numbers if number not in self._priced]
+        drafts = [self._draft(self._listed.distinct[number]) for number in new]
+        priced = iter(self._prices.priced([draft for draft in drafts if draft is not None]))
+        for number, draft in zip(new, drafts, strict=True):
+            self._priced[number] = None if draft is None else next(priced)
 
     def bounds(self, segment: Segment) -> tuple[FloatArray, ...]:
         """(levels,) the least time, energy and outermost bytes of a run as one group at each level."""
         number = self._listed.at[segment.first, segment.last]
-        return tuple(figures[number] for figures in self._bounds)
+        return tuple(figures[number] for figures in self._bounds.figures)
 
     @cached_property
-    def _least(self) -> tuple[FloatArray, FloatArray]:
-        """(K, levels, ...) the least figures of each run that is looked at, by its level, and (K,) their launches.
-
-        All work once, inside its level what its steps move alone, outside only what crosses its border.
-        """
-        distinct = self._listed.distinct
-        rows = np.array(self._rows)[np.array(self.base.index[: len(self.segments.units)], dtype=np.int64)]
-        firsts = np.array([segment.first for segment in distinct], dtype=np.int64)
-        lengths = np.array([segment.last - segment.first + 1 for segment in distinct], dtype=np.int64)
-        sums = np.zeros((len(distinct), rows.shape[1]))
-        for place in range(int(lengths.max(initial=0))):
-            longer = lengths > place
-            sums[longer] += rows[firsts[longer] + place]
-        figures = np.repeat(sums[:, None], len(self.levels), axis=1)
-        reads, writes = self._prices.bytes(figures)
-        for boundary in range(max(self.levels, default=0)):
-            outside = [place for place, level in enumerate(self.levels) if level > boundary]
-            read, write = self.segments.borders.crossing(self._inside[boundary])
-            reads[:, outside, boundary] = read[self._listed.rows, None]
-            writes[:, outside, boundary] = write[self._listed.rows, None]
-        return figures, np.array([self._repeat(segment) for segment in distinct], dtype=float)
-
-    @cached_property
-    def _bounds(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """(K, levels) the least time, energy and outermost bytes of each run that is looked at, by its level."""
-        figures, launches = self._least
-        return self._bounds_of(figures, launches)
-
-    def _bounds_of(self, figures: FloatArray, launches: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        shape = figures.shape[:2]
-        flat = figures.reshape(-1, figures.shape[2])
-        latency, energy = self._prices.of(flat, np.repeat(launches, shape[1]))
-        reads, writes = self._prices.bytes(figures)
-        return latency.reshape(shape), energy.reshape(shape), reads[:, :, 0] + writes[:, :, 0]
-
-    def _tighten(self, number: int) -> None:
-        """Raises the bounds of a run by what comes in again for the room that there is."""
-        segment = self._listed.distinct[number]
-        figures, launches = self._least[0][number : number + 1].copy(), self._least[1][number : number + 1]
-        reads, _ = self._prices.bytes(figures)
-        fits = np.ones(len(self.levels), dtype=bool)
-        for place, level in enumerate(self.levels):
-            room = self.room(segment.first, segment.last, level)
-            again: dict[frozenset[int], float] = {}
-            for boundary in range(level):
-                aside = self._stays(segment, boundary)
-                if aside not in again:
-                    again[aside] = segment.kind.least.again_bytes(room, aside)
-                fits[place] = not math.isinf(again[aside])
-                reads[0, place, boundary] += again[aside] * launches[0] if fits[place] else 0.0
-        for known, bounds in zip(self._bounds, self._bounds_of(figures, launches), strict=True):
-            known[number] = bounds[0]
-        self._fits[number] = fits
-
-    def _stays(self, segment: Segment, boundary: int) -> frozenset[int]:
-        """Operands of a run that stay inside a boundary."""
-        kept = self._inside[boundary]
-        if not kept:
-            return frozenset()
-        operands = self.segments.operands(segment.first, segment.last, segment.kind)
-        return frozenset(number for number, (_, name) in enumerate(operands) if name in kept)
+    def _bounds(self) -> Bounds:
+        """Of the runs that are looked at."""
+        runs = self._listed.distinct
+        steps = np.array(self._rows)[np.array(self.base.index[: len(self.segments.units)], dtype=np.int64)]
+        launches = np.array([self._repeat(segment) for segment in runs], dtype=float)
+        return Bounds(
+            self.segments, runs, self._listed.rows, steps, self._prices, self.levels, self._inside, launches, self.room
+        )
 
     def _repeat(self, segment: Segment) -> int:
         return self.store.kernels[self.segments.units[segment.first][0]].op.repeat
@@ -296,7 +245,11 @@ class Search:
     def room(self, first: int, last: int, level: int) -> float:
         """Bytes that the tiles of a run may take of all instances of a level."""
         instances = self.residency.instances[level]
-        return self.residency.room_bytes[level] - self.residents(first, last, level)[level] * instances
+        if any(self._begin.get(step) for step in range(first, last + 1)):
+            taken = self.residents(first, last, level)[level]
+        else:
+            taken = max(0.0, *(row[level] for row in self.base.resident_bytes[first : last + 1]))
+        return self.residency.room_bytes[level] - taken * instances
 
     def _draft(self, segment: Segment) -> Draft | None:
         """The levels and tiles of a run that may be best; None where it fits none."""
@@ -396,7 +349,7 @@ class Search:
         draft = self._draft(segment)
         if draft is None:
             return None
-        priced = self._prices.priced(draft)
+        (priced,) = self._prices.priced([draft])
         return priced.choice(priced.least(self._weights(self._known(objective)))[1])
 
     def _known(self, objective: str) -> str:
@@ -465,28 +418,23 @@ class Search:
         if not self.levels or not self._listed.distinct:
             apart = tuple(Chosen(step, step, None) for step in range(len(alone)))
             return apart if math.fsum(alone) < below else None
-
-        def bound_of(number: int) -> float:
-            cost = weighted(weights, *(figures[number] for figures in self._bounds))
-            return float(cost[self._fits[number]].min(initial=math.inf)) * (1 - ROUNDING)
-
-        costs = (weighted(weights, *self._bounds).min(axis=1) * (1 - ROUNDING)).tolist()
-        for number in self._fits:
-            costs[number] = bound_of(number)
+        costs = self._bounds.least(weights).tolist()
         picks: dict[int, Choice] = {}
 
-        def closer(number: int) -> tuple[float, bool]:
-            if number not in self._fits:
-                self._tighten(number)
-                bound = bound_of(number)
-                if bound > costs[number] * (1 + 1e-9):
-                    return bound, False
-            priced = self._priced_of(number)
-            if priced is None:
-                return math.inf, True
-            cost, pick = priced.least(weights)
-            picks[number] = priced.choice(pick)
-            return cost, True
+        def closer(numbers: Sequence[int]) -> list[tuple[float, bool]]:
+            bounds = self._bounds.tightened(weights, numbers).tolist()
+            risen = [bound > costs[number] * (1 + SAME) for number, bound in zip(numbers, bounds, strict=True)]
+            self._price([number for number, is_risen in zip(numbers, risen, strict=True) if not is_risen])
+            found = []
+            for number, bound, is_risen in zip(numbers, bounds, risen, strict=True):
+                priced = None if is_risen else self._priced[number]
+                if priced is None:
+                    found.append((bound if is_risen else math.inf, not is_risen))
+                    continue
+                cost, pick = priced.least(weights)
+                picks[number] = priced.choice(pick)
+                found.append((cost, True))
+            return found
 
         path = least_path(alone, self._listed.by_last, costs, closer, below)
         if path is None:

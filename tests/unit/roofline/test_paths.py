@@ -5,12 +5,18 @@ from __future__ import annotations
 import itertools
 import math
 import random
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from onnxroof.roofline.paths import least_path
 
 STEPS = 8
+
+
+def each(one: Callable[[int], tuple[float, bool]]) -> Callable[[Sequence[int]], list[tuple[float, bool]]]:
+    """Of several kinds what is known of each."""
+    return lambda kinds: [one(kind) for kind in kinds]
 
 
 def every_path(runs: list[list[tuple[int, int]]]) -> list[list[tuple[int, int, int]]]:
@@ -54,7 +60,7 @@ def test_the_least_of_all_paths_is_found_with_few_costs(seed: int) -> None:
     def exact(kind: int) -> tuple[float, bool]:
         return costs[kind], True
 
-    path = least_path(alone, runs, list(bounds), closer)
+    path = least_path(alone, runs, list(bounds), each(closer))
     assert path is not None
 
     def total(one: list[tuple[int, int, int]]) -> float:
@@ -65,8 +71,8 @@ def test_the_least_of_all_paths_is_found_with_few_costs(seed: int) -> None:
     assert {kind for _, _, kind in path if kind >= 0} <= set(asked)
     # None is asked for whose bound rules out every path through it.
     best = total(list(path))
-    assert least_path(alone, runs, list(bounds), exact, below=best * (1 + 1e-9)) == path
-    assert least_path(alone, runs, list(bounds), exact, below=best * (1 - 1e-9)) is None
+    assert least_path(alone, runs, list(bounds), each(exact), below=best * (1 + 1e-9)) == path
+    assert least_path(alone, runs, list(bounds), each(exact), below=best * (1 - 1e-9)) is None
     for kind in set(range(len(pairs))) - set(asked):
         assert costs[kind] >= bounds[kind]
     optimistic = {kind: bounds[kind] for kind in range(len(pairs))}
@@ -82,13 +88,13 @@ def test_in_a_tie_steps_stay_apart_and_the_first_run_wins() -> None:
     runs: list[list[tuple[int, int]]] = [[], [(0, 0)], [(1, 1), (0, 2)]]
     costs = [2.0, 2.0, 3.0]
     apart = tuple((step, step, -1) for step in range(3))
-    assert least_path([1.0] * 3, runs, list(costs), lambda kind: (costs[kind], True)) == apart
-    found = least_path([1.0] * 3, runs, [1.0, 1.0, 2.0], lambda kind: (costs[kind] - 1, True))
+    assert least_path([1.0] * 3, runs, list(costs), each(lambda kind: (costs[kind], True))) == apart
+    found = least_path([1.0] * 3, runs, [1.0, 1.0, 2.0], each(lambda kind: (costs[kind] - 1, True)))
     assert found == ((0, 1, 0), (2, 2, -1))
 
 
 def test_no_steps_have_an_empty_path() -> None:
-    assert least_path([], [], [], lambda kind: (math.nan, True)) == ()
+    assert least_path([], [], [], each(lambda kind: (math.nan, True))) == ()
 
 
 def test_a_bound_that_is_never_reached_is_asked_for_once() -> None:
@@ -98,7 +104,7 @@ def test_a_bound_that_is_never_reached_is_asked_for_once() -> None:
         next(counts)
         return math.inf, True
 
-    assert least_path([1.0, 1.0], [[], [(0, 0)]], [0.5], exact) == ((0, 0, -1), (1, 1, -1))
+    assert least_path([1.0, 1.0], [[], [(0, 0)]], [0.5], each(exact)) == ((0, 0, -1), (1, 1, -1))
     assert next(counts) == 1
 
 
@@ -106,4 +112,4 @@ def test_nothing_is_asked_for_where_bounds_rule_out_what_is_wanted() -> None:
     def exact(kind: int) -> tuple[float, bool]:
         raise AssertionError
 
-    assert least_path([2.0, 2.0], [[], [(0, 0)]], [3.0], exact, below=3.0) is None
+    assert least_path([2.0, 2.0], [[], [(0, 0)]], [3.0], each(exact), below=3.0) is None

@@ -1,0 +1,139 @@
+"""What do runs of steps take at least on a target, at each level, before they have a curve?
+
+K runs that are looked at. First all work once, inside a level what the steps move alone, outside only what crosses the
+border of the run. Where that is asked for also what must come in again for the room that there is
+(`onnxroof.mapping.least`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxroof.mapping.segments import Segment, Segments
+from onnxroof.roofline.prices import Prices, weighted
+
+__all__ = ["Bounds"]
+
+BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+ROUNDING = 1e-13
+"""A bound is taken lower by this part, as sums of the same numbers in another order differ."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bounds:
+    """Bounds of runs.
+
+    Attributes:
+        segments: All runs of the model.
+        runs: Those that are looked at.
+        places: (K,) their places among all.
+        steps: (steps, ...) what each step takes alone, a row as `Prices` has them.
+        prices: Of rows.
+        levels: Numbers of the levels at which a run can be one group.
+        inside: By boundary what stays inside of it.
+        launches: (K,) trips of the runs.
+        room: Bytes that the tiles of a run may take at a level.
+    """
+
+    segments: Segments
+    runs: Sequence[Segment]
+    places: IntArray
+    steps: FloatArray
+    prices: Prices
+    levels: tuple[int, ...]
+    inside: Sequence[Mapping[str, int]]
+    launches: FloatArray
+    room: Callable[[int, int, int], float]
+
+    @cached_property
+    def _figures(self) -> FloatArray:
+        """(K, levels, ...) rows of what runs take by their border alone."""
+        firsts = np.array([run.first for run in self.runs], dtype=np.int64)
+        lengths = np.array([run.last - run.first + 1 for run in self.runs], dtype=np.int64)
+        sums = np.zeros((len(self.runs), self.steps.shape[1]))
+        for place in range(int(lengths.max(initial=0))):
+            longer = lengths > place
+            sums[longer] += self.steps[firsts[longer] + place]
+        figures = np.repeat(sums[:, None], len(self.levels), axis=1)
+        reads, writes = self.prices.bytes(figures)
+        for boundary in range(max(self.levels, default=0)):
+            outside = [place for place, level in enumerate(self.levels) if level > boundary]
+            read, write = self.segments.borders.crossing(self.inside[boundary])
+            reads[:, outside, boundary] = read[self.places, None]
+            writes[:, outside, boundary] = write[self.places, None]
+        return figures
+
+    @cached_property
+    def figures(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """(K, levels) the least time, energy and outermost bytes of each run, by its level."""
+        return self._priced(self._figures, self.launches)
+
+    @cached_property
+    def fits(self) -> BoolArray:
+        """(K, levels) whether a run may fit."""
+        return np.ones((len(self.runs), len(self.levels)), dtype=bool)
+
+    @cached_property
+    def is_tight(self) -> BoolArray:
+        """(K,) whether the bounds of a run take the room into account."""
+        return np.zeros(len(self.runs), dtype=bool)
+
+    def _priced(self, rows: FloatArray, launches: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        shape = rows.shape[:2]
+        latency, energy = self.prices.of(rows.reshape(-1, rows.shape[2]), np.repeat(launches, shape[1]))
+        reads, writes = self.prices.bytes(rows)
+        return latency.reshape(shape), energy.reshape(shape), reads[:, :, 0] + writes[:, :, 0]
+
+    def least(self, weights: tuple[float, float, float]) -> FloatArray:
+        """(K,) the least weighted sum of time, energy and outermost bytes; infinite for what fits nowhere."""
+        return self._least(weights, slice(None))
+
+    def _least(self, weights: tuple[float, float, float], numbers: slice | IntArray) -> FloatArray:
+        costs = weighted(weights, *(figures[numbers] for figures in self.figures))
+        least: FloatArray = np.where(self.fits[numbers], costs, math.inf).min(axis=1) * (1 - ROUNDING)
+        return least
+
+    def tightened(self, weights: tuple[float, float, float], numbers: Sequence[int]) -> FloatArray:
+        """The same of some runs, for the room that there is."""
+        rows = np.array(numbers, dtype=np.int64)
+        loose = rows[~self.is_tight[rows]]
+        if len(loose):
+            more = self._figures[loose]
+            reads, _ = self.prices.bytes(more)
+            for row, number in enumerate(loose.tolist()):
+                self._add_again(self.runs[number], reads[row], self.launches[number], self.fits[number])
+            for known, found in zip(self.figures, self._priced(more, self.launches[loose]), strict=True):
+                known[loose] = found
+            self.is_tight[loose] = True
+        return self._least(weights, rows)
+
+    def _add_again(self, run: Segment, reads: FloatArray, trips: float, fits: BoolArray) -> None:
+        """Adds to (levels, L) bytes what comes in again, and says in `fits` at which levels a run does not fit."""
+        aside = [self._staying(run, boundary) for boundary in range(max(self.levels))]
+        for place, level in enumerate(self.levels):
+            room = self.room(run.first, run.last, level)
+            known: dict[frozenset[int], float] = {}
+            for boundary, staying in enumerate(aside[:level]):
+                if staying not in known:
+                    known[staying] = run.kind.least.again_bytes(room, staying)
+                if math.isinf(known[staying]):
+                    fits[place] = False
+                    break
+                reads[place, boundary] += known[staying] * trips
+
+    def _staying(self, run: Segment, boundary: int) -> frozenset[int]:
+        """Operands of a run that stay inside a boundary."""
+        kept = self.inside[boundary]
+        if not kept:
+            return frozenset()
+        operands = self.segments.operands(run.first, run.last, run.kind)
+        return frozenset(number for number, (_, name) in enumerate(operands) if name in kept)
