@@ -71,22 +71,26 @@ def array_operand_traffic(nest: LoopNest, array: Array) -> tuple[tuple[float, fl
     orders = loop_orders(tables)
     orders = tuple(orders[number] for number in stationary_orders(tables, orders, array.stationary))
     moves = orders_bytes(tables, orders, index)
-    total = np.zeros((len(orders), len(index[0]) if index else 1))
-    for ways, reads, writes in moves:
-        both = [read + write for read, write in zip(reads, writes, strict=True)]
-        for number, way in enumerate(ways):
-            total[number] += both[way]
-    for number, order in enumerate(orders):
+    both = [[read + write for read, write in zip(reads, writes, strict=True)] for _, reads, writes in moves]
+    least, tile = np.inf, 0
+    best: tuple[int, ...] = ()
+    known = set()
+    for order, ways in zip(orders, zip(*(ways for ways, _, _ in moves), strict=True), strict=True):
+        if (ways, order.held) in known:
+            continue
+        known.add((ways, order.held))
+        total = np.asarray(sum(rows[way] for rows, way in zip(both, ways, strict=True)))
         for loop in order.held:
-            total[number, tables.trips[loop][index[loop]] != 1] = np.inf
-    best, tile = divmod(int(np.argmin(total)), total.shape[1])
-    if total[best, tile] == np.inf:
-        return ()
+            total = np.where(tables.trips[loop][index[loop]] == 1, total, np.inf)
+        place = int(total.argmin())
+        if total.flat[place] < least:
+            least, best, tile = total.flat[place], ways, place
 
     def at(values: FloatArray) -> float:
         return float(values[tile]) if values.ndim else float(values)
 
-    return tuple((at(reads[ways[best]]), at(writes[ways[best]])) for ways, reads, writes in moves)
+    pairs = zip(best, moves, strict=False)
+    return tuple((at(reads[way]), at(writes[way])) for way, (_, reads, writes) in pairs)
 
 
 def stationary_orders(tables: TileTables, orders: Sequence[Order], stationary: str) -> list[int]:
@@ -213,7 +217,7 @@ def _unrolled(nest: LoopNest, array: Array) -> tuple[TileTables, list[IntArray]]
 
 
 _Fill: TypeAlias = tuple[tuple[int, int], ...]
-"""Loops and how many iterations of each lie along an axis."""
+"""Loops and how many iterations of each lie along an axis; of the others one does."""
 
 
 def _fills(nest: LoopNest, units: int, loops: Sequence[int]) -> Iterator[_Fill]:
@@ -222,6 +226,8 @@ def _fills(nest: LoopNest, units: int, loops: Sequence[int]) -> Iterator[_Fill]:
         rest = units
         sizes: dict[int, int] = {}
         for number in sorted(loops, key=lambda n: (n != first, -n)):
+            if rest == 1:
+                break
             sizes[number] = min(nest.loops[number].extent, rest)
             rest //= sizes[number]
         yield tuple(sorted(sizes.items()))

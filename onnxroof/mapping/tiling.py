@@ -139,12 +139,13 @@ def orders_bytes(
         keys = [(order.slide[number], order.free[number], order.sweeps_of(operand, tables.nest)) for order in orders]
         way_of = [ways.setdefault(key, len(ways)) for key in keys]
         fetched = {slide: tables.fetched_elements(operand, slide, index) for slide in {slide for slide, _, _ in ways}}
+        irrelevant = [loop for loop in range(len(trips)) if loop not in operand.loops]
         reads, writes = [], []
         for slide, free, sweeps in ways:
             moved = fetched[slide]
-            for loop, count in enumerate(trips):
-                if loop not in operand.loops and loop not in free:
-                    moved = moved * count
+            for loop in irrelevant:
+                if loop not in free:
+                    moved = moved * trips[loop]
             read, write = _access_bytes(operand, moved, sweeps)
             reads.append(read)
             writes.append(write)
