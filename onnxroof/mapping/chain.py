@@ -185,17 +185,7 @@ class Walks:
         distinct = np.array([[operand.distinct] for operand in self.tables.operands])
         ones = np.ones(self.extents.shape)
         sweeps = np.ones((len(distinct), 1)) if self.tables.nest.sweeps > 1 else None
-        return Chains(
-            self,
-            self.last,
-            self.extents,
-            self.extents[None],
-            ones[None],
-            ones,
-            distinct,
-            sweeps,
-            np.ones(1, dtype=bool),
-        )
+        return Chains(self, self.last, self.extents[None], ones[None], ones, distinct, sweeps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -291,24 +281,26 @@ class Chains:
     Attributes:
         walks: Tables and orders.
         index: (D, R) positions of the innermost tile's sizes.
-        tile: (D, R) its sizes.
-        run_sizes: (N, D, R) sizes of the tiles along each loop, whole ones and ragged ones.
+        run_sizes: (N, D, R) sizes of the tiles along each loop, first whole ones, then ragged ones.
         run_counts: (N, D, R) how many there are of each.
         trips: (D, R) number of tiles along each loop, in all.
         moved: (X, R) elements that come in over the last boundary.
         sweeps: (X, R) how often they come for the swept loops, None where there are none.
-        is_legal: (R,) whether the tile and order of the last boundary can be.
     """
 
     walks: Walks
     index: IntArray
-    tile: IntArray
     run_sizes: IntArray
     run_counts: FloatArray
     trips: FloatArray
     moved: FloatArray
     sweeps: FloatArray | None
-    is_legal: BoolArray
+
+    @property
+    def tile(self) -> IntArray:
+        """(D, R) sizes of the innermost tile."""
+        found: IntArray = self.run_sizes[0]
+        return found
 
     @property
     def bytes(self) -> tuple[FloatArray, FloatArray]:
@@ -318,9 +310,8 @@ class Chains:
     def take(self, rows: IntArray) -> Chains:
         """Some of the rows."""
         return Chains(
-            self.walks, self.index[:, rows], self.tile[:, rows], self.run_sizes[:, :, rows],
-            self.run_counts[:, :, rows], self.trips[:, rows], self.moved[:, rows],
-            None if self.sweeps is None else self.sweeps[:, rows], self.is_legal[rows],
+            self.walks, self.index[:, rows], self.run_sizes[:, :, rows], self.run_counts[:, :, rows],
+            self.trips[:, rows], self.moved[:, rows], None if self.sweeps is None else self.sweeps[:, rows],
         )  # fmt: skip
 
     def inside(self, index: IntArray) -> Inside:
@@ -348,7 +339,7 @@ class Chains:
                 place = tuple(index[loop] for loop in window.loops)
                 before = tuple(self.index[loop] for loop in window.loops)
                 moved[number] *= np.maximum(window.total[place] / np.maximum(window.total[before], 1.0), 1.0)
-        return Chains(self.walks, index, cut.tile, *cut.runs(), cut.trips, moved, self.sweeps, self.is_legal)
+        return Chains(self.walks, index, *cut.runs(), cut.trips, moved, self.sweeps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -411,7 +402,7 @@ class Inside:
             self._swept, self._sweeps = self._swept_times(stays, outside.sweeps)
         sweeps = None if self._sweeps is None else self._sweeps[ways.operand]
         self._read, self._write = _bytes(ways, slice(None), self._moved, sweeps)
-        is_tabled = outside.is_legal & walks.is_tabled(outside.tile, self.tile)
+        is_tabled = walks.is_tabled(outside.tile, self.tile)
         self.is_legal = np.repeat(is_tabled[None], len(walks.orders), axis=0)
         for number, held in walks.holding:
             self.is_legal[number] &= (trips[held] == outside.trips[held]).all(axis=0)
@@ -419,9 +410,8 @@ class Inside:
     def pick(self, order: IntArray, rows: IntArray) -> Chains:
         """The chains of some rows, each walked in an order."""
         return Chains(
-            self._walks, self._index[:, rows], self.tile[:, rows], *self._cut.runs(rows),
-            self._cut.trips[:, rows], self._moved[self._walks.ways.of[:, order], rows],
-            None if self._sweeps is None else self._sweeps[:, rows], self.is_legal[order, rows],
+            self._walks, self._index[:, rows], *self._cut.runs(rows), self._cut.trips[:, rows],
+            self._moved[self._walks.ways.of[:, order], rows], None if self._sweeps is None else self._sweeps[:, rows],
         )  # fmt: skip
 
     def paced(self, parts: Sequence[int]) -> FloatArray:

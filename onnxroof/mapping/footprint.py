@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from onnxroof.ir.loopnest import Access, AxisMap, LoopNest, dense_axis
+from onnxroof.ir.loopnest import Access, AxisMap, LoopNest, is_dense
 from onnxroof.mapping.canonical import canonical
 from onnxroof.mapping.combs import comb_tables
 
@@ -173,7 +173,7 @@ def bare_operands(nest: LoopNest) -> tuple[tuple[OperandTable, tuple[AxisMap, ..
         for axis in access.axes:
             if not axis.terms:
                 whole *= axis.extent
-            elif axis == dense_axis(axis.terms[0].loop, nest.loops[axis.terms[0].loop].extent):
+            elif is_dense(axis, nest.loops):
                 dense.append(axis.terms[0].loop)
             else:
                 axes.append(axis)

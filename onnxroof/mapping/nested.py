@@ -319,8 +319,9 @@ class _Search:
         """
         who, rows = self._who, len(beam.busy)
         outside, reads, writes, busy = beam.chains, beam.read_bytes, beam.write_bytes, beam.busy
-        row = np.repeat(np.arange(rows), tiles.shape[1])
+        count = tiles.shape[1]
         if rows > 1:
+            row = np.repeat(np.arange(rows), count)
             outside, reads, writes, busy = outside.take(row), reads[:, row], writes[:, row], busy[row]
             tiles = np.concatenate([tiles] * rows, axis=1)
         index = np.minimum(tiles, outside.index)
@@ -347,7 +348,7 @@ class _Search:
                 if operands:
                     read[port] = np.maximum(read[port], into[operands].sum(axis=0))
                     write[port] = np.maximum(write[port], out[operands].sum(axis=0))
-        is_legal, own, tile, taken = inside.is_legal, index, inside.tile, np.zeros(len(row))
+        is_legal, own, tile, taken = inside.is_legal, index, inside.tile, np.zeros(rows * count)
         if parts is not None:
             busy = self._plain.nest.points / (inside.paced(parts) * self._cores)
             own = self._grid.part(index, parts)
@@ -364,9 +365,9 @@ class _Search:
         # The least time, and of equal ones the least weight.
         weights = np.where(times == time, weights, np.inf)
         order = weights.argmin(axis=0)
-        chosen = np.lexsort((weights[order, np.arange(len(row))], time))[:keep]
+        chosen = np.lexsort((weights.min(axis=0), time))[:keep]
         chosen = chosen[np.isfinite(time[chosen])]
-        order, before = order[chosen], row[chosen]
+        order, before = order[chosen], chosen // count
         into, out = beam.read_bytes[:, before], beam.write_bytes[:, before]
         for port, (read_bytes, write_bytes) in decided.items():
             into[port], out[port] = read_bytes[order, chosen], write_bytes[order, chosen]
@@ -396,7 +397,7 @@ class _Search:
     ) -> tuple[FloatArray | float, FloatArray | float]:
         """Time of bytes by level, launch overhead aside, and what they weigh; the arrays broadcast."""
         overlapped: FloatArray | float = compute_s
-        serial: FloatArray | float = 0.0
+        serial: FloatArray | float | None = None
         weight: FloatArray | float = 0.0
         for price, read, write in zip(self._prices, read_bytes, write_bytes, strict=True):
             both = read + write
@@ -404,9 +405,9 @@ class _Search:
             if price.overlaps:
                 overlapped = np.maximum(overlapped, time)
             else:
-                serial = serial + time
-            weight = weight + both * price.weight
-        return overlapped + serial, weight
+                serial = time if serial is None else serial + time
+            weight = weight + (both if price.weight == 1.0 else both * price.weight)
+        return overlapped if serial is None else overlapped + serial, weight
 
     def _stretch(self, busy: float, parts: tuple[int, ...]) -> float:
         """Of a chain: by what one core has to do of the problem."""
