@@ -149,49 +149,39 @@ def unrolled_traffic(nest: LoopNest, unrolling: Sequence[int], stays: int | None
     return read, write
 
 
-def _assignments(nest: LoopNest) -> Iterator[tuple[int, ...]]:
-    """The sets of parallel loops that can go to m; the others go to n."""
-    parallel = [number for number, loop in enumerate(nest.loops) if loop.kind is LoopKind.PARALLEL and loop.extent > 1]
-    for count in range(len(parallel) + 1):
-        yield from itertools.combinations(parallel, count)
-
-
-def _axes(nest: LoopNest, array: Array, to_m: Sequence[int]) -> list[tuple[int, tuple[int, ...]]]:
-    """Units and loops of each axis of the array."""
-    loops: tuple[list[int], list[int], list[int]] = ([], [], [])
-    for number, loop in enumerate(nest.loops):
-        if loop.kind is LoopKind.REDUCTION:
-            loops[2].append(number)
-        elif loop.kind is LoopKind.PARALLEL:
-            loops[0 if number in to_m else 1].append(number)
-    return list(zip((array.m, array.n, array.k), map(tuple, loops), strict=True))
+def _parallel(nest: LoopNest) -> tuple[int, ...]:
+    """Parallel loops of more than one iteration."""
+    return tuple(n for n, loop in enumerate(nest.loops) if loop.kind is LoopKind.PARALLEL and loop.extent > 1)
 
 
 @lru_cache(maxsize=4096)
 def _steps(nest: LoopNest, array: Array) -> Mapping[tuple[int, ...], int]:
     """Steps with each set of parallel loops on m and the others on n."""
-    extents = [loop.extent for loop in nest.loops]
-    summed = math.prod(extents[number] for number in nest.reductions)
-    parallel = math.prod(loop.extent for loop in nest.loops if loop.kind is LoopKind.PARALLEL)
-    times = -(-summed // array.k)
+    extents, loops = [loop.extent for loop in nest.loops], _parallel(nest)
+    times = -(-math.prod(extents[number] for number in nest.reductions) // array.k)
+    parallel = math.prod(extents[number] for number in loops)
+    rows: dict[tuple[int, ...], int] = {(): 1}
     found = {}
-    for to_m in _assignments(nest):
-        rows = math.prod(extents[number] for number in to_m)
-        found[to_m] = times * -(-rows // array.m) * -(-(parallel // rows) // array.n)
+    for count in range(len(loops) + 1):
+        for to_m in itertools.combinations(loops, count):
+            if to_m:
+                rows[to_m] = rows[to_m[:-1]] * extents[to_m[-1]]
+            found[to_m] = times * -(-rows[to_m] // array.m) * -(-(parallel // rows[to_m]) // array.n)
     return found
 
 
 @lru_cache(maxsize=4096)
 def array_tiles(plain: LoopNest, array: Array) -> IntArray:
     """(loops, U): iterations of each loop of a canonical nest that one step does, at the best utilization."""
-    steps = _steps(plain, array)
+    steps, parallel, summed = _steps(plain, array), _parallel(plain), tuple(sorted(plain.reductions))
     fewest = min(steps.values())
     fills: dict[tuple[int, tuple[int, ...]], tuple[_Fill, ...]] = {}
     tiles: dict[tuple[int, ...], None] = {}
     for to_m, count in steps.items():
         if count > fewest:
             continue
-        axes = _axes(plain, array, to_m)
+        to_n = tuple(number for number in parallel if number not in to_m)
+        axes = ((array.m, to_m), (array.n, to_n), (array.k, summed))
         for axis in axes:
             if axis not in fills:
                 fills[axis] = tuple(dict.fromkeys(_fills(plain, *axis)))
