@@ -315,8 +315,8 @@ def _undominated(block: Block) -> Block:
     """The block without candidates of which no factor is less than another's; one of those that are all equal."""
     columns = block.columns.reshape(-1, block.count)
     columns = columns[(columns != columns[:, :1]).any(axis=1)]
-    # What is as good as another and not equal to it has the lower sum: so it is among those before it.
-    by_sum = columns.sum(axis=0).argsort(kind="stable")
+    # What is as good as another has a lower sum, so it comes before it; of equal ones the last does.
+    by_sum = block.count - 1 - columns.sum(axis=0)[::-1].argsort(kind="stable")
     is_better = BEFORE[: block.count, : block.count].copy()
     for column in columns[:, by_sum]:
         is_better &= column[:, None] <= column
