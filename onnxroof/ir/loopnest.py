@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-__all__ = ["Access", "AxisMap", "Loop", "LoopKind", "LoopNest", "Term", "dense_axis", "whole_axis"]
+__all__ = ["Access", "AxisMap", "Loop", "LoopKind", "LoopNest", "Term", "dense_axis", "is_dense", "whole_axis"]
 
 
 class LoopKind(enum.Enum):
@@ -106,6 +107,22 @@ class LoopNest:
     def __hash__(self) -> int:
         return self._hash
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LoopNest):
+            return NotImplemented
+        if self is other:
+            return True
+        if self._hash != other._hash or self.sweeps != other.sweeps or self.swept != other.swept:
+            return False
+        if self.loops is other.loops and self.accesses is other.accesses:
+            return True
+        if self.loops != other.loops or self.accesses != other.accesses:
+            return False
+        # Equal ones have the same parts from now on: tables compare the same few again and again, part by part.
+        object.__setattr__(other, "loops", self.loops)
+        object.__setattr__(other, "accesses", self.accesses)
+        return True
+
     def __reduce__(self) -> tuple[type[LoopNest], tuple[object, ...]]:
         # In another process the hash of equal names is another.
         return LoopNest, (self.loops, self.accesses, self.sweeps, self.swept)
@@ -191,6 +208,16 @@ class LoopNest:
 def dense_axis(loop: int, extent: int) -> AxisMap:
     """A dimension that one loop walks from end to end."""
     return AxisMap((Term(loop),), extent)
+
+
+def is_dense(axis: AxisMap, loops: Sequence[Loop]) -> bool:
+    """Whether it is the `dense_axis` of one of the loops."""
+    return (
+        len(axis.terms) == 1
+        and axis.terms[0].stride == 1
+        and axis.offset == 0
+        and axis.extent == loops[axis.terms[0].loop].extent
+    )
 
 
 def whole_axis(extent: int) -> AxisMap:

@@ -71,22 +71,26 @@ def array_operand_traffic(nest: LoopNest, array: Array) -> tuple[tuple[float, fl
     orders = loop_orders(tables)
     orders = tuple(orders[number] for number in stationary_orders(tables, orders, array.stationary))
     moves = orders_bytes(tables, orders, index)
-    total = np.zeros((len(orders), len(index[0]) if index else 1))
-    for ways, reads, writes in moves:
-        both = [read + write for read, write in zip(reads, writes, strict=True)]
-        for number, way in enumerate(ways):
-            total[number] += both[way]
-    for number, order in enumerate(orders):
+    both = [[read + write for read, write in zip(reads, writes, strict=True)] for _, reads, writes in moves]
+    least, tile = np.inf, 0
+    best: tuple[int, ...] = ()
+    known = set()
+    for order, ways in zip(orders, zip(*(ways for ways, _, _ in moves), strict=True), strict=True):
+        if (ways, order.held) in known:
+            continue
+        known.add((ways, order.held))
+        total = np.asarray(sum(rows[way] for rows, way in zip(both, ways, strict=True)))
         for loop in order.held:
-            total[number, tables.trips[loop][index[loop]] != 1] = np.inf
-    best, tile = divmod(int(np.argmin(total)), total.shape[1])
-    if total[best, tile] == np.inf:
-        return ()
+            total = np.where(tables.trips[loop][index[loop]] == 1, total, np.inf)
+        place = int(total.argmin())
+        if total.flat[place] < least:
+            least, best, tile = total.flat[place], ways, place
 
     def at(values: FloatArray) -> float:
         return float(values[tile]) if values.ndim else float(values)
 
-    return tuple((at(reads[ways[best]]), at(writes[ways[best]])) for ways, reads, writes in moves)
+    pairs = zip(best, moves, strict=False)
+    return tuple((at(reads[way]), at(writes[way])) for way, (_, reads, writes) in pairs)
 
 
 def stationary_orders(tables: TileTables, orders: Sequence[Order], stationary: str) -> list[int]:
@@ -145,49 +149,39 @@ def unrolled_traffic(nest: LoopNest, unrolling: Sequence[int], stays: int | None
     return read, write
 
 
-def _assignments(nest: LoopNest) -> Iterator[tuple[int, ...]]:
-    """The sets of parallel loops that can go to m; the others go to n."""
-    parallel = [number for number, loop in enumerate(nest.loops) if loop.kind is LoopKind.PARALLEL and loop.extent > 1]
-    for count in range(len(parallel) + 1):
-        yield from itertools.combinations(parallel, count)
-
-
-def _axes(nest: LoopNest, array: Array, to_m: Sequence[int]) -> list[tuple[int, tuple[int, ...]]]:
-    """Units and loops of each axis of the array."""
-    loops: tuple[list[int], list[int], list[int]] = ([], [], [])
-    for number, loop in enumerate(nest.loops):
-        if loop.kind is LoopKind.REDUCTION:
-            loops[2].append(number)
-        elif loop.kind is LoopKind.PARALLEL:
-            loops[0 if number in to_m else 1].append(number)
-    return list(zip((array.m, array.n, array.k), map(tuple, loops), strict=True))
+def _parallel(nest: LoopNest) -> tuple[int, ...]:
+    """Parallel loops of more than one iteration."""
+    return tuple(n for n, loop in enumerate(nest.loops) if loop.kind is LoopKind.PARALLEL and loop.extent > 1)
 
 
 @lru_cache(maxsize=4096)
 def _steps(nest: LoopNest, array: Array) -> Mapping[tuple[int, ...], int]:
     """Steps with each set of parallel loops on m and the others on n."""
-    extents = [loop.extent for loop in nest.loops]
-    summed = math.prod(extents[number] for number in nest.reductions)
-    parallel = math.prod(loop.extent for loop in nest.loops if loop.kind is LoopKind.PARALLEL)
-    times = -(-summed // array.k)
+    extents, loops = [loop.extent for loop in nest.loops], _parallel(nest)
+    times = -(-math.prod(extents[number] for number in nest.reductions) // array.k)
+    parallel = math.prod(extents[number] for number in loops)
+    rows: dict[tuple[int, ...], int] = {(): 1}
     found = {}
-    for to_m in _assignments(nest):
-        rows = math.prod(extents[number] for number in to_m)
-        found[to_m] = times * -(-rows // array.m) * -(-(parallel // rows) // array.n)
+    for count in range(len(loops) + 1):
+        for to_m in itertools.combinations(loops, count):
+            if to_m:
+                rows[to_m] = rows[to_m[:-1]] * extents[to_m[-1]]
+            found[to_m] = times * -(-rows[to_m] // array.m) * -(-(parallel // rows[to_m]) // array.n)
     return found
 
 
 @lru_cache(maxsize=4096)
 def array_tiles(plain: LoopNest, array: Array) -> IntArray:
     """(loops, U): iterations of each loop of a canonical nest that one step does, at the best utilization."""
-    steps = _steps(plain, array)
+    steps, parallel, summed = _steps(plain, array), _parallel(plain), tuple(sorted(plain.reductions))
     fewest = min(steps.values())
     fills: dict[tuple[int, tuple[int, ...]], tuple[_Fill, ...]] = {}
     tiles: dict[tuple[int, ...], None] = {}
     for to_m, count in steps.items():
         if count > fewest:
             continue
-        axes = _axes(plain, array, to_m)
+        to_n = tuple(number for number in parallel if number not in to_m)
+        axes = ((array.m, to_m), (array.n, to_n), (array.k, summed))
         for axis in axes:
             if axis not in fills:
                 fills[axis] = tuple(dict.fromkeys(_fills(plain, *axis)))
@@ -213,7 +207,7 @@ def _unrolled(nest: LoopNest, array: Array) -> tuple[TileTables, list[IntArray]]
 
 
 _Fill: TypeAlias = tuple[tuple[int, int], ...]
-"""Loops and how many iterations of each lie along an axis."""
+"""Loops and how many iterations of each lie along an axis; of the others one does."""
 
 
 def _fills(nest: LoopNest, units: int, loops: Sequence[int]) -> Iterator[_Fill]:
@@ -222,6 +216,8 @@ def _fills(nest: LoopNest, units: int, loops: Sequence[int]) -> Iterator[_Fill]:
         rest = units
         sizes: dict[int, int] = {}
         for number in sorted(loops, key=lambda n: (n != first, -n)):
+            if rest == 1:
+                break
             sizes[number] = min(nest.loops[number].extent, rest)
             rest //= sizes[number]
         yield tuple(sorted(sizes.items()))

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis, whole_axis
+from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis, is_dense, whole_axis
 
 __all__ = ["Canonical", "canonical"]
 
@@ -97,9 +97,8 @@ def _plain_access(access: Access, nest: LoopNest, renumbered: Mapping[int, int])
             continue
         if len(axis.terms) == 1:
             (term,) = axis.terms
-            extent = nest.loops[term.loop].extent
-            if extent != 1 and term.stride == 1 and axis.offset == 0 and axis.extent == extent:
-                walked.append(dense_axis(renumbered[term.loop], extent))  # what most dimensions are
+            if term.loop in renumbered and is_dense(axis, nest.loops):
+                walked.append(dense_axis(renumbered[term.loop], axis.extent))  # what most dimensions are
                 continue
         strides: dict[int, int] = {}
         for term in axis.terms:
@@ -158,7 +157,9 @@ def _determined(axes: list[AxisMap], extents: Mapping[int, int]) -> list[AxisMap
         return axes
     while True:
         known = {
-            axis.terms[0].loop for axis in axes if axis.terms and axis == dense_axis(axis.terms[0].loop, axis.extent)
+            axis.terms[0].loop
+            for axis in axes
+            if len(axis.terms) == 1 and axis.terms[0].stride == 1 and axis.offset == 0
         }
         for number, axis in enumerate(axes):
             reach = sum(term.stride * (extents[term.loop] - 1) for term in axis.terms)
@@ -175,11 +176,12 @@ def _determined(axes: list[AxisMap], extents: Mapping[int, int]) -> list[AxisMap
 def _alike(nest: LoopNest) -> tuple[tuple[int, ...], ...]:
     """Groups of loops that may be walked as one, in order of their first member."""
     groups: dict[object, list[int]] = {}
+    used = [access.loops for access in nest.accesses]
+    dense = [{axis.terms[0].loop for axis in access.axes if is_dense(axis, nest.loops)} for access in nest.accesses]
     for number, loop in enumerate(nest.loops):
-        dense = dense_axis(number, loop.extent)
-        uses = [number in access.loops for access in nest.accesses]
-        is_dense = all(dense in access.axes for access, used in zip(nest.accesses, uses, strict=True) if used)
-        is_plain = is_dense and loop.kind is not LoopKind.SEQUENTIAL and not _occurs_twice(number, nest)
+        uses = [number in loops for loops in used]
+        is_walked = all(number in walked for walked, is_used in zip(dense, uses, strict=True) if is_used)
+        is_plain = is_walked and loop.kind is not LoopKind.SEQUENTIAL and not _occurs_twice(number, nest)
         key = (loop.kind, number in nest.swept, tuple(uses)) if is_plain else number
         groups.setdefault(key, []).append(number)
     return tuple(tuple(group) for group in groups.values())

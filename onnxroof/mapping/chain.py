@@ -63,6 +63,11 @@ class Walks:
         return np.array([[loop.extent] for loop in self.tables.nest.loops])
 
     @cached_property
+    def last(self) -> IntArray:
+        """(D, 1) positions of the extents among the sizes."""
+        return np.array([[len(sizes) - 1] for sizes in self.tables.sizes])
+
+    @cached_property
     def windowed(self) -> list[int]:
         """Loops of windows."""
         return list({loop for o in self.tables.operands for w in o.windows for loop in w.loops})
@@ -84,10 +89,15 @@ class Walks:
             np.array([[[d in operand.unfinished - operand.loops] for d in loops] for operand in operands]),
         )  # fmt: skip
 
-    def footprint_bytes(self, index: IntArray, held: Collection[int] | None = None) -> FloatArray:
-        """(R,) bytes of one tile of every operand together, or of those `held`, at positions in the tables."""
+    def footprint_bytes(
+        self, index: IntArray, held: Collection[int] | None = None, tile: IntArray | None = None
+    ) -> FloatArray:
+        """(R,) bytes of one tile of every operand together, or of those `held`, at positions in the tables.
+
+        `tile` are its sizes where they are at hand.
+        """
         whole, dense, narrow, wide, unfinished = self._held
-        tile = self.sizes(index)
+        tile = self.sizes(index) if tile is None else tile
         elements = np.where(dense, tile, 1.0).prod(axis=1) * whole
         is_partial: BoolArray = np.any(unfinished & (tile < self.extents), axis=1)
         for x, operand in enumerate(self.tables.operands):
@@ -173,12 +183,9 @@ class Walks:
     def start(self) -> Chains:
         """The one chain that has no tile yet: the outermost level holds everything."""
         distinct = np.array([[operand.distinct] for operand in self.tables.operands])
-        whole = np.array([[len(sizes) - 1] for sizes in self.tables.sizes])
         ones = np.ones(self.extents.shape)
         sweeps = np.ones((len(distinct), 1)) if self.tables.nest.sweeps > 1 else None
-        return Chains(
-            self, whole, self.extents, self.extents[None], ones[None], ones, distinct, sweeps, np.ones(1, dtype=bool)
-        )
+        return Chains(self, self.last, self.extents[None], ones[None], ones, distinct, sweeps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,8 +199,7 @@ class Ways:
         free: (Y, D, 1) whether the iterations of a loop do not fetch the operand again.
         inner: (Y, D, 1) whether they are iterations that its tile depends on, which its windows count.
         dense: (Y, 1) its elements apart from those of its windows.
-        windows: By window of an operand its ways, the loops along which in some of them only the new part of it is
-            fetched, `total` and `slides` along these as one array, and the row of that for each of its ways.
+        windows: Of all operands.
         widths: What bytes elements are, four times (Y, 1): bytes in for an element that comes in; elements that come in
             without being read; bytes out for a byte in; bytes out besides.
     """
@@ -204,15 +210,44 @@ class Ways:
     free: BoolArray
     inner: BoolArray
     dense: FloatArray
-    windows: tuple[tuple[Window, slice, tuple[int, ...], FloatArray, IntArray], ...]
+    windows: tuple[_Sliding, ...]
     widths: tuple[FloatArray, FloatArray, FloatArray, FloatArray]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sliding:
+    """A window of an operand in the ways that the orders treat it.
+
+    Attributes:
+        window: Its tables.
+        ways: Of the operand.
+        along: Loops along which in some of them only the new part is fetched.
+        tables: `total`; `slides` along these loops; for each of them, whether sliding along all of it fetches each
+            element once. One array, tables first.
+        row: By way which of the first tables counts.
+    """
+
+    window: Window
+    ways: slice
+    along: tuple[int, ...]
+    tables: FloatArray
+    row: IntArray
+
+
+def _sliding(window: Window, ways: slice, slides: Sequence[int | None]) -> _Sliding:
+    along = tuple(loop for loop in window.loops if loop in slides)
+    new = [window.fetched(loop) for loop in along]
+    ends = [np.take(window.total, [-1], axis=window.loops.index(loop)) for loop in along]
+    is_solid = [(part == end).astype(float) for part, end in zip(new, ends, strict=True)]
+    row = np.array([along.index(slide) + 1 if slide in along else 0 for slide in slides])
+    return _Sliding(window, ways, along, np.array([window.total, *new, *is_solid]), row)
 
 
 def _ways(walks: Walks) -> Ways:
     operands, loops = walks.tables.operands, walks.tables.nest.loops
     of, passing, operand_of, dense, widths = [], [], [], [], []
     free: list[list[list[bool]]] = []
-    windows: list[tuple[Window, slice, tuple[int, ...], FloatArray, IntArray]] = []
+    windows: list[_Sliding] = []
     for x, operand in enumerate(operands):
         begin = len(free)
         keys = [(order.free[x], order.slide[x]) for order in walks.orders]
@@ -228,11 +263,8 @@ def _ways(walks: Walks) -> Ways:
             widths += [(partial, operand.distinct, 1.0, operand.distinct * (bits / 8))] * len(ways)
         else:
             widths += [(bits / 8, 0.0, 0.0, 0.0)] * len(ways)
-        for window in operand.windows:
-            along = tuple(loop for loop in window.loops if any(slide == loop for _, slide in ways))
-            stack = np.array([window.total, *(window.fetched(loop) for loop in along)])
-            rows = np.array([along.index(slide) + 1 if slide in along else 0 for _, slide in ways])
-            windows.append((window, slice(begin, len(free)), along, stack, rows))
+        mine, slides = slice(begin, len(free)), [slide for _, slide in ways]
+        windows += [_sliding(window, mine, slides) for window in operand.windows]
     width, first, share, result = np.array(widths).T[:, :, None]
     operand_rows = np.array(operand_of)
     return Ways(
@@ -249,24 +281,26 @@ class Chains:
     Attributes:
         walks: Tables and orders.
         index: (D, R) positions of the innermost tile's sizes.
-        tile: (D, R) its sizes.
-        run_sizes: (N, D, R) sizes of the tiles along each loop, whole ones and ragged ones.
+        run_sizes: (N, D, R) sizes of the tiles along each loop, first whole ones, then ragged ones.
         run_counts: (N, D, R) how many there are of each.
         trips: (D, R) number of tiles along each loop, in all.
         moved: (X, R) elements that come in over the last boundary.
         sweeps: (X, R) how often they come for the swept loops, None where there are none.
-        is_legal: (R,) whether the tile and order of the last boundary can be.
     """
 
     walks: Walks
     index: IntArray
-    tile: IntArray
     run_sizes: IntArray
     run_counts: FloatArray
     trips: FloatArray
     moved: FloatArray
     sweeps: FloatArray | None
-    is_legal: BoolArray
+
+    @property
+    def tile(self) -> IntArray:
+        """(D, R) sizes of the innermost tile."""
+        found: IntArray = self.run_sizes[0]
+        return found
 
     @property
     def bytes(self) -> tuple[FloatArray, FloatArray]:
@@ -276,9 +310,8 @@ class Chains:
     def take(self, rows: IntArray) -> Chains:
         """Some of the rows."""
         return Chains(
-            self.walks, self.index[:, rows], self.tile[:, rows], self.run_sizes[:, :, rows],
-            self.run_counts[:, :, rows], self.trips[:, rows], self.moved[:, rows],
-            None if self.sweeps is None else self.sweeps[:, rows], self.is_legal[rows],
+            self.walks, self.index[:, rows], self.run_sizes[:, :, rows], self.run_counts[:, :, rows],
+            self.trips[:, rows], self.moved[:, rows], None if self.sweeps is None else self.sweeps[:, rows],
         )  # fmt: skip
 
     def inside(self, index: IntArray) -> Inside:
@@ -306,7 +339,7 @@ class Chains:
                 place = tuple(index[loop] for loop in window.loops)
                 before = tuple(self.index[loop] for loop in window.loops)
                 moved[number] *= np.maximum(window.total[place] / np.maximum(window.total[before], 1.0), 1.0)
-        return Chains(self.walks, index, cut.tile, *cut.runs(), cut.trips, moved, self.sweeps, self.is_legal)
+        return Chains(self.walks, index, *cut.runs(), cut.trips, moved, self.sweeps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -369,7 +402,7 @@ class Inside:
             self._swept, self._sweeps = self._swept_times(stays, outside.sweeps)
         sweeps = None if self._sweeps is None else self._sweeps[ways.operand]
         self._read, self._write = _bytes(ways, slice(None), self._moved, sweeps)
-        is_tabled = outside.is_legal & walks.is_tabled(outside.tile, self.tile)
+        is_tabled = walks.is_tabled(outside.tile, self.tile)
         self.is_legal = np.repeat(is_tabled[None], len(walks.orders), axis=0)
         for number, held in walks.holding:
             self.is_legal[number] &= (trips[held] == outside.trips[held]).all(axis=0)
@@ -377,9 +410,8 @@ class Inside:
     def pick(self, order: IntArray, rows: IntArray) -> Chains:
         """The chains of some rows, each walked in an order."""
         return Chains(
-            self._walks, self._index[:, rows], self.tile[:, rows], *self._cut.runs(rows),
-            self._cut.trips[:, rows], self._moved[self._walks.ways.of[:, order], rows],
-            None if self._sweeps is None else self._sweeps[:, rows], self.is_legal[order, rows],
+            self._walks, self._index[:, rows], *self._cut.runs(rows), self._cut.trips[:, rows],
+            self._moved[self._walks.ways.of[:, order], rows], None if self._sweeps is None else self._sweeps[:, rows],
         )  # fmt: skip
 
     def paced(self, parts: Sequence[int]) -> FloatArray:
@@ -428,31 +460,26 @@ class Inside:
     def _elements(self) -> FloatArray:
         """(Y, R) or (Y, 1) elements of all tiles of an operand, of windows that slide only what is new."""
         ways = self._walks.ways
-        found = ways.dense
-        if ways.windows:
-            found = np.empty((len(ways.dense), self._index.shape[1]))
-            found[:] = ways.dense
-        for window, rows, along, stack, row_of in ways.windows:
-            place = tuple(self._index[loop] for loop in window.loops)
-            tables = stack[(slice(None), *place)]
-            for row, loop in enumerate(along, start=1):
-                self._shorten(window, loop, place, tables[0], tables[row])
-            found[rows] *= tables[row_of]
+        if not ways.windows:
+            return ways.dense
+        found = np.empty((len(ways.dense), self._index.shape[1]))
+        found[:] = ways.dense
+        outer = self._outside.index
+        is_whole = outer == self._walks.last
+        is_all_whole = is_whole.all()
+        for part in ways.windows:
+            place = tuple(self._index[loop] for loop in part.window.loops)
+            tables = part.tables[(slice(None), *place)]
+            if not is_all_whole:
+                count = len(part.along)
+                for row, loop in enumerate(part.along, start=1):
+                    number = part.window.loops.index(loop)
+                    # Where sliding along the whole loop fetches each element once, so does sliding along a part of it.
+                    inside = part.window.total[(*place[:number], outer[loop], *place[number + 1 :])]
+                    inside = np.where(tables[row + count] > 0, np.minimum(inside, tables[0]), tables[0])
+                    tables[row] = np.where(is_whole[loop], tables[row], inside)
+            found[part.ways] *= tables[part.row]
         return found
-
-    def _shorten(
-        self, window: Window, loop: int, place: tuple[IntArray, ...], total: FloatArray, new: FloatArray
-    ) -> None:
-        """Elements that are new along a part of a loop, (R,), from those along all of it; in place."""
-        number = window.loops.index(loop)
-        outer, last = self._outside.index[loop], len(self._walks.tables.sizes[loop]) - 1
-        is_whole = outer == last
-        if is_whole.all():
-            return
-        # Where sliding along the whole loop fetches each element once, so does sliding along a part of it.
-        is_solid = new == window.total[(*place[:number], np.full_like(place[number], last), *place[number + 1 :])]
-        part = np.where(is_solid, window.total[(*place[:number], outer, *place[number + 1 :])], total)
-        new[:] = np.where(is_whole, new, np.minimum(part, total))
 
 
 def _bytes(

@@ -36,6 +36,9 @@ WIDE = 48
 COMPARED = 256
 """Of at most so many candidates each is compared with each."""
 
+BEFORE = np.triu(np.ones((COMPARED, COMPARED), dtype=bool), 1)
+"""Whether the first candidate is before the second."""
+
 
 @dataclass(frozen=True, eq=False)
 class Block:
@@ -312,9 +315,13 @@ def _undominated(block: Block) -> Block:
     """The block without candidates of which no factor is less than another's; one of those that are all equal."""
     columns = block.columns.reshape(-1, block.count)
     columns = columns[(columns != columns[:, :1]).any(axis=1)]
-    is_as_good = (columns[:, :, None] <= columns[:, None, :]).all(axis=0)
-    is_dominated = (is_as_good & ~np.triu(is_as_good.T)).any(axis=0)
-    return block.take(~is_dominated) if is_dominated.any() else block
+    # What is as good as another has a lower sum, so it comes before it; of equal ones the last does.
+    by_sum = block.count - 1 - columns.sum(axis=0)[::-1].argsort(kind="stable")
+    is_better = BEFORE[: block.count, : block.count].copy()
+    for column in columns[:, by_sum]:
+        is_better &= column[:, None] <= column
+    kept = np.sort(by_sum[~is_better.any(axis=0)])
+    return block if len(kept) == block.count else block.take(kept)
 
 
 def _range(tables: TileTables, order: Order, loop: int) -> tuple[int, int]:
@@ -328,17 +335,20 @@ def _factors(
     tables: TileTables, order: Order, block: tuple[int, ...], picks: IntArray, *, counts_transfers: bool
 ) -> Block:
     place = dict(zip(block, picks, strict=True))
+    sizes = {loop: tables.sizes[loop][row] for loop, row in place.items()}
+    trips = {loop: tables.trips[loop][row] for loop, row in place.items()}
     columns = np.ones((5 if counts_transfers else 3, len(tables.operands), picks.shape[1]))
     for number, operand in enumerate(tables.operands):
         held, moved, widened = columns[:3, number]
         is_partial: list[BoolArray] = []
         for loop in block:
             if loop in operand.dense:
-                held *= tables.sizes[loop][place[loop]]
-            if loop not in operand.loops and loop not in order.free[number]:
-                moved *= tables.trips[loop][place[loop]]
-            if operand.widens and loop in operand.unfinished - operand.loops:
-                is_partial.append(tables.trips[loop][place[loop]] > 1)
+                held *= sizes[loop]
+            if loop not in operand.loops:
+                if loop not in order.free[number]:
+                    moved *= trips[loop]
+                if operand.widens and loop in operand.unfinished:
+                    is_partial.append(trips[loop] > 1)
         for window in operand.windows:
             if window.loops[0] in place:
                 index = tuple(place[loop] for loop in window.loops)
@@ -352,9 +362,8 @@ def _factors(
             tiles, again = columns[3:, number]
             fetching = transfer_loops(operand, order.slide[number])
             for loop in block:
-                trips = tables.trips[loop][place[loop]]
-                tiles *= trips if loop in fetching else 1.0
-                again *= trips if loop not in operand.loops | order.free[number] else 1.0
+                tiles *= trips[loop] if loop in fetching else 1.0
+                again *= trips[loop] if loop not in operand.loops | order.free[number] else 1.0
     return Block(picks, columns)
 
 

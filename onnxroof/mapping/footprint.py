@@ -16,11 +16,11 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from onnxroof.ir.loopnest import Access, AxisMap, LoopNest, dense_axis
+from onnxroof.ir.loopnest import Access, AxisMap, LoopNest, is_dense
 from onnxroof.mapping.canonical import canonical
 from onnxroof.mapping.combs import comb_tables
 
-__all__ = ["Indices", "OperandTable", "TileTables", "compulsory_bytes", "tile_tables"]
+__all__ = ["Indices", "OperandTable", "TileTables", "bare_operands", "compulsory_bytes", "tile_tables"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -140,7 +140,7 @@ class TileTables:
 def tile_tables(nest: LoopNest, sizes: Sequence[IntArray]) -> TileTables:
     """Tables for a canonical nest and ascending tile sizes of each loop, 1 and the extent among them."""
     trips = tuple(-(-loop.extent // size).astype(float) for loop, size in zip(nest.loops, sizes, strict=True))
-    bare = _bare_operands(nest)
+    bare = bare_operands(nest)
     if all(not axes for _, axes in bare):
         return TileTables(nest, tuple(sizes), trips, tuple(operand for operand, _ in bare))
     listed = [tuple(size.tolist()) for size in sizes]
@@ -154,7 +154,7 @@ def compulsory_bytes(nest: LoopNest) -> tuple[int, ...]:
         return (0,) * len(nest.accesses)
     plain = canonical(nest).nest
     found = []
-    for operand, axes in _bare_operands(plain):
+    for operand, axes in bare_operands(plain):
         elements = operand.distinct * math.prod(
             _touched(_terms(axis, plain), axis.offset, axis.extent) for axis in axes
         )
@@ -163,7 +163,7 @@ def compulsory_bytes(nest: LoopNest) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _bare_operands(nest: LoopNest) -> tuple[tuple[OperandTable, tuple[AxisMap, ...]], ...]:
+def bare_operands(nest: LoopNest) -> tuple[tuple[OperandTable, tuple[AxisMap, ...]], ...]:
     """The operands of a canonical nest without their windows, and the dimensions that these are along."""
     found = []
     for access in nest.accesses:
@@ -173,7 +173,7 @@ def _bare_operands(nest: LoopNest) -> tuple[tuple[OperandTable, tuple[AxisMap, .
         for axis in access.axes:
             if not axis.terms:
                 whole *= axis.extent
-            elif axis == dense_axis(axis.terms[0].loop, nest.loops[axis.terms[0].loop].extent):
+            elif is_dense(axis, nest.loops):
                 dense.append(axis.terms[0].loop)
             else:
                 axes.append(axis)
@@ -222,6 +222,9 @@ _Tables = tuple[FloatArray, FloatArray, tuple[FloatArray, ...]]
 TOGETHER = 1 << 10
 """Starts of tiles at which no more are added to those that are looked at together: bounds what memory it takes."""
 
+EVERY = 1 << 15
+"""With no more tiles of all sizes together, those of all sizes are looked at, since more will be asked for."""
+
 MARKS = 1 << 22
 """Up to so many marks (tiles times elements of the dimension) the elements of a window with gaps are marked."""
 
@@ -231,14 +234,15 @@ def _window_tables(
     terms: tuple[tuple[int, int], ...], offset: int, extent: int, sizes: tuple[tuple[int, ...], ...]
 ) -> _Tables:
     """`total`, `peak` and `slides` of a `Window`; `terms` are (loop extent, stride)."""
+    marks = extent * math.prod(sum(-(-n // size) for size in of) for (n, _), of in zip(terms, sizes, strict=True))
+    if marks <= MARKS and len(terms) == 2 and 1 in (terms[0][1], terms[1][1]):
+        every = _every_comb(terms, offset, extent)
+        return (
+            _combs(terms, offset, extent, sizes) if every is None else _at([[n - 1 for n in of] for of in sizes], every)
+        )
     known = _largest_table(terms, offset, extent)
     if known and all(set(few) <= set(many) for few, many in zip(sizes, known[0][0], strict=True)):
         return _picked(*known[0], sizes)
-    marks = extent * math.prod(sum(-(-n // size) for size in of) for (n, _), of in zip(terms, sizes, strict=True))
-    if marks <= MARKS and len(terms) == 2 and 1 in (terms[0][1], terms[1][1]):
-        found = _combs(terms, offset, extent, sizes)
-        _remember(known, sizes, found)
-        return found
     has_gap, solid, pieces = _gaps(terms, sizes)
     total, peak = _hulls(terms, offset, extent, [np.array(size, dtype=np.int64) for size in sizes])
     peak = np.minimum(peak, peak[solid] * pieces)
@@ -256,11 +260,22 @@ def _window_tables(
             falls_apart = falls_apart | np.take(falls_apart, [-1], axis=number)
         picked = zip(*(part.tolist() for part in np.nonzero(falls_apart)), strict=True)
         _listed(terms, offset, extent, sizes, picked, (total, peak, slides))
-        _remember(known, sizes, (total, peak, slides))
+        if not known or total.size > known[0][1][0].size:
+            known[:] = [(sizes, (total, peak, slides))]
     return total, peak, slides
 
 
-def _combs(terms: tuple[tuple[int, int], ...], offset: int, extent: int, sizes: tuple[tuple[int, ...], ...]) -> _Tables:
+@lru_cache(maxsize=1024)
+def _every_comb(terms: tuple[tuple[int, int], ...], offset: int, extent: int) -> _Tables | None:
+    """The tables of all sizes, None where there are too many."""
+    if max(count for count, _ in terms) > EVERY >> 3:  # of n counters there are n log n tiles
+        return None
+    sizes = [range(1, count + 1) for count, _ in terms]
+    tiles = math.prod(sum(-(-len(of) // size) for size in of) for of in sizes)
+    return _combs(terms, offset, extent, sizes) if tiles <= EVERY else None
+
+
+def _combs(terms: Sequence[tuple[int, int]], offset: int, extent: int, sizes: Sequence[Sequence[int]]) -> _Tables:
     """The tables of two counters of which one steps over single elements: of two, the shorter."""
     places = min((0, 1), key=lambda number: terms[number][::-1])
     teeth = 1 - places
@@ -280,18 +295,16 @@ def _largest_table(
     return []
 
 
-def _remember(
-    known: list[tuple[tuple[tuple[int, ...], ...], _Tables]], sizes: tuple[tuple[int, ...], ...], tables: _Tables
-) -> None:
-    if not known or tables[0].size > known[0][1][0].size:
-        known[:] = [(sizes, tables)]
-
-
 def _picked(sizes: Sequence[Sequence[int]], tables: _Tables, picked: Sequence[Sequence[int]]) -> _Tables:
     """Of tables over `sizes` those over some of them."""
-    places = np.ix_(*([of.index(size) for size in few] for of, few in zip(sizes, picked, strict=True)))
+    return _at([[of.index(size) for size in few] for of, few in zip(sizes, picked, strict=True)], tables)
+
+
+def _at(places: Sequence[Sequence[int]], tables: _Tables) -> _Tables:
+    """Some rows and columns of tables."""
+    mesh = np.ix_(*places)
     total, peak, slides = tables
-    return total[places], peak[places], tuple(slide[places] for slide in slides)
+    return total[mesh], peak[mesh], tuple(slide[mesh] for slide in slides)
 
 
 def _gaps(

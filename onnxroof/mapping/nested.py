@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -141,19 +142,21 @@ class _Beam:
         read_bytes, write_bytes: (L, R), own optimum where nothing is chosen yet.
         busy: (R,) share of the cores that work, 1 until the nest is spread.
         trail: For each level chosen, (D, R) positions of its tile, of all cores together at the level that is
-            spread, and (R,) number of the order.
+            spread, (R,) number of the order, and (R,) bytes that one instance holds.
     """
 
     chains: Chains
     read_bytes: FloatArray
     write_bytes: FloatArray
     busy: FloatArray
-    trail: tuple[tuple[IntArray, IntArray], ...]
+    trail: tuple[tuple[IntArray, IntArray, FloatArray], ...]
 
-    def first(self) -> _Chain:
-        """The best."""
-        trail = tuple((index[:, 0], int(order[0])) for index, order in self.trail)
-        return _Chain(self.read_bytes[:, 0].tolist(), self.write_bytes[:, 0].tolist(), float(self.busy[0]), trail)
+    def trailed(self, row: int) -> _Trail:
+        """What was chosen for one of the chains."""
+        return tuple((index[:, row], int(order[row]), float(taken[row])) for index, order, taken in self.trail)
+
+
+_Trail: TypeAlias = tuple[tuple[IntArray, int, float], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,7 +166,7 @@ class _Chain:
     read_bytes: list[float]
     write_bytes: list[float]
     busy: float
-    trail: tuple[tuple[IntArray, int], ...]
+    trail: _Trail
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,6 +180,7 @@ class _Choice:
         before: (K,) rows of the beam that they are inside of.
         read_bytes, write_bytes: (L, K).
         busy: (K,) share of the cores that work.
+        taken_bytes: (K,) what a level's instance holds; 0 where none holds a tile.
     """
 
     inside: Inside
@@ -186,6 +190,7 @@ class _Choice:
     read_bytes: FloatArray
     write_bytes: FloatArray
     busy: FloatArray
+    taken_bytes: FloatArray
 
 
 class _Search:
@@ -212,7 +217,6 @@ class _Search:
         self._own_read: list[list[float]] = who.own_read_bytes.tolist()
         self._own_write: list[list[float]] = who.own_write_bytes.tolist()
         widths = [level.access_width for level in levels]
-        self._widens = any(operand.widens for operand in self._grid.walks.tables.operands)
         self._access_bytes = [width.value if width is not None else 0.0 for width in widths]
 
     def best(self) -> NestedMapping:
@@ -286,10 +290,10 @@ class _Search:
         """Each chain with each tile inside its last one, in its best order, and of these the best; see `_choice`."""
         found = self._choice(beam, tiles, shares, keep, level, parts)
         chains = found.inside.pick(found.order, found.columns)
-        trail = tuple((index[:, found.before], order[found.before]) for index, order in beam.trail)
-        return _Beam(
-            chains, found.read_bytes, found.write_bytes, found.busy, (*trail, (chains.index, found.order))
-        )  # fmt: skip
+        before = found.before
+        trail = tuple((index[:, before], order[before], taken[before]) for index, order, taken in beam.trail)
+        trail = (*trail, (chains.index, found.order, found.taken_bytes))
+        return _Beam(chains, found.read_bytes, found.write_bytes, found.busy, trail)
 
     def _choice(
         self,
@@ -315,8 +319,9 @@ class _Search:
         """
         who, rows = self._who, len(beam.busy)
         outside, reads, writes, busy = beam.chains, beam.read_bytes, beam.write_bytes, beam.busy
-        row = np.repeat(np.arange(rows), tiles.shape[1])
+        count = tiles.shape[1]
         if rows > 1:
+            row = np.repeat(np.arange(rows), count)
             outside, reads, writes, busy = outside.take(row), reads[:, row], writes[:, row], busy[row]
             tiles = np.concatenate([tiles] * rows, axis=1)
         index = np.minimum(tiles, outside.index)
@@ -343,13 +348,14 @@ class _Search:
                 if operands:
                     read[port] = np.maximum(read[port], into[operands].sum(axis=0))
                     write[port] = np.maximum(write[port], out[operands].sum(axis=0))
-        is_legal, own = inside.is_legal, index
+        is_legal, own, tile, taken = inside.is_legal, index, inside.tile, np.zeros(rows * count)
         if parts is not None:
             busy = self._plain.nest.points / (inside.paced(parts) * self._cores)
             own = self._grid.part(index, parts)
-            is_legal = is_legal & self._grid.walks.is_tabled(inside.tile, self._grid.walks.sizes(own))
-        if level is not None and self._widens:
-            taken = self._grid.walks.footprint_bytes(own, who.held[level])
+            tile = self._grid.walks.sizes(own)
+            is_legal = is_legal & self._grid.walks.is_tabled(inside.tile, tile)
+        if level is not None:
+            taken = self._grid.walks.footprint_bytes(own, who.held[level], tile)
             is_legal = is_legal & (taken <= who.room_bytes[level])
         if allowed is not None:
             is_legal = is_legal & allowed[:, None]
@@ -359,29 +365,27 @@ class _Search:
         # The least time, and of equal ones the least weight.
         weights = np.where(times == time, weights, np.inf)
         order = weights.argmin(axis=0)
-        chosen = np.lexsort((weights[order, np.arange(len(row))], time))[:keep]
+        chosen = np.lexsort((weights.min(axis=0), time))[:keep]
         chosen = chosen[np.isfinite(time[chosen])]
-        order, before = order[chosen], row[chosen]
+        order, before = order[chosen], chosen // count
         into, out = beam.read_bytes[:, before], beam.write_bytes[:, before]
         for port, (read_bytes, write_bytes) in decided.items():
             into[port], out[port] = read_bytes[order, chosen], write_bytes[order, chosen]
         paces = busy[chosen] if len(busy) > 1 else busy[before]
-        return _Choice(inside, chosen, order, before, into, out, paces)
+        return _Choice(inside, chosen, order, before, into, out, paces, taken[chosen])
 
     def _fed(self, beam: _Beam) -> _Chain:
         """The best of the chains with what the array takes in its steps, inside the innermost tile."""
         if self._array is None:
-            chain = beam.first()
+            read, write = beam.read_bytes[:, 0].tolist(), beam.write_bytes[:, 0].tolist()
+            chain = _Chain(read, write, float(beam.busy[0]), beam.trailed(0))
         else:
             tiles, allowed = array_steps(self._plain.nest, self._array)
             found = self._choice(beam, tiles, self._who.fed, 1, allowed=allowed)
             if not len(found.busy):  # where its tiles leave no such order to walk them in, the array does what it can
                 found = self._choice(beam, tiles, self._who.fed, 1)
-            before = int(found.before[0])
-            trail = tuple((index[:, before], int(order[before])) for index, order in beam.trail)
-            chain = _Chain(
-                found.read_bytes[:, 0].tolist(), found.write_bytes[:, 0].tolist(), float(found.busy[0]), trail
-            )
+            read, write = found.read_bytes[:, 0].tolist(), found.write_bytes[:, 0].tolist()
+            chain = _Chain(read, write, float(found.busy[0]), beam.trailed(int(found.before[0])))
         self._bounded(chain.read_bytes, chain.write_bytes)
         return chain
 
@@ -393,7 +397,7 @@ class _Search:
     ) -> tuple[FloatArray | float, FloatArray | float]:
         """Time of bytes by level, launch overhead aside, and what they weigh; the arrays broadcast."""
         overlapped: FloatArray | float = compute_s
-        serial: FloatArray | float = 0.0
+        serial: FloatArray | float | None = None
         weight: FloatArray | float = 0.0
         for price, read, write in zip(self._prices, read_bytes, write_bytes, strict=True):
             both = read + write
@@ -401,9 +405,9 @@ class _Search:
             if price.overlaps:
                 overlapped = np.maximum(overlapped, time)
             else:
-                serial = serial + time
-            weight = weight + both * price.weight
-        return overlapped + serial, weight
+                serial = time if serial is None else serial + time
+            weight = weight + (both if price.weight == 1.0 else both * price.weight)
+        return overlapped if serial is None else overlapped + serial, weight
 
     def _stretch(self, busy: float, parts: tuple[int, ...]) -> float:
         """Of a chain: by what one core has to do of the problem."""
@@ -422,13 +426,14 @@ class _Search:
         footprints = np.zeros(len(self._levels))
         found = []
         outside, around = walks.extents[:, 0].tolist(), [loop.extent for loop in loops]
-        for level, (index, order) in zip(self._who.tiled, chain.trail, strict=False):
+        for level, (index, order, taken) in zip(self._who.tiled, chain.trail, strict=False):
             is_first = level == self._first_core
             together = walks.sizes(index[:, None])[:, 0].tolist()
             cut = {n for n, (size, whole) in enumerate(zip(together, outside, strict=True)) if size < whole}
-            own = self._grid.part(index, parts) if is_first else index
-            footprints[level] = walks.footprint_bytes(own[:, None], self._who.held[level])[0]
-            outside = walks.sizes(own[:, None])[:, 0].tolist() if is_first else together
+            outside = together
+            if is_first:
+                outside = walks.sizes(self._grid.part(index, parts)[:, None])[:, 0].tolist()
+            footprints[level] = taken
             sizes = self._plain.original_tile(outside, loops)
             spread = {names[members[n][-1]]: part for n, part in enumerate(parts) if part > 1} if is_first else {}
             # Of loops that are walked as one, those that the tile does not hold whole.

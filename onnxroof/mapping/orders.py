@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from onnxroof.ir.loopnest import AxisMap, LoopKind, LoopNest, Term
-from onnxroof.mapping.footprint import OperandTable, TileTables
+from onnxroof.mapping.footprint import OperandTable, TileTables, bare_operands
 
 __all__ = ["Order", "loop_orders", "without_mirrored"]
 
@@ -50,12 +50,12 @@ class Order:
 
     def is_as_good_as(self, other: Order) -> bool:
         """Whether no tile can move fewer bytes in `other` than in this order."""
-        return (
-            self.held <= other.held
-            and self.is_swept <= other.is_swept
-            and all(mine >= theirs for mine, theirs in zip(self.free, other.free, strict=True))
-            and all(theirs in (None, mine) for mine, theirs in zip(self.slide, other.slide, strict=True))
-        )
+        if not (self.held <= other.held and self.is_swept <= other.is_swept):
+            return False
+        for mine, theirs in zip(self.slide, other.slide, strict=True):
+            if theirs is not None and theirs != mine:
+                return False
+        return all(map(frozenset.issuperset, self.free, other.free))
 
 
 def loop_orders(tables: TileTables) -> tuple[Order, ...]:
@@ -65,10 +65,15 @@ def loop_orders(tables: TileTables) -> tuple[Order, ...]:
     than one trip, and the least over all of them is right for any tile. That holds only if any loop may take any
     place: sequential loops are outermost and swept ones innermost, so there each set of held loops is a case.
     """
-    nest = tables.nest
+    return _orders_of(tables.nest)
+
+
+@lru_cache(maxsize=4096)
+def _orders_of(nest: LoopNest) -> tuple[Order, ...]:
+    operands = [operand for operand, _ in bare_operands(nest)]
     return _orders(
-        tuple(operand.loops for operand in tables.operands),
-        tuple(operand.sliding for operand in tables.operands),
+        tuple(operand.loops for operand in operands),
+        tuple(operand.sliding for operand in operands),
         tuple(_rank(nest, number) for number in range(len(nest.loops))),
         nest.swept if nest.sweeps > 1 else frozenset(),
     )

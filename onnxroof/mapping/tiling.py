@@ -139,12 +139,13 @@ def orders_bytes(
         keys = [(order.slide[number], order.free[number], order.sweeps_of(operand, tables.nest)) for order in orders]
         way_of = [ways.setdefault(key, len(ways)) for key in keys]
         fetched = {slide: tables.fetched_elements(operand, slide, index) for slide in {slide for slide, _, _ in ways}}
+        irrelevant = [loop for loop in range(len(trips)) if loop not in operand.loops]
         reads, writes = [], []
         for slide, free, sweeps in ways:
             moved = fetched[slide]
-            for loop, count in enumerate(trips):
-                if loop not in operand.loops and loop not in free:
-                    moved = moved * count
+            for loop in irrelevant:
+                if loop not in free:
+                    moved = moved * trips[loop]
             read, write = _access_bytes(operand, moved, sweeps)
             reads.append(read)
             writes.append(write)
@@ -160,7 +161,7 @@ def pareto_front(nest: LoopNest, boundary: Boundary | None = None) -> Front:
         boundary: Which operands are held and counted, None for all at any width.
     """
     boundary = boundary or whole_boundary(nest)
-    tables = tile_tables(nest, [_sizes(nest, number) for number in range(len(nest.loops))])
+    tables = tile_tables(nest, _sizes(nest))
     orders = without_mirrored(nest, loop_orders(tables))
     blocks = _blocks(tables)
     loops = [loop for block in blocks for loop in block]
@@ -175,10 +176,11 @@ def pareto_front(nest: LoopNest, boundary: Boundary | None = None) -> Front:
     is_near[by_size] = moved[by_size] <= np.concatenate(([np.inf], least[:-1])) + 2 * len(boundary.counted)
     kept, begin = [], 0
     for order, (factors, parts) in zip(orders, found, strict=True):
-        place = np.concatenate([part.place for part in parts], axis=1)
-        end = begin + place.shape[1]
-        place, begin = place[:, is_near[begin:end]], end
-        if place.shape[1]:
+        numbers = np.concatenate([part.number for part in parts])
+        end = begin + len(numbers)
+        numbers, begin = numbers[is_near[begin:end]], end
+        if len(numbers):
+            place = np.unravel_index(numbers, factors.counts(0))
             picks = np.concatenate([block.picks[:, row] for block, row in zip(factors.blocks, place, strict=True)])
             kept.append((order, [picks[loops.index(loop)] for loop in range(len(loops))]))
     return _front(tables, kept, boundary)
@@ -186,11 +188,11 @@ def pareto_front(nest: LoopNest, boundary: Boundary | None = None) -> Front:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Found:
-    """Tiles that may be on the front: what they need and move, and their place in each block."""
+    """Tiles that may be on the front: what they need and move, and their number among all of the order."""
 
     footprint: FloatArray
     moved: FloatArray
-    place: IntArray
+    number: IntArray
 
 
 def _blocks(tables: TileTables) -> list[tuple[int, ...]]:
@@ -208,17 +210,19 @@ def _search(factors: OrderFactors, filter_: _Filter) -> list[_Found]:
     level = 0
     if math.prod(factors.counts(0)) > TILES:
         level = next(n for n in itertools.count(1) if math.prod(factors.counts(n)) <= BOXES)
-    counts, stack = factors.counts(level), []
+    found, stack = [], []
     for begin, footprint, moved in factors.pieces(level, PIECE):
         kept = filter_.promising(footprint, moved, is_seen=level == 0)
-        place = np.array(np.unravel_index(begin + kept, counts))
-        stack.append((level, place, footprint[kept], moved[kept]))
+        if level == 0:
+            found.append(_Found(footprint[kept], moved[kept], begin + kept))
+        else:
+            place = np.array(np.unravel_index(begin + kept, factors.counts(level)))
+            stack.append((level, place, footprint[kept], moved[kept]))
     stack.reverse()
-    found: list[_Found] = []
     while stack:
         level, place, footprint, moved = stack.pop()
         if level == 0:
-            found.append(_Found(footprint, moved, place))
+            found.append(_Found(footprint, moved, np.ravel_multi_index(tuple(place), factors.counts(0))))
             continue
         filter_.promising(*factors.least(0, list(factors.middles(level, place))), is_seen=True)
         finer = factors.halves(level, place[:, filter_.promising(footprint, moved)])
@@ -316,17 +320,22 @@ def _whole_accesses(
     return result
 
 
-def _sizes(nest: LoopNest, number: int) -> IntArray:
-    """Tile sizes of a loop to choose from, ascending from 1 to its extent."""
-    loop = nest.loops[number]
-    if loop.kind is LoopKind.SEQUENTIAL:
-        return np.array([1, loop.extent])
-    sizes = tile_sizes(loop.extent)
-    for axis in {axis for access in nest.accesses for axis in access.axes if len(axis.terms) > 1}:
-        own = [term.stride for term in axis.terms if term.loop == number]
-        if own:
-            sizes = np.union1d(sizes, _window_sizes(nest, axis, number, own[0]))
-    return sizes
+def _sizes(nest: LoopNest) -> list[IntArray]:
+    """Tile sizes of each loop to choose from, ascending from 1 to its extent."""
+    windows = dict.fromkeys(axis for access in nest.accesses for axis in access.axes if len(axis.terms) > 1)
+    found = []
+    for number, loop in enumerate(nest.loops):
+        if loop.kind is LoopKind.SEQUENTIAL:
+            found.append(np.array([1, loop.extent]))
+            continue
+        sizes = tile_sizes(loop.extent)
+        more: set[int] = set()
+        for axis in windows:
+            own = [term.stride for term in axis.terms if term.loop == number]
+            if own:
+                more.update(_window_sizes(nest, axis, number, own[0]).tolist())
+        found.append(np.array(sorted(more.union(sizes.tolist()))) if more else sizes)
+    return found
 
 
 def _window_sizes(nest: LoopNest, axis: AxisMap, number: int, own: int) -> IntArray:

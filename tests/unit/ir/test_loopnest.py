@@ -1,6 +1,6 @@
 """Loop nests."""
 
-from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis, whole_axis
+from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis, is_dense, whole_axis
 
 # A product of 4 x 5 by 5 x 6.
 M, N, K = Loop("m", 4), Loop("n", 6), Loop("k", 5, LoopKind.REDUCTION)
@@ -64,3 +64,22 @@ def test_a_sum_is_not_elementwise_nor_is_a_result_that_repeats_or_is_swept():
     assert LoopNest(ROWS, (same, wide)).elementwise_reads is None
     # Of one element, nothing is walked at all.
     assert LoopNest((), (Access(0, False, (), 32), Access(0, True, (), 32))).elementwise_reads is not None
+
+def test_equal_nests_share_their_parts_once_they_were_compared():
+    again = LoopNest((Loop("m", 4), Loop("n", 6), Loop("k", 5, LoopKind.REDUCTION)), (A, B, C))
+    assert again.loops is not PRODUCT.loops
+    assert again == PRODUCT
+    assert again.loops is PRODUCT.loops
+    assert again != LoopNest((Loop("m", 4), N, K), (A, B, A))
+    assert PRODUCT.loops == (M, N, K)
+    assert PRODUCT != (M, N, K)
+
+
+def test_a_dimension_is_dense_if_one_loop_walks_it_from_end_to_end():
+    loops = (M, N, K)
+    assert is_dense(dense_axis(2, 5), loops)
+    assert not is_dense(dense_axis(2, 6), loops)  # K has five iterations
+    assert not is_dense(AxisMap((Term(2, 2),), 5), loops)
+    assert not is_dense(AxisMap((Term(2),), 5, -1), loops)
+    assert not is_dense(AxisMap((Term(0), Term(2)), 8), loops)
+    assert not is_dense(whole_axis(5), loops)

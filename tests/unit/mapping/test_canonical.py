@@ -88,3 +88,4 @@ def test_tiles_of_a_merged_loop_fill_the_innermost_loop_first() -> None:
     nest = one_read(axes, 2, 3, 5)
     tiles = canonical(nest).original_tiles(np.array([[1], [5], [7], [15], [30]]), nest.loops)
     assert tiles.tolist() == [[1, 1, 1], [1, 1, 5], [1, 2, 5], [1, 3, 5], [2, 3, 5]]
+    assert [canonical(nest).original_tile([size], nest.loops) for size in (1, 5, 7, 15, 30)] == tiles.tolist()

@@ -103,3 +103,12 @@ def test_no_chain_is_cheaper_than_its_replay(name: str) -> None:
             assert room <= walks.footprint_bytes(index)[0]
             exact += bytes_ == moved(chain)
     assert exact >= 30  # where every tile is as large as the first of its row, the two agree
+
+
+@pytest.mark.parametrize("name", NESTS)
+def test_a_tile_takes_what_the_tables_say(name: str) -> None:
+    walks = grid(plain(NESTS[name])).walks
+    index = np.array([row.ravel() for row in np.indices([len(sizes) for sizes in walks.tables.sizes])])
+    for held in (None, frozenset({0}), frozenset({0, 2})):
+        expected = walks.tables.footprint_bytes(list(index), held)
+        np.testing.assert_array_equal(walks.footprint_bytes(index, held), expected)

@@ -5,7 +5,9 @@ import pytest
 
 from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis
 from onnxroof.mapping import tiling
+from onnxroof.mapping.boundary import Boundary
 from onnxroof.mapping.canonical import canonical
+from onnxroof.mapping.factors import order_factors
 from onnxroof.mapping.footprint import tile_tables
 from onnxroof.mapping.orders import loop_orders
 
@@ -84,6 +86,23 @@ def test_many_orders_move_what_each_of_them_does(nest: LoopNest) -> None:
         for (read, write), (ways, reads, writes) in zip(tiling.operand_bytes(tables, order, index), many, strict=True):
             np.testing.assert_array_equal(reads[ways[number]], np.broadcast_to(read, index[0].shape))
             np.testing.assert_array_equal(writes[ways[number]], np.broadcast_to(write, index[0].shape))
+
+
+@pytest.mark.parametrize("access_bytes", [0.0, 16.0])
+@pytest.mark.parametrize("nest", [conv(6, 20, 12, 14, 3, stride=2, pad=1), softmax(40, 90)], ids=["conv", "softmax"])
+def test_boxes_piece_by_piece_are_those_looked_at_one_by_one(nest: LoopNest, access_bytes: float) -> None:
+    plain = canonical(nest).nest
+    tables = tile_tables(plain, [np.array(sorted({1, 2, loop.extent})) for loop in plain.loops])
+    everything = frozenset(range(len(plain.accesses)))
+    boundary = Boundary(everything, everything, access_bytes)
+    for found in order_factors(tables, loop_orders(tables), tiling._blocks(tables), boundary):
+        for level in (0, 1):
+            pieces = [(begin, held.copy(), moved.copy()) for begin, held, moved in found.pieces(level, 100)]
+            place = np.indices(found.counts(level)).reshape(len(found.blocks), -1)
+            held, moved = found.least(level, list(place))
+            assert [begin for begin, *_ in pieces] == np.cumsum([0, *(len(row) for _, row, _ in pieces[:-1])]).tolist()
+            np.testing.assert_array_equal(np.concatenate([row for _, row, _ in pieces]), held)
+            np.testing.assert_array_equal(np.concatenate([row for *_, row in pieces]), moved)
 
 
 @pytest.mark.parametrize("extent", [1, 2, 3, 4, 12, 97, 512, 1000])
