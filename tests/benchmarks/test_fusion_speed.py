@@ -1,7 +1,8 @@
 """How long does it take to plan and evaluate a model on targets, in this process and as a command?
 
 Budgets of the project are printed beside the figures: half a second for ResNet-50 on 40 targets, three seconds for a
-decoder of 10,000 nodes. Neither is met yet: what is asserted is what holds today, so that it gets no worse.
+decoder of 10,000 nodes. The second is met. The first is not yet: what is asserted there is what holds today, so that
+it gets no worse.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def test_a_decoder_of_ten_thousand_nodes(capsys: pytest.CaptureFixture[str], tmp
     proto = decoder(layers=162)
     assert len(proto.graph.node) >= 10_000
     onnx.save(proto, path)
-    check(capsys, onnxroof.load(path), [load_target("nvidia-h100-sxm")], budget_ms=3000, most_ms=6000)
+    check(capsys, onnxroof.load(path), [load_target("nvidia-h100-sxm")], budget_ms=3000, most_ms=3000)
 
 
 @pytest.mark.parametrize("name", ["resnet50", "mobilenet_v2", "bert_base"])
