@@ -65,6 +65,7 @@ def test_a_sum_is_not_elementwise_nor_is_a_result_that_repeats_or_is_swept():
     # Of one element, nothing is walked at all.
     assert LoopNest((), (Access(0, False, (), 32), Access(0, True, (), 32))).elementwise_reads is not None
 
+
 def test_equal_nests_share_their_parts_once_they_were_compared():
     again = LoopNest((Loop("m", 4), Loop("n", 6), Loop("k", 5, LoopKind.REDUCTION)), (A, B, C))
     assert again.loops is not PRODUCT.loops
