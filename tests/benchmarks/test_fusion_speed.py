@@ -17,8 +17,13 @@ from benchmarks.work import UNIT, least, unit
 from oracles.decoder import decoder
 
 import onnxroof
+from onnxroof.dtypes import DType
 from onnxroof.ir.workload import Workload
+from onnxroof.mapping.planned import planned
+from onnxroof.roofline.evaluate import evaluate, evaluated
+from onnxroof.roofline.rates import needed_conversion
 from onnxroof.study.analyze import run_study
+from onnxroof.study.count import counted
 from onnxroof.targets.catalog import load_target
 from onnxroof.targets.model import Target
 
@@ -61,6 +66,19 @@ def test_a_decoder_of_ten_thousand_nodes(capsys: pytest.CaptureFixture[str], tmp
     assert len(proto.graph.node) >= 10_000
     onnx.save(proto, path)
     check(capsys, onnxroof.load(path), [load_target("nvidia-h100-sxm")], budget_ms=3000, most_ms=3000)
+
+
+def test_targets_side_by_side_take_less_than_one_after_another(capsys: pytest.CaptureFixture[str]) -> None:
+    """The plans that are the same for all targets, priced in one call and in one call a target."""
+    counted_model = counted(onnxroof.load(ROOT / "models" / "resnet50.onnx"))
+    model = planned(counted_model.workload, counted_model.costs, counted_model.store, ("none", "epilogue"))
+    # One precision: those that lack it would have a model of their own.
+    targets = [t for t in shelf(60) if needed_conversion(t, [("mac", DType.FLOAT), ("vector", DType.FLOAT)]) is None]
+    together = least(lambda: [*evaluated(model, targets)], 5)
+    apart = least(lambda: [evaluate(model, target) for target in targets], 5)
+    with capsys.disabled():
+        print(f"\n{len(targets)} targets together {together:.0f} ms, one after another {apart:.0f} ms", end="")
+    assert together < apart
 
 
 @pytest.mark.parametrize("name", ["resnet50", "mobilenet_v2", "bert_base"])
