@@ -335,16 +335,16 @@ def _signature(store: Storage, tensors: Mapping[str, Tensor], unit: Sequence[int
     for kernel in unit:
         op, cost = store.kernels[kernel].op, store.kernels[kernel].cost
         reads = store.kernels[kernel].reads
-        inputs = []
+        inputs: list[Hashable] = []
         for name in (*op.inputs, *op.parameters):
             root = store.root(name)
+            if root not in reads:
+                inputs.append(None)
+                continue
             # Who made it, or of what comes from outside who read it before: two readers of one tensor fetch it once.
-            other = store.producers.get(root, _reader_before(store, root, kernel))
-            inputs.append(
-                (reads.get(root), root in store.producers, kernel - other, tensors[name].shape, tensors[root].shape)
-                if name and root in reads
-                else None
-            )
+            maker = store.producers.get(root)
+            other = _reader_before(store, root, kernel) if maker is None else maker
+            inputs.append((reads[root], maker is not None, kernel - other, tensors[name].shape, tensors[root].shape))
         writes = {t.tensor: t.bytes for t in cost.writes}
         outputs = [
             (writes.get(name), tuple(reader - kernel for reader in store.readers.get(name, ())),

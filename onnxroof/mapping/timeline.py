@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from onnxroof.ir.op import Op
 from onnxroof.ir.tensor import TensorKind
 from onnxroof.ir.workload import Workload
 from onnxroof.mapping.liveness import overwritable
@@ -154,7 +155,8 @@ class Timeline:
     @cached_property
     def needed_bytes(self) -> tuple[float, ...]:
         """For each step, the tile that moves nothing twice."""
-        return tuple(use.curve({}).capacity_bytes[-1] for use in self.steps)
+        nothing = Skipped()
+        return tuple([use.curves.of(nothing).capacity_bytes[-1] for use in self.steps])
 
 
 def timeline(workload: Workload, store: Storage, clock: ShapedPlan, plans: Sequence[ShapedPlan]) -> Timeline:
@@ -210,9 +212,9 @@ def _candidates(
         tensor = workload.tensors[root]
         if root in barred or root in store.carried or not tensor.is_shaped:
             continue
-        ops = [store.kernels[kernel].op for kernel in (readers if maker is None else (maker, *readers))]
-        repeat, scope = ops[0].repeat, ops[0].scope
-        if has_loops and any(op.repeat != repeat or (repeat != 1 and op.scope != scope) for op in ops):
+        begin, end = store.kernels[readers[0] if maker is None else maker].op, store.kernels[readers[-1]].op
+        repeat = begin.repeat
+        if has_loops and not _is_together(store, begin, readers):
             continue
         if maker is None and repeat != 1 and not _is_captured(store, root, readers):
             continue
@@ -228,7 +230,7 @@ def _candidates(
                 written = sum(t.bytes for t in store.kernels[maker].cost.writes if t.tensor == root) * repeat
                 is_output = root in store.outputs
                 saved = read + (0 if is_output else written)
-                subject = f"{ops[0].name} -> {ops[-1].name}"
+                subject = f"{begin.name} -> {end.name}"
                 cold.append(_candidate(root, size, (made, last), saved, subject, is_written=is_output))
             continue
         once, size = counts[0], tensor.bytes
@@ -242,9 +244,15 @@ def _candidates(
             if runs[first] != runs[last]:
                 continue
             span = runs[first]
-        subject = f"{root} -> {ops[-1].name}"
+        subject = f"{root} -> {end.name}"
         cold.append(_candidate(root, size, span, read - once, subject, is_weight=is_weight, payer=readers[0]))
     return tuple(cold), tuple(steady)
+
+
+def _is_together(store: Storage, begin: Op, readers: Sequence[int]) -> bool:
+    """Whether readers run as often as an operator, in the same body of a loop if in one."""
+    ops = (store.kernels[reader].op for reader in readers)
+    return all(op.repeat == begin.repeat and (op.repeat == 1 or op.scope == begin.scope) for op in ops)
 
 
 def _is_captured(store: Storage, root: str, readers: Sequence[int]) -> bool:
