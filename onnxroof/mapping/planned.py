@@ -24,7 +24,7 @@ from onnxroof.mapping.storage import Kernel, Storage, parameter_roots
 from onnxroof.mapping.timeline import Timeline, timeline
 from onnxroof.mapping.traffic import GroupShape
 
-__all__ = ["CLOCK", "Border", "PlannedModel", "ShapedPlan", "border_of", "planned"]
+__all__ = ["CLOCK", "Border", "PlannedModel", "border_of", "planned"]
 
 CLOCK = "epilogue"
 """The policy whose groups are the steps in which what stays on chip is counted, for the plans of all policies."""

@@ -20,7 +20,8 @@ from onnxroof.mapping.given import GIVEN
 from onnxroof.mapping.nested import NestedMapping
 from onnxroof.mapping.placed import Crossing, Placed
 from onnxroof.mapping.plan import Decision, Plan
-from onnxroof.mapping.planned import PlannedModel, ShapedPlan
+from onnxroof.mapping.planned import PlannedModel
+from onnxroof.mapping.shaped import ShapedPlan
 from onnxroof.mapping.policies import SEARCHED
 from onnxroof.mapping.reorder import reordering
 from onnxroof.mapping.residency import Residency

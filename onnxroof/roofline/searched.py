@@ -10,7 +10,8 @@ from typing import Protocol
 from onnxroof.mapping.given import GIVEN, GivenPlan
 from onnxroof.mapping.placed import Placed
 from onnxroof.mapping.plan import Decision, Plan
-from onnxroof.mapping.planned import CLOCK, PlannedModel, ShapedPlan
+from onnxroof.mapping.planned import CLOCK, PlannedModel
+from onnxroof.mapping.shaped import ShapedPlan
 from onnxroof.mapping.residency import Residency
 from onnxroof.roofline.demand import Demand
 from onnxroof.roofline.fusing import decisions, fused_group, groups, mapped
