@@ -21,10 +21,10 @@ from onnxroof.mapping.nested import NestedMapping
 from onnxroof.mapping.placed import Crossing, Placed
 from onnxroof.mapping.plan import Decision, Plan
 from onnxroof.mapping.planned import PlannedModel
-from onnxroof.mapping.shaped import ShapedPlan
 from onnxroof.mapping.policies import SEARCHED
 from onnxroof.mapping.reorder import reordering
 from onnxroof.mapping.residency import Residency
+from onnxroof.mapping.shaped import ShapedPlan
 from onnxroof.mapping.traffic import GroupShape
 from onnxroof.roofline import totals
 from onnxroof.roofline.batch import Batch

@@ -11,8 +11,8 @@ from onnxroof.mapping.given import GIVEN, GivenPlan
 from onnxroof.mapping.placed import Placed
 from onnxroof.mapping.plan import Decision, Plan
 from onnxroof.mapping.planned import CLOCK, PlannedModel
-from onnxroof.mapping.shaped import ShapedPlan
 from onnxroof.mapping.residency import Residency
+from onnxroof.mapping.shaped import ShapedPlan
 from onnxroof.roofline.demand import Demand
 from onnxroof.roofline.fusing import decisions, fused_group, groups, mapped
 from onnxroof.roofline.given import chosen_runs, given_search
