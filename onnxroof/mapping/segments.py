@@ -83,20 +83,6 @@ class Segment:
     kind: Kind
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Outside:
-    """The tensors that cross the border of a run, each once, by root with their bytes; one trip.
-
-    Attributes:
-        kernels: Of the run.
-        reads, writes: What comes in and goes out, whatever the tile.
-    """
-
-    kernels: tuple[int, ...]
-    reads: Mapping[str, int]
-    writes: Mapping[str, int]
-
-
 @dataclass(frozen=True, eq=False)
 class Segments:
     """All runs of a model.
@@ -115,7 +101,6 @@ class Segments:
     by_last: tuple[tuple[Segment, ...], ...]
     kinds: tuple[Kind, ...]
     _operands: dict[tuple[int, int], tuple[tuple[bool, str], ...]] = field(default_factory=dict)
-    _outside: dict[tuple[int, int], Outside] = field(default_factory=dict)
 
     def kernels(self, first: int, last: int) -> tuple[int, ...]:
         """Kernels of a run in order."""
@@ -134,63 +119,61 @@ class Segments:
             found = self._operands[first, last] = tuple(names)
         return found
 
+    def outside(self, segment: Segment) -> Run:
+        """What a run as one group must move at least: the operands of its stack, without making one."""
+        return self._runs[segment.first, segment.last]
+
     @cached_property
     def borders(self) -> Borders:
         """What crosses the borders of all runs, in the order of `by_last`."""
-        runs = []
-        for segment in (one for here in self.by_last for one in here):
-            outside = self.outside(segment)
-            repeat = self.store.kernels[outside.kernels[0]].op.repeat
-            shared = self._shared(outside.kernels)
-            runs.append(Run((segment.first, segment.last), repeat, outside.reads, outside.writes, shared))
-        return Borders(runs, {kernel: step for step, unit in enumerate(self.units) for kernel in unit})
+        steps = {kernel: step for step, unit in enumerate(self.units) for kernel in unit}
+        return Borders(list(self._runs.values()), steps)
 
-    def _shared(self, kernels: Sequence[int]) -> list[str]:
-        """Tensors that more than one of some kernels touch: only these can cross less often."""
-        used = Counter(name for kernel in kernels for name in self._touched[kernel])
-        return [name for name, count in used.items() if count > 1]
+    @cached_property
+    def _runs(self) -> dict[tuple[int, int], Run]:
+        """By first and last step, each from the one that begins a step later."""
+        found: dict[tuple[int, int], Run] = {}
+        for last, here in enumerate(self.by_last):
+            wanted = {segment.first for segment in here}
+            inside: set[int] = set()
+            reads: dict[str, int] = {}
+            writes: dict[str, int] = {}
+            used: Counter[str] = Counter()
+            for first in range(last, min(wanted, default=last + 1) - 1, -1):
+                unit = self.units[first]
+                inside.update(unit)
+                reads = {root: size for root, size in reads.items() if self.store.producers.get(root) not in unit}
+                for kernel in unit:
+                    taken, made = self._transfers[kernel]
+                    for root, size, maker in taken:
+                        if maker not in inside or maker >= kernel:
+                            reads[root] = max(reads.get(root, 0), size)
+                    writes = writes | made
+                    used.update(self._touched[kernel])
+                writes = {name: size for name, size in writes.items() if self.store.leaves(name, inside)}
+                if first in wanted:
+                    repeat = self.store.kernels[unit[0]].op.repeat
+                    shared = [name for name, count in used.items() if count > 1]
+                    found[first, last] = Run((first, last), repeat, reads, writes, shared)
+        return found
 
     @cached_property
     def _touched(self) -> list[set[str]]:
         return [_touched(self.store, kernel) for kernel in range(len(self.store.kernels))]
 
-    def outside(self, segment: Segment) -> Outside:
-        """What a run as one group must move at least: the operands of its stack, without making one."""
-        found = self._outside.get((segment.first, segment.last))
-        if found is None:
-            found = self._outside[segment.first, segment.last] = self._crossing(
-                self.kernels(segment.first, segment.last)
-            )
-        return found
-
-    def _crossing(self, kernels: tuple[int, ...]) -> Outside:
-        inside = frozenset(kernels)
-        reads: dict[str, int] = {}
-        writes: dict[str, int] = {}
-        for kernel in kernels:
-            taken, made = self._transfers[kernel]
-            for root, size, maker in taken:
-                if maker not in inside or maker >= kernel:
-                    reads[root] = max(reads.get(root, 0), size)
-            for name, size in made:
-                if self.store.leaves(name, inside):
-                    writes[name] = writes.get(name, 0) + size
-        return Outside(kernels, reads, writes)
-
     @cached_property
-    def _transfers(self) -> list[tuple[list[tuple[str, int, int]], list[tuple[str, int]]]]:
+    def _transfers(self) -> list[tuple[list[tuple[str, int, int]], dict[str, int]]]:
         """By kernel the roots that it reads with their bytes and makers, and what its loops write."""
         found = []
         for kernel in self.store.kernels:
             cost, accesses = kernel.cost, kernel.cost.nest.accesses if kernel.cost.nest else ()
             roots = [(self.store.root(transfer.tensor), transfer.bytes) for transfer in cost.reads]
             made = {kernel.op.outputs[access.tensor] for access in accesses if access.is_write}
-            found.append(
-                (
-                    [(root, size, self.store.producers.get(root, -1)) for root, size in roots],
-                    [(transfer.tensor, transfer.bytes) for transfer in cost.writes if transfer.tensor in made],
-                )
-            )
+            written: dict[str, int] = {}
+            for transfer in cost.writes:
+                if transfer.tensor in made:
+                    written[transfer.tensor] = written.get(transfer.tensor, 0) + transfer.bytes
+            found.append(([(root, size, self.store.producers.get(root, -1)) for root, size in roots], written))
         return found
 
 
