@@ -88,6 +88,7 @@ class Least:
         )
 
 
+@lru_cache(maxsize=4096)
 def least_of(stack: Stack) -> Least:
     """The bounds of a group."""
     used = {span.dim for value in stack.values for span in value.spans} - {-1}
@@ -202,8 +203,17 @@ def _case(
             for number, width in turn:
                 pair[shrinks[number]] += width * sums[number]
             pairs[pair[0], pair[1]] = None
-        found.append(_Returning(operands, tuple(pairs)))
+        found.append(_Returning(operands, _most(list(pairs))))
     return _Case(holds, found)
+
+
+def _most(pairs: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """Those of which no other is as large in both."""
+    found: list[tuple[float, float]] = []
+    for fixed, tiled in sorted(pairs, reverse=True):
+        if not found or tiled > found[-1][1]:
+            found.append((fixed, tiled))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

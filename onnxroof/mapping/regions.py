@@ -281,7 +281,7 @@ def _smallest(span: Span) -> int:
     return max(1, span.tile_extent // 4096)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=256)
 def _bounds(span: Span, sizes: tuple[int, ...]) -> tuple[IntArray, IntArray]:
     """First index, and the one behind the last, of each tile of each size, one size after the other."""
     if span.of is None:

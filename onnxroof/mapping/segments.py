@@ -8,7 +8,6 @@ common may be held together by a third.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxroof.ir.tensor import Tensor
-from onnxroof.mapping.borders import Borders, entries
+from onnxroof.mapping.borders import Borders, borders, touched_roots
 from onnxroof.mapping.fused import WORK_LIMITS, FusedCurve, fused_curve
 from onnxroof.mapping.least import Least, least_of
 from onnxroof.mapping.stacks import NamedStack, Stacks, unfusible
@@ -86,20 +85,6 @@ class Segment:
     kind: Kind
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Outside:
-    """The tensors that cross the border of a run, each once, by root with their bytes; one trip.
-
-    Attributes:
-        kernels: Of the run.
-        reads, writes: What comes in and goes out, whatever the tile.
-    """
-
-    kernels: tuple[int, ...]
-    reads: Mapping[str, int]
-    writes: Mapping[str, int]
-
-
 @dataclass(frozen=True, eq=False)
 class Segments:
     """All runs of a model.
@@ -118,7 +103,6 @@ class Segments:
     by_last: tuple[tuple[Segment, ...], ...]
     kinds: tuple[Kind, ...]
     _operands: dict[tuple[int, int], tuple[tuple[bool, str], ...]] = field(default_factory=dict)
-    _outside: dict[tuple[int, int], Outside] = field(default_factory=dict)
 
     def kernels(self, first: int, last: int) -> tuple[int, ...]:
         """Kernels of a run in order."""
@@ -141,125 +125,8 @@ class Segments:
     def borders(self) -> Borders:
         """What crosses the borders of all runs, in the order of `by_last`."""
         listed = [one for here in self.by_last for one in here]
-        alike: dict[int, list[int]] = {}
-        for number, segment in enumerate(listed):
-            alike.setdefault(id(segment.kind), []).append(number)
-        slots = _Slots(self.store)
-        reads, writes, shared = (list[tuple[IntArray, IntArray, Sequence[int]]]() for _ in range(3))
-        for members in alike.values():
-            runs = np.array(members, dtype=np.int64)
-            kernels = np.array([self.kernels(listed[n].first, listed[n].last) for n in members], dtype=np.int64)
-            one = self.outside(listed[members[0]])
-            for found, part in (
-                (reads, {slots.read(one.kernels, name): size for name, size in one.reads.items()}),
-                (writes, {slots.written(one.kernels, name): size for name, size in one.writes.items()}),
-                (shared, {slots.touched(one.kernels, name): 0 for name in self._shared(one.kernels)}),
-            ):
-                if part:
-                    found.append((runs, slots.of(kernels, [*part]), [*part.values()]))
-        repeats = [self.store.kernels[self.units[segment.first][0]].op.repeat for segment in listed]
-        return Borders(
-            numbers=slots.numbers,
-            reads=entries(reads),
-            writes=entries(writes),
-            shared=entries(shared),
-            first=np.array([segment.first for segment in listed], dtype=np.int64),
-            last=np.array([segment.last for segment in listed], dtype=np.int64),
-            repeat=np.array(repeats, dtype=np.float64),
-            step_of={kernel: step for step, unit in enumerate(self.units) for kernel in unit},
-        )
-
-    def _shared(self, kernels: Sequence[int]) -> list[str]:
-        """Tensors that more than one of some kernels touch: only these can cross less often."""
-        used = Counter(name for kernel in kernels for name in self._touched[kernel])
-        return [name for name, count in used.items() if count > 1]
-
-    @cached_property
-    def _touched(self) -> list[set[str]]:
-        return [_touched(self.store, kernel) for kernel in range(len(self.store.kernels))]
-
-    def outside(self, segment: Segment) -> Outside:
-        """What a run as one group must move at least: the operands of its stack, without making one."""
-        found = self._outside.get((segment.first, segment.last))
-        if found is None:
-            found = self._outside[segment.first, segment.last] = self._crossing(
-                self.kernels(segment.first, segment.last)
-            )
-        return found
-
-    def _crossing(self, kernels: tuple[int, ...]) -> Outside:
-        inside = frozenset(kernels)
-        reads: dict[str, int] = {}
-        writes: dict[str, int] = {}
-        for kernel in kernels:
-            taken, made = self._transfers[kernel]
-            for root, size, maker in taken:
-                if maker not in inside or maker >= kernel:
-                    reads[root] = max(reads.get(root, 0), size)
-            for name, size in made:
-                if self.store.leaves(name, inside):
-                    writes[name] = writes.get(name, 0) + size
-        return Outside(kernels, reads, writes)
-
-    @cached_property
-    def _transfers(self) -> list[tuple[list[tuple[str, int, int]], list[tuple[str, int]]]]:
-        """By kernel the roots that it reads with their bytes and makers, and what its loops write."""
-        found = []
-        for kernel in self.store.kernels:
-            cost, accesses = kernel.cost, kernel.cost.nest.accesses if kernel.cost.nest else ()
-            roots = [(self.store.root(transfer.tensor), transfer.bytes) for transfer in cost.reads]
-            made = {kernel.op.outputs[access.tensor] for access in accesses if access.is_write}
-            found.append(
-                (
-                    [(root, size, self.store.producers.get(root, -1)) for root, size in roots],
-                    [(transfer.tensor, transfer.bytes) for transfer in cost.writes if transfer.tensor in made],
-                )
-            )
-        return found
-
-
-class _Slots:
-    """The tensors of every kernel by place: roots of what it reads, its results by their names, and their roots."""
-
-    def __init__(self, store: Storage) -> None:
-        self.numbers: dict[str, int] = {}
-        self._names: list[tuple[list[str], list[str], list[str]]] = []
-        self._begin: list[int] = []
-        flat: list[int] = []
-        for kernel in store.kernels:
-            op = kernel.op
-            read = [store.root(name) for name in (*op.inputs, *op.parameters)]
-            named = read, [*op.outputs], [store.root(name) for name in op.outputs]
-            self._names.append(named)
-            self._begin.append(len(flat))
-            flat += [self.numbers.setdefault(name, len(self.numbers)) for part in named for name in part]
-        self._flat, self._from = np.array(flat, dtype=np.int64), np.array(self._begin, dtype=np.int64)
-
-    def read(self, kernels: Sequence[int], name: str) -> tuple[int, int]:
-        """The first kernel of a run that reads a tensor, and the place there."""
-        return self._found(kernels, name, (0,))
-
-    def written(self, kernels: Sequence[int], name: str) -> tuple[int, int]:
-        """The kernel that writes a tensor of that name, and the place there."""
-        return self._found(kernels, name, (1,))
-
-    def touched(self, kernels: Sequence[int], name: str) -> tuple[int, int]:
-        """The first kernel that reads or writes a tensor, and the place there."""
-        return self._found(kernels, name, (0, 2))
-
-    def _found(self, kernels: Sequence[int], name: str, parts: Sequence[int]) -> tuple[int, int]:
-        for member, kernel in enumerate(kernels):
-            named = self._names[kernel]
-            for part in parts:
-                if name in named[part]:
-                    return member, sum(map(len, named[:part])) + named[part].index(name)
-        raise AssertionError(name)
-
-    def of(self, kernels: IntArray, places: Sequence[tuple[int, int]]) -> IntArray:
-        """(R, M) numbers of the tensors at M places in R runs of kernels (R, ...)."""
-        members, slots = np.array(places, dtype=np.int64).T
-        found: IntArray = self._flat[self._from[kernels[:, members]] + slots]
-        return found
+        runs = [(one.first, one.last, id(one.kind)) for one in listed]
+        return borders(self.store, self.units, runs)
 
 
 def segments(
@@ -282,7 +149,7 @@ def segments(
         0 if barriers[step] else known.setdefault(_signature(store, tensors, unit), len(known) + 1)
         for step, unit in enumerate(units)
     ]
-    touched = [set().union(*(_touched(store, kernel) for kernel in unit)) for unit in units]
+    touched = [set().union(*(touched_roots(store, kernel) for kernel in unit)) for unit in units]
     body = [_body(store, unit) for unit in units]
     stacks = Stacks(store, tensors)
     kinds: dict[tuple[int, ...], Kind] = {}
@@ -309,12 +176,6 @@ def segments(
             first -= 1
         by_last.append(tuple(found))
     return Segments(store, tuple(units), tuple(barriers), tuple(by_last), tuple(kinds.values()))
-
-
-def _touched(store: Storage, kernel: int) -> set[str]:
-    """Roots of what a kernel reads and writes."""
-    cost = store.kernels[kernel].cost
-    return {store.root(transfer.tensor) for transfer in (*cost.reads, *cost.writes)}
 
 
 def _joined(parts: Sequence[set[str]], more: set[str]) -> list[set[str]]:

@@ -78,7 +78,7 @@ class Storage:
         """The tensor that owns the bytes of a name."""
         return self.roots.get(name, name)
 
-    def leaves(self, name: str, group: frozenset[int]) -> bool:
+    def leaves(self, name: str, group: frozenset[int] | set[int]) -> bool:
         """Whether what a kernel of a group writes is wanted outside the group, or by nobody at all."""
         readers = self.readers.get(name, ())
         return not readers or name in self.outputs or name in self.carried or not group.issuperset(readers)

@@ -11,8 +11,10 @@ from properties.strategies import targets, workloads
 
 from onnxroof.costs.table import cost_table
 from onnxroof.ir.workload import Workload
+from onnxroof.mapping.borders import Crossings
 from onnxroof.mapping.planned import planned
 from onnxroof.mapping.storage import storage
+from onnxroof.mapping.timeline import NOBODY
 from onnxroof.roofline.evaluate import evaluate
 from onnxroof.roofline.result import PlanResult, TargetResult
 from onnxroof.targets.model import Target
@@ -97,7 +99,11 @@ def test_no_tensor_is_lost(model: Workload) -> None:
     costs = cost_table(model)
     found = planned(model, costs, storage(model, costs), POLICIES)
     store = found.store
-    borders = zip(*(crossing.tolist() for crossing in found.segments.borders.crossing({})), strict=True)
+    stays = dict.fromkeys(sorted(found.workload.tensors)[::2], NOBODY)
+    borders = found.segments.borders
+    crossing = [zip(*(part.tolist() for part in borders.crossing(kept)), strict=True) for kept in ({}, stays)]
+    outside = Crossings(store)
+    shares = iter(borders.shares(stays).tolist())
     for segment in (one for here in found.segments.by_last for one in here):
         kernels = found.segments.kernels(segment.first, segment.last)
         made = {name for kernel in kernels for name in store.kernels[kernel].op.outputs}
@@ -122,11 +128,14 @@ def test_no_tensor_is_lost(model: Workload) -> None:
             moved = curve.write_bytes[:, number] if is_written else curve.read_bytes[:, number]
             assert moved.min() >= (writes if is_written else reads)[name]
         assert curve.total_bytes.min() == sum(reads.values()) + sum(writes.values())
-        # What a search takes instead of a curve where that is enough.
-        outside = found.segments.outside(segment)
-        assert (outside.reads, outside.writes) == (reads, writes)
+        # What a search takes instead of a curve where that is enough, whatever stays around the run.
+        one = outside.of(kernels)
+        assert (one.reads, one.writes) == (reads, writes)
         repeat = store.kernels[kernels[0]].op.repeat
-        assert next(borders) == (sum(reads.values()) * repeat, sum(writes.values()) * repeat)
+        for kept, crosses in zip(({}, stays), crossing, strict=True):
+            read, write = (sum(n for name, n in part.items() if name not in kept) for part in (reads, writes))
+            assert next(crosses) == (read * repeat, write * repeat)
+        assert next(shares) == any(name not in stays for name in one.shared)
         # And what its bound says for some room: each step of the curve moves no less, with or without one operand.
         bound = segment.kind.least
         for aside in (frozenset(), frozenset({0})):
