@@ -195,8 +195,8 @@ def test_a_row_of_weights_stays_while_the_window_slides() -> None:
 
 
 def test_where_no_order_keeps_what_should_stay_the_array_does_what_it_can() -> None:
-    # A recurrence h[t, b, n] += x[t, b, k] W[n, k]: t is outside of all else, so that weights cannot stay. With sums that
-    # do, x comes for each of 4 tiles of n, 4 * 5 * 3 * 8 bytes, the weights for each of 5 * 3 rows, 15 * 16 * 8.
+    # A recurrence h[t, b, n] += x[t, b, k] W[n, k]: t is outside of all else, so that weights cannot stay. With sums
+    # that do, x comes for each of 4 tiles of n, 4 * 5 * 3 * 8 bytes, the weights for each of 5 * 3 rows, 15 * 16 * 8.
     t, b, n, k = 5, 3, 16, 8
     nest = LoopNest(
         (Loop("t", t, LoopKind.SEQUENTIAL), Loop("b", b), Loop("n", n), Loop("k", k, REDUCTION)),

@@ -115,8 +115,8 @@ def test_a_tile_takes_what_the_tables_say(name: str) -> None:
 
 
 def test_of_an_operand_that_is_padding_alone_nothing_comes_in() -> None:
-    # All rows of the input lie 9 before the image. The kernel of 2 x 3 and the result of 2 x 4, whole as tiles, take one
-    # access of 32 bytes each.
+    # All rows of the input lie 9 before the image. The kernel of 2 x 3 and the result of 2 x 4, whole as tiles, take
+    # one access of 32 bytes each.
     nest = plain(
         LoopNest(
             (Loop("k", 2), Loop("y", 4), Loop("c", 3, LoopKind.REDUCTION)),
