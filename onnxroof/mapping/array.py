@@ -18,7 +18,7 @@ import numpy.typing as npt
 from onnxroof.ir.loopnest import LoopKind, LoopNest
 from onnxroof.mapping.boundary import accesses_of
 from onnxroof.mapping.canonical import canonical
-from onnxroof.mapping.footprint import TileTables, tile_tables
+from onnxroof.mapping.footprint import Indices, TileTables, tile_tables
 from onnxroof.mapping.orders import Order, loop_orders
 from onnxroof.mapping.tiling import moved_elements, orders_bytes
 from onnxroof.targets.model import Array
@@ -64,17 +64,25 @@ def array_traffic(nest: LoopNest, array: Array) -> tuple[float, float]:
 
 @lru_cache(maxsize=4096)
 def array_operand_traffic(nest: LoopNest, array: Array) -> tuple[tuple[float, float], ...]:
-    """As `array_traffic`, by access."""
+    """As `array_traffic`, by access.
+
+    Where the array's tile cannot be walked in an order that its dataflow asks for, since a recurrence is walked outside
+    of all else, it does what it can.
+    """
     if nest.points == 0:
         return ((0.0, 0.0),) * len(nest.accesses)
     tables, index = _unrolled(nest, array)
     orders = loop_orders(tables)
-    orders = tuple(orders[number] for number in stationary_orders(tables, orders, array.stationary))
+    wanted = stationary_orders(tables, orders, array.stationary)
+    found = _least(tables, [orders[number] for number in wanted], index)
+    return found if found is not None else _least(tables, orders, index) or ()
+
+
+def _least(tables: TileTables, orders: Sequence[Order], index: Indices) -> tuple[tuple[float, float], ...] | None:
+    """Bytes read and written by operand for the tile and order that move the least; None where no order is legal."""
     moves = orders_bytes(tables, orders, index)
     both = [[read + write for read, write in zip(reads, writes, strict=True)] for _, reads, writes in moves]
-    least, tile = np.inf, 0
-    best: tuple[int, ...] = ()
-    known = set()
+    least, best, known = np.inf, None, set()
     for order, ways in zip(orders, zip(*(ways for ways, _, _ in moves), strict=True), strict=True):
         if (ways, order.held) in known:
             continue
@@ -82,15 +90,17 @@ def array_operand_traffic(nest: LoopNest, array: Array) -> tuple[tuple[float, fl
         total = np.asarray(sum(rows[way] for rows, way in zip(both, ways, strict=True)))
         for loop in order.held:
             total = np.where(tables.trips[loop][index[loop]] == 1, total, np.inf)
-        place = int(total.argmin())
-        if total.flat[place] < least:
-            least, best, tile = total.flat[place], ways, place
+        tile = int(total.argmin())
+        if total.flat[tile] < least:
+            least, best = total.flat[tile], (ways, tile)
+    if best is None:
+        return None
+    ways, tile = best
 
     def at(values: FloatArray) -> float:
         return float(values[tile]) if values.ndim else float(values)
 
-    pairs = zip(best, moves, strict=False)
-    return tuple((at(reads[way]), at(writes[way])) for way, (_, reads, writes) in pairs)
+    return tuple((at(reads[way]), at(writes[way])) for way, (_, reads, writes) in zip(ways, moves, strict=True))
 
 
 def stationary_orders(tables: TileTables, orders: Sequence[Order], stationary: str) -> list[int]:

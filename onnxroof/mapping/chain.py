@@ -427,9 +427,12 @@ class Inside:
             read, write = read.copy(), write.copy()
             for x in operands:
                 operand, mine = self._walks.tables.operands[x], ways.operand == x
-                tiles = self._moved[mine] / self._walks.tables.held_elements(operand, list(self._index))
+                # Of an operand that is padding alone nothing comes in, and its tiles hold nothing.
+                held = np.maximum(self._walks.tables.held_elements(operand, list(self._index)), 1.0)
+                tiles = self._moved[mine] / held
                 if operand.access.is_write:
-                    first = operand.distinct / self._moved[mine]  # what comes in for the first time reads nothing
+                    # What comes in for the first time reads nothing.
+                    first = operand.distinct / np.maximum(self._moved[mine], 1.0)
                     read[mine] = np.maximum(read[mine], np.ceil(access_bytes * tiles * (1 - first)))
                     write[mine] = np.maximum(write[mine], np.ceil(access_bytes * tiles))
                 else:

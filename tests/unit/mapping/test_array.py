@@ -194,6 +194,22 @@ def test_a_row_of_weights_stays_while_the_window_slides() -> None:
     assert array_traffic(nest, Array(m=1, n=1, k=3, stationary="row")) == (12 + 3, 10)
 
 
+def test_where_no_order_keeps_what_should_stay_the_array_does_what_it_can() -> None:
+    # A recurrence h[t, b, n] += x[t, b, k] W[n, k]: t is outside of all else, so that weights cannot stay. With sums
+    # that do, x comes for each of 4 tiles of n, 4 * 5 * 3 * 8 bytes, the weights for each of 5 * 3 rows, 15 * 16 * 8.
+    t, b, n, k = 5, 3, 16, 8
+    nest = LoopNest(
+        (Loop("t", t, LoopKind.SEQUENTIAL), Loop("b", b), Loop("n", n), Loop("k", k, REDUCTION)),
+        (
+            Access(0, False, (dense_axis(0, t), dense_axis(1, b), dense_axis(3, k)), 8),
+            Access(1, False, (dense_axis(2, n), dense_axis(3, k)), 8),
+            Access(0, True, (dense_axis(0, t), dense_axis(1, b), dense_axis(2, n)), 8, 32),
+        ),
+    )
+    fixed = Array(m=1, n=4, k=4, stationary="weight")
+    assert array_operand_traffic(nest, fixed) == ((480, 0), (1920, 0), (0, 5 * 3 * 16))
+
+
 def test_traffic_by_operand_adds_up() -> None:
     moves = array_operand_traffic(matmul(24, 40, 16, 32), array(8, 8, 2))
     assert len(moves) == 3

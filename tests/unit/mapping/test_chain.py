@@ -5,7 +5,7 @@ import pytest
 from oracles.nested import Floor, replay
 from validation.layers import convolution, product
 
-from onnxroof.ir.loopnest import LoopNest
+from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis
 from onnxroof.mapping.candidates import grid
 from onnxroof.mapping.canonical import canonical
 from onnxroof.mapping.chain import Chains
@@ -112,3 +112,22 @@ def test_a_tile_takes_what_the_tables_say(name: str) -> None:
     for held in (None, frozenset({0}), frozenset({0, 2})):
         expected = walks.tables.footprint_bytes(list(index), held)
         np.testing.assert_array_equal(walks.footprint_bytes(index, held), expected)
+
+
+def test_of_an_operand_that_is_padding_alone_nothing_comes_in() -> None:
+    # All rows of the input lie 9 before the image. The kernel of 2 x 3 and the result of 2 x 4, whole as tiles, take
+    # one access of 32 bytes each.
+    nest = plain(
+        LoopNest(
+            (Loop("k", 2), Loop("y", 4), Loop("c", 3, LoopKind.REDUCTION)),
+            (
+                Access(0, False, (dense_axis(2, 3), AxisMap((Term(1),), 4, -9)), 8),
+                Access(1, False, (dense_axis(0, 2), dense_axis(2, 3)), 8),
+                Access(0, True, (dense_axis(0, 2), dense_axis(1, 4)), 8, 8),
+            ),
+        )
+    )
+    walks = grid(nest).walks
+    inside = walks.start().inside(walks.last)
+    assert [inside.bytes_of([x], 32.0)[0].max() for x in range(3)] == [0, 32, 0]
+    assert [inside.bytes_of([x], 32.0)[1].max() for x in range(3)] == [0, 0, 32]
