@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from onnxroof.mapping.segments import Kind
-from onnxroof.targets.model import MemoryLevel, Quantity, Target
+from onnxroof.roofline.machines import Machines, machines
+from onnxroof.roofline.sheet import level_energies_j, level_times_s, together_s
+from onnxroof.targets.model import Target
 
 __all__ = ["Choice", "Draft", "Priced", "Prices", "weighted"]
 
@@ -79,21 +82,24 @@ class Priced:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Prices:
     """How a row of figures becomes time and energy.
 
     A row has the times of the engines, the energy of the work, and the bytes read and written at L levels; all trips.
 
     Attributes:
-        target: The target.
-        engines: Their names, in the order of a row.
+        target: The target; its engines are in the order of a row.
         is_energy_known: Else it is infinite.
     """
 
     target: Target
-    engines: tuple[str, ...]
     is_energy_known: bool
+
+    @cached_property
+    def _machine(self) -> Machines:
+        """(1, ...) the numbers of the target."""
+        return machines([self.target])
 
     def priced(self, drafts: Sequence[Draft]) -> list[Priced]:
         """Times and energies of the choices of runs."""
@@ -113,47 +119,20 @@ class Prices:
 
     def bytes(self, figures: FloatArray) -> tuple[FloatArray, FloatArray]:
         """(..., L) bytes read and written of rows."""
-        begin, count = len(self.engines) + 1, len(self.target.levels)
+        begin, count = len(self.target.engines) + 1, len(self.target.levels)
         return figures[..., begin : begin + count], figures[..., begin + count :]
 
     def of(self, figures: FloatArray, launches: FloatArray) -> tuple[FloatArray, FloatArray]:
         """(N,) latencies and energies of rows, which are launched so many times."""
+        one, engines = self._machine, len(self.target.engines)
         reads, writes = self.bytes(figures)
-        latency = self._time(figures[:, : len(self.engines)], reads, writes)
-        if self.target.launch_overhead is not None:
-            latency = latency + self.target.launch_overhead.value * launches
-        return latency, self._energy(figures[:, len(self.engines)], reads, writes, latency)
-
-    def _time(self, engines_s: FloatArray, reads: FloatArray, writes: FloatArray) -> FloatArray:
-        """As `overlapped_time_s` of the engines and levels, for many groups at once."""
-        in_turn = np.array([name in self.target.engines_in_turn for name in self.engines], dtype=bool)
-        longest: FloatArray = engines_s[:, ~in_turn].max(axis=1, initial=0.0)
-        serial: FloatArray = engines_s[:, in_turn].sum(axis=1)
-        for number, level in enumerate(self.target.levels):
-            time = _level_time(level, reads[:, number], writes[:, number])
-            if time is None:
-                continue
-            if level.overlaps:
-                longest = np.maximum(longest, time)
-            else:
-                serial = serial + time
-        return longest + serial
-
-    def _energy(
-        self, compute_j: FloatArray, reads: FloatArray, writes: FloatArray, latency_s: FloatArray
-    ) -> FloatArray:
-        """As `level_energy_terms`, with compute and static power."""
+        latency = together_s(one, figures[:, :engines], level_times_s(one, reads, writes))
+        latency = latency + np.nan_to_num(one.launch_s) * launches
         if not self.is_energy_known:
-            return np.full(len(reads), math.inf)
-        total = compute_j.copy()
-        for number, level in enumerate(self.target.levels):
-            read, write = reads[:, number], writes[:, number]
-            if number:
-                read, write = read + writes[:, number - 1], write + reads[:, number - 1]
-            total += read * _value(level.read_energy) + write * _value(level.write_energy)
-        if self.target.static_power is not None:
-            total += self.target.static_power.value * latency_s
-        return total
+            return latency, np.full(len(figures), math.inf)
+        # Where the energies of the steps alone are known, a price that is not known is one of bytes that none moves.
+        levels_j = level_energies_j(reads, writes, np.nan_to_num(one.read_j), np.nan_to_num(one.write_j))
+        return latency, figures[:, engines] + levels_j.sum(axis=1) + np.nan_to_num(one.static_w) * latency
 
 
 def weighted(weights: Sequence[float], time: _Amount, energy: _Amount, traffic: _Amount) -> _Amount:
@@ -161,22 +140,3 @@ def weighted(weights: Sequence[float], time: _Amount, energy: _Amount, traffic: 
     total = weights[0] * time + weights[2] * traffic
     # An unknown energy is infinite and must not count where it has no weight.
     return total + weights[1] * energy if weights[1] else total
-
-
-def _level_time(level: MemoryLevel, reads: FloatArray, writes: FloatArray) -> FloatArray | None:
-    """`level_time_s` for many groups at once."""
-    if level.shares_port:
-        bandwidth = level.read_bandwidth
-        return None if bandwidth is None else (reads + writes) / (bandwidth.value * level.instances)
-    times = [
-        count / (bandwidth.value * level.instances)
-        for count, bandwidth in ((reads, level.read_bandwidth), (writes, level.write_bandwidth))
-        if bandwidth is not None
-    ]
-    if not times:
-        return None
-    return times[0] if len(times) == 1 else np.maximum(times[0], times[1])
-
-
-def _value(quantity: Quantity | None) -> float:
-    return 0.0 if quantity is None else quantity.value

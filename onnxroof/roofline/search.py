@@ -122,9 +122,8 @@ class Search:
     def __post_init__(self) -> None:
         levels = self.target.levels
         self._inside = [self.residency.inside(boundary) for boundary in range(len(levels) - 1)]
-        self._engines = tuple(dict.fromkeys(name for unit in self.units for name in unit.engines_s))
         self._is_energy_known = all(unit.energy_j is not None for unit in self.units) and bool(self.units)
-        self._prices = Prices(self.target, self._engines, self._is_energy_known)
+        self._prices = Prices(self.target, self._is_energy_known)
         self._has_launches = self.target.launch_overhead is not None and self.target.launch_overhead.value > 0
         self._rows = [self._row(unit) for unit in self.units]
         place = {name: number for number, kept in enumerate(self.residency.kept) for name in kept}
@@ -138,7 +137,7 @@ class Search:
         )
 
     def _row(self, unit: UnitFigures) -> FloatArray:
-        engines = [unit.engines_s.get(name, 0.0) for name in self._engines]
+        engines = [unit.engines_s.get(engine.name, 0.0) for engine in self.target.engines]
         return np.concatenate((engines, [unit.compute_j or 0.0], unit.read_bytes, unit.write_bytes))
 
     # Which runs are looked at
@@ -272,7 +271,7 @@ class Search:
         level_of = np.array([level for level, _ in parts])
         rows = np.array([self._rows[number] for number in self.base.index[segment.first : segment.last + 1]])
         figures = curve.work[chosen] @ rows
-        engines, count = len(self._engines), len(self.target.levels)
+        engines, count = len(self.target.engines), len(self.target.levels)
         repeat = self._repeat(segment)
         for boundary in range(int(level_of.max())):
             outside = np.flatnonzero(level_of > boundary)
