@@ -173,6 +173,7 @@ class OrderFactors:
             fetched, once, again = spare, wide, np.empty_like(spare)
             _fill(fetched, spare, [_factors_of(self.moved[number], parts, number, MOVED)], self.constant[number])
             _fill(once, once, [_factors_of(self.access_bytes, parts, number, TILES)])
+            once *= fetched > 0  # of an operand that is padding alone nothing comes in
             _fill(again, again, [_factors_of(1.0, parts, number, AGAIN)])
             if self.sweeps[number]:
                 moved += np.maximum(fetched, once * again * self.sweeps[number])

@@ -302,7 +302,7 @@ def _whole_accesses(
     moves: Sequence[tuple[FloatArray, FloatArray]],
     access_bytes: float,
 ) -> list[tuple[FloatArray, FloatArray]]:
-    """Bytes read and written by operand, at least one access for each transfer of a tile."""
+    """Bytes read and written by operand, at least one access for each transfer of a tile that moves anything."""
     result = []
     for number, (operand, (read, write)) in enumerate(zip(tables.operands, moves, strict=True)):
         once, again = np.asarray(access_bytes), np.ones(())
@@ -312,6 +312,7 @@ def _whole_accesses(
                 once = once * trips[index[loop]]
             elif loop not in operand.loops | order.free[number]:
                 again = again * trips[index[loop]]
+        once = np.where(read + write > 0, once, 0.0)  # of an operand that is padding alone nothing comes in
         if operand.access.is_write:
             result.append((np.maximum(read, once * (again - 1)), np.maximum(write, once * again)))
         else:

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from onnxroof.ir.loopnest import Access, Loop, LoopKind, LoopNest, dense_axis, whole_axis
+from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis, whole_axis
 from onnxroof.mapping.boundary import Boundary, accesses_of, whole_boundary
 from onnxroof.mapping.curve import reuse_curve
 
@@ -93,3 +93,19 @@ def test_every_transfer_takes_an_access_at_least(shape: tuple[int, int, int], ac
     curve = reuse_curve(matmul(*shape), Boundary(everything, everything, access))
     for capacity in range(3, 120, 4):
         assert curve.at(capacity).total_bytes == least_with_accesses(*shape, capacity, access)
+
+
+def test_of_an_operand_that_is_padding_alone_no_access_is_made() -> None:
+    # All rows of the input lie 9 before the image. What is left: one access of 32 bytes for the kernel of 2 x 3 and
+    # one for the result of 2 x 4, if both stay whole.
+    nest = LoopNest(
+        (Loop("k", 2), Loop("y", 4), Loop("c", 3, LoopKind.REDUCTION)),
+        (
+            Access(0, False, (dense_axis(2, 3), AxisMap((Term(1),), 4, -9)), 8),
+            Access(1, False, (dense_axis(0, 2), dense_axis(2, 3)), 8),
+            Access(0, True, (dense_axis(0, 2), dense_axis(1, 4)), 8, 8),
+        ),
+    )
+    every = frozenset(range(3))
+    assert reuse_curve(nest, Boundary(every, every, 32.0)).floor.access_bytes == (0, 32, 32)
+    assert reuse_curve(nest, Boundary(every, every)).floor.access_bytes == (0, 6, 8)
