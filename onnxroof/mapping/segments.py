@@ -149,14 +149,13 @@ def segments(
         0 if barriers[step] else known.setdefault(_signature(store, tensors, unit), len(known) + 1)
         for step, unit in enumerate(units)
     ]
-    touched = [set().union(*(touched_roots(store, kernel) for kernel in unit)) for unit in units]
     body = [_body(store, unit) for unit in units]
     stacks = Stacks(store, tensors)
-    kinds: dict[tuple[int, ...], Kind] = {}
+    kinds: dict[tuple[int, ...], Kind | None] = {}
     by_last: list[tuple[Segment, ...]] = []
     for last in range(len(units)):
         found: list[Segment] = []
-        first, joined = last - 1, [set(touched[last])]
+        first = last - 1
         while (
             not barriers[last]
             and first >= (max(0, last - MOST_STEPS + 1) if within is None else 0)
@@ -167,21 +166,26 @@ def segments(
             key = tuple(signs[first : last + 1])
             if within is not None:  # steps that somebody chose may lie anywhere, and signs hold relative places
                 key += tuple(unit[0] - units[first][0] for unit in units[first + 1 : last + 1])
-            joined = _joined(joined, touched[first])
-            if len(joined) == 1:
-                kind = kinds.get(key)
-                if kind is None:
-                    kind = kinds[key] = Kind(stacks, tuple(units[first : last + 1]))
+            if key not in kinds:
+                run = tuple(units[first : last + 1])
+                kinds[key] = Kind(stacks, run) if _hangs_together(store, run) else None
+            kind = kinds[key]
+            if kind is not None:
                 found.append(Segment(first, last, kind))
             first -= 1
         by_last.append(tuple(found))
-    return Segments(store, tuple(units), tuple(barriers), tuple(by_last), tuple(kinds.values()))
+    distinct = tuple(kind for kind in kinds.values() if kind is not None)
+    return Segments(store, tuple(units), tuple(barriers), tuple(by_last), distinct)
 
 
-def _joined(parts: Sequence[set[str]], more: set[str]) -> list[set[str]]:
-    """Sets of tensors of which no two have one in common, with one more set among them."""
-    apart = [part for part in parts if part.isdisjoint(more)]
-    return [*apart, more.union(*(part for part in parts if not part.isdisjoint(more)))]
+def _hangs_together(store: Storage, units: Sequence[Sequence[int]]) -> bool:
+    """Whether each step can be reached from each other over tensors that two steps touch; as in all equal runs."""
+    parts: list[set[str]] = []
+    for unit in units:
+        more = set[str]().union(*(touched_roots(store, kernel) for kernel in unit))
+        near = [part for part in parts if not part.isdisjoint(more)]
+        parts = [*(part for part in parts if part.isdisjoint(more)), more.union(*near)]
+    return len(parts) == 1
 
 
 def _body(store: Storage, unit: Sequence[int]) -> Hashable:
@@ -202,10 +206,14 @@ def _signature(store: Storage, tensors: Mapping[str, Tensor], unit: Sequence[int
             if root not in reads:
                 inputs.append(None)
                 continue
-            # Who made it, or of what comes from outside who read it before: two readers of one tensor fetch it once.
+            # Who made it, or of what comes from outside who read it before, and which of the tensors there it is: two
+            # readers of one tensor fetch it once, two readers of two that one kernel made do not.
             maker = store.producers.get(root)
             other = _reader_before(store, root, kernel) if maker is None else maker
-            inputs.append((reads[root], maker is not None, kernel - other, tensors[name].shape, tensors[root].shape))
+            place = [*store.kernels[other].reads].index(root) if maker is None else _result(store, other, root)
+            inputs.append(
+                (reads[root], maker is not None, kernel - other, place, tensors[name].shape, tensors[root].shape)
+            )
         writes = {t.tensor: t.bytes for t in cost.writes}
         outputs = [
             (writes.get(name), tuple(reader - kernel for reader in store.readers.get(name, ())),
@@ -219,6 +227,11 @@ def _signature(store: Storage, tensors: Mapping[str, Tensor], unit: Sequence[int
              tuple(inputs), tuple(outputs))
         )  # fmt: skip
     return tuple(parts)
+
+
+def _result(store: Storage, maker: int, root: str) -> int:
+    """Which of the results of a kernel a tensor is."""
+    return store.kernels[maker].op.outputs.index(root)
 
 
 def _reader_before(store: Storage, root: str, kernel: int) -> int:

@@ -32,6 +32,9 @@ STATES = ("cold", "steady")
 _OBJECTS = 10_000
 """So many new objects are made before one looks which of them nobody holds any more."""
 
+_LOOKS = 100
+"""So often one looks at what is new before one looks at all that lives."""
+
 # Called with what is being worked on, how many steps are done, and how many there are.
 Progress = Callable[[str, int, int], None]
 
@@ -44,7 +47,7 @@ def _rare_collections() -> Iterator[None]:
     """
     before = gc.get_threshold()
     if 0 < before[0] < _OBJECTS:  # else it never looks, or seldom enough
-        gc.set_threshold(_OBJECTS, *before[1:])
+        gc.set_threshold(_OBJECTS, before[1], max(before[2], _LOOKS))
     try:
         yield
     finally:

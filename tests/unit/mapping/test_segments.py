@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from oracles.tiny import workload
 
 from onnxroof.costs.table import cost_table
@@ -44,3 +45,30 @@ def test_two_readers_of_one_weight_are_not_two_readers_of_two() -> None:
     assert pairs[0][0, 1] is not pairs[0][3, 4]
     assert pairs[1][0, 1].curve.total_bytes[-1] == 4 * 64 * 4  # x, two weights and b, each once
     assert pairs[0][0, 1].curve.total_bytes[-1] == 3 * 64 * 4  # the weight once
+
+
+@pytest.mark.parametrize("others", [("b", "c"), ("a", "d")])
+def test_two_results_of_one_kernel_are_not_one_result_read_twice(others: tuple[str, str]) -> None:
+    # Two pairs of products, in one of which the second reads what the first reads, in the other its neighbour. Relu
+    # reads what is left, so that each result has a reader.
+    left = {"a": "b", "b": "a"}[others[0]], {"c": "d", "d": "c"}[others[1]]
+    found = runs(
+        f"""g (float[16,8] s, float[16,8] t) => (float[8,8] v, float[8,8] z, float[8,8] e, float[8,8] f)
+        <float[8,8] w, float[8,8] k> {{
+        a, b = Split <axis=0, num_outputs=2> (s) u = MatMul(a, w) v = MatMul(u, {others[0]}) e = Relu({left[0]})
+        c, d = Split <axis=0, num_outputs=2> (t) q = MatMul(c, k) z = MatMul(q, {others[1]}) f = Relu({left[1]}) }}"""
+    )
+    pairs = {(segment.first, segment.last): segment.kind for ends in found.by_last for segment in ends}
+    for place, (first, other) in {(1, 2): ("a", others[0]), (5, 6): ("c", others[1])}.items():
+        distinct = 3 if first == other else 4  # with the weight and the result
+        assert pairs[place].curve.total_bytes[-1] == distinct * 64 * 4
+
+
+def test_a_product_of_a_tensor_with_itself_is_not_one_of_two() -> None:
+    found = runs(
+        """g (float[8,8] x, float[8,8] y, float[8,8] z) => (float[8,8] b, float[8,8] d)
+        { a = MatMul(x, x) b = Relu(a) c = MatMul(y, z) d = Relu(c) }"""
+    )
+    pairs = {(segment.first, segment.last): segment.kind for ends in found.by_last for segment in ends}
+    assert pairs[0, 1].curve.total_bytes[-1] == 2 * 64 * 4
+    assert pairs[2, 3].curve.total_bytes[-1] == 3 * 64 * 4
