@@ -161,7 +161,7 @@ class _Level:
     def moved(self, use: Use, curve: Steps, resident: float) -> float:
         """Bytes of all trips of a step, with so much of the level taken."""
         step = curve.at(max(self.room - resident, self.inner[use.step]))
-        return curve.total_bytes[max(step, 0)] * use.shape.repeat
+        return curve.total_bytes(max(step, 0)) * use.shape.repeat
 
     def taken(self, chosen: Sequence[Candidate]) -> list[float]:
         """Bytes that tensors take, by step."""
@@ -251,8 +251,10 @@ class _Level:
             curve = curves.get(here)
             if curve is None:
                 curve = curves[here] = self.curve(use, _paid(items[n] for n in local if here >> n & 1))
-            place = bisect_right(curve.capacity_bytes, left if left > inner else inner) - 1
-            total = curve.total_bytes[place if place > 0 else 0]
+            tiles = curve.repeats
+            place = max(bisect_right(tiles.capacity_bytes, left if left > inner else inner) - 1, 0)
+            read, written = tiles.read_bytes[place], tiles.write_bytes[place]
+            total = (read + curve.once_read_bytes) + (written + curve.once_write_bytes)
             found[mask] = (moved + total * repeat, resident, chosen)
         if len(found) > MOST_STATES:
             leading = sorted(found, key=lambda mask: found[mask][0])[:MOST_STATES]

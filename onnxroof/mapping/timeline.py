@@ -20,7 +20,7 @@ from onnxroof.mapping.shaped import ShapedPlan
 from onnxroof.mapping.storage import Storage
 from onnxroof.mapping.traffic import GroupShape
 
-__all__ = ["NOBODY", "WRITTEN", "Candidate", "Timeline", "Use", "timeline"]
+__all__ = ["NOBODY", "WRITTEN", "Around", "Candidate", "Timeline", "Use", "timeline"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,19 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Around:
+    """What of the tensors of groups that are alike stays in the levels of a target.
+
+    Attributes:
+        curves: By boundary, outermost first, what crosses it.
+        stays: By operand of the anchor's nest the level in which it stays, 0 for none.
+    """
+
+    curves: tuple[Steps, ...]
+    stays: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Curves:
     """What equal groups move.
 
@@ -61,6 +74,7 @@ class Curves:
     shape: GroupShape
     operands: Operands
     _steps: dict[Skipped, Steps] = field(default_factory=dict)
+    _around: dict[tuple[Skipped, ...], Around] = field(default_factory=dict)
 
     def of(self, skipped: Skipped) -> Steps:
         """The curve of what crosses."""
@@ -68,6 +82,24 @@ class Curves:
         if found is None:
             found = self._steps[skipped] = steps(self.shape, self.operands, skipped)
         return found
+
+    def around(self, skipped: tuple[Skipped, ...]) -> Around:
+        """The curves by boundary, outermost first, of what does not cross each: one for all groups that are alike."""
+        found = self._around.get(skipped)
+        if found is None:
+            found = self._around[skipped] = Around(tuple([self.of(one) for one in skipped]), self._stays(skipped))
+        return found
+
+    def _stays(self, skipped: Sequence[Skipped]) -> tuple[int, ...]:
+        if self.shape.nest is None:
+            return ()
+        found = [0] * len(self.shape.nest.accesses)
+        for boundary, one in enumerate(skipped):
+            for listed, slots in ((self.operands.reads, one.reads), (self.operands.writes, one.writes)):
+                for slot in slots:
+                    for operand in listed[slot][1]:
+                        found[operand] = boundary + 1
+        return tuple(found)
 
 
 NOBODY = -1
@@ -93,6 +125,7 @@ class Use:
     kernels: tuple[int, ...]
     local: tuple[str, ...]
     _found: dict[tuple[int | None, ...], Steps] = field(default_factory=dict)
+    _around: dict[tuple[int, tuple[tuple[int, int] | None, ...]], Around] = field(default_factory=dict)
 
     @property
     def shape(self) -> GroupShape:
@@ -107,31 +140,33 @@ class Use:
             found = self._found[key] = self.curves.of(self._skipped(kept))
         return found
 
-    def stays(self, inside: Sequence[Mapping[str, int]]) -> tuple[int, ...]:
-        """By operand of the anchor's nest the level in which it stays, 0 for none.
+    def around(self, homes: Mapping[str, tuple[int, int]], boundaries: int) -> Around:
+        """What crosses each boundary when tensors stay in levels of a target.
 
         Args:
-            inside: By boundary, outermost first, what stays inside it, as in `curve`.
+            homes: For each tensor that stays the number of its level, and the kernel that brings it in, as in `curve`.
+            boundaries: How many there are, between a level and the next one inside.
         """
-        if self.shape.nest is None:
-            return ()
-        operands = self.tensors.operands
-        found = [0] * len(self.shape.nest.accesses)
-        for boundary, kept in enumerate(inside):
-            skipped = self._skipped(kept)
-            for listed, slots in ((operands.reads, skipped.reads), (operands.writes, skipped.writes)):
-                for slot in slots:
-                    for operand in listed[slot][1]:
-                        found[operand] = boundary + 1
-        return tuple(found)
+        key = (boundaries, tuple(map(homes.get, self.local)))
+        found = self._around.get(key)
+        if found is None:
+            here = [(name, *home) for name, home in zip(self.local, key[1], strict=True) if home is not None]
+            inside = [{name: payer for name, level, payer in here if level > number} for number in range(boundaries)]
+            found = self._around[key] = self.curves.around(tuple([self._skipped(kept) for kept in inside]))
+        return found
 
     def _skipped(self, kept: Mapping[str, int]) -> Skipped:
-        reads = tuple(n for n, name in enumerate(self.tensors.reads) if name in kept)
+        if not kept:
+            return _NOTHING
+        reads = tuple([n for n, name in enumerate(self.tensors.reads) if name in kept])
         return Skipped(
             reads=reads,
-            once=tuple(n for n in reads if kept[self.tensors.reads[n]] in self.kernels),
-            writes=tuple(n for n, name in enumerate(self.tensors.writes) if kept.get(name, WRITTEN) != WRITTEN),
+            once=tuple([n for n in reads if kept[self.tensors.reads[n]] in self.kernels]),
+            writes=tuple([n for n, name in enumerate(self.tensors.writes) if kept.get(name, WRITTEN) != WRITTEN]),
         )
+
+
+_NOTHING = Skipped()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -155,8 +190,8 @@ class Timeline:
     @cached_property
     def needed_bytes(self) -> tuple[float, ...]:
         """For each step, the tile that moves nothing twice."""
-        nothing = Skipped()
-        return tuple([use.curves.of(nothing).capacity_bytes[-1] for use in self.steps])
+        curves = [use.shape.curve for use in self.steps]
+        return tuple([0.0 if curve is None else float(curve.capacity_bytes[-1]) for curve in curves])
 
 
 def timeline(workload: Workload, store: Storage, clock: ShapedPlan, plans: Sequence[ShapedPlan]) -> Timeline:
