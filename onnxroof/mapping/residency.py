@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -26,7 +26,7 @@ from onnxroof.mapping.timeline import WRITTEN, Candidate, Timeline, Use
 from onnxroof.mapping.traffic import usable_bytes
 from onnxroof.targets.model import MemoryLevel
 
-__all__ = ["MOST_STATES", "MOST_WEIGHTS", "Residency", "residency"]
+__all__ = ["MOST_STATES", "MOST_WEIGHTS", "Residency", "residency", "what_decides"]
 
 MOST_STATES = 64
 """So many sets of kept tensors are followed at a time: all of them where no more than six tensors compete at once."""
@@ -127,6 +127,11 @@ def residency(clock: Timeline, levels: Sequence[MemoryLevel], *, state: str = "c
         kept=tuple(kept), resident_bytes=tuple(taken), room_bytes=rooms,
         instances=tuple(level.instances for level in levels), candidates=(*passing, *weights),
     )  # fmt: skip
+
+
+def what_decides(levels: Sequence[MemoryLevel]) -> Hashable:
+    """Equal for levels in which the same stays of any model."""
+    return tuple([(usable_bytes(level), level.instances, level.keeps) for level in levels])
 
 
 def _paid(chosen: Iterable[Candidate]) -> dict[str, int]:

@@ -369,10 +369,15 @@ class _Evaluation:
 
     def _sheet(self, figures: Sequence[Figures]) -> Sheet:
         """The rows of all figures in one."""
-        runs = groupby(figures, key=lambda one: id(one.sheet))
-        parts = [list(run) for _, run in runs]
-        found = [run[0].sheet.at(np.array([one.number for one in run])) for run in parts]
-        return joined(found) if found else self.batch.sheets[self.place].at(slice(0, 0))
+        if not figures:
+            return self.batch.sheets[self.place].at(slice(0, 0))
+        parts = []
+        for _, run in groupby(figures, key=lambda one: id(one.sheet)):
+            own = list(run)
+            sheet, numbers = own[0].sheet, [one.number for one in own]
+            is_whole = numbers == list(range(len(sheet.latency_s)))
+            parts.append(sheet if is_whole else sheet.at(np.array(numbers)))
+        return joined(parts)
 
     def _says_time(self, sheet: Sheet) -> bool:
         """Whether anything of the groups takes time."""
