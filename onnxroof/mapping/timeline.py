@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeAlias
 
 from onnxroof.ir.op import Op
 from onnxroof.ir.tensor import TensorKind
@@ -49,6 +50,10 @@ class Candidate:
     subject: str
 
 
+_Crossing: TypeAlias = tuple[Skipped, Steps]
+"""What does not cross a boundary, and what does."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Around:
     """What of the tensors of groups that are alike stays in the levels of a target.
@@ -74,7 +79,7 @@ class Curves:
     shape: GroupShape
     operands: Operands
     _steps: dict[Skipped, Steps] = field(default_factory=dict)
-    _around: dict[tuple[Skipped, ...], Around] = field(default_factory=dict)
+    _around: dict[tuple[Steps, ...], Around] = field(default_factory=dict)
 
     def of(self, skipped: Skipped) -> Steps:
         """The curve of what crosses."""
@@ -83,11 +88,12 @@ class Curves:
             found = self._steps[skipped] = steps(self.shape, self.operands, skipped)
         return found
 
-    def around(self, skipped: tuple[Skipped, ...]) -> Around:
-        """The curves by boundary, outermost first, of what does not cross each: one for all groups that are alike."""
-        found = self._around.get(skipped)
+    def around(self, crossing: Sequence[_Crossing]) -> Around:
+        """What crosses the boundaries, outermost first: one for all groups that are alike."""
+        curves = tuple([curve for _, curve in crossing])
+        found = self._around.get(curves)
         if found is None:
-            found = self._around[skipped] = Around(tuple([self.of(one) for one in skipped]), self._stays(skipped))
+            found = self._around[curves] = Around(curves, self._stays([skipped for skipped, _ in crossing]))
         return found
 
     def _stays(self, skipped: Sequence[Skipped]) -> tuple[int, ...]:
@@ -124,7 +130,7 @@ class Use:
     step: int
     kernels: tuple[int, ...]
     local: tuple[str, ...]
-    _found: dict[tuple[int | None, ...], Steps] = field(default_factory=dict)
+    _found: dict[tuple[int | None, ...], _Crossing] = field(default_factory=dict)
     _around: dict[tuple[int, tuple[tuple[int, int] | None, ...]], Around] = field(default_factory=dict)
 
     @property
@@ -134,11 +140,7 @@ class Use:
 
     def curve(self, kept: Mapping[str, int]) -> Steps:
         """What crosses when some tensors stay; `kept` maps each to the kernel that brings it in (or `NOBODY` ...)."""
-        key = tuple(map(kept.get, self.local))
-        found = self._found.get(key)
-        if found is None:
-            found = self._found[key] = self.curves.of(self._skipped(kept))
-        return found
+        return self._crossing(tuple(map(kept.get, self.local)))[1]
 
     def around(self, homes: Mapping[str, tuple[int, int]], boundaries: int) -> Around:
         """What crosses each boundary when tensors stay in levels of a target.
@@ -150,23 +152,30 @@ class Use:
         key = (boundaries, tuple(map(homes.get, self.local)))
         found = self._around.get(key)
         if found is None:
-            here = [(name, *home) for name, home in zip(self.local, key[1], strict=True) if home is not None]
-            inside = [{name: payer for name, level, payer in here if level > number} for number in range(boundaries)]
-            found = self._around[key] = self.curves.around(tuple([self._skipped(kept) for kept in inside]))
+            inside = [
+                tuple([None if home is None or home[0] <= number else home[1] for home in key[1]])
+                for number in range(boundaries)
+            ]
+            found = self._around[key] = self.curves.around([self._crossing(payers) for payers in inside])
+        return found
+
+    def _crossing(self, payers: tuple[int | None, ...]) -> _Crossing:
+        """What crosses if local tensors stay: for each the kernel that brings it in, None for those that do not."""
+        found = self._found.get(payers)
+        if found is None:
+            skipped = self._skipped(
+                {name: payer for name, payer in zip(self.local, payers, strict=True) if payer is not None}
+            )
+            found = self._found[payers] = skipped, self.curves.of(skipped)
         return found
 
     def _skipped(self, kept: Mapping[str, int]) -> Skipped:
-        if not kept:
-            return _NOTHING
         reads = tuple([n for n, name in enumerate(self.tensors.reads) if name in kept])
         return Skipped(
             reads=reads,
             once=tuple([n for n in reads if kept[self.tensors.reads[n]] in self.kernels]),
             writes=tuple([n for n, name in enumerate(self.tensors.writes) if kept.get(name, WRITTEN) != WRITTEN]),
         )
-
-
-_NOTHING = Skipped()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

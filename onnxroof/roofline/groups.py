@@ -203,7 +203,7 @@ class Figures:
     @property
     def ops(self) -> int | None:
         """All operations, a MAC is two; None likewise."""
-        return self._count(sum(2 * s.mac_count + s.vector_count + s.special_count for s in self.shapes))
+        return self._count(sum([shape.ops for shape in self.shapes]))
 
     def _count(self, one_trip: int) -> int | None:
         return one_trip * self.shapes[0].repeat if self.is_known else None
