@@ -95,7 +95,7 @@ def test_boxes_piece_by_piece_are_those_looked_at_one_by_one(nest: LoopNest, acc
     tables = tile_tables(plain, [np.array(sorted({1, 2, loop.extent})) for loop in plain.loops])
     everything = frozenset(range(len(plain.accesses)))
     boundary = Boundary(everything, everything, access_bytes)
-    for found in order_factors(tables, loop_orders(tables), tiling._blocks(tables), boundary):
+    for found in order_factors(tables, loop_orders(tables), tiling._blocks(tables), boundary, {}):
         for level in (0, 1):
             pieces = [(begin, held.copy(), moved.copy()) for begin, held, moved in found.pieces(level, 100)]
             place = np.indices(found.counts(level)).reshape(len(found.blocks), -1)
