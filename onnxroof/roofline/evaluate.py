@@ -176,9 +176,10 @@ class _Evaluation:
     def plans(self, assumed_precision: str | None, objective: str) -> tuple[PlanResult, ...]:
         """One for each policy that is wanted."""
         found = {shaped.plan.fusion: self.plan(shaped, assumed_precision) for shaped in self.model.plans}
-        own, other = Searched(self), self._reordered
+        wanted = [policy for policy in SEARCHED if policy in self.model.policies]
+        own, other = Searched(self), self._reordered if wanted else None
         reordered = None if other is None else Searched(other)
-        for policy in (policy for policy in SEARCHED if policy in self.model.policies):
+        for policy in wanted:
             plan = own.plan(policy, assumed_precision, objective, [*found.values()])
             better = reordered and reordered.better(plan, assumed_precision, objective)
             found[policy] = better or plan
