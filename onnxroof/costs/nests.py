@@ -45,7 +45,11 @@ def make_nest(
     loops = tuple(loops) or (Loop("d0", 1),)
     if any(loop.extent == 0 for loop in loops):
         return None
-    kept = dict.fromkeys(access for access in accesses if all(axis.extent > 0 for axis in access.axes))
+    kept: list[Access] = []
+    for access in accesses:
+        # A handful, told apart by their first field: compared faster than hashed.
+        if all([axis.extent > 0 for axis in access.axes]) and access not in kept:
+            kept.append(access)
     return LoopNest(loops, tuple(kept), sweeps, frozenset(swept))
 
 
