@@ -6,17 +6,18 @@ alike touch other tensors in the same places.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from onnxroof.mapping.operator import Operators
+from onnxroof.mapping.sketch import Outside
 from onnxroof.mapping.storage import Storage
 from onnxroof.mapping.timeline import WRITTEN
 
-__all__ = ["Borders", "Crossings", "Entries", "Outside", "borders", "entries", "touched_roots"]
+__all__ = ["Borders", "Entries", "borders", "entries"]
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
@@ -35,128 +36,47 @@ class Entries:
     bytes: FloatArray
 
 
-class Outside(NamedTuple):
-    """The tensors that cross the border of a run whatever the tile, each once with its bytes of one trip.
-
-    Attributes:
-        reads: What comes in, by root.
-        writes: What goes out.
-        shared: Roots that more than one of its operators touch: only these can cross less often.
-    """
-
-    reads: dict[str, int]
-    writes: dict[str, int]
-    shared: tuple[str, ...]
-
-
-def touched_roots(store: Storage, kernel: int) -> set[str]:
-    """Roots of what a kernel reads and writes."""
-    one = store.kernels[kernel]
-    return {*one.reads, *(store.root(transfer.tensor) for transfer in one.cost.writes)}
-
-
-class Crossings:
-    """What runs of kernels as one group must move at least: the operands of their stacks, without making one.
-
-    Args:
-        store: The kernels.
-    """
-
-    def __init__(self, store: Storage) -> None:
-        self._store = store
-        self._touched = [tuple(touched_roots(store, kernel)) for kernel in range(len(store.kernels))]
-        self._taken: list[list[tuple[str, int, int]]] = []
-        self._made: list[list[tuple[str, int]]] = []
-        for kernel in store.kernels:
-            self._taken.append([(root, size, store.producers.get(root, -1)) for root, size in kernel.reads.items()])
-            accesses = kernel.cost.nest.accesses if kernel.cost.nest else ()
-            made = {kernel.op.outputs[access.tensor] for access in accesses if access.is_write}
-            self._made.append([(one.tensor, one.bytes) for one in kernel.cost.writes if one.tensor in made])
-
-    def of(self, kernels: Sequence[int]) -> Outside:
-        """Of some kernels, in the order in which they run."""
-        reads: dict[str, int] = {}
-        writes: dict[str, int] = {}
-        used: dict[str, int] = {}
-        inside = frozenset(kernels)
-        for kernel in kernels:
-            for root, size, maker in self._taken[kernel]:
-                if maker not in inside or maker >= kernel:
-                    reads[root] = max(reads.get(root, 0), size)
-            for name, size in self._made[kernel]:
-                if self._store.leaves(name, inside):
-                    writes[name] = writes.get(name, 0) + size
-            for name in self._touched[kernel]:
-                used[name] = used.get(name, 0) + 1
-        return Outside(reads, writes, tuple(name for name, count in used.items() if count > 1))
-
-
-def borders(store: Storage, units: Sequence[Sequence[int]], runs: Sequence[tuple[int, int, int]]) -> Borders:
+def borders(
+    store: Storage,
+    operators: Operators,
+    units: Sequence[Sequence[int]],
+    runs: Sequence[tuple[int, int]],
+    alike: Iterable[tuple[Outside, Sequence[int]]],
+) -> Borders:
     """The borders of runs of steps.
 
     Args:
         store: Kernels.
-        units: Those of each step.
-        runs: First and last step of each, and a number that runs share which are equal but for names.
+        operators: That they are.
+        units: Kernels of each step.
+        runs: First and last step of each.
+        alike: What crosses the border of runs that are equal but for names, and their numbers.
     """
-    alike: dict[int, list[int]] = {}
-    for number, (_, _, kind) in enumerate(runs):
-        alike.setdefault(kind, []).append(number)
-    slots, crossings = _Slots(store), Crossings(store)
+    numbers: dict[str, int] = {}
+    flat: list[int] = []
+    begin = np.zeros(len(store.kernels), dtype=np.int64)
+    for kernel in sorted({kernel for first, last in runs for unit in units[first : last + 1] for kernel in unit}):
+        begin[kernel] = len(flat)
+        flat += [numbers.setdefault(name, len(numbers)) for name in operators.of(kernel).tensors]
+    tensor_of = np.array(flat, dtype=np.int64)
     reads, writes, shared = (list[tuple[IntArray, IntArray, Sequence[int]]]() for _ in range(3))
-    for members in alike.values():
+    for crossing, members in alike:
         kernels = [[kernel for unit in units[runs[n][0] : runs[n][1] + 1] for kernel in unit] for n in members]
-        one, places = crossings.of(kernels[0]), slots.places(kernels[0])
-        for found, names, sizes in (
-            (reads, one.reads, one.reads.values()),
-            (writes, one.writes, one.writes.values()),
-            (shared, one.shared, [0] * len(one.shared)),
-        ):
-            if names:
-                tensors = slots.tensors(kernels, [places[name] for name in names])
-                found.append((np.array(members, dtype=np.int64), tensors, [*sizes]))
+        begins = begin[np.array(kernels, dtype=np.int64)]
+        for found, crossed in zip((reads, writes, shared), crossing, strict=True):
+            if crossed:
+                who, which, size = zip(*crossed, strict=True)
+                found.append((np.array(members, dtype=np.int64), tensor_of[begins[:, who] + which], size))
     return Borders(
-        numbers=slots.numbers,
+        numbers=numbers,
         reads=entries(reads),
         writes=entries(writes),
         shared=entries(shared),
-        first=np.array([first for first, _, _ in runs], dtype=np.int64),
-        last=np.array([last for _, last, _ in runs], dtype=np.int64),
-        repeat=np.array([store.kernels[units[first][0]].op.repeat for first, _, _ in runs], dtype=np.float64),
+        first=np.array([first for first, _ in runs], dtype=np.int64),
+        last=np.array([last for _, last in runs], dtype=np.int64),
+        repeat=np.array([store.kernels[units[first][0]].op.repeat for first, _ in runs], dtype=np.float64),
         step_of={kernel: step for step, unit in enumerate(units) for kernel in unit},
     )
-
-
-class _Slots:
-    """Where the kernels have which tensors: runs that are alike have theirs in the same places."""
-
-    def __init__(self, store: Storage) -> None:
-        self.numbers: dict[str, int] = {}
-        self._names: list[list[str]] = []
-        begin: list[int] = []
-        flat: list[int] = []
-        for kernel in store.kernels:
-            op = kernel.op
-            read = [store.root(name) for name in (*op.inputs, *op.parameters)]
-            names = [*read, *op.outputs, *(store.root(name) for name in op.outputs)]
-            self._names.append(names)
-            begin.append(len(flat))
-            flat += [self.numbers.setdefault(name, len(self.numbers)) for name in names]
-        self._flat, self._begin = np.array(flat, dtype=np.int64), np.array(begin, dtype=np.int64)
-
-    def places(self, kernels: Sequence[int]) -> dict[str, tuple[int, int]]:
-        """For each tensor of a run the first of its kernels that has it, and the place there."""
-        found: dict[str, tuple[int, int]] = {}
-        for member, kernel in enumerate(kernels):
-            for slot, name in enumerate(self._names[kernel]):
-                found.setdefault(name, (member, slot))
-        return found
-
-    def tensors(self, kernels: Sequence[Sequence[int]], places: Sequence[tuple[int, int]]) -> IntArray:
-        """(R, M) numbers of the tensors at M places in the kernels of R runs."""
-        members, slots = np.array(places, dtype=np.int64).T
-        found: IntArray = self._flat[self._begin[np.array(kernels, dtype=np.int64)[:, members]] + slots]
-        return found
 
 
 def entries(parts: Sequence[tuple[IntArray, IntArray, Sequence[int]]]) -> Entries:

@@ -84,7 +84,7 @@ def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> Dem
         write_bytes=[float(n) + repeat * layout[1] * (not at) for at, n in enumerate(choice.write_bytes)],
         saved_bytes=saved,
         footprint_bytes=footprints,
-        tile_of=partial(_tile, choice),
+        tile_of=partial(_tile, search, part),
         again_ops=float(curve.again_ops[step]) * repeat,
         whole_bytes=least + repeat * sum(layout),
         layout_bytes=repeat * sum(layout),
@@ -94,12 +94,20 @@ def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> Dem
     )  # fmt: skip
 
 
-def _tile(choice: Choice) -> dict[str, int]:
+def _tile(search: Search, part: Chosen) -> dict[str, int]:
     """Size by dimension of the tile of a run."""
-    curve = choice.kind.curve
+    choice = part.choice
+    assert choice is not None
+    curve, kernels = choice.kind.curve, search.segments.kernels(part.first, part.last)
     used = {dim for way in curve.ways for dim in way.order}
-    sizes = zip(choice.kind.named.dims, curve.tiles[choice.step].tolist(), strict=True)
-    return {name: size for number, (name, size) in enumerate(sizes) if number in used}
+    found = {}
+    for number, ((loop, member), size) in enumerate(
+        zip(choice.kind.placed.dims, curve.tiles[choice.step].tolist(), strict=True)
+    ):
+        if number in used:
+            name = loop if member < 0 else f"{loop} of {search.store.kernels[kernels[member]].op.name}"
+            found[name] = size
+    return found
 
 
 def _spatial(members: Sequence[Figures]) -> float | None:

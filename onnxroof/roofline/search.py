@@ -313,7 +313,7 @@ class Search:
                 if payer is None:
                     continue
                 if not is_written:
-                    once = run.kind.named.stack.operands[number].bytes / repeat
+                    once = run.kind.placed.stack.operands[number].bytes / repeat
                     reads[..., number] = once if payer in kernels else 0.0
                 elif payer != WRITTEN:
                     reads[..., number] = writes[..., number] = 0.0

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 
 import pytest
+from oracles.named_stack import named_stack
 from oracles.tiny import workload
 
 from onnxroof.costs.table import cost_table
 from onnxroof.mapping.fused import fused_curve
 from onnxroof.mapping.least import least_of
-from onnxroof.mapping.stacks import Stack, stack_of
+from onnxroof.mapping.stacks import Stack
 from onnxroof.mapping.storage import storage
 
 
@@ -18,7 +19,7 @@ def stack(text: str) -> Stack:
     """All operators of a model as one group, each a step of its own."""
     model = workload(text)
     store = storage(model, cost_table(model))
-    return stack_of(store, model.tensors, [(kernel,) for kernel in range(len(store.kernels))]).stack
+    return named_stack(store, model.tensors, [(kernel,) for kernel in range(len(store.kernels))]).stack
 
 
 # A softmax over channels needs all 8 of a pixel of `a`: it is cut along rows and columns only, 256 pixels of 32 bytes.
