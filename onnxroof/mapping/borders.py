@@ -6,7 +6,7 @@ alike touch other tensors in the same places.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from onnxroof.mapping.sketch import Outside
 from onnxroof.mapping.storage import Storage
 from onnxroof.mapping.timeline import WRITTEN
 
-__all__ = ["Borders", "Entries", "borders", "entries"]
+__all__ = ["Borders", "Entries", "borders"]
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
@@ -41,55 +41,74 @@ def borders(
     operators: Operators,
     units: Sequence[Sequence[int]],
     runs: Sequence[tuple[int, int]],
-    alike: Iterable[tuple[Outside, Sequence[int]]],
+    kind: Sequence[int],
+    kinds: Sequence[Outside],
 ) -> Borders:
-    """The borders of runs of steps.
+    """The borders of N runs of steps.
 
     Args:
         store: Kernels.
         operators: That they are.
         units: Kernels of each step.
         runs: First and last step of each.
-        alike: What crosses the border of runs that are equal but for names, and their numbers.
+        kind: (N,) the same number for runs that are equal but for names.
+        kinds: By this number what crosses their border.
     """
+    used = np.zeros(len(units) + 1, dtype=np.int64)
+    first, last = np.array(runs, dtype=np.int64).reshape(-1, 2).T
+    np.add.at(used, first, 1)
+    np.add.at(used, last + 1, -1)
     numbers: dict[str, int] = {}
-    flat: list[int] = []
-    begin = np.zeros(len(store.kernels), dtype=np.int64)
-    for kernel in sorted({kernel for first, last in runs for unit in units[first : last + 1] for kernel in unit}):
-        begin[kernel] = len(flat)
-        flat += [numbers.setdefault(name, len(numbers)) for name in operators.of(kernel).tensors]
-    tensor_of = np.array(flat, dtype=np.int64)
-    reads, writes, shared = (list[tuple[IntArray, IntArray, Sequence[int]]]() for _ in range(3))
-    for crossing, members in alike:
-        kernels = [[kernel for unit in units[runs[n][0] : runs[n][1] + 1] for kernel in unit] for n in members]
-        begins = begin[np.array(kernels, dtype=np.int64)]
-        for found, crossed in zip((reads, writes, shared), crossing, strict=True):
-            if crossed:
-                who, which, size = zip(*crossed, strict=True)
-                found.append((np.array(members, dtype=np.int64), tensor_of[begins[:, who] + which], size))
+    tensors: list[int] = []
+    begin: list[int] = []  # of a kernel in `tensors`, one step after the other
+    steps: list[int] = []  # of a step in `begin`
+    for unit, count in zip(units, np.cumsum(used).tolist(), strict=False):
+        steps.append(len(begin))
+        for kernel in unit:
+            begin.append(len(tensors))
+            tensors += (
+                [numbers.setdefault(name, len(numbers)) for name in operators.of(kernel).tensors] if count else []
+            )
+    slots = _Slots(np.array(kind, dtype=np.int64), np.array(steps)[first], np.array(begin), np.array(tensors))
     return Borders(
         numbers=numbers,
-        reads=entries(reads),
-        writes=entries(writes),
-        shared=entries(shared),
-        first=np.array([first for first, _ in runs], dtype=np.int64),
-        last=np.array([last for _, last in runs], dtype=np.int64),
-        repeat=np.array([store.kernels[units[first][0]].op.repeat for first, _ in runs], dtype=np.float64),
+        reads=slots.entries([one.reads for one in kinds]),
+        writes=slots.entries([one.writes for one in kinds]),
+        shared=slots.entries([one.shared for one in kinds]),
+        first=first,
+        last=last,
+        repeat=np.array([store.kernels[units[step][0]].op.repeat for step in first.tolist()], dtype=np.float64),
         step_of={kernel: step for step, unit in enumerate(units) for kernel in unit},
     )
 
 
-def entries(parts: Sequence[tuple[IntArray, IntArray, Sequence[int]]]) -> Entries:
-    """Entries of runs that are alike, for each kind of runs.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Slots:
+    """Where runs have which tensors: those that are alike have theirs in the same places.
 
-    Args:
-        parts: Of each kind the numbers of its runs (R,), of the tensors of each (R, M), and bytes (M,).
+    Attributes:
+        kind: (N,) of the runs.
+        place: (N,) of the first kernel of each run in `begin`.
+        begin: Of each kernel in `tensors`.
+        tensors: Numbers of the tensors of all kernels.
     """
-    runs = [np.repeat(run, tensor.shape[1]) for run, tensor, _ in parts]
-    sizes = [np.tile(np.array(size, dtype=np.float64), len(run)) for run, _, size in parts]
-    if not parts:
-        return Entries(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
-    return Entries(np.concatenate(runs), np.concatenate([t.ravel() for _, t, _ in parts]), np.concatenate(sizes))
+
+    kind: IntArray
+    place: IntArray
+    begin: IntArray
+    tensors: IntArray
+
+    def entries(self, kinds: Sequence[IntArray]) -> Entries:
+        """The entries of all runs, from (operator, tensor there, bytes) of each kind."""
+        if not len(self.kind):
+            return Entries(self.kind, self.kind, np.zeros(0))
+        sizes = np.array([len(one) for one in kinds], dtype=np.int64)
+        counts = sizes[self.kind]
+        run = np.repeat(np.arange(len(counts)), counts)
+        within = np.arange(len(run)) - np.repeat(np.cumsum(counts) - counts, counts)
+        row = np.concatenate(kinds)[(np.cumsum(sizes) - sizes)[self.kind[run]] + within]
+        tensor = self.tensors[self.begin[self.place[run] + row[:, 0]] + row[:, 1]]
+        return Entries(run, tensor, row[:, 2].astype(np.float64))
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

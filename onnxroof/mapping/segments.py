@@ -20,7 +20,7 @@ from onnxroof.mapping.borders import Borders, borders
 from onnxroof.mapping.fused import WORK_LIMITS, FusedCurve, fused_curve
 from onnxroof.mapping.least import Least, least_of
 from onnxroof.mapping.operator import Operators
-from onnxroof.mapping.sketch import Outside, Sketch, hangs_together, outside, sketch_of, unfusible
+from onnxroof.mapping.sketch import Outside, Sketch, Sketches, hangs_together, outside, unfusible
 from onnxroof.mapping.stacks import PlacedStack, Stack, stack_of
 from onnxroof.mapping.storage import Storage
 
@@ -140,12 +140,12 @@ class Segments:
     @cached_property
     def borders(self) -> Borders:
         """What crosses the borders of all runs, in the order of `by_last`."""
-        runs = [(one.first, one.last) for here in self.by_last for one in here]
-        alike: dict[Kind, list[int]] = {}
-        for number, one in enumerate(one for here in self.by_last for one in here):
-            alike.setdefault(one.kind, []).append(number)
-        crossings = ((kind.outside, members) for kind, members in alike.items())
-        return borders(self.store, self.operators, self.units, runs, crossings)
+        runs = [one for here in self.by_last for one in here]
+        numbers = {kind: number for number, kind in enumerate(self.kinds)}
+        return borders(
+            self.store, self.operators, self.units, [(one.first, one.last) for one in runs],
+            [numbers[one.kind] for one in runs], [kind.outside for kind in self.kinds],
+        )  # fmt: skip
 
 
 def segments(
@@ -175,6 +175,7 @@ def segments(
     for last in range(len(units)):
         found: list[Segment] = []
         first = last - 1
+        sketches, sketched = Sketches(store, operators), last + 1
         while (
             not barriers[last]
             and first >= (max(0, last - MOST_STEPS + 1) if within is None else 0)
@@ -186,14 +187,17 @@ def segments(
             if within is not None:  # steps that somebody chose may lie anywhere, and signs hold relative places
                 key += tuple(unit[0] - units[first][0] for unit in units[first + 1 : last + 1])
             if key not in kinds:
-                one = kind_of(sketch_of(store, operators, units[first : last + 1]))
+                while sketched > first:
+                    sketched -= 1
+                    sketch = sketches.with_step(units[sketched])
+                one = kind_of(sketch)
                 kinds[key] = one if one.hangs_together else None
             kind = kinds[key]
             if kind is not None:
                 found.append(Segment(first, last, kind))
             first -= 1
         by_last.append(tuple(found))
-    distinct = tuple(kind for kind in kinds.values() if kind is not None)
+    distinct = tuple(dict.fromkeys(kind for kind in kinds.values() if kind is not None))
     return Segments(store, operators, tuple(units), tuple(barriers), tuple(by_last), distinct)
 
 

@@ -1,7 +1,7 @@
 """A run of steps without names: all that tells whether and how it could be one group.
 
-Equal runs of a network, or of two, have equal sketches, and share what is worked out for them. Tensors are numbered in
-the order in which the operators of the run touch them.
+Equal runs of a network, or of two, have equal sketches, and share what is worked out for them. Tensors are numbered
+from the last operator of the run to the first, so that a run is sketched by what it has before a shorter one.
 """
 
 from __future__ import annotations
@@ -9,13 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
+
 from onnxroof.costs.cost import Coverage
 from onnxroof.ir.loopnest import LoopKind
 from onnxroof.ir.op import OpKind
 from onnxroof.mapping.operator import Operator, Operators
 from onnxroof.mapping.storage import Kernel, Storage
 
-__all__ = ["Crossed", "Outside", "Sketch", "Sketched", "hangs_together", "outside", "sketch_of", "unfusible"]
+__all__ = ["Outside", "Sketch", "Sketched", "Sketches", "hangs_together", "outside", "sketch_of", "unfusible"]
+
+IntArray = npt.NDArray[np.int64]
 
 
 class Sketched(NamedTuple):
@@ -25,7 +30,7 @@ class Sketched(NamedTuple):
         operator: The operator.
         tensors: Number in the run of each of its tensors.
         leaves: By result whether it is wanted outside of the run.
-        unit: Number of its step from the first of the run.
+        unit: Number of its step from the last of the run.
     """
 
     operator: Operator
@@ -38,50 +43,61 @@ Sketch: TypeAlias = tuple[Sketched, ...]
 """The operators of a run in order, without names: all that its stack depends on."""
 
 
-def sketch_of(store: Storage, operators: Operators, units: Sequence[Sequence[int]]) -> Sketch:
-    """The sketch of consecutive steps.
+class Sketches:
+    """The sketches of the runs that end with one step, from the shortest on.
 
     Args:
         store: Kernels.
         operators: That they are.
-        units: Numbers of the kernels of each step, each with a loop nest; the last kernel makes what is tiled.
     """
-    inside = frozenset(kernel for unit in units for kernel in unit)
-    numbers: dict[str, int] = {}
-    found = []
-    for number, unit in enumerate(units):
-        for kernel in unit:
-            operator, names = operators.of(kernel)
-            found.append(
-                Sketched(
-                    operator,
-                    tuple([numbers.setdefault(name, len(numbers)) for name in names]),
-                    tuple([tensor >= 0 and store.leaves(names[tensor], inside) for tensor in operator.outputs]),
-                    number,
-                )
-            )
-    return tuple(found)
+
+    def __init__(self, store: Storage, operators: Operators) -> None:
+        self._store, self._operators = store, operators
+        self._numbers: dict[str, int] = {}
+        self._inside: set[int] = set()
+        self._units = 0
+        self._found: Sketch = ()
+
+    def with_step(self, unit: Sequence[int]) -> Sketch:
+        """The sketch of a step, given as the numbers of its kernels, and all that were given before, which follow it.
+
+        Each kernel has a loop nest; the last one of all makes what is tiled.
+        """
+        numbers, inside, store = self._numbers, self._inside, self._store
+        inside.update(unit)
+        step = []
+        for kernel in reversed(unit):
+            operator, names = self._operators.of(kernel)
+            tensors = tuple([numbers.setdefault(name, len(numbers)) for name in names])
+            leaves = tuple([tensor >= 0 and store.leaves(names[tensor], inside) for tensor in operator.outputs])
+            step.append(Sketched(operator, tensors, leaves, self._units))
+        self._units += 1
+        self._found = (*reversed(step), *self._found)
+        return self._found
 
 
-class Crossed(NamedTuple):
-    """A tensor of a run: the first of its operators that touches it, which of the tensors there it is, and bytes."""
-
-    member: int
-    tensor: int
-    bytes: int
+def sketch_of(store: Storage, operators: Operators, units: Sequence[Sequence[int]]) -> Sketch:
+    """The sketch of consecutive steps, given as the numbers of their kernels."""
+    found: Sketch = ()
+    sketches = Sketches(store, operators)
+    for unit in reversed(units):
+        found = sketches.with_step(unit)
+    return found
 
 
 class Outside(NamedTuple):
     """The tensors that cross the border of a run whatever the tile, each once with its bytes of one trip.
+
+    (M, 3) each: the first operator of the run that touches it, which of the tensors there it is, and bytes.
 
     Attributes:
         reads, writes: What comes in, and what goes out.
         shared: What more than one of its operators touch: only these can cross less often. Bytes are not counted.
     """
 
-    reads: tuple[Crossed, ...]
-    writes: tuple[Crossed, ...]
-    shared: tuple[Crossed, ...]
+    reads: IntArray
+    writes: IntArray
+    shared: IntArray
 
 
 def outside(sketch: Sketch) -> Outside:
@@ -107,11 +123,12 @@ def outside(sketch: Sketch) -> Outside:
         for number in operator.outputs:
             if number >= 0:
                 makers[tensors[number]] = member
-    return Outside(
-        tuple(Crossed(*place[tensor], size) for tensor, size in reads.items()),
-        tuple(Crossed(*place[tensor], size) for tensor, size in writes.items()),
-        tuple(Crossed(*place[tensor], 0) for tensor, count in used.items() if count > 1),
+    several = {tensor: 0 for tensor, count in used.items() if count > 1}
+    reads_at, writes_at, shared_at = (
+        np.array([(*place[tensor], size) for tensor, size in found.items()], dtype=np.int64).reshape(-1, 3)
+        for found in (reads, writes, several)
     )
+    return Outside(reads_at, writes_at, shared_at)
 
 
 def hangs_together(sketch: Sketch) -> bool:

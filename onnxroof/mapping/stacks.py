@@ -186,7 +186,13 @@ class _Builder:
                 self.written.append((place, touched.axes[write.number], write))
         self._read(one, place, touched)
         self.members[place] = Member(
-            one.unit, touched.dims, sums, touched.made, rows, known.ops, tuple(sorted(set(readers)))
+            self.sketch[0].unit - one.unit,
+            touched.dims,
+            sums,
+            touched.made,
+            rows,
+            known.ops,
+            tuple(sorted(set(readers))),
         )
 
     def _wanted(self, one: Sketched, write: Write, place: int) -> tuple[Span, ...] | None:

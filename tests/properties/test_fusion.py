@@ -128,7 +128,10 @@ def test_no_tensor_is_lost(model: Workload) -> None:
         assert curve.total_bytes.min() == sum(reads.values()) + sum(writes.values())
         # What a search takes instead of a curve where that is enough, whatever stays around the run.
         roots = [found.segments.operators.of(kernel).tensors for kernel in kernels]
-        outside = [{roots[one.member][one.tensor]: one.bytes for one in crossed} for crossed in segment.kind.outside]
+        outside = [
+            {roots[member][tensor]: size for member, tensor, size in crossed.tolist()}
+            for crossed in segment.kind.outside
+        ]
         assert outside[:2] == [reads, writes]
         repeat = store.kernels[kernels[0]].op.repeat
         for kept, crosses in zip(({}, stays), crossing, strict=True):
