@@ -53,7 +53,7 @@ def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> Dem
     repeat = search.store.kernels[search.segments.units[part.first][0]].op.repeat
     whole = float(curve.read_bytes[step].sum() + curve.write_bytes[step].sum()) * repeat
     saved, footprints = [], [0.0] * len(levels)
-    residents = search.residents(part.first, part.last, choice.level)
+    residents = search.rooms.residents(part.first, part.last, choice.level)
     for number, level in enumerate(levels):
         if number < choice.level:
             saved.append(whole - float(choice.read_bytes[number] + choice.write_bytes[number]))
@@ -237,7 +237,8 @@ def _why(search: Search, maker: Chosen, reader: Chosen, root: str) -> tuple[str,
         return "other operators run between the two, of which some make nothing that a group of both would read", {}
     if not search.levels:
         return "no level on chip holds tiles of all operands", {}
-    rooms = {level: search.room(found.first, found.last, level) for level in search.levels}
+    left = search.rooms.left(found.first, found.last)
+    rooms = {level: left[level] for level in search.levels}
     best = max(rooms, key=lambda level: rooms[level])
     level = search.target.levels[best]
     needed, room = found.kind.least_bytes / level.instances, rooms[best] / level.instances

@@ -22,10 +22,11 @@ from onnxroof.mapping.placed import Placed
 from onnxroof.mapping.residency import Residency
 from onnxroof.mapping.segments import Kind, Segment, Segments
 from onnxroof.mapping.storage import Storage
-from onnxroof.mapping.timeline import WRITTEN, Candidate
+from onnxroof.mapping.timeline import WRITTEN
 from onnxroof.roofline.bounds import Bounds
 from onnxroof.roofline.paths import least_path
 from onnxroof.roofline.prices import Choice, Draft, Priced, Prices, weighted
+from onnxroof.roofline.rooms import Rooms
 from onnxroof.targets.model import Target
 
 __all__ = ["Choice", "Chosen", "Search", "UnitFigures"]
@@ -108,6 +109,7 @@ class Search:
         residency: What stays on chip between steps.
         base: Every step as a group of its own.
         units: For each kind of `base` what it takes.
+        rooms: What is left to the tiles of runs.
         levels: Numbers of the levels that can hold the tiles of a group: those on chip that hold all operands.
     """
 
@@ -126,12 +128,7 @@ class Search:
         self._prices = Prices(self.target, self._is_energy_known)
         self._has_launches = self.target.launch_overhead is not None and self.target.launch_overhead.value > 0
         self._rows = [self._row(unit) for unit in self.units]
-        place = {name: number for number, kept in enumerate(self.residency.kept) for name in kept}
-        self._begin: dict[int, list[tuple[Candidate, int]]] = {}
-        for candidate in self.residency.candidates:
-            number = place.get(candidate.root)
-            if number is not None:
-                self._begin.setdefault(candidate.first, []).append((candidate, number))
+        self.rooms = Rooms(self.residency, self.base.resident_bytes, self.store.producers)
         self.levels: tuple[int, ...] = tuple(
             number for number in range(1, len(levels)) if levels[number].holds >= {"input", "weight", "output"}
         )
@@ -178,7 +175,7 @@ class Search:
     def _price(self, numbers: Sequence[int]) -> None:
         """Works out what some runs could be."""
         new = [number for number in numbers if number not in self._priced]
-        drafts = [self._draft(self._listed.distinct[number]) for number in new]
+        drafts = [self._draft(self._listed.distinct[number], self._rooms[number].tolist()) for number in new]
         priced = iter(self._prices.priced([draft for draft in drafts if draft is not None]))
         for number, draft in zip(new, drafts, strict=True):
             self._priced[number] = None if draft is None else next(priced)
@@ -195,7 +192,15 @@ class Search:
         steps = np.array(self._rows)[np.array(self.base.index[: len(self.segments.units)], dtype=np.int64)]
         launches = np.array([self._repeat(segment) for segment in runs], dtype=float)
         return Bounds(
-            self.segments, runs, self._listed.rows, steps, self._prices, self.levels, self._inside, launches, self.room
+            self.segments,
+            runs,
+            self._listed.rows,
+            steps,
+            self._prices,
+            self.levels,
+            self._inside,
+            launches,
+            self._rooms,
         )
 
     def _repeat(self, segment: Segment) -> int:
@@ -206,61 +211,25 @@ class Search:
     def _states(self) -> tuple[int, ...]:
         """What matters around each step: what it takes alone, what stays there, and what begins to stay."""
         known: dict[Hashable, int] = {}
-        found: list[int] = []
-        for step in range(len(self.segments.units)):
-            begin = tuple(
-                (candidate.last - step, candidate.bytes, number) for candidate, number in self._begin.get(step, ())
-            )
-            key = (self.base.index[step], self.base.resident_bytes[step], begin)
-            found.append(known.setdefault(key, len(known)))
-        return tuple(found)
+        return tuple(
+            known.setdefault((self.base.index[step], self.rooms.state(step)), len(known))
+            for step in range(len(self.segments.units))
+        )
 
-    def residents(self, first: int, last: int, level: int) -> list[float]:
-        """By level, the most that stays there of one instance while a run is one group at a level.
+    @cached_property
+    def _rooms(self) -> FloatArray:
+        """(K, L) bytes that the tiles of the runs that are looked at may take of all instances of a level."""
+        runs = self._listed.distinct
+        return self.rooms.of(np.array([run.first for run in runs]), np.array([run.last for run in runs]))
 
-        What passes between its own operators need not stay there, nor further outside.
-        """
-        steps = [list(self.base.resident_bytes[step]) for step in range(first, last + 1)]
-        for candidate, number in self._inner(first, last, level):
-            for taken in steps[candidate.first - first : candidate.last - first + 1]:
-                taken[number] -= candidate.bytes / self.residency.instances[number]
-        return [max(0.0, *taken) for taken in zip(*steps, strict=True)]
-
-    def inner(self, first: int, last: int, level: int) -> list[Candidate]:
-        """What stays on chip only because the steps of a run are not one group at a level."""
-        return [candidate for candidate, _ in self._inner(first, last, level)]
-
-    def _inner(self, first: int, last: int, level: int) -> list[tuple[Candidate, int]]:
-        return [
-            (candidate, number)
-            for step in range(first, last + 1)
-            for candidate, number in self._begin.get(step, ())
-            if number <= level
-            and candidate.last <= last
-            and not candidate.is_written
-            and candidate.root in self.store.producers
-        ]
-
-    def room(self, first: int, last: int, level: int) -> float:
-        """Bytes that the tiles of a run may take of all instances of a level."""
-        instances = self.residency.instances[level]
-        if any(self._begin.get(step) for step in range(first, last + 1)):
-            taken = self.residents(first, last, level)[level]
-        else:
-            taken = max(0.0, *(row[level] for row in self.base.resident_bytes[first : last + 1]))
-        return self.residency.room_bytes[level] - taken * instances
-
-    def _draft(self, segment: Segment) -> Draft | None:
-        """The levels and tiles of a run that may be best; None where it fits none."""
+    def _draft(self, segment: Segment, room_bytes: Sequence[float]) -> Draft | None:
+        """The levels and tiles of a run that may be best, with so much room at each level; None where it fits none."""
         kind = segment.kind
         parts: list[tuple[int, int]] = []
         for level in self.levels:
-            if kind.least_bytes > self.residency.room_bytes[level]:
-                continue
-            room = self.room(segment.first, segment.last, level)
             steps: dict[int, None] = {}
             for capacities, numbers in kind.fronts:
-                place = bisect_right(capacities, room) - 1
+                place = bisect_right(capacities, room_bytes[level]) - 1
                 if place >= 0:
                     steps[numbers[place]] = None
             parts += [(level, step) for step in steps]
@@ -345,7 +314,7 @@ class Search:
 
     def choice(self, segment: Segment, objective: str) -> Choice | None:
         """How a run is one group at the least of an objective, even if that pays not; None where it never fits."""
-        draft = self._draft(segment)
+        draft = self._draft(segment, self.rooms.left(segment.first, segment.last))
         if draft is None:
             return None
         (priced,) = self._prices.priced([draft])
