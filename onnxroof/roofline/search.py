@@ -9,6 +9,7 @@ priced once, and a run only where its bound leaves open whether it is part of th
 
 from __future__ import annotations
 
+import itertools
 import math
 from bisect import bisect_right
 from collections.abc import Hashable, Mapping, Sequence
@@ -89,13 +90,13 @@ class _Listed:
         distinct: The first of each.
         rows: Their places among all runs.
         at: Number by first and last step.
-        by_last: For each step the runs that end with it and may gain something: first step and number.
+        runs: (R, 3) first step, last step and number of those that may gain something, as in `Segments.by_last`.
     """
 
     distinct: tuple[Segment, ...]
     rows: IntArray
     at: Mapping[tuple[int, int], int]
-    by_last: Sequence[Sequence[tuple[int, int]]]
+    runs: IntArray
 
 
 @dataclass(eq=False)
@@ -147,22 +148,15 @@ class Search:
         at: dict[tuple[int, int], int] = {}
         distinct: list[Segment] = []
         rows: list[int] = []
-        by_last: list[list[tuple[int, int]]] = []
-        row = -1
-        for last, found in enumerate(self.segments.by_last):
-            here: list[tuple[int, int]] = []
-            for segment in found:
-                row += 1
-                if not gains[row]:
-                    continue
-                key = (id(segment.kind), states[segment.first : last + 1])
-                number = at[segment.first, last] = numbers.setdefault(key, len(distinct))
+        for row, (segment, gain) in enumerate(zip(itertools.chain(*self.segments.by_last), gains, strict=True)):
+            if gain:
+                key = (segment.kind, states[segment.first : segment.last + 1])
+                number = at[segment.first, segment.last] = numbers.setdefault(key, len(distinct))
                 if number == len(distinct):
                     distinct.append(segment)
                     rows.append(row)
-                here.append((segment.first, number))
-            by_last.append(here)
-        return _Listed(tuple(distinct), np.array(rows, dtype=np.int64), at, by_last)
+        runs = np.array([(first, last, number) for (first, last), number in at.items()], dtype=np.int64)
+        return _Listed(tuple(distinct), np.array(rows, dtype=np.int64), at, runs.reshape(-1, 3))
 
     def priced(self, segment: Segment) -> Priced | None:
         """All that a run could be; None where it can gain nothing, or no level has room for it."""
@@ -404,7 +398,7 @@ class Search:
                 found.append((cost, True))
             return found
 
-        path = least_path(alone, self._listed.by_last, costs, closer, below)
+        path = least_path(alone, self._listed.runs, costs, closer, below)
         if path is None:
             return None
         return tuple(Chosen(first, last, None if number < 0 else picks[number]) for first, last, number in path)
