@@ -66,9 +66,9 @@ def borders(
         steps.append(len(begin))
         for kernel in unit:
             begin.append(len(tensors))
-            tensors += (
-                [numbers.setdefault(name, len(numbers)) for name in operators.of(kernel).tensors] if count else []
-            )
+            if count:  # others may have no loop nest
+                names = operators.of(store.kernels[kernel]).tensors
+                tensors += [numbers.setdefault(name, len(numbers)) for name in names]
     slots = _Slots(np.array(kind, dtype=np.int64), np.array(steps)[first], np.array(begin), np.array(tensors))
     return Borders(
         numbers=numbers,

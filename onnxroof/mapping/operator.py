@@ -156,7 +156,7 @@ class NamedOperator(NamedTuple):
 
 
 class Operators:
-    """The operators of a model.
+    """The operators of a model, in whatever order they run.
 
     Args:
         store: Kernels.
@@ -165,16 +165,17 @@ class Operators:
 
     def __init__(self, store: Storage, tensors: Mapping[str, Tensor]) -> None:
         self._store, self._tensors = store, tensors
-        self._known: dict[int, NamedOperator] = {}
+        self._known: dict[Kernel, NamedOperator] = {}
+        self._shapes: dict[str, tuple[int, ...]] = {}
 
-    def of(self, number: int) -> NamedOperator:
-        """That of a kernel with a loop nest, by its number."""
-        found = self._known.get(number)
+    def of(self, kernel: Kernel) -> NamedOperator:
+        """That of a kernel with a loop nest."""
+        found = self._known.get(kernel)
         if found is None:
-            found = self._known[number] = self._of_kernel(self._store.kernels[number])
+            found = self._known[kernel] = self._of(kernel)
         return found
 
-    def _of_kernel(self, kernel: Kernel) -> NamedOperator:
+    def _of(self, kernel: Kernel) -> NamedOperator:
         op, cost = kernel.op, kernel.cost
         assert cost.nest is not None
         numbers: dict[str, int] = {}
@@ -191,8 +192,16 @@ class Operators:
         if not name:
             return None
         root = self._store.root(name)
-        view, shape = tuple(self._tensors[name].dims), tuple(self._tensors[root].dims)
-        return _Place(numbers.setdefault(root, len(numbers)), sizes.get(root), view, shape)
+        number = numbers.setdefault(root, len(numbers))
+        return _Place(number, sizes.get(root), self._shape(name), self._shape(root))
+
+    def _shape(self, name: str) -> tuple[int, ...]:
+        """Of what some loop touches; of what is not known, which no loop does, none."""
+        found = self._shapes.get(name)
+        if found is None:
+            tensor = self._tensors[name]
+            found = self._shapes[name] = tuple(tensor.dims) if tensor.is_shaped else ()
+        return found
 
 
 @lru_cache(maxsize=4096)

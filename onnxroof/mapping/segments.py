@@ -8,14 +8,13 @@ common may be held together by a third.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from onnxroof.ir.tensor import Tensor
 from onnxroof.mapping.borders import Borders, borders
 from onnxroof.mapping.fused import WORK_LIMITS, FusedCurve, fused_curve
 from onnxroof.mapping.least import Least, least_of
@@ -150,7 +149,7 @@ class Segments:
 
 def segments(
     store: Storage,
-    tensors: Mapping[str, Tensor],
+    operators: Operators,
     units: Sequence[tuple[int, ...]],
     within: Sequence[int] | None = None,
 ) -> Segments:
@@ -158,12 +157,11 @@ def segments(
 
     Args:
         store: Its kernels.
-        tensors: Of the workload.
+        operators: That they are.
         units: Kernels of each step of the clock.
         within: A label by step: a run holds steps of one label, as many as there are; None for any.
     """
     barriers = [next(filter(None, (unfusible(store.kernels[kernel]) for kernel in unit)), "") for unit in units]
-    operators = Operators(store, tensors)
     known: dict[Hashable, int] = {}
     signs = [
         0 if barriers[step] else known.setdefault(_signature(store, operators, unit), len(known) + 1)
@@ -211,7 +209,7 @@ def _signature(store: Storage, operators: Operators, unit: Sequence[int]) -> Has
     """All that matters of a step to a run that it is in, without names; places of kernels are relative."""
     parts: list[Hashable] = []
     for kernel in unit:
-        operator, names = operators.of(kernel)
+        operator, names = operators.of(store.kernels[kernel])
         taken: list[Hashable] = []
         for number, _ in operator.sizes:
             # Who made it, or of what comes from outside who read it before, and which of the tensors there it is: two

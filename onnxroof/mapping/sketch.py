@@ -67,7 +67,7 @@ class Sketches:
         inside.update(unit)
         step = []
         for kernel in reversed(unit):
-            operator, names = self._operators.of(kernel)
+            operator, names = self._operators.of(store.kernels[kernel])
             tensors = tuple([numbers.setdefault(name, len(numbers)) for name in names])
             leaves = tuple([tensor >= 0 and store.leaves(names[tensor], inside) for tensor in operator.outputs])
             step.append(Sketched(operator, tensors, leaves, self._units))

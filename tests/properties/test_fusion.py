@@ -127,7 +127,7 @@ def test_no_tensor_is_lost(model: Workload) -> None:
             assert moved.min() >= (writes if is_written else reads)[name]
         assert curve.total_bytes.min() == sum(reads.values()) + sum(writes.values())
         # What a search takes instead of a curve where that is enough, whatever stays around the run.
-        roots = [found.segments.operators.of(kernel).tensors for kernel in kernels]
+        roots = [found.segments.operators.of(store.kernels[kernel]).tensors for kernel in kernels]
         outside = [
             {roots[member][tensor]: size for member, tensor, size in crossed.tolist()}
             for crossed in segment.kind.outside
