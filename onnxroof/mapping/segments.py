@@ -64,6 +64,11 @@ class Kind:
         """What they move."""
         return fused_curve(self.placed.stack)
 
+    @property
+    def has_curve(self) -> bool:
+        """Whether somebody asked for it before."""
+        return "curve" in vars(self)
+
     @cached_property
     def least(self) -> Least:
         """What they hold and move at least, before there is a curve."""

@@ -384,14 +384,17 @@ class Search:
         picks: dict[int, Choice] = {}
 
         def closer(numbers: Sequence[int]) -> list[tuple[float, bool]]:
-            bounds = self._bounds.tightened(weights, numbers).tolist()
-            risen = [bound > costs[number] * (1 + SAME) for number, bound in zip(numbers, bounds, strict=True)]
-            self._price([number for number, is_risen in zip(numbers, risen, strict=True) if not is_risen])
+            """A better bound where that spares a curve, else the cost."""
+            runs = self._listed.distinct
+            loose = [number for number in numbers if not runs[number].kind.has_curve]
+            bounds = dict(zip(loose, self._bounds.tightened(weights, loose).tolist(), strict=True))
+            risen = {number: bound for number, bound in bounds.items() if bound > costs[number] * (1 + SAME)}
+            self._price([number for number in numbers if number not in risen])
             found = []
-            for number, bound, is_risen in zip(numbers, bounds, risen, strict=True):
-                priced = None if is_risen else self._priced[number]
+            for number in numbers:
+                priced = None if number in risen else self._priced[number]
                 if priced is None:
-                    found.append((bound if is_risen else math.inf, not is_risen))
+                    found.append((risen.get(number, math.inf), number not in risen))
                     continue
                 cost, pick = priced.least(weights)
                 picks[number] = priced.choice(pick)
