@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from onnxroof.mapping.segments import Segment, Segments
 from onnxroof.roofline.prices import Prices, weighted
+from onnxroof.roofline.staying import Staying
 
 __all__ = ["Bounds"]
 
@@ -42,6 +43,7 @@ class Bounds:
         inside: By boundary what stays inside of it.
         launches: (K,) trips of the runs.
         room_bytes: (K, L) what the tiles of a run may take at a level.
+        staying: What stays around runs.
     """
 
     segments: Segments
@@ -53,6 +55,7 @@ class Bounds:
     inside: Sequence[Mapping[str, int]]
     launches: FloatArray
     room_bytes: FloatArray
+    staying: Staying
 
     @cached_property
     def _figures(self) -> FloatArray:
@@ -119,7 +122,10 @@ class Bounds:
     def _add_again(self, number: int, reads: FloatArray, fits: BoolArray) -> None:
         """Adds to (levels, L) bytes what comes in again, and says in `fits` at which levels a run does not fit."""
         run, trips, rooms = self.runs[number], self.launches[number], self.room_bytes[number].tolist()
-        aside = [self._staying(run, boundary) for boundary in range(max(self.levels))]
+        stays = self.staying.of(run)
+        aside = [
+            frozenset(stay.operand for stay in stays if stay.level > boundary) for boundary in range(max(self.levels))
+        ]
         for place, level in enumerate(self.levels):
             known: dict[frozenset[int], float] = {}
             for boundary, staying in enumerate(aside[:level]):
@@ -129,11 +135,3 @@ class Bounds:
                     fits[place] = False
                     break
                 reads[place, boundary] += known[staying] * trips
-
-    def _staying(self, run: Segment, boundary: int) -> frozenset[int]:
-        """Operands of a run that stay inside a boundary."""
-        kept = self.inside[boundary]
-        if not kept:
-            return frozenset()
-        operands = self.segments.operands(run.first, run.last, run.kind)
-        return frozenset(number for number, (_, name) in enumerate(operands) if name in kept)

@@ -71,7 +71,7 @@ def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> Dem
         search.store, search.segments.units[part.first : part.last + 1], search.target.layout,
         search.residency.inside(0) if len(levels) > 1 else {}, rearranged,
     )  # fmt: skip
-    read, write = search.crossing(part, 0, curve.read_bytes.min(axis=0), curve.write_bytes.min(axis=0), repeat)
+    read, write = search.staying.crossing(part, 0, curve.read_bytes.min(axis=0), curve.write_bytes.min(axis=0), repeat)
     least = float(read + write) * repeat
     return Demand(
         shapes=[search.base.kinds[search.base.index[number]][0] for number in range(part.first, part.last + 1)],

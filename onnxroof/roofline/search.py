@@ -23,11 +23,11 @@ from onnxroof.mapping.placed import Placed
 from onnxroof.mapping.residency import Residency
 from onnxroof.mapping.segments import Kind, Segment, Segments
 from onnxroof.mapping.storage import Storage
-from onnxroof.mapping.timeline import WRITTEN
 from onnxroof.roofline.bounds import Bounds
 from onnxroof.roofline.paths import least_path
 from onnxroof.roofline.prices import Choice, Draft, Priced, Prices, weighted
 from onnxroof.roofline.rooms import Rooms
+from onnxroof.roofline.staying import Staying
 from onnxroof.targets.model import Target
 
 __all__ = ["Choice", "Chosen", "Search", "UnitFigures"]
@@ -111,6 +111,7 @@ class Search:
         base: Every step as a group of its own.
         units: For each kind of `base` what it takes.
         rooms: What is left to the tiles of runs.
+        staying: What stays around them.
         levels: Numbers of the levels that can hold the tiles of a group: those on chip that hold all operands.
     """
 
@@ -128,7 +129,8 @@ class Search:
         self._is_energy_known = all(unit.energy_j is not None for unit in self.units) and bool(self.units)
         self._prices = Prices(self.target, self._is_energy_known)
         self._has_launches = self.target.launch_overhead is not None and self.target.launch_overhead.value > 0
-        self._rows = [self._row(unit) for unit in self.units]
+        self._rows = np.array([self._row(unit) for unit in self.units])
+        self.staying = Staying(self.segments, self.residency)
         self.rooms = Rooms(self.residency, self.base.resident_bytes, self.store.producers)
         self.levels: tuple[int, ...] = tuple(
             number for number in range(1, len(levels)) if levels[number].holds >= {"input", "weight", "output"}
@@ -183,19 +185,12 @@ class Search:
     def _bounds(self) -> Bounds:
         """Of the runs that are looked at."""
         runs = self._listed.distinct
-        steps = np.array(self._rows)[np.array(self.base.index[: len(self.segments.units)], dtype=np.int64)]
+        steps = self._rows[[*self.base.index[: len(self.segments.units)]]]
         launches = np.array([self._repeat(segment) for segment in runs], dtype=float)
         return Bounds(
-            self.segments,
-            runs,
-            self._listed.rows,
-            steps,
-            self._prices,
-            self.levels,
-            self._inside,
-            launches,
-            self._rooms,
-        )
+            self.segments, runs, self._listed.rows, steps, self._prices, self.levels, self._inside, launches,
+            self._rooms, self.staying,
+        )  # fmt: skip
 
     def _repeat(self, segment: Segment) -> int:
         return self.store.kernels[self.segments.units[segment.first][0]].op.repeat
@@ -229,58 +224,28 @@ class Search:
             parts += [(level, step) for step in steps]
         if not parts:
             return None
-        curve = kind.curve
-        chosen = np.array([step for _, step in parts])
-        level_of = np.array([level for level, _ in parts])
-        rows = np.array([self._rows[number] for number in self.base.index[segment.first : segment.last + 1]])
-        figures = curve.work[chosen] @ rows
-        engines, count = len(self.target.engines), len(self.target.levels)
-        repeat = self._repeat(segment)
-        for boundary in range(int(level_of.max())):
-            outside = np.flatnonzero(level_of > boundary)
-            steps_outside = chosen[outside]
-            if self._inside[boundary]:
-                read, write = self.crossing(
-                    segment, boundary, curve.read_bytes[steps_outside], curve.write_bytes[steps_outside], repeat
+        curve, repeat = kind.curve, self._repeat(segment)
+        level, step = np.array(parts).T
+        figures = curve.work[step] @ self._rows[[*self.base.index[segment.first : segment.last + 1]]]
+        reads, writes = self._prices.bytes(figures)
+        alone = kind.sums[0][step], kind.sums[1][step]
+        stays = self.staying.of(segment)
+        for boundary in range(int(level.max())):
+            crossing = alone
+            if any(stay.level > boundary for stay in stays):
+                crossing = self.staying.crossing(
+                    segment, boundary, curve.read_bytes[step], curve.write_bytes[step], repeat
                 )
-            else:
-                read, write = kind.sums[0][steps_outside], kind.sums[1][steps_outside]
-            figures[outside, engines + 1 + boundary] = read * repeat
-            figures[outside, engines + 1 + count + boundary] = write * repeat
-        return Draft(kind, level_of, chosen, figures, repeat)
+            is_outside = level > boundary
+            np.copyto(reads[:, boundary], crossing[0] * repeat, where=is_outside)
+            np.copyto(writes[:, boundary], crossing[1] * repeat, where=is_outside)
+        return Draft(kind, level, step, figures, repeat)
 
     def _gains(self) -> npt.NDArray[np.bool_]:
         """By run whether one group could save anything: launches, or bytes outside the levels on chip."""
         always = frozenset.intersection(*map(frozenset, self._inside)) if self._inside else frozenset()
         shares = self.segments.borders.shares(always)
         return np.ones_like(shares) if self._has_launches else shares & bool(self._inside)
-
-    def crossing(
-        self, run: Segment | Chosen, boundary: int, reads: FloatArray, writes: FloatArray, repeat: int
-    ) -> tuple[FloatArray, FloatArray]:
-        """Bytes of one trip that cross a boundary outside a group's level, in and out.
-
-        Args:
-            run: The group.
-            boundary: Number of the level outside it.
-            reads: (..., A) bytes in by operand, if nothing stays on chip around the group; a fresh array.
-            writes: The same of bytes out.
-            repeat: Trips.
-        """
-        kept = self._inside[boundary]
-        if kept:
-            assert run.kind is not None
-            kernels = self.segments.kernels(run.first, run.last)
-            for number, (is_written, name) in enumerate(self.segments.operands(run.first, run.last, run.kind)):
-                payer = kept.get(name)
-                if payer is None:
-                    continue
-                if not is_written:
-                    once = run.kind.placed.stack.operands[number].bytes / repeat
-                    reads[..., number] = once if payer in kernels else 0.0
-                elif payer != WRITTEN:
-                    reads[..., number] = writes[..., number] = 0.0
-        return reads.sum(axis=-1), writes.sum(axis=-1)
 
     # The best plan
 
