@@ -7,12 +7,12 @@ number.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from onnxroof.ir.loopnest import Access, LoopKind, LoopNest
+from onnxroof.ir.loopnest import Access, AxisMap, LoopKind, LoopNest
 from onnxroof.ir.op import OpKind
 from onnxroof.ir.tensor import Tensor
 from onnxroof.mapping.regions import Span, access_spans, loop_spans
@@ -21,8 +21,7 @@ from onnxroof.mapping.storage import Kernel, Storage
 __all__ = ["Axis", "NamedOperator", "Operator", "Operators", "Read", "Touched", "Write"]
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
+class Axis(NamedTuple):
     """One dimension of a tile of an operand; `loop` is the loop of the reader that alone walks it, else -1."""
 
     span: Span
@@ -30,10 +29,14 @@ class Axis:
 
 
 class _Nest:
-    """A loop nest, with what was found of it for the parts of its results and loops that were asked for."""
+    """A loop nest, with what was found of it for the parts of its results and loops that were asked for.
+
+    Nests that differ in the widths of their operands alone share one.
+    """
 
     def __init__(self, nest: LoopNest) -> None:
         self.nest = nest
+        self._walkers = [[_walker(nest, axis) for axis in access.axes] for access in nest.accesses]
         self._free = LoopNest(nest.loops, nest.accesses)
         self._loops: dict[tuple[bool, tuple[tuple[int, tuple[Span, ...]], ...]], tuple[Span, ...]] = {}
         self._touched: dict[tuple[Span, ...], Touched] = {}
@@ -54,14 +57,20 @@ class _Nest:
         found = self._touched.get(loops)
         if found is None:
             spans = [access_spans(self.nest, access, loops) for access in self.nest.accesses]
-            axes = [_axes(self.nest, access, one) for access, one in zip(self.nest.accesses, spans, strict=True)]
+            axes = [tuple(map(Axis, one, walkers)) for one, walkers in zip(spans, self._walkers, strict=True)]
             dims = frozenset(span.dim for span in loops) - {-1}
             made = tuple(s for a, one in zip(self.nest.accesses, spans, strict=True) if a.is_write for s in one)
             found = self._touched[loops] = Touched(tuple(spans), tuple(axes), dims, made)
         return found
 
 
-_nest = lru_cache(maxsize=4096)(_Nest)
+_shared_nest = lru_cache(maxsize=4096)(_Nest)
+
+
+def _nest(nest: LoopNest) -> _Nest:
+    """What is shared by nests with operands of other widths."""
+    accesses = tuple(replace(access, bits=8, partial_bits=0) for access in nest.accesses)
+    return _shared_nest(LoopNest(nest.loops, accesses, nest.sweeps, nest.swept))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -269,9 +278,7 @@ def _summed(nest: LoopNest, access: Access) -> Iterator[int]:
                 yield terms[0].loop
 
 
-def _axes(nest: LoopNest, access: Access, spans: Sequence[Span]) -> tuple[Axis, ...]:
-    found = []
-    for axis, span in zip(access.axes, spans, strict=True):
-        loops = [term.loop for term in axis.terms if nest.loops[term.loop].extent > 1]
-        found.append(Axis(span, loops[0] if len(loops) == 1 else -1))
-    return tuple(found)
+def _walker(nest: LoopNest, axis: AxisMap) -> int:
+    """The loop that alone walks a dimension, -1 where there is none or several do."""
+    loops = [term.loop for term in axis.terms if nest.loops[term.loop].extent > 1]
+    return loops[0] if len(loops) == 1 else -1

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from onnxroof.ir.loopnest import Access, LoopNest
 from onnxroof.mapping.operator import Axis, Touched, Write
@@ -28,16 +29,14 @@ from onnxroof.mapping.sketch import Sketch, Sketched
 __all__ = ["Axis", "Member", "Operand", "PlacedStack", "Stack", "Use", "Value", "stack_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """Where a tensor from outside is read, or one that leaves is written."""
 
     member: int
     axes: tuple[Axis, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Operand:
+class Operand(NamedTuple):
     """A tensor that enters or leaves the group.
 
     Attributes:
@@ -57,8 +56,7 @@ class Operand:
     uses: tuple[Use, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """A tensor that the group makes and reads.
 
     Attributes:
@@ -76,8 +74,7 @@ class Value:
     replaced: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """An operator of the group.
 
     Attributes:
@@ -99,8 +96,7 @@ class Member:
     readers: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Stack:
+class Stack(NamedTuple):
     """A group as far as its tiles go.
 
     Attributes:
