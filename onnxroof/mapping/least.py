@@ -20,7 +20,7 @@ from onnxroof.mapping.regions import Span, span_table
 from onnxroof.mapping.stacks import Operand, Stack
 from onnxroof.mapping.ways import cuts_of, halos_of, may_be_outer, sizes_of, tiled_dims
 
-__all__ = ["Least", "least_of"]
+__all__ = ["Least"]
 
 ROUNDING_BYTES = 1e-3
 """A footprint is rounded to bytes."""
@@ -159,11 +159,6 @@ class Least:
         for case in self._others:
             self._known.append(case)
             yield case
-
-
-def least_of(stack: Stack) -> Least:
-    """The bounds of a group."""
-    return Least(stack)
 
 
 def _cases(stack: Stack) -> Iterator[_Case]:

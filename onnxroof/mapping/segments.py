@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from onnxroof.mapping.borders import Borders, borders
 from onnxroof.mapping.fused import WORK_LIMITS, FusedCurve, fused_curve
-from onnxroof.mapping.least import Least, least_of
+from onnxroof.mapping.least import Least
 from onnxroof.mapping.operator import Operators
 from onnxroof.mapping.sketch import Outside, Sketch, Sketches, hangs_together, outside, unfusible
 from onnxroof.mapping.stacks import PlacedStack, Stack, stack_of
@@ -72,7 +72,7 @@ class Kind:
     @cached_property
     def least(self) -> Least:
         """What they hold and move at least, before there is a curve."""
-        return least_of(self.placed.stack)
+        return Least(self.placed.stack)
 
     @cached_property
     def fronts(self) -> tuple[tuple[list[float], list[int]], ...]:
