@@ -89,11 +89,10 @@ class _Walk:
         for last in range(changed, len(back)):
             least, origin = best[last] + self._alone[last], (last, -1)
             bar = least * (1 - TIE)
-            for run in self._ending[last]:
-                first, kind = run
+            for first, kind in self._ending[last]:
                 total = best[first] + costs[kind]
                 if total < bar:
-                    least, origin, bar = total, run, total * (1 - TIE)
+                    least, origin, bar = total, (first, kind), total * (1 - TIE)
             best[last + 1], back[last] = least, origin
         found: list[tuple[int, int, int]] = []
         last = len(back) - 1
