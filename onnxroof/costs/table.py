@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -45,11 +45,13 @@ class CostTable:
         costs: Parallel to the workload's `ops`.
         by_name: The same by the operators' names.
         weight_reads: Likewise, the bytes of `cost.read_bytes` whose tensors are weights.
+        alike: Likewise, a number that operators share which rules cannot tell apart but by names.
     """
 
     costs: tuple[OpCost, ...]
     by_name: Mapping[str, OpCost]
     weight_reads: tuple[int, ...]
+    alike: tuple[int, ...]
 
     # A count reads the costs one by one: the arrays are made for those who ask for them.
 
@@ -91,29 +93,40 @@ class CostTable:
         return np.array([cost.coverage is not Coverage.UNKNOWN for cost in self.costs], dtype=np.bool_)
 
 
-def cost_table(workload: Workload, *, registry: Registry | None = None, copies_cache: bool = False) -> CostTable:
+def cost_table(
+    workload: Workload,
+    *,
+    registry: Registry | None = None,
+    copies_cache: bool = False,
+    alike: Sequence[int] | None = None,
+) -> CostTable:
     """The cost of every operator.
 
     Args:
         workload: With concrete shapes.
         registry: Rules; those that onnxroof comes with by default.
         copies_cache: Whether appended caches are copied as a whole instead of in place.
+        alike: Of each operator a number that operators share which are alike, where that is known already.
     """
     rules = registry or standard_registry()
-    signatures = _Signatures(workload.tensors, Seen())
-    known: dict[Hashable, _Template] = {}
+    if alike is None:
+        signatures, numbers = _Signatures(workload.tensors, Seen()), dict[Hashable, int]()
+        alike = [
+            -1 if op.disposition in _SETTLED else numbers.setdefault(signatures.of(op), len(numbers))
+            for op in workload.ops
+        ]
+    known: dict[int, _Template] = {}
     costs = []
-    for op in workload.ops:
+    for op, number in zip(workload.ops, alike, strict=True):
         if op.disposition in _SETTLED:
             costs.append(_SETTLED[op.disposition])
             continue
-        key = signatures.of(op)
-        template = known.get(key)
+        template = known.get(number)
         if template is None:
             cost = op_cost(op, workload.tensors, rules, copies_cache=copies_cache)
             if cost.nest is not None:
                 cost = dataclasses.replace(cost, nest=_one_of(cost.nest))
-            known[key] = _Template(cost, op)
+            known[number] = _Template(cost, op)
         else:
             cost = template.named(op)
         costs.append(cost)
@@ -121,6 +134,7 @@ def cost_table(workload: Workload, *, registry: Registry | None = None, copies_c
         costs=tuple(costs),
         by_name={op.name: cost for op, cost in zip(workload.ops, costs, strict=True)},
         weight_reads=tuple(weight_bytes(cost, workload.tensors) for cost in costs),
+        alike=tuple(alike),
     )
 
 

@@ -18,7 +18,7 @@ from onnxroof.mapping.boundary import Boundary
 from onnxroof.mapping.canonical import canonical
 from onnxroof.mapping.tiling import Front, pareto_front
 
-__all__ = ["Curve", "CurvePoint", "reuse_curve"]
+__all__ = ["Curve", "CurvePoint", "Repeats", "reuse_curve"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -55,6 +55,22 @@ class CurvePoint:
     def access_bytes(self) -> tuple[float, ...]:
         """Bytes in both directions by operand."""
         return tuple(r + w for r, w in zip(self.access_read_bytes, self.access_write_bytes, strict=True))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Repeats:
+    """What tiles move beyond each element once, of the operands that cross: the steps of a curve at which it falls.
+
+    Attributes:
+        capacity_bytes: What the tile takes of the buffer, tiles of operands that do not cross among them; ascending.
+        read_bytes, write_bytes: What it moves beyond each element once; the sum falls from step to step.
+        numbers: Number of the tile's step in the curve, empty where there is none.
+    """
+
+    capacity_bytes: list[float]
+    read_bytes: list[float]
+    write_bytes: list[float]
+    numbers: list[int]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -111,6 +127,27 @@ class Curve:
         """Bytes read and written at many capacities, in the shape of these; as `at`."""
         step = np.maximum(np.searchsorted(self.capacity_bytes, np.asarray(capacity_bytes), side="right") - 1, 0)
         return self.read_bytes[step], self.write_bytes[step]
+
+    def repeats(self, present: frozenset[int]) -> Repeats:
+        """What comes in and goes out again and again, but for reading some operands, which are there already."""
+        found = self._repeats.get(present)
+        if found is None:
+            found = self._repeats[present] = self._repeated(present)
+        return found
+
+    def _repeated(self, present: frozenset[int]) -> Repeats:
+        # Beyond the last step: operands that come in again, and partial sums.
+        again_read = self.access_read_bytes - self.access_read_bytes[-1]
+        again_read[:, list(present)] = 0.0
+        read, write = again_read.sum(axis=1), (self.access_write_bytes - self.access_write_bytes[-1]).sum(axis=1)
+        total = read + write
+        kept = np.flatnonzero(np.concatenate(([True], total[1:] < np.minimum.accumulate(total)[:-1])))
+        return Repeats(self.capacity_bytes[kept].tolist(), read[kept].tolist(), write[kept].tolist(), kept.tolist())
+
+    @cached_property
+    def _repeats(self) -> dict[frozenset[int], Repeats]:
+        """Those that were asked for."""
+        return {}
 
     @cached_property
     def _capacities(self) -> list[float]:

@@ -10,8 +10,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import numpy as np
-
+from onnxroof.mapping.curve import Repeats
 from onnxroof.mapping.storage import Kernel, Storage
 from onnxroof.mapping.traffic import GroupShape
 
@@ -117,40 +116,52 @@ class Steps:
     """A reuse curve of what crosses, by ascending capacity; bytes of one trip.
 
     Attributes:
-        capacity_bytes: What the tile takes of the level, tiles of tensors that do not cross among them.
-        read_bytes, write_bytes: What it moves.
-        total_bytes: The sum of the two, which falls from step to step.
-        numbers: Number of the tile's step in the curve of the nest, empty where there is none.
+        repeats: What tiles move beyond each element once. The total falls from step to step.
+        once_read_bytes, once_write_bytes: What crosses once, whatever the tile.
     """
 
-    capacity_bytes: list[float]
-    read_bytes: list[float]
-    write_bytes: list[float]
-    total_bytes: list[float]
-    numbers: list[int]
+    repeats: Repeats
+    once_read_bytes: float
+    once_write_bytes: float
+
+    @property
+    def capacity_bytes(self) -> list[float]:
+        """What the tile takes of the level, tiles of tensors that do not cross among them."""
+        return self.repeats.capacity_bytes
+
+    @property
+    def numbers(self) -> list[int]:
+        """Number of the tile's step in the curve of the nest, empty where there is none."""
+        return self.repeats.numbers
+
+    def read_bytes(self, step: int) -> float:
+        """What the tile of a step brings in."""
+        return self.repeats.read_bytes[step] + self.once_read_bytes
+
+    def write_bytes(self, step: int) -> float:
+        """What it brings out."""
+        return self.repeats.write_bytes[step] + self.once_write_bytes
+
+    def total_bytes(self, step: int) -> float:
+        """The sum of the two."""
+        return self.read_bytes(step) + self.write_bytes(step)
 
     def at(self, capacity_bytes: float) -> int:
         """The last step that fits, -1 for none."""
-        return bisect_right(self.capacity_bytes, capacity_bytes) - 1
+        return bisect_right(self.repeats.capacity_bytes, capacity_bytes) - 1
+
+
+_UNTILED = Repeats([0.0], [0.0], [0.0], [])
+"""Of a group without a loop nest: each element crosses once."""
 
 
 def steps(shape: GroupShape, operands: Operands, skipped: Skipped) -> Steps:
     """What a group moves of the tensors that cross, over the capacity inside the boundary."""
-    reads = float(shape.compulsory_reads - sum(operands.reads[n][0] for n in skipped.reads))
-    reads += sum(operands.reads[n][0] for n in skipped.once) / shape.repeat
-    writes = float(shape.compulsory_writes - sum(operands.writes[n][0] for n in skipped.writes))
+    reads = float(shape.compulsory_reads - sum([operands.reads[n][0] for n in skipped.reads]))
+    reads += sum([operands.reads[n][0] for n in skipped.once]) / shape.repeat
+    writes = float(shape.compulsory_writes - sum([operands.writes[n][0] for n in skipped.writes]))
     curve = shape.curve
     if curve is None:
-        return Steps([0.0], [reads], [writes], [reads + writes], [])
-    # What the tiles move beyond each element once (the last step): operands that come in again, and partial sums.
-    again_read = curve.access_read_bytes - curve.access_read_bytes[-1]
-    again_write = curve.access_write_bytes - curve.access_write_bytes[-1]
-    for slot in skipped.reads:
-        again_read[:, list(operands.reads[slot][1])] = 0.0
-    read, write = again_read.sum(axis=1) + reads, again_write.sum(axis=1) + writes
-    total = read + write
-    kept = np.flatnonzero(np.concatenate(([True], total[1:] < np.minimum.accumulate(total)[:-1])))
-    return Steps(
-        curve.capacity_bytes[kept].tolist(), read[kept].tolist(), write[kept].tolist(), total[kept].tolist(),
-        kept.tolist(),
-    )  # fmt: skip
+        return Steps(_UNTILED, reads, writes)
+    present = frozenset([place for slot in skipped.reads for place in operands.reads[slot][1]])
+    return Steps(curve.repeats(present), reads, writes)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from onnxroof.mapping.operands import Steps
 from onnxroof.mapping.residency import Residency
-from onnxroof.mapping.timeline import Use
+from onnxroof.mapping.timeline import Around, Use
 from onnxroof.mapping.traffic import GroupShape, LevelTraffic
 
 __all__ = ["Crossing", "Placed", "placed"]
@@ -94,13 +93,21 @@ def placed(uses: Sequence[Use], choice: Residency, shared: dict[object, Crossing
         choice: What stays.
         shared: Crossings that further plans on the target share, {} for the first.
     """
-    around = _Around(choice, shared)
-    steps = [around.room(taken) for taken in zip(*choice.resident_bytes, strict=True)]
+    rooms: dict[tuple[float, ...], _Room] = {}
+    steps = [_room(taken, choice, rooms) for taken in zip(*choice.resident_bytes, strict=True)]
+    homes = {name: (level, payer) for level, kept in enumerate(choice.kept) for name, payer in kept.items()}
+    boundaries = len(choice.kept) - 1
+    known: dict[tuple[Around, _Room], Crossing] = {}
     distinct: dict[tuple[GroupShape, Crossing | None], int] = {}
     index = []
     for use in uses:
-        kind = (use.shape, around.crossing(use, steps[use.step]))
-        index.append(distinct.setdefault(kind, len(distinct)))
+        room, crossing = steps[use.step], None
+        if room.is_taken:
+            around = use.around(homes, boundaries)
+            crossing = known.get((around, room))
+            if crossing is None:
+                crossing = known[around, room] = _crossing(around, room, choice.instances, shared)
+        index.append(distinct.setdefault((use.shape, crossing), len(distinct)))
     residents = tuple([steps[use.step].resident_bytes for use in uses])
     return Placed(kinds=tuple(distinct), index=tuple(index), resident_bytes=residents)
 
@@ -113,76 +120,43 @@ class _Room:
         resident_bytes: By level, of one instance.
         tiles: By boundary (bytes left to tiles inside it, in the level that has most of it left; whether that is the
             next level).
+        is_taken: Whether anything stays in any level.
     """
 
     resident_bytes: tuple[float, ...]
     tiles: tuple[tuple[float, bool], ...]
+    is_taken: bool
 
 
-class _Around:
-    """What stays around groups. Groups that are alike, with the same around them, are worked out once."""
+def _room(taken: tuple[float, ...], choice: Residency, known: dict[tuple[float, ...], _Room]) -> _Room:
+    """Of a step during which so much is taken of all instances of each level."""
+    found = known.get(taken)
+    if found is None:
+        left = [room - resident for room, resident in zip(choice.room_bytes, taken, strict=True)][1:]
+        most = [max(left[level:]) for level in range(len(left))]
+        found = known[taken] = _Room(
+            tuple([resident / count for resident, count in zip(taken, choice.instances, strict=True)]),
+            tuple([(room, own >= room) for room, own in zip(most, left, strict=True)]),
+            any(taken),
+        )
+    return found
 
-    def __init__(self, choice: Residency, shared: dict[object, Crossing]) -> None:
-        self._choice, self._shared = choice, shared
-        self._inside = [choice.inside(boundary) for boundary in range(len(choice.kept) - 1)]
-        self._home = {name: (level, payer) for level, kept in enumerate(choice.kept) for name, payer in kept.items()}
-        self._rooms: dict[tuple[float, ...], _Room] = {}
-        self._known: dict[Hashable, Crossing] = {}
 
-    def room(self, taken: tuple[float, ...]) -> _Room:
-        """Of a step during which so much is taken of all instances of each level."""
-        found = self._rooms.get(taken)
-        if found is None:
-            left = [room - resident for room, resident in zip(self._choice.room_bytes, taken, strict=True)][1:]
-            most = [max(left[level:]) for level in range(len(left))]
-            found = self._rooms[taken] = _Room(
-                tuple([resident / count for resident, count in zip(taken, self._choice.instances, strict=True)]),
-                tuple([(room, own >= room) for room, own in zip(most, left, strict=True)]),
-            )
+def _crossing(around: Around, room: _Room, instances: Sequence[int], shared: dict[object, Crossing]) -> Crossing:
+    """What groups that are alike move; the same tiles with the same around them are one crossing."""
+    parts = [(curve, curve.at(tiles), is_own) for curve, (tiles, is_own) in zip(around.curves, room.tiles, strict=True)]
+    key = (around, tuple([(step, is_own) for _, step, is_own in parts]))
+    found = shared.get(key)
+    if found is not None:
         return found
-
-    def crossing(self, use: Use, room: _Room) -> Crossing | None:
-        """What a group moves; None where nothing stays while it runs."""
-        if not any(room.resident_bytes):
-            return None
-        key = (use.curves, room, tuple([self._place(name, use) for name in (*use.tensors.reads, *use.tensors.writes)]))
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = self._found(use, room)
-        return found
-
-    def _place(self, name: str, use: Use) -> tuple[int, int] | None:
-        """Where a tensor of a group stays, and who brings it in: the group, others, or nobody."""
-        place = self._home.get(name)
-        return place if place is None or place[1] < 0 else (place[0], int(place[1] in use.kernels))
-
-    def _found(self, use: Use, room: _Room) -> Crossing:
-        parts = []
-        key: list[object] = []
-        for kept, (tiles, is_own) in zip(self._inside, room.tiles, strict=True):
-            curve = use.curve(kept)
-            place = curve.at(tiles)
-            parts.append((curve, place, is_own))
-            key += (id(curve), place, is_own)
-        found = self._shared.get(tuple(key))
-        if found is None:
-            stays = use.stays(self._inside)
-            found = self._shared[tuple(key)] = _crossing(parts, self._choice.instances, stays)
-        return found
-
-
-def _crossing(parts: Sequence[tuple[Steps, int, bool]], instances: Sequence[int], stays: tuple[int, ...]) -> Crossing:
-    moved = []
-    numbers = []
-    footprints = [0.0]
-    tile = -1
+    moved, numbers, footprints, tile = [], [], [0.0], -1
     for (curve, step, is_own), count in zip(parts, instances[1:], strict=True):
         place = max(step, 0)
-        moved.append((curve.read_bytes[place], curve.write_bytes[place]))
+        moved.append((curve.read_bytes(place), curve.write_bytes(place)))
         footprints.append(curve.capacity_bytes[step] / count if is_own and step >= 0 and curve.numbers else 0.0)
         numbers.append(curve.numbers[place] if curve.numbers else -1)
         if tile < 0:
             tile = numbers[-1]
-    return Crossing(
-        tuple(moved), tuple(footprints), tile, parts[0][0].total_bytes[-1] if parts else 0.0, tuple(numbers), stays
-    )
+    least = around.curves[0].total_bytes(-1) if parts else 0.0
+    found = shared[key] = Crossing(tuple(moved), tuple(footprints), tile, least, tuple(numbers), around.stays)
+    return found

@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -26,7 +26,7 @@ from onnxroof.mapping.timeline import WRITTEN, Candidate, Timeline, Use
 from onnxroof.mapping.traffic import usable_bytes
 from onnxroof.targets.model import MemoryLevel
 
-__all__ = ["MOST_STATES", "MOST_WEIGHTS", "Residency", "residency"]
+__all__ = ["MOST_STATES", "MOST_WEIGHTS", "Residency", "residency", "what_decides"]
 
 MOST_STATES = 64
 """So many sets of kept tensors are followed at a time: all of them where no more than six tensors compete at once."""
@@ -129,6 +129,11 @@ def residency(clock: Timeline, levels: Sequence[MemoryLevel], *, state: str = "c
     )  # fmt: skip
 
 
+def what_decides(levels: Sequence[MemoryLevel]) -> Hashable:
+    """Equal for levels in which the same stays of any model."""
+    return tuple([(usable_bytes(level), level.instances, level.keeps) for level in levels])
+
+
 def _paid(chosen: Iterable[Candidate]) -> dict[str, int]:
     return {c.root: WRITTEN if c.is_written else c.payer for c in chosen}
 
@@ -161,7 +166,7 @@ class _Level:
     def moved(self, use: Use, curve: Steps, resident: float) -> float:
         """Bytes of all trips of a step, with so much of the level taken."""
         step = curve.at(max(self.room - resident, self.inner[use.step]))
-        return curve.total_bytes[max(step, 0)] * use.shape.repeat
+        return curve.total_bytes(max(step, 0)) * use.shape.repeat
 
     def taken(self, chosen: Sequence[Candidate]) -> list[float]:
         """Bytes that tensors take, by step."""
@@ -251,8 +256,10 @@ class _Level:
             curve = curves.get(here)
             if curve is None:
                 curve = curves[here] = self.curve(use, _paid(items[n] for n in local if here >> n & 1))
-            place = bisect_right(curve.capacity_bytes, left if left > inner else inner) - 1
-            total = curve.total_bytes[place if place > 0 else 0]
+            tiles = curve.repeats
+            place = max(bisect_right(tiles.capacity_bytes, left if left > inner else inner) - 1, 0)
+            read, written = tiles.read_bytes[place], tiles.write_bytes[place]
+            total = (read + curve.once_read_bytes) + (written + curve.once_write_bytes)
             found[mask] = (moved + total * repeat, resident, chosen)
         if len(found) > MOST_STATES:
             leading = sorted(found, key=lambda mask: found[mask][0])[:MOST_STATES]

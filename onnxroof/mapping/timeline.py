@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeAlias
 
 from onnxroof.ir.op import Op
 from onnxroof.ir.tensor import TensorKind
@@ -20,7 +21,7 @@ from onnxroof.mapping.shaped import ShapedPlan
 from onnxroof.mapping.storage import Storage
 from onnxroof.mapping.traffic import GroupShape
 
-__all__ = ["NOBODY", "WRITTEN", "Candidate", "Timeline", "Use", "timeline"]
+__all__ = ["NOBODY", "WRITTEN", "Around", "Candidate", "Timeline", "Use", "timeline"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,23 @@ class Candidate:
     subject: str
 
 
+_Crossing: TypeAlias = tuple[Skipped, Steps]
+"""What does not cross a boundary, and what does."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Around:
+    """What of the tensors of groups that are alike stays in the levels of a target.
+
+    Attributes:
+        curves: By boundary, outermost first, what crosses it.
+        stays: By operand of the anchor's nest the level in which it stays, 0 for none.
+    """
+
+    curves: tuple[Steps, ...]
+    stays: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Curves:
     """What equal groups move.
@@ -61,6 +79,7 @@ class Curves:
     shape: GroupShape
     operands: Operands
     _steps: dict[Skipped, Steps] = field(default_factory=dict)
+    _around: dict[tuple[Steps, ...], Around] = field(default_factory=dict)
 
     def of(self, skipped: Skipped) -> Steps:
         """The curve of what crosses."""
@@ -68,6 +87,25 @@ class Curves:
         if found is None:
             found = self._steps[skipped] = steps(self.shape, self.operands, skipped)
         return found
+
+    def around(self, crossing: Sequence[_Crossing]) -> Around:
+        """What crosses the boundaries, outermost first: one for all groups that are alike."""
+        curves = tuple([curve for _, curve in crossing])
+        found = self._around.get(curves)
+        if found is None:
+            found = self._around[curves] = Around(curves, self._stays([skipped for skipped, _ in crossing]))
+        return found
+
+    def _stays(self, skipped: Sequence[Skipped]) -> tuple[int, ...]:
+        if self.shape.nest is None:
+            return ()
+        found = [0] * len(self.shape.nest.accesses)
+        for boundary, one in enumerate(skipped):
+            for listed, slots in ((self.operands.reads, one.reads), (self.operands.writes, one.writes)):
+                for slot in slots:
+                    for operand in listed[slot][1]:
+                        found[operand] = boundary + 1
+        return tuple(found)
 
 
 NOBODY = -1
@@ -92,7 +130,8 @@ class Use:
     step: int
     kernels: tuple[int, ...]
     local: tuple[str, ...]
-    _found: dict[tuple[int | None, ...], Steps] = field(default_factory=dict)
+    _found: dict[tuple[int | None, ...], _Crossing] = field(default_factory=dict)
+    _around: dict[tuple[int, tuple[tuple[int, int] | None, ...]], Around] = field(default_factory=dict)
 
     @property
     def shape(self) -> GroupShape:
@@ -101,36 +140,41 @@ class Use:
 
     def curve(self, kept: Mapping[str, int]) -> Steps:
         """What crosses when some tensors stay; `kept` maps each to the kernel that brings it in (or `NOBODY` ...)."""
-        key = tuple(map(kept.get, self.local))
-        found = self._found.get(key)
-        if found is None:
-            found = self._found[key] = self.curves.of(self._skipped(kept))
-        return found
+        return self._crossing(tuple(map(kept.get, self.local)))[1]
 
-    def stays(self, inside: Sequence[Mapping[str, int]]) -> tuple[int, ...]:
-        """By operand of the anchor's nest the level in which it stays, 0 for none.
+    def around(self, homes: Mapping[str, tuple[int, int]], boundaries: int) -> Around:
+        """What crosses each boundary when tensors stay in levels of a target.
 
         Args:
-            inside: By boundary, outermost first, what stays inside it, as in `curve`.
+            homes: For each tensor that stays the number of its level, and the kernel that brings it in, as in `curve`.
+            boundaries: How many there are, between a level and the next one inside.
         """
-        if self.shape.nest is None:
-            return ()
-        operands = self.tensors.operands
-        found = [0] * len(self.shape.nest.accesses)
-        for boundary, kept in enumerate(inside):
-            skipped = self._skipped(kept)
-            for listed, slots in ((operands.reads, skipped.reads), (operands.writes, skipped.writes)):
-                for slot in slots:
-                    for operand in listed[slot][1]:
-                        found[operand] = boundary + 1
-        return tuple(found)
+        key = (boundaries, tuple(map(homes.get, self.local)))
+        found = self._around.get(key)
+        if found is None:
+            inside = [
+                tuple([None if home is None or home[0] <= number else home[1] for home in key[1]])
+                for number in range(boundaries)
+            ]
+            found = self._around[key] = self.curves.around([self._crossing(payers) for payers in inside])
+        return found
+
+    def _crossing(self, payers: tuple[int | None, ...]) -> _Crossing:
+        """What crosses if local tensors stay: for each the kernel that brings it in, None for those that do not."""
+        found = self._found.get(payers)
+        if found is None:
+            skipped = self._skipped(
+                {name: payer for name, payer in zip(self.local, payers, strict=True) if payer is not None}
+            )
+            found = self._found[payers] = skipped, self.curves.of(skipped)
+        return found
 
     def _skipped(self, kept: Mapping[str, int]) -> Skipped:
-        reads = tuple(n for n, name in enumerate(self.tensors.reads) if name in kept)
+        reads = tuple([n for n, name in enumerate(self.tensors.reads) if name in kept])
         return Skipped(
             reads=reads,
-            once=tuple(n for n in reads if kept[self.tensors.reads[n]] in self.kernels),
-            writes=tuple(n for n, name in enumerate(self.tensors.writes) if kept.get(name, WRITTEN) != WRITTEN),
+            once=tuple([n for n in reads if kept[self.tensors.reads[n]] in self.kernels]),
+            writes=tuple([n for n, name in enumerate(self.tensors.writes) if kept.get(name, WRITTEN) != WRITTEN]),
         )
 
 
@@ -155,8 +199,8 @@ class Timeline:
     @cached_property
     def needed_bytes(self) -> tuple[float, ...]:
         """For each step, the tile that moves nothing twice."""
-        nothing = Skipped()
-        return tuple([use.curves.of(nothing).capacity_bytes[-1] for use in self.steps])
+        curves = [use.shape.curve for use in self.steps]
+        return tuple([0.0 if curve is None else float(curve.capacity_bytes[-1]) for curve in curves])
 
 
 def timeline(workload: Workload, store: Storage, clock: ShapedPlan, plans: Sequence[ShapedPlan]) -> Timeline:

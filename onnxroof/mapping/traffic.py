@@ -95,6 +95,11 @@ class GroupShape:
         """Special operations of all names and types."""
         return sum(count for _, count in self.special_ops)
 
+    @cached_property
+    def ops(self) -> int:
+        """All operations of all types, a MAC is two."""
+        return 2 * self.mac_count + self.vector_count + self.special_count
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LevelTraffic:

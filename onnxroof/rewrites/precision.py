@@ -23,7 +23,7 @@ from onnxroof.ir.workload import Workload
 from onnxroof.rewrites.operands import FACTORS, PACKED, REARRANGES
 from onnxroof.rewrites.policy import Format, Policy
 
-__all__ = ["converted", "recast"]
+__all__ = ["converted", "converts_alike", "recast"]
 
 # Their result has the elements of their first input, and so its format.
 _SAME_ELEMENTS = REARRANGES | {"Expand", "Dropout"}
@@ -45,6 +45,11 @@ def converted(workload: Workload, dtype: DType) -> Workload:
         for name, tensor in workload.tensors.items()
     }
     return dataclasses.replace(workload, tensors=tensors, ops=tuple(_converted_op(op, dtype) for op in workload.ops))
+
+
+def converts_alike(workload: Workload) -> bool:
+    """Whether `converted` treats all tensors of a type alike: none is taken for what its operator makes of it."""
+    return not _packed(workload)
 
 
 def recast(workload: Workload, policy: Policy, caches: Iterable[str] = ()) -> Workload:

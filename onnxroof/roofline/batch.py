@@ -6,7 +6,8 @@ looked up for all targets together, and all of them are priced by one call.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,10 +20,10 @@ from onnxroof.mapping.level_table import LevelTable, level_table
 from onnxroof.mapping.placed import Crossing, Placed, placed
 from onnxroof.mapping.planned import CLOCK, PlannedModel
 from onnxroof.mapping.policies import SEARCHED
-from onnxroof.mapping.residency import Residency, residency
+from onnxroof.mapping.residency import Residency, residency, what_decides
 from onnxroof.mapping.traffic import GroupShape
 from onnxroof.roofline.machines import Machines, machines
-from onnxroof.roofline.sheet import Rows, Sheet, joined, priced
+from onnxroof.roofline.sheet import Rows, Sheet, picked, priced
 from onnxroof.roofline.worked import Worked, worked
 from onnxroof.targets.model import Array, Target
 
@@ -58,8 +59,13 @@ class Batch:
 
     @cached_property
     def residencies(self) -> tuple[Residency, ...]:
-        """What stays on chip on each target."""
-        return tuple(residency(self.model.timeline, target.levels, state=self.state) for target in self.targets)
+        """What stays on chip on each target: one for all with the same levels in all that matters to it."""
+        found: dict[Hashable, Residency] = {}
+        for target in self.targets:
+            key = what_decides(target.levels)
+            if key not in found:
+                found[key] = residency(self.model.timeline, target.levels, state=self.state)
+        return tuple(found[what_decides(target.levels)] for target in self.targets)
 
     @cached_property
     def places(self) -> tuple[dict[str, Placed], ...]:
@@ -68,20 +74,21 @@ class Batch:
         is_clock_alone = not self.model.policies  # of a model in another order nothing else is asked
         wanted += [CLOCK] if is_clock_alone or any(policy in SEARCHED for policy in self.model.policies) else []
         wanted += [GIVEN] if self.model.given is not None else []
-        found = []
-        for chosen in self.residencies:
+        uses, found = self.model.timeline.uses, dict[Residency, dict[str, Placed]]()
+        for chosen in dict.fromkeys(self.residencies):
             shared: dict[object, Crossing] = {}
-            uses = self.model.timeline.uses
-            found.append({policy: placed(uses[policy], chosen, shared) for policy in dict.fromkeys(wanted)})
-        return tuple(found)
+            found[chosen] = {policy: placed(uses[policy], chosen, shared) for policy in dict.fromkeys(wanted)}
+        return tuple(found[chosen] for chosen in self.residencies)
 
     @cached_property
     def kinds(self) -> tuple[dict[Kind, int], ...]:
         """For each target its distinct groups, by number."""
-        return tuple(
-            {kind: number for number, kind in enumerate(dict.fromkeys(k for one in by.values() for k in one.kinds))}
-            for by in self.places
-        )
+        found: dict[Residency, dict[Kind, int]] = {}
+        for chosen, by in zip(self.residencies, self.places, strict=True):
+            if chosen not in found:
+                kinds = dict.fromkeys(kind for one in by.values() for kind in one.kinds)
+                found[chosen] = {kind: number for number, kind in enumerate(kinds)}
+        return tuple(found[chosen] for chosen in self.residencies)
 
     @cached_property
     def shapes(self) -> dict[GroupShape, int]:
@@ -120,21 +127,29 @@ class Batch:
     @cached_property
     def bases(self) -> tuple[Base, ...]:
         """For each target its groups with what they ask of it."""
-        return tuple(_base(self, number) for number in range(len(self.targets)))
+        return tuple(self._base.at(part) for part in self.parts)
 
     @cached_property
     def sheets(self) -> tuple[Sheet, ...]:
         """For each target what its groups take."""
-        sizes = [len(base.shapes) for base in self.bases]
-        owner = np.repeat(np.arange(len(sizes)), sizes)
-        sheet = priced(joined([base.rows for base in self.bases]), self.machines.of(owner))
-        ends = np.cumsum(sizes).tolist()
-        return tuple(sheet.at(slice(end - size, end)) for end, size in zip(ends, sizes, strict=True))
+        sizes = [len(kinds) for kinds in self.kinds]
+        sheet = priced(self._base.rows, self.machines.of(np.repeat(np.arange(len(sizes)), sizes)))
+        return tuple(sheet.at(part) for part in self.parts)
+
+    @cached_property
+    def _base(self) -> Base:
+        return _base(self)
+
+    @cached_property
+    def parts(self) -> tuple[slice, ...]:
+        """For each target which of all groups are its own."""
+        ends = [*itertools.accumulate(map(len, self.kinds), initial=0)]
+        return tuple(slice(begin, end) for begin, end in itertools.pairwise(ends))
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Base:
-    """The distinct groups of a target.
+    """The distinct groups of targets.
 
     Attributes:
         shapes: (N,) number of the shape of each.
@@ -151,48 +166,58 @@ class Base:
     layout_bytes: FloatArray
     rows: Rows
 
+    def at(self, places: slice) -> Base:
+        """Some of the groups."""
+        return picked(self, places)
 
-def _base(batch: Batch, place: int) -> Base:
-    """The groups of one of the targets."""
-    target, kinds, work, table = batch.targets[place], batch.kinds[place], batch.work, batch.table
+
+def _base(batch: Batch) -> Base:
+    """The groups of all targets, one target after the other."""
+    work, table = batch.work, batch.table
+    kinds = [kind for one in batch.kinds for kind in one]
+    owner = np.repeat(np.arange(len(batch.targets)), [len(one) for one in batch.kinds])
     which = np.array([batch.shapes[shape] for shape, _ in kinds], dtype=np.int64)
-    reads, writes = table.read_bytes[place, which], table.write_bytes[place, which]
-    alone, footprints = reads + writes, table.footprint_bytes[place, which]
-    count = len(target.levels)
-    least = np.array([float(shape.compulsory_reads + shape.compulsory_writes) for shape, _ in kinds])
-    whole = least.copy()
+    reads, writes = table.read_bytes[owner, which], table.write_bytes[owner, which]
+    alone, footprints = reads + writes, table.footprint_bytes[owner, which]
+    shapes = tuple(batch.shapes)
+    whole = np.array([float(shape.compulsory_reads + shape.compulsory_writes) for shape in shapes])[which]
+    least = whole.copy()
     around = [(number, crossing) for number, (_, crossing) in enumerate(kinds) if crossing is not None]
     if around:
-        numbers = [number for number, _ in around]
-        moved = np.array([crossing.moved for _, crossing in around]).reshape(len(around), count - 1, 2)
-        reads[numbers, : count - 1], writes[numbers, : count - 1] = moved[..., 0], moved[..., 1]
-        footprints[numbers, :count] = [crossing.footprint_bytes for _, crossing in around]
+        numbers = np.array([number for number, _ in around])
+        boundaries = [len(crossing.moved) for _, crossing in around]
+        rows, columns = np.repeat(numbers, boundaries), np.concatenate([np.arange(count) for count in boundaries])
+        moved = np.array([pair for _, crossing in around for pair in crossing.moved]).reshape(-1, 2)
+        reads[rows, columns], writes[rows, columns] = moved.T
+        held = [size for _, crossing in around for size in crossing.footprint_bytes[1:]]
+        footprints[rows, columns + 1] = held
         least[numbers] = [crossing.least_bytes for _, crossing in around]
-    repeats = np.array([shape.repeat for shape, _ in kinds], dtype=np.float64)
+    repeats = np.array([shape.repeat for shape in shapes], dtype=np.float64)[which]
     layout = np.zeros((len(kinds), 2))
-    if target.layout is not None:
-        layout[:] = [group_layout_bytes(shape, target.layout, crossing) for shape, crossing in kinds]
+    for target, own, part in zip(batch.targets, batch.kinds, batch.parts, strict=True):
+        if target.layout is not None:
+            layout[part] = [group_layout_bytes(shape, target.layout, crossing) for shape, crossing in own]
     whole = repeats * (whole + layout.sum(axis=1))
     least_bytes = np.repeat(whole[:, None], reads.shape[1], axis=1)
     least_bytes[:, 0] = repeats * least
     with_layout = [array * repeats[:, None] for array in (reads, writes)]
     for direction, array in enumerate(with_layout):
         array[:, 0] += layout[:, direction] * repeats
-    rows = Rows(
-        engines_s=work.engines_s[place, which],
-        full_engines_s=work.full_engines_s[place, which],
-        runs=work.runs[place, which],
-        compute_j=work.compute_j[place, which],
-        doubtful_s=work.doubtful_s[place, which],
-        doubtful_j=work.doubtful_j[place, which],
+    asked = Rows(
+        engines_s=work.engines_s[owner, which],
+        full_engines_s=work.full_engines_s[owner, which],
+        runs=work.runs[owner, which],
+        compute_j=work.compute_j[owner, which],
+        doubtful_s=work.doubtful_s[owner, which],
+        doubtful_j=work.doubtful_j[owner, which],
         read_bytes=with_layout[0],
         write_bytes=with_layout[1],
         saved_bytes=(alone - reads - writes) * repeats[:, None],
         whole_bytes=whole,
         least_bytes=least_bytes,
         launches=repeats,
-        is_known=np.array([shape.is_known for shape, _ in kinds], dtype=bool),
+        is_known=np.array([shape.is_known for shape in shapes], dtype=bool)[which],
     )
     return Base(
-        shapes=which, read_bytes=reads, write_bytes=writes, footprint_bytes=footprints, layout_bytes=layout, rows=rows
+        shapes=which, read_bytes=reads, write_bytes=writes, footprint_bytes=footprints, layout_bytes=layout, rows=asked
     )

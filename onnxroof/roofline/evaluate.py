@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import groupby
+from operator import mul
 
 import numpy as np
 import numpy.typing as npt
@@ -326,7 +327,7 @@ class _Evaluation:
         if figures and not self._says_time(sheet):
             latency_s = None  # a target of which no rate and no bandwidth is known says nothing of time
         energy_j, energy_terms_j = totals.total(sheet.energy_j, counts), totals.energy_terms_j(target, sheet, counts)
-        ops = _ops(figures, counted.tolist())
+        ops = _ops(figures, sheet, counted.tolist())
         rows = sheet.rows
         reads, writes = (totals.by_level(target, moved, counts) for moved in (rows.read_bytes, rows.write_bytes))
         inside = np.array(groups.resident_bytes).reshape(-1, len(names)).max(axis=0, initial=0.0).tolist()
@@ -369,10 +370,15 @@ class _Evaluation:
 
     def _sheet(self, figures: Sequence[Figures]) -> Sheet:
         """The rows of all figures in one."""
-        runs = groupby(figures, key=lambda one: id(one.sheet))
-        parts = [list(run) for _, run in runs]
-        found = [run[0].sheet.at(np.array([one.number for one in run])) for run in parts]
-        return joined(found) if found else self.batch.sheets[self.place].at(slice(0, 0))
+        if not figures:
+            return self.batch.sheets[self.place].at(slice(0, 0))
+        parts = []
+        for _, run in groupby(figures, key=lambda one: id(one.sheet)):
+            own = list(run)
+            sheet, numbers = own[0].sheet, [one.number for one in own]
+            is_whole = numbers == list(range(len(sheet.latency_s)))
+            parts.append(sheet if is_whole else sheet.at(np.array(numbers)))
+        return joined(parts)
 
     def _says_time(self, sheet: Sheet) -> bool:
         """Whether anything of the groups takes time."""
@@ -440,12 +446,10 @@ def _known(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def _ops(figures: Sequence[Figures], counts: Sequence[int]) -> int | None:
-    """Operations of all groups, None where some are not known."""
-    found = 0
-    for one, count in zip(figures, counts, strict=True):
-        ops = one.ops
-        if ops is None:
-            return None
-        found += ops * count
+def _ops(figures: Sequence[Figures], sheet: Sheet, counts: Sequence[int]) -> int | None:
+    """Operations of all groups, whose rows are those of a sheet; None where some are not known."""
+    if not sheet.rows.is_known.all():
+        return None
+    every = ((sum([shape.ops for shape in one.shapes]) * one.shapes[0].repeat) for one in figures)
+    found: int = sum(map(mul, every, counts))
     return found

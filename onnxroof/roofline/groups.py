@@ -203,7 +203,7 @@ class Figures:
     @property
     def ops(self) -> int | None:
         """All operations, a MAC is two; None likewise."""
-        return self._count(sum(2 * s.mac_count + s.vector_count + s.special_count for s in self.shapes))
+        return self._count(sum([shape.ops for shape in self.shapes]))
 
     def _count(self, one_trip: int) -> int | None:
         return one_trip * self.shapes[0].repeat if self.is_known else None
@@ -354,11 +354,10 @@ def outermost(names: Sequence[str], value: float) -> dict[str, float]:
 
 def peaks(names: Sequence[str], groups: Placed, figures: Sequence[Figures]) -> dict[str, float]:
     """Largest footprint at each level, what stays there among it."""
-    found = dict.fromkeys(names, 0.0)
-    for kind, resident in dict.fromkeys(zip(groups.index, groups.resident_bytes, strict=True)):
-        for (name, own), more in zip(figures[kind].footprint_bytes.items(), resident[1:], strict=True):
-            found[name] = max(found[name], own + more)
-    return found
+    held = np.array([figure.held_bytes for figure in figures]).reshape(-1, len(names) + 1)
+    resident = np.array(groups.resident_bytes).reshape(-1, len(names) + 1)
+    together = held[list(groups.index)] + resident
+    return dict(zip(names, together[:, 1:].max(axis=0, initial=0.0).tolist(), strict=True))
 
 
 def total(parts: Sequence[float | None], counts: Sequence[int]) -> float | None:

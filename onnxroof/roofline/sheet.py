@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -101,10 +102,15 @@ class Sheet:
 
     def at(self, places: slice | IntArray) -> Sheet:
         """Some of the groups."""
-        return _each(lambda arrays: arrays[0][places], [self])
+        return picked(self, places)
 
 
-T = TypeVar("T", bound="Sheet | Rows | Regimes")
+T = TypeVar("T")
+
+
+def picked(arrays: T, places: slice | IntArray) -> T:
+    """The same dataclass of arrays, and of such dataclasses, with some of the rows of each array."""
+    return _each(lambda parts: parts[0][places], [arrays])
 
 
 def joined(parts: Sequence[T]) -> T:
@@ -114,11 +120,19 @@ def joined(parts: Sequence[T]) -> T:
 
 def _each(change: Callable[[Sequence[npt.NDArray[Any]]], npt.NDArray[Any]], parts: Sequence[T]) -> T:
     """The same dataclass with every array made of those of some."""
-    found: dict[str, Any] = {}
-    for field in fields(parts[0]):
-        values = [getattr(part, field.name) for part in parts]
-        found[field.name] = change(values) if isinstance(values[0], np.ndarray) else _each(change, values)
-    return type(parts[0])(**found)
+    made: Any = type(parts[0])
+    found = []
+    for name in _names(made):
+        values = [getattr(part, name) for part in parts]
+        found.append(change(values) if isinstance(values[0], np.ndarray) else _each(change, values))
+    every: T = made(**dict(zip(_names(made), found, strict=True)))
+    return every
+
+
+@cache
+def _names(made: type) -> tuple[str, ...]:
+    """Names of the fields of a dataclass."""
+    return tuple(field.name for field in fields(made))
 
 
 def priced(rows: Rows, machines: Machines) -> Sheet:

@@ -31,9 +31,12 @@ class Counted:
     store: Storage
 
 
-def counted(workload: Workload, *, copies_cache: bool = False) -> Counted:
-    """Costs of a workload; `copies_cache` says whether an appended key/value cache is copied whole."""
-    costs = cost_table(workload, copies_cache=copies_cache)
+def counted(workload: Workload, *, copies_cache: bool = False, alike: Sequence[int] | None = None) -> Counted:
+    """Costs of a workload; `copies_cache` says whether an appended key/value cache is copied whole.
+
+    `alike` are numbers that operators share which are alike, where they are known.
+    """
+    costs = cost_table(workload, copies_cache=copies_cache, alike=alike)
     return Counted(workload, costs, storage(workload, costs))
 
 

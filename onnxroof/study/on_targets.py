@@ -14,7 +14,7 @@ from onnxroof.mapping.offload import Offload, offload
 from onnxroof.mapping.placement import Placement, placement
 from onnxroof.mapping.planned import PlannedModel, planned
 from onnxroof.mapping.policies import NAMES, SEARCHED
-from onnxroof.rewrites.precision import converted
+from onnxroof.rewrites.precision import converted, converts_alike
 from onnxroof.roofline.divided import divided_latency_s
 from onnxroof.roofline.evaluate import evaluate, evaluated
 from onnxroof.roofline.floor import floor
@@ -75,7 +75,9 @@ class OnTargets:
         """The type that a target forces on the model, which is counted in it; None for its own types."""
         forced = needed_conversion(target, _work_types(self._base), tf32=self._tf32)
         if forced is not None and forced not in self._counts:
-            count = counted(converted(self._base.workload, forced), copies_cache=self._copies_cache)
+            # What is alike stays so, since all tensors of a type become tensors of another.
+            alike = self._base.costs.alike if converts_alike(self._base.workload) else None
+            count = counted(converted(self._base.workload, forced), copies_cache=self._copies_cache, alike=alike)
             runs = {kernel.op.name for kernel in count.store.kernels}
             idle = [kernel.op.name for kernel in self._base.store.kernels if kernel.op.name not in runs]
             self._counts[forced] = (count, idle)

@@ -116,13 +116,13 @@ def test_a_reader_that_comes_later_keeps_the_place() -> None:
 
 def test_a_use_moves_what_does_not_stay() -> None:
     first, second = clock(CHAIN).steps
-    floor = {kept: second.curve({"m": kept}).total_bytes[-1] for kept in (NOBODY, WRITTEN)}
-    assert second.curve({}).total_bytes[-1] == 3 * MATRIX  # m, w, y
+    floor = {kept: second.curve({"m": kept}).total_bytes(-1) for kept in (NOBODY, WRITTEN)}
+    assert second.curve({}).total_bytes(-1) == 3 * MATRIX  # m, w, y
     assert floor == {NOBODY: 2 * MATRIX, WRITTEN: 2 * MATRIX}  # m is there already
-    assert first.curve({"m": NOBODY}).total_bytes[-1] == 2 * MATRIX  # x, v: nobody outside wants m
-    assert first.curve({"m": WRITTEN}).total_bytes[-1] == 3 * MATRIX  # somebody does
+    assert first.curve({"m": NOBODY}).total_bytes(-1) == 2 * MATRIX  # x, v: nobody outside wants m
+    assert first.curve({"m": WRITTEN}).total_bytes(-1) == 3 * MATRIX  # somebody does
     # A kernel that brings an operand in pays for it, whatever stays.
-    assert second.curve({"w": second.kernels[0]}).total_bytes[-1] == 3 * MATRIX
+    assert second.curve({"w": second.kernels[0]}).total_bytes(-1) == 3 * MATRIX
 
 
 def test_the_tile_that_moves_nothing_twice() -> None:
