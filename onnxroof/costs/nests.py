@@ -48,7 +48,7 @@ def make_nest(
     kept: list[Access] = []
     for access in accesses:
         # A handful, told apart by their first field: compared faster than hashed.
-        if all([axis.extent > 0 for axis in access.axes]) and access not in kept:
+        if all(axis.extent > 0 for axis in access.axes) and access not in kept:
             kept.append(access)
     return LoopNest(loops, tuple(kept), sweeps, frozenset(swept))
 

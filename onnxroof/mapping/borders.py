@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from onnxroof.mapping.operator import Operators
+from onnxroof.mapping.sketch import Outside
 from onnxroof.mapping.storage import Storage
 from onnxroof.mapping.timeline import WRITTEN
 
-__all__ = ["Borders", "Crossings", "Entries", "Outside", "borders", "entries", "touched_roots"]
+__all__ = ["Borders", "Entries", "borders"]
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
@@ -35,141 +36,79 @@ class Entries:
     bytes: FloatArray
 
 
-class Outside(NamedTuple):
-    """The tensors that cross the border of a run whatever the tile, each once with its bytes of one trip.
-
-    Attributes:
-        reads: What comes in, by root.
-        writes: What goes out.
-        shared: Roots that more than one of its operators touch: only these can cross less often.
-    """
-
-    reads: dict[str, int]
-    writes: dict[str, int]
-    shared: tuple[str, ...]
-
-
-def touched_roots(store: Storage, kernel: int) -> set[str]:
-    """Roots of what a kernel reads and writes."""
-    one = store.kernels[kernel]
-    return {*one.reads, *(store.root(transfer.tensor) for transfer in one.cost.writes)}
-
-
-class Crossings:
-    """What runs of kernels as one group must move at least: the operands of their stacks, without making one.
-
-    Args:
-        store: The kernels.
-    """
-
-    def __init__(self, store: Storage) -> None:
-        self._store = store
-        self._touched = [tuple(touched_roots(store, kernel)) for kernel in range(len(store.kernels))]
-        self._taken: list[list[tuple[str, int, int]]] = []
-        self._made: list[list[tuple[str, int]]] = []
-        for kernel in store.kernels:
-            self._taken.append([(root, size, store.producers.get(root, -1)) for root, size in kernel.reads.items()])
-            accesses = kernel.cost.nest.accesses if kernel.cost.nest else ()
-            made = {kernel.op.outputs[access.tensor] for access in accesses if access.is_write}
-            self._made.append([(one.tensor, one.bytes) for one in kernel.cost.writes if one.tensor in made])
-
-    def of(self, kernels: Sequence[int]) -> Outside:
-        """Of some kernels, in the order in which they run."""
-        reads: dict[str, int] = {}
-        writes: dict[str, int] = {}
-        used: dict[str, int] = {}
-        inside = frozenset(kernels)
-        for kernel in kernels:
-            for root, size, maker in self._taken[kernel]:
-                if maker not in inside or maker >= kernel:
-                    reads[root] = max(reads.get(root, 0), size)
-            for name, size in self._made[kernel]:
-                if self._store.leaves(name, inside):
-                    writes[name] = writes.get(name, 0) + size
-            for name in self._touched[kernel]:
-                used[name] = used.get(name, 0) + 1
-        return Outside(reads, writes, tuple(name for name, count in used.items() if count > 1))
-
-
-def borders(store: Storage, units: Sequence[Sequence[int]], runs: Sequence[tuple[int, int, int]]) -> Borders:
-    """The borders of runs of steps.
+def borders(
+    store: Storage,
+    operators: Operators,
+    units: Sequence[Sequence[int]],
+    runs: Sequence[tuple[int, int]],
+    kind: Sequence[int],
+    kinds: Sequence[Outside],
+) -> Borders:
+    """The borders of N runs of steps.
 
     Args:
         store: Kernels.
-        units: Those of each step.
-        runs: First and last step of each, and a number that runs share which are equal but for names.
+        operators: That they are.
+        units: Kernels of each step.
+        runs: First and last step of each.
+        kind: (N,) the same number for runs that are equal but for names.
+        kinds: By this number what crosses their border.
     """
-    alike: dict[int, list[int]] = {}
-    for number, (_, _, kind) in enumerate(runs):
-        alike.setdefault(kind, []).append(number)
-    slots, crossings = _Slots(store), Crossings(store)
-    reads, writes, shared = (list[tuple[IntArray, IntArray, Sequence[int]]]() for _ in range(3))
-    for members in alike.values():
-        kernels = [[kernel for unit in units[runs[n][0] : runs[n][1] + 1] for kernel in unit] for n in members]
-        one, places = crossings.of(kernels[0]), slots.places(kernels[0])
-        for found, names, sizes in (
-            (reads, one.reads, one.reads.values()),
-            (writes, one.writes, one.writes.values()),
-            (shared, one.shared, [0] * len(one.shared)),
-        ):
-            if names:
-                tensors = slots.tensors(kernels, [places[name] for name in names])
-                found.append((np.array(members, dtype=np.int64), tensors, [*sizes]))
+    used = np.zeros(len(units) + 1, dtype=np.int64)
+    first, last = np.array(runs, dtype=np.int64).reshape(-1, 2).T
+    np.add.at(used, first, 1)
+    np.add.at(used, last + 1, -1)
+    numbers: dict[str, int] = {}
+    tensors: list[int] = []
+    begin: list[int] = []  # of a kernel in `tensors`, one step after the other
+    steps: list[int] = []  # of a step in `begin`
+    for unit, count in zip(units, np.cumsum(used).tolist(), strict=False):
+        steps.append(len(begin))
+        for kernel in unit:
+            begin.append(len(tensors))
+            if count:  # others may have no loop nest
+                names = operators.of(store.kernels[kernel]).tensors
+                tensors += [numbers.setdefault(name, len(numbers)) for name in names]
+    slots = _Slots(np.array(kind, dtype=np.int64), np.array(steps)[first], np.array(begin), np.array(tensors))
     return Borders(
-        numbers=slots.numbers,
-        reads=entries(reads),
-        writes=entries(writes),
-        shared=entries(shared),
-        first=np.array([first for first, _, _ in runs], dtype=np.int64),
-        last=np.array([last for _, last, _ in runs], dtype=np.int64),
-        repeat=np.array([store.kernels[units[first][0]].op.repeat for first, _, _ in runs], dtype=np.float64),
+        numbers=numbers,
+        reads=slots.entries([one.reads for one in kinds]),
+        writes=slots.entries([one.writes for one in kinds]),
+        shared=slots.entries([one.shared for one in kinds]),
+        first=first,
+        last=last,
+        repeat=np.array([store.kernels[units[step][0]].op.repeat for step in first.tolist()], dtype=np.float64),
         step_of={kernel: step for step, unit in enumerate(units) for kernel in unit},
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class _Slots:
-    """Where the kernels have which tensors: runs that are alike have theirs in the same places."""
+    """Where runs have which tensors: those that are alike have theirs in the same places.
 
-    def __init__(self, store: Storage) -> None:
-        self.numbers: dict[str, int] = {}
-        self._names: list[list[str]] = []
-        begin: list[int] = []
-        flat: list[int] = []
-        for kernel in store.kernels:
-            op = kernel.op
-            read = [store.root(name) for name in (*op.inputs, *op.parameters)]
-            names = [*read, *op.outputs, *(store.root(name) for name in op.outputs)]
-            self._names.append(names)
-            begin.append(len(flat))
-            flat += [self.numbers.setdefault(name, len(self.numbers)) for name in names]
-        self._flat, self._begin = np.array(flat, dtype=np.int64), np.array(begin, dtype=np.int64)
-
-    def places(self, kernels: Sequence[int]) -> dict[str, tuple[int, int]]:
-        """For each tensor of a run the first of its kernels that has it, and the place there."""
-        found: dict[str, tuple[int, int]] = {}
-        for member, kernel in enumerate(kernels):
-            for slot, name in enumerate(self._names[kernel]):
-                found.setdefault(name, (member, slot))
-        return found
-
-    def tensors(self, kernels: Sequence[Sequence[int]], places: Sequence[tuple[int, int]]) -> IntArray:
-        """(R, M) numbers of the tensors at M places in the kernels of R runs."""
-        members, slots = np.array(places, dtype=np.int64).T
-        found: IntArray = self._flat[self._begin[np.array(kernels, dtype=np.int64)[:, members]] + slots]
-        return found
-
-
-def entries(parts: Sequence[tuple[IntArray, IntArray, Sequence[int]]]) -> Entries:
-    """Entries of runs that are alike, for each kind of runs.
-
-    Args:
-        parts: Of each kind the numbers of its runs (R,), of the tensors of each (R, M), and bytes (M,).
+    Attributes:
+        kind: (N,) of the runs.
+        place: (N,) of the first kernel of each run in `begin`.
+        begin: Of each kernel in `tensors`.
+        tensors: Numbers of the tensors of all kernels.
     """
-    runs = [np.repeat(run, tensor.shape[1]) for run, tensor, _ in parts]
-    sizes = [np.tile(np.array(size, dtype=np.float64), len(run)) for run, _, size in parts]
-    if not parts:
-        return Entries(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
-    return Entries(np.concatenate(runs), np.concatenate([t.ravel() for _, t, _ in parts]), np.concatenate(sizes))
+
+    kind: IntArray
+    place: IntArray
+    begin: IntArray
+    tensors: IntArray
+
+    def entries(self, kinds: Sequence[IntArray]) -> Entries:
+        """The entries of all runs, from (operator, tensor there, bytes) of each kind."""
+        if not len(self.kind):
+            return Entries(self.kind, self.kind, np.zeros(0))
+        sizes = np.array([len(one) for one in kinds], dtype=np.int64)
+        counts = sizes[self.kind]
+        run = np.repeat(np.arange(len(counts)), counts)
+        within = np.arange(len(run)) - np.repeat(np.cumsum(counts) - counts, counts)
+        row = np.concatenate(kinds)[(np.cumsum(sizes) - sizes)[self.kind[run]] + within]
+        tensor = self.tensors[self.begin[self.place[run] + row[:, 0]] + row[:, 1]]
+        return Entries(run, tensor, row[:, 2].astype(np.float64))
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -12,7 +12,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from onnxroof.mapping.regions import Span, span_table
 from onnxroof.mapping.stacks import Operand, Stack
 from onnxroof.mapping.ways import cuts_of, halos_of, may_be_outer, sizes_of, tiled_dims
 
-__all__ = ["Least", "least_of"]
+__all__ = ["Least"]
 
 ROUNDING_BYTES = 1e-3
 """A footprint is rounded to bytes."""
@@ -55,23 +55,87 @@ class _Returning:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class _Case:
-    """Bounds of the ways with the same sums cut and halos kept."""
+    """Bounds of the ways with the same sums cut and halos kept.
 
-    holds: float
-    returning: Sequence[_Returning]
+    Attributes:
+        group: What all cases of the group share.
+        grid: Sizes of the tiles, and along which dimensions halos are kept.
+        operands: Those that come in again, by the dimensions with each of whose tiles they do.
+    """
+
+    group: _Group
+    grid: _Grid
+    operands: Mapping[frozenset[int], Sequence[tuple[int, int]]]
+
+    @cached_property
+    def _tiles(self) -> list[_Term]:
+        """What is held of each shape at times, less what lies in the caches of halos."""
+        return [self.grid.terms(spans)[0] for spans in self.group.values]
+
+    @cached_property
+    def _caches(self) -> list[tuple[float, _Term]]:
+        """Caches of halos, with the bytes of an element."""
+        pairs = zip(self.group.widths, self.group.values, strict=True)
+        return [(width, cache) for width, spans in pairs for cache in self.grid.terms(spans)[1]]
+
+    @cached_property
+    def holds(self) -> float:
+        """The least that is held."""
+        tiles = [tile.least for tile in self._tiles]
+        cached = sum([width * cache.least for width, cache in self._caches])
+        return cached + max([sum([width * tiles[number] for number, width in turn]) for turn in self.group.turns])
+
+    def again_bytes(self, room: float, aside: Set[int]) -> float:
+        """What comes in again of all operands, without some, if the case fits."""
+        return sum([one.again_bytes(room, room - self.holds, aside) for one in self._returning])
+
+    @cached_property
+    def _returning(self) -> list[_Returning]:
+        found = []
+        for over, operands in self.operands.items():
+            shrinks = [tile.along <= over for tile in self._tiles]
+            sums = [tile.tiles if is_less else tile.least for tile, is_less in zip(self._tiles, shrinks, strict=True)]
+            base = [0.0, 0.0]  # what is held whatever the tile, and what gets less with each
+            for width, cache in self._caches:
+                is_less = cache.along <= over
+                base[is_less] += width * (cache.tiles if is_less else cache.least)
+            pairs: dict[tuple[float, float], None] = {}
+            for turn in self.group.turns:
+                pair = base.copy()
+                for number, width in turn:
+                    pair[shrinks[number]] += width * sums[number]
+                pairs[pair[0], pair[1]] = None
+            found.append(_Returning(operands, _most(list(pairs))))
+        return found
 
 
 @dataclass(frozen=True, slots=True)
+class _Group:
+    """What a group holds when.
+
+    Attributes:
+        values: Shapes of what is held at times.
+        widths: Bytes of an element of all that have the same shape.
+        turns: Of each operator the numbers and widths of what is held while it runs.
+    """
+
+    values: Sequence[tuple[Span, ...]]
+    widths: Sequence[float]
+    turns: Sequence[Sequence[tuple[int, float]]]
+
+
 class Least:
     """Bounds of a group.
 
-    Attributes:
-        cases: Of all its ways.
+    Args:
+        stack: The group.
     """
 
-    cases: Sequence[_Case]
+    def __init__(self, stack: Stack) -> None:
+        self._known: list[_Case] = []
+        self._others = _cases(stack)
 
     def again_bytes(self, room: float, aside: Set[int] = frozenset()) -> float:
         """The least that comes in beyond once each operand; infinite where there is not room enough.
@@ -81,16 +145,23 @@ class Least:
             aside: Operands that do not count.
         """
         room += ROUNDING_BYTES
-        fitting = (case for case in self.cases if case.holds <= room)
-        return min(
-            (sum(one.again_bytes(room, room - case.holds, aside) for one in case.returning) for case in fitting),
-            default=math.inf,
-        )
+        least = math.inf
+        for case in self.cases():
+            if case.holds <= room:
+                least = min(least, case.again_bytes(room, aside))
+                if not least:
+                    break  # as where all fits: the other ways need not be looked at
+        return least
+
+    def cases(self) -> Iterator[_Case]:
+        """Of all ways."""
+        yield from self._known
+        for case in self._others:
+            self._known.append(case)
+            yield case
 
 
-@lru_cache(maxsize=4096)
-def least_of(stack: Stack) -> Least:
-    """The bounds of a group."""
+def _cases(stack: Stack) -> Iterator[_Case]:
     used = {span.dim for value in stack.values for span in value.spans} - {-1}
     halos = halos_of(stack)
     numbers: dict[tuple[Span, ...], int] = {}
@@ -104,8 +175,7 @@ def least_of(stack: Stack) -> Least:
         # It may be written in the place of what it is made of.
         for member in range(value.maker + (value.replaced >= 0), value.last + 1):
             alive[member][number] = alive[member].get(number, 0.0) + value.element_bytes
-    turns = tuple(dict.fromkeys(tuple(turn.items()) for turn in alive))
-    found: list[_Case] = []
+    group = _Group(tuple(numbers), widths, tuple(dict.fromkeys(tuple(turn.items()) for turn in alive)))
     for cut in cuts_of(stack, used, halos):
         dims = tiled_dims(stack, used, halos, cut)
         sizes = dict(sizes_of(stack, dims, halos))
@@ -114,9 +184,7 @@ def least_of(stack: Stack) -> Least:
             # A halo of one tile is none.
             some = {dim: _cut(sizes[dim], stack.extents[dim]) for dim in cached}
             if all(some.values()):
-                grid = _grid(tuple((sizes | some).items()), cached)
-                found.append(_case(grid, tuple(numbers), widths, turns, returning))
-    return Least(found)
+                yield _Case(group, _grid(tuple((sizes | some).items()), cached), returning)
 
 
 @lru_cache(maxsize=1024)
@@ -166,45 +234,6 @@ class _Term:
     least: float
     tiles: float
     along: frozenset[int]
-
-
-def _case(
-    grid: _Grid,
-    values: Sequence[tuple[Span, ...]],
-    widths: Sequence[float],
-    turns: Sequence[Sequence[tuple[int, float]]],
-    returning: Mapping[frozenset[int], Sequence[tuple[int, int]]],
-) -> _Case:
-    """The bounds of some sizes.
-
-    Args:
-        grid: The sizes.
-        values: What is held at times.
-        widths: Bytes of an element of all that have the same shape.
-        turns: Of each operator the numbers and widths of what is held while it runs.
-        returning: Operands that come in again.
-    """
-    terms = [grid.terms(spans) for spans in values]
-    always = [(width, cache) for width, (_, caches) in zip(widths, terms, strict=True) for cache in caches]
-    tiles = [tile for tile, _ in terms]
-    cached = sum(width * cache.least for width, cache in always)
-    holds = cached + max(sum([width * tiles[number].least for number, width in turn]) for turn in turns)
-    found = []
-    for over, operands in returning.items():
-        shrinks = [tile.along <= over for tile in tiles]
-        sums = [tile.tiles if is_less else tile.least for tile, is_less in zip(tiles, shrinks, strict=True)]
-        base = [0.0, 0.0]  # what is held whatever the tile, and what gets less with each
-        for width, cache in always:
-            is_less = cache.along <= over
-            base[is_less] += width * (cache.tiles if is_less else cache.least)
-        pairs: dict[tuple[float, float], None] = {}
-        for turn in turns:
-            pair = base.copy()
-            for number, width in turn:
-                pair[shrinks[number]] += width * sums[number]
-            pairs[pair[0], pair[1]] = None
-        found.append(_Returning(operands, _most(list(pairs))))
-    return _Case(holds, found)
 
 
 def _most(pairs: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]:

@@ -14,6 +14,7 @@ from onnxroof.ir.workload import Workload
 from onnxroof.mapping.given import GIVEN, GivenGroups, GivenPlan, given_plan
 from onnxroof.mapping.liveness import buffers
 from onnxroof.mapping.operands import NOTHING
+from onnxroof.mapping.operator import Operators
 from onnxroof.mapping.plan import Group
 from onnxroof.mapping.policies import POLICIES, plan
 from onnxroof.mapping.reorder import chained_order, permuted
@@ -62,6 +63,7 @@ class PlannedModel:
         clock: The plan whose groups are the steps in which time is counted.
         timeline: What could stay on chip from operator to operator.
         shapes: Makes shapes of groups.
+        operators: That the kernels are.
         given: Groups that came from outside, and their parts with what is idle; None where there are none.
         idle: Operators that have nothing left to do since the workload was converted.
     """
@@ -74,6 +76,7 @@ class PlannedModel:
     clock: ShapedPlan
     timeline: Timeline
     shapes: Shapes
+    operators: Operators
     given: tuple[GivenPlan, ShapedPlan] | None = None
     idle: tuple[str, ...] = ()
 
@@ -115,7 +118,7 @@ class PlannedModel:
         if order is None:
             return None
         store = permuted(self.store, order)
-        return planned(self.workload, self.costs, store, (), idle=self.idle, shapes=self.shapes)
+        return planned(self.workload, self.costs, store, (), idle=self.idle, other=self)
 
     @cached_property
     def given_segments(self) -> Segments:
@@ -125,7 +128,7 @@ class PlannedModel:
         label = list(range(len(units)))
         for run in self.given[0].runs:
             label[run.first : run.last + 1] = [run.first] * (run.last + 1 - run.first)
-        return segments(self.store, self.workload.tensors, units, label)
+        return segments(self.store, self.operators, units, label)
 
     @cached_property
     def schedule(self) -> Schedule | None:
@@ -141,7 +144,7 @@ class PlannedModel:
     @cached_property
     def segments(self) -> Segments:
         """Every run of steps that could be one group."""
-        return segments(self.store, self.workload.tensors, [step.kernels for step in self.timeline.steps])
+        return segments(self.store, self.operators, [step.kernels for step in self.timeline.steps])
 
 
 def planned(
@@ -152,7 +155,7 @@ def planned(
     *,
     idle: Sequence[str] = (),
     given: GivenGroups | None = None,
-    shapes: Shapes | None = None,
+    other: PlannedModel | None = None,
 ) -> PlannedModel:
     """Plans a workload under each policy.
 
@@ -164,12 +167,12 @@ def planned(
         idle: Operators that have nothing left to do since the workload was converted (a cast to the type that its
             input now has): each is listed in the group that makes its input, at no cost.
         given: Groups from outside, which make a further plan.
-        shapes: Of the same model in another order.
+        other: The same kernels in another order.
 
     Raises:
         UsageError: The groups from outside do not go with the model.
     """
-    shapes = Shapes() if shapes is None else shapes
+    shapes = Shapes() if other is None else other.shapes
     fixed = [policy for policy in policies if policy in POLICIES]
     found = {policy: shapes.shaped(store, plan(policy, store)) for policy in dict.fromkeys((*fixed, CLOCK))}
     listed = {policy: _with_idle(shaped, workload, store, idle) for policy, shaped in found.items()}
@@ -187,6 +190,7 @@ def planned(
         clock=listed[CLOCK],
         timeline=timeline(workload, store, found[CLOCK], [*listed.values()]),
         shapes=shapes,
+        operators=Operators(store, workload.tensors) if other is None else other.operators,
         given=outside,
         idle=tuple(idle),
     )

@@ -125,6 +125,11 @@ def access_spans(nest: LoopNest, access: Access, loops: Sequence[Span]) -> tuple
     """What an operand's dimensions are touched at, from the spans of the loops."""
     found: list[Span] = []
     for axis in access.axes:
+        if len(axis.terms) == 1 and axis.terms[0].stride == 1 and axis.offset == 0:
+            span = loops[axis.terms[0].loop]
+            if span.extent == axis.extent:
+                found.append(span)
+                continue
         reach, offset = 0, axis.offset
         tiled: list[tuple[Span, int]] = []
         for term in axis.terms:

@@ -8,21 +8,22 @@ common may be held together by a third.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from onnxroof.ir.tensor import Tensor
-from onnxroof.mapping.borders import Borders, borders, touched_roots
+from onnxroof.mapping.borders import Borders, borders
 from onnxroof.mapping.fused import WORK_LIMITS, FusedCurve, fused_curve
-from onnxroof.mapping.least import Least, least_of
-from onnxroof.mapping.stacks import NamedStack, Stacks, unfusible
+from onnxroof.mapping.least import Least
+from onnxroof.mapping.operator import Operators
+from onnxroof.mapping.sketch import Outside, Sketch, Sketches, hangs_together, outside, unfusible
+from onnxroof.mapping.stacks import PlacedStack, Stack, stack_of
 from onnxroof.mapping.storage import Storage
 
-__all__ = ["MOST_STEPS", "Kind", "Segment", "Segments", "segments"]
+__all__ = ["MOST_STEPS", "Kind", "Segment", "Segments", "kind_of", "segments"]
 
 MOST_STEPS = 8
 """So many steps of the clock are one group at most."""
@@ -35,35 +36,48 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Kind:
-    """Equal runs; all else is worked out when it is first asked for.
+    """Equal runs, of whatever model; all is worked out when it is first asked for.
 
     Attributes:
-        stacks: Of the model's kernels.
-        units: Kernels of the steps of the first of them.
+        sketch: Their operators.
     """
 
-    stacks: Stacks
-    units: tuple[tuple[int, ...], ...]
+    sketch: Sketch
 
     @cached_property
-    def named(self) -> NamedStack:
-        """Their stack, with the names of the first of them."""
-        return self.stacks.of(self.units)
+    def hangs_together(self) -> bool:
+        """Whether they could be one group."""
+        return hangs_together(self.sketch)
+
+    @cached_property
+    def outside(self) -> Outside:
+        """What crosses their borders whatever the tile."""
+        return outside(self.sketch)
+
+    @cached_property
+    def placed(self) -> PlacedStack:
+        """Their stack, and where they have its operands."""
+        return stack_of(self.sketch)
 
     @cached_property
     def curve(self) -> FusedCurve:
         """What they move."""
-        return fused_curve(self.named.stack)
+        return fused_curve(self.placed.stack)
+
+    @property
+    def has_curve(self) -> bool:
+        """Whether somebody asked for it before."""
+        return "curve" in vars(self)
 
     @cached_property
     def least(self) -> Least:
         """What they hold and move at least, before there is a curve."""
-        return least_of(self.named.stack)
+        return Least(self.placed.stack)
 
     @cached_property
     def fronts(self) -> tuple[tuple[list[float], list[int]], ...]:
         """By limit to the work: (capacities, steps of the curve), fewer bytes from step to step."""
-        return _fronts(self.named, self.curve)
+        return _fronts(self.placed.stack, self.curve)
 
     @cached_property
     def sums(self) -> tuple[FloatArray, FloatArray]:
@@ -74,6 +88,10 @@ class Kind:
     def least_bytes(self) -> float:
         """The least capacity with which the run can be one group."""
         return float(self.curve.capacity_bytes[0])
+
+
+kind_of = lru_cache(maxsize=16384)(Kind)
+"""The kind of runs with a sketch."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,6 +109,7 @@ class Segments:
 
     Attributes:
         store: Kernels of the model.
+        operators: That they are.
         units: Kernels of each step.
         barriers: By step why it can be in no group with others, "" where it can.
         by_last: For each step the runs that end with it, by ascending length.
@@ -98,6 +117,7 @@ class Segments:
     """
 
     store: Storage
+    operators: Operators
     units: tuple[tuple[int, ...], ...]
     barriers: tuple[str, ...]
     by_last: tuple[tuple[Segment, ...], ...]
@@ -114,7 +134,7 @@ class Segments:
         if found is None:
             kernels = self.kernels(first, last)
             names = []
-            for member, is_written, position in kind.named.where:
+            for member, is_written, position in kind.placed.where:
                 op = self.store.kernels[kernels[member]].op
                 listed = op.outputs if is_written else (*op.inputs, *op.parameters)
                 names.append((is_written, listed[position] if is_written else self.store.root(listed[position])))
@@ -124,14 +144,17 @@ class Segments:
     @cached_property
     def borders(self) -> Borders:
         """What crosses the borders of all runs, in the order of `by_last`."""
-        listed = [one for here in self.by_last for one in here]
-        runs = [(one.first, one.last, id(one.kind)) for one in listed]
-        return borders(self.store, self.units, runs)
+        runs = [one for here in self.by_last for one in here]
+        numbers = {kind: number for number, kind in enumerate(self.kinds)}
+        return borders(
+            self.store, self.operators, self.units, [(one.first, one.last) for one in runs],
+            [numbers[one.kind] for one in runs], [kind.outside for kind in self.kinds],
+        )  # fmt: skip
 
 
 def segments(
     store: Storage,
-    tensors: Mapping[str, Tensor],
+    operators: Operators,
     units: Sequence[tuple[int, ...]],
     within: Sequence[int] | None = None,
 ) -> Segments:
@@ -139,23 +162,23 @@ def segments(
 
     Args:
         store: Its kernels.
-        tensors: Of the workload.
+        operators: That they are.
         units: Kernels of each step of the clock.
         within: A label by step: a run holds steps of one label, as many as there are; None for any.
     """
     barriers = [next(filter(None, (unfusible(store.kernels[kernel]) for kernel in unit)), "") for unit in units]
     known: dict[Hashable, int] = {}
     signs = [
-        0 if barriers[step] else known.setdefault(_signature(store, tensors, unit), len(known) + 1)
+        0 if barriers[step] else known.setdefault(_signature(store, operators, unit), len(known) + 1)
         for step, unit in enumerate(units)
     ]
     body = [_body(store, unit) for unit in units]
-    stacks = Stacks(store, tensors)
     kinds: dict[tuple[int, ...], Kind | None] = {}
     by_last: list[tuple[Segment, ...]] = []
     for last in range(len(units)):
         found: list[Segment] = []
         first = last - 1
+        sketches, sketched = Sketches(store, operators), last + 1
         while (
             not barriers[last]
             and first >= (max(0, last - MOST_STEPS + 1) if within is None else 0)
@@ -167,25 +190,18 @@ def segments(
             if within is not None:  # steps that somebody chose may lie anywhere, and signs hold relative places
                 key += tuple(unit[0] - units[first][0] for unit in units[first + 1 : last + 1])
             if key not in kinds:
-                run = tuple(units[first : last + 1])
-                kinds[key] = Kind(stacks, run) if _hangs_together(store, run) else None
+                while sketched > first:
+                    sketched -= 1
+                    sketch = sketches.with_step(units[sketched])
+                one = kind_of(sketch)
+                kinds[key] = one if one.hangs_together else None
             kind = kinds[key]
             if kind is not None:
                 found.append(Segment(first, last, kind))
             first -= 1
         by_last.append(tuple(found))
-    distinct = tuple(kind for kind in kinds.values() if kind is not None)
-    return Segments(store, tuple(units), tuple(barriers), tuple(by_last), distinct)
-
-
-def _hangs_together(store: Storage, units: Sequence[Sequence[int]]) -> bool:
-    """Whether each step can be reached from each other over tensors that two steps touch; as in all equal runs."""
-    parts: list[set[str]] = []
-    for unit in units:
-        more = set[str]().union(*(touched_roots(store, kernel) for kernel in unit))
-        near = [part for part in parts if not part.isdisjoint(more)]
-        parts = [*(part for part in parts if part.isdisjoint(more)), more.union(*near)]
-    return len(parts) == 1
+    distinct = tuple(dict.fromkeys(kind for kind in kinds.values() if kind is not None))
+    return Segments(store, operators, tuple(units), tuple(barriers), tuple(by_last), distinct)
 
 
 def _body(store: Storage, unit: Sequence[int]) -> Hashable:
@@ -194,56 +210,44 @@ def _body(store: Storage, unit: Sequence[int]) -> Hashable:
     return (op.repeat, op.scope if op.repeat != 1 else "")
 
 
-def _signature(store: Storage, tensors: Mapping[str, Tensor], unit: Sequence[int]) -> Hashable:
+def _signature(store: Storage, operators: Operators, unit: Sequence[int]) -> Hashable:
     """All that matters of a step to a run that it is in, without names; places of kernels are relative."""
     parts: list[Hashable] = []
     for kernel in unit:
-        op, cost = store.kernels[kernel].op, store.kernels[kernel].cost
-        reads = store.kernels[kernel].reads
-        inputs: list[Hashable] = []
-        for name in (*op.inputs, *op.parameters):
-            root = store.root(name)
-            if root not in reads:
-                inputs.append(None)
-                continue
+        operator, names = operators.of(store.kernels[kernel])
+        taken: list[Hashable] = []
+        for number, _ in operator.sizes:
             # Who made it, or of what comes from outside who read it before, and which of the tensors there it is: two
             # readers of one tensor fetch it once, two readers of two that one kernel made do not.
-            maker = store.producers.get(root)
-            other = _reader_before(store, root, kernel) if maker is None else maker
-            place = [*store.kernels[other].reads].index(root) if maker is None else _result(store, other, root)
-            inputs.append(
-                (reads[root], maker is not None, kernel - other, place, tensors[name].shape, tensors[root].shape)
-            )
-        writes = {t.tensor: t.bytes for t in cost.writes}
-        outputs = [
-            (writes.get(name), tuple(reader - kernel for reader in store.readers.get(name, ())),
+            name = names[number]
+            maker = store.producers.get(name)
+            other = _reader_before(store, name, kernel) if maker is None else maker
+            place = [*store.kernels[other].reads].index(name) if maker is None else _result(store, other, name)
+            taken.append((maker is not None, kernel - other, place))
+        left = [
+            (tuple([reader - kernel for reader in store.readers.get(name, ())]),
              name in store.outputs or name in store.carried)
-            for name in op.outputs
+            for name in (names[number] for number in operator.outputs if number >= 0)
         ]  # fmt: skip
-        work = cost.work
-        parts.append(
-            (id(cost.nest), cost.kind, cost.rescales, cost.compute_type, op.repeat,
-             None if work is None else (work.macs, work.vector_ops, tuple(work.special.items())),
-             tuple(inputs), tuple(outputs))
-        )  # fmt: skip
+        parts.append((operator, tuple(taken), tuple(left)))
     return tuple(parts)
 
 
-def _result(store: Storage, maker: int, root: str) -> int:
+def _result(store: Storage, maker: int, name: str) -> int:
     """Which of the results of a kernel a tensor is."""
-    return store.kernels[maker].op.outputs.index(root)
+    return store.kernels[maker].op.outputs.index(name)
 
 
-def _reader_before(store: Storage, root: str, kernel: int) -> int:
+def _reader_before(store: Storage, name: str, kernel: int) -> int:
     """The last kernel before one that reads a tensor; the kernel itself where there is none."""
-    readers = store.readers.get(root, ())
+    readers = store.readers.get(name, ())
     place = bisect_left(readers, kernel)
     return readers[place - 1] if place else kernel
 
 
-def _fronts(named: NamedStack, curve: FusedCurve) -> tuple[tuple[list[float], list[int]], ...]:
+def _fronts(stack: Stack, curve: FusedCurve) -> tuple[tuple[list[float], list[int]], ...]:
     """For each limit to the work the steps that move less than any that needs less room."""
-    ops = max(1, sum(member.ops for member in named.stack.members))
+    ops = max(1, sum(member.ops for member in stack.members))
     share = curve.again_ops / ops
     total = curve.total_bytes
     found: list[tuple[list[float], list[int]]] = []

@@ -8,7 +8,7 @@ border of the run. Where that is asked for also what must come in again for the 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from onnxroof.mapping.segments import Segment, Segments
 from onnxroof.roofline.prices import Prices, weighted
+from onnxroof.roofline.staying import Staying
 
 __all__ = ["Bounds"]
 
@@ -41,7 +42,8 @@ class Bounds:
         levels: Numbers of the levels at which a run can be one group.
         inside: By boundary what stays inside of it.
         launches: (K,) trips of the runs.
-        room: Bytes that the tiles of a run may take at a level.
+        room_bytes: (K, L) what the tiles of a run may take at a level.
+        staying: What stays around runs.
     """
 
     segments: Segments
@@ -52,7 +54,8 @@ class Bounds:
     levels: tuple[int, ...]
     inside: Sequence[Mapping[str, int]]
     launches: FloatArray
-    room: Callable[[int, int, int], float]
+    room_bytes: FloatArray
+    staying: Staying
 
     @cached_property
     def _figures(self) -> FloatArray:
@@ -110,30 +113,25 @@ class Bounds:
             more = self._figures[loose]
             reads, _ = self.prices.bytes(more)
             for row, number in enumerate(loose.tolist()):
-                self._add_again(self.runs[number], reads[row], self.launches[number], self.fits[number])
+                self._add_again(number, reads[row], self.fits[number])
             for known, found in zip(self.figures, self._priced(more, self.launches[loose]), strict=True):
                 known[loose] = found
             self.is_tight[loose] = True
         return self._least(weights, rows)
 
-    def _add_again(self, run: Segment, reads: FloatArray, trips: float, fits: BoolArray) -> None:
+    def _add_again(self, number: int, reads: FloatArray, fits: BoolArray) -> None:
         """Adds to (levels, L) bytes what comes in again, and says in `fits` at which levels a run does not fit."""
-        aside = [self._staying(run, boundary) for boundary in range(max(self.levels))]
+        run, trips, rooms = self.runs[number], self.launches[number], self.room_bytes[number].tolist()
+        stays = self.staying.of(run)
+        aside = [
+            frozenset(stay.operand for stay in stays if stay.level > boundary) for boundary in range(max(self.levels))
+        ]
         for place, level in enumerate(self.levels):
-            room = self.room(run.first, run.last, level)
             known: dict[frozenset[int], float] = {}
             for boundary, staying in enumerate(aside[:level]):
                 if staying not in known:
-                    known[staying] = run.kind.least.again_bytes(room, staying)
+                    known[staying] = run.kind.least.again_bytes(rooms[level], staying)
                 if math.isinf(known[staying]):
                     fits[place] = False
                     break
                 reads[place, boundary] += known[staying] * trips
-
-    def _staying(self, run: Segment, boundary: int) -> frozenset[int]:
-        """Operands of a run that stay inside a boundary."""
-        kept = self.inside[boundary]
-        if not kept:
-            return frozenset()
-        operands = self.segments.operands(run.first, run.last, run.kind)
-        return frozenset(number for number, (_, name) in enumerate(operands) if name in kept)

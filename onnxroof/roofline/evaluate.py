@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from itertools import groupby
 from operator import mul
 
 import numpy as np
@@ -36,9 +35,11 @@ from onnxroof.roofline.floor import floor
 from onnxroof.roofline.groups import (
     Figures,
     Groups,
+    Kinds,
     Later,
     Once,
     bypasses,
+    kinds_of,
     mapped_total,
     outermost,
     peaks,
@@ -52,7 +53,7 @@ from onnxroof.roofline.residents import resident_tensors
 from onnxroof.roofline.result import MappedResult, PlanResult, Resident, TargetResult
 from onnxroof.roofline.search import UnitFigures
 from onnxroof.roofline.searched import Searched, best_of
-from onnxroof.roofline.sheet import Sheet, joined, priced
+from onnxroof.roofline.sheet import Sheet, priced
 from onnxroof.roofline.worked import Part, parts_of
 from onnxroof.targets.model import Target
 
@@ -200,7 +201,10 @@ class _Evaluation:
         """One plan, summed over its groups: each distinct shape times the groups that have it."""
         groups = self.placed(shaped.plan.fusion)
         choices = Later(lambda: (*shaped.plan.decisions, *self.reasons))
-        return self.summed(shaped.plan, groups, self.figures(groups), assumed_precision, choices, self.residents)
+        figures = Later(lambda: self.figures(groups))
+        return self._summed(
+            shaped.plan, groups, self._kinds(groups), figures, assumed_precision, choices, self.residents
+        )
 
     def placed(self, fusion: str) -> Placed:
         """Groups of a policy with what stays on chip around them."""
@@ -210,6 +214,19 @@ class _Evaluation:
         """All figures of the kinds of groups."""
         numbers = self.batch.kinds[self.place]
         return [self._figures[numbers[kind]] for kind in groups.kinds]
+
+    def _kinds(self, groups: Placed) -> Kinds:
+        """What totals take of the kinds of groups."""
+        base, sheet, every = self.batch.bases[self.place], self.batch.sheets[self.place], self.batch.kinds[self.place]
+        numbers = np.array([every[kind] for kind in groups.kinds], dtype=np.int64)
+        is_whole = len(numbers) == len(every) and bool((numbers == np.arange(len(every))).all())
+        layout_bytes = base.layout_bytes[numbers].sum(axis=1) * base.rows.launches[numbers]
+        return Kinds(
+            sheet=sheet if is_whole else sheet.at(numbers),
+            held_bytes=base.footprint_bytes[numbers, : len(self.target.levels)],
+            ops=[shape.ops * shape.repeat for shape, _ in groups.kinds],
+            layout_bytes=layout_bytes.tolist(),
+        )
 
     @cached_property
     def _figures(self) -> list[Figures]:
@@ -298,15 +315,28 @@ class _Evaluation:
         residents: Sequence[Resident],
     ) -> PlanResult:
         """A plan of its groups' figures; `choices` are its decisions, `residents` what stays on chip between them."""
-        target, names = self.target, [level.name for level in self.target.levels]
-        counted = np.bincount(groups.index, minlength=len(figures)) if groups.index else np.zeros(0, dtype=np.int64)
+        kinds = kinds_of(figures) if figures else self._kinds(groups)
+        return self._summed(plan, groups, kinds, figures, assumed_precision, choices, residents)
+
+    def _summed(
+        self,
+        plan: Plan,
+        groups: Placed,
+        kinds: Kinds,
+        figures: Sequence[Figures],
+        assumed_precision: str | None,
+        choices: Sequence[Decision],
+        residents: Sequence[Resident],
+    ) -> PlanResult:
+        """The same with what totals take of the figures, which are made when a group is looked at."""
+        target, names, sheet = self.target, [level.name for level in self.target.levels], kinds.sheet
+        counted = np.bincount(groups.index, minlength=len(kinds.ops)) if groups.index else np.zeros(0, dtype=np.int64)
         counts = counted.astype(np.float64)
-        sheet = self._sheet(figures)
         latency_s = totals.total(sheet.latency_s, counts)
-        if figures and not self._says_time(sheet):
+        if kinds.ops and not self._says_time(sheet):
             latency_s = None  # a target of which no rate and no bandwidth is known says nothing of time
         energy_j, energy_terms_j = totals.total(sheet.energy_j, counts), totals.energy_terms_j(target, sheet, counts)
-        ops = _ops(figures, sheet, counted.tolist())
+        ops = sum(map(mul, kinds.ops, counted.tolist())) if sheet.rows.is_known.all() else None
         rows = sheet.rows
         reads, writes = (totals.by_level(target, moved, counts) for moved in (rows.read_bytes, rows.write_bytes))
         inside = np.array(groups.resident_bytes).reshape(-1, len(names)).max(axis=0, initial=0.0).tolist()
@@ -323,7 +353,7 @@ class _Evaluation:
             traffic_write_bytes=writes,
             resident_bytes=dict(zip(names[1:], inside[1:], strict=True)),
             resident_saved_bytes=totals.by_level(target, rows.saved_bytes, counts),
-            peak_footprint_bytes=peaks(names[1:], groups, figures),
+            peak_footprint_bytes=peaks(names[1:], groups, kinds),
             assumed_precision=assumed_precision,
             expected_latency_s=totals.total(sheet.expected_s, counts) if target.efficiency else None,
             groups=Groups(self.model.op_types, plan, groups, figures),
@@ -334,7 +364,7 @@ class _Evaluation:
                 )
             ),
             residents=residents,
-            layout_bytes=outermost(names, math.fsum(f.layout_bytes * n for f, n in zip(figures, counts, strict=True))),
+            layout_bytes=outermost(names, math.fsum(map(mul, kinds.layout_bytes, counts.tolist()))),
             waterfall_s=totals.waterfall_s(target, sheet, counts) if latency_s is not None else {},
             regime=totals.regime(target, sheet, counts),
             efficiency=efficiency(ops, latency_s, energy_j, totals.mix_s(sheet, counts), energy_terms_j.get("compute")),
@@ -346,18 +376,6 @@ class _Evaluation:
                 )
             ),
         )  # fmt: skip
-
-    def _sheet(self, figures: Sequence[Figures]) -> Sheet:
-        """The rows of all figures in one."""
-        if not figures:
-            return self.batch.sheets[self.place].at(slice(0, 0))
-        parts = []
-        for _, run in groupby(figures, key=lambda one: id(one.sheet)):
-            own = list(run)
-            sheet, numbers = own[0].sheet, [one.number for one in own]
-            is_whole = numbers == list(range(len(sheet.latency_s)))
-            parts.append(sheet if is_whole else sheet.at(np.array(numbers)))
-        return joined(parts)
 
     def _says_time(self, sheet: Sheet) -> bool:
         """Whether anything of the groups takes time."""
@@ -446,12 +464,3 @@ def _by_engine(target: Target, values: FloatArray, runs: npt.NDArray[np.bool_]) 
 def _known(value: float) -> float | None:
     """None in place of NaN."""
     return None if math.isnan(value) else float(value)
-
-
-def _ops(figures: Sequence[Figures], sheet: Sheet, counts: Sequence[int]) -> int | None:
-    """Operations of all groups, whose rows are those of a sheet; None where some are not known."""
-    if not sheet.rows.is_known.all():
-        return None
-    every = ((sum([shape.ops for shape in one.shapes]) * one.shapes[0].repeat) for one in figures)
-    found: int = sum(map(mul, every, counts))
-    return found

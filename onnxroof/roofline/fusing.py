@@ -53,7 +53,7 @@ def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> Dem
     repeat = search.store.kernels[search.segments.units[part.first][0]].op.repeat
     whole = float(curve.read_bytes[step].sum() + curve.write_bytes[step].sum()) * repeat
     saved, footprints = [], [0.0] * len(levels)
-    residents = search.residents(part.first, part.last, choice.level)
+    residents = search.rooms.residents(part.first, part.last, choice.level)
     for number, level in enumerate(levels):
         if number < choice.level:
             saved.append(whole - float(choice.read_bytes[number] + choice.write_bytes[number]))
@@ -71,7 +71,7 @@ def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> Dem
         search.store, search.segments.units[part.first : part.last + 1], search.target.layout,
         search.residency.inside(0) if len(levels) > 1 else {}, rearranged,
     )  # fmt: skip
-    read, write = search.crossing(part, 0, curve.read_bytes.min(axis=0), curve.write_bytes.min(axis=0), repeat)
+    read, write = search.staying.crossing(part, 0, curve.read_bytes.min(axis=0), curve.write_bytes.min(axis=0), repeat)
     least = float(read + write) * repeat
     return Demand(
         shapes=[search.base.kinds[search.base.index[number]][0] for number in range(part.first, part.last + 1)],
@@ -84,7 +84,7 @@ def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> Dem
         write_bytes=[float(n) + repeat * layout[1] * (not at) for at, n in enumerate(choice.write_bytes)],
         saved_bytes=saved,
         footprint_bytes=footprints,
-        tile_of=partial(_tile, choice),
+        tile_of=partial(_tile, search, part),
         again_ops=float(curve.again_ops[step]) * repeat,
         whole_bytes=least + repeat * sum(layout),
         layout_bytes=repeat * sum(layout),
@@ -94,12 +94,20 @@ def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> Dem
     )  # fmt: skip
 
 
-def _tile(choice: Choice) -> dict[str, int]:
+def _tile(search: Search, part: Chosen) -> dict[str, int]:
     """Size by dimension of the tile of a run."""
-    curve = choice.kind.curve
+    choice = part.choice
+    assert choice is not None
+    curve, kernels = choice.kind.curve, search.segments.kernels(part.first, part.last)
     used = {dim for way in curve.ways for dim in way.order}
-    sizes = zip(choice.kind.named.dims, curve.tiles[choice.step].tolist(), strict=True)
-    return {name: size for number, (name, size) in enumerate(sizes) if number in used}
+    found = {}
+    for number, ((loop, member), size) in enumerate(
+        zip(choice.kind.placed.dims, curve.tiles[choice.step].tolist(), strict=True)
+    ):
+        if number in used:
+            name = loop if member < 0 else f"{loop} of {search.store.kernels[kernels[member]].op.name}"
+            found[name] = size
+    return found
 
 
 def _spatial(members: Sequence[Figures]) -> float | None:
@@ -229,7 +237,8 @@ def _why(search: Search, maker: Chosen, reader: Chosen, root: str) -> tuple[str,
         return "other operators run between the two, of which some make nothing that a group of both would read", {}
     if not search.levels:
         return "no level on chip holds tiles of all operands", {}
-    rooms = {level: search.room(found.first, found.last, level) for level in search.levels}
+    left = search.rooms.left(found.first, found.last)
+    rooms = {level: left[level] for level in search.levels}
     best = max(rooms, key=lambda level: rooms[level])
     level = search.target.levels[best]
     needed, room = found.kind.least_bytes / level.instances, rooms[best] / level.instances

@@ -112,7 +112,8 @@ def _why(search: Search, given: GivenPlan, run: Run, whole: Segment | None) -> t
     levels = search.levels
     if not levels:
         return "no level on chip holds tiles of all operands", {}
-    rooms = {level: search.room(whole.first, whole.last, level) for level in levels}
+    left = search.rooms.left(whole.first, whole.last)
+    rooms = {level: left[level] for level in levels}
     best = max(rooms, key=lambda level: rooms[level])
     level = search.target.levels[best]
     needed, room = whole.kind.least_bytes / level.instances, rooms[best] / level.instances

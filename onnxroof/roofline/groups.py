@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Generic, TypeVar, overload
 
 import numpy as np
@@ -16,12 +17,13 @@ from onnxroof.mapping.traffic import GroupShape
 from onnxroof.roofline import totals
 from onnxroof.roofline.regimes import Regime
 from onnxroof.roofline.result import GroupResult, MappedResult
-from onnxroof.roofline.sheet import Sheet
+from onnxroof.roofline.sheet import Sheet, joined
 from onnxroof.roofline.terms import largest
 from onnxroof.targets.model import Target
 
 __all__ = [
-    "Figures", "Groups", "Later", "Once", "bypasses", "mapped_total", "outermost", "peaks", "total",
+    "Figures", "Groups", "Kinds", "Later", "Once", "bypasses", "kinds_of", "mapped_total", "outermost", "peaks",
+    "total",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -352,11 +354,41 @@ def outermost(names: Sequence[str], value: float) -> dict[str, float]:
     return dict.fromkeys(names, 0.0) | dict.fromkeys(names[:1], value)
 
 
-def peaks(names: Sequence[str], groups: Placed, figures: Sequence[Figures]) -> dict[str, float]:
-    """Largest footprint at each level, what stays there among it."""
-    held = np.array([figure.held_bytes for figure in figures]).reshape(-1, len(names) + 1)
+@dataclass(frozen=True, slots=True, eq=False)
+class Kinds:
+    """What a plan's totals take of the kinds of groups, K of them.
+
+    Attributes:
+        sheet: Its rows are the kinds.
+        held_bytes: (K, L) of the tiles, of one instance.
+        ops: Operations, all trips; of work that is not known what is known of it.
+        layout_bytes: What of the outermost traffic is there for the layout alone.
+    """
+
+    sheet: Sheet
+    held_bytes: npt.NDArray[np.float64]
+    ops: Sequence[int]
+    layout_bytes: Sequence[float]
+
+
+def kinds_of(figures: Sequence[Figures]) -> Kinds:
+    """Of some figures, at least one."""
+    parts = []
+    for _, run in groupby(figures, key=lambda one: id(one.sheet)):
+        own = list(run)
+        parts.append(own[0].sheet.at(np.array([one.number for one in own])))
+    return Kinds(
+        sheet=joined(parts),
+        held_bytes=np.array([one.held_bytes for one in figures]),
+        ops=[sum([shape.ops for shape in one.shapes]) * one.shapes[0].repeat for one in figures],
+        layout_bytes=[one.layout_bytes for one in figures],
+    )
+
+
+def peaks(names: Sequence[str], groups: Placed, kinds: Kinds) -> dict[str, float]:
+    """Largest footprint at each level inside the outermost, what stays there among it."""
     resident = np.array(groups.resident_bytes).reshape(-1, len(names) + 1)
-    together = held[list(groups.index)] + resident
+    together = kinds.held_bytes[list(groups.index)] + resident
     return dict(zip(names, together[:, 1:].max(axis=0, initial=0.0).tolist(), strict=True))
 
 

@@ -11,7 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, MutableSequence, Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 __all__ = ["least_path"]
+
+IntArray = npt.NDArray[np.int64]
 
 TIE = 1e-12
 """A run has to be better by this part of the cost: in a tie the steps stay apart, or the shorter run wins."""
@@ -19,7 +24,7 @@ TIE = 1e-12
 
 def least_path(
     alone: Sequence[float],
-    runs: Sequence[Sequence[tuple[int, int]]],
+    runs: IntArray,
     costs: MutableSequence[float],
     closer: Callable[[Sequence[int]], Sequence[tuple[float, bool]]],
     below: float = math.inf,
@@ -30,15 +35,19 @@ def least_path(
 
     Args:
         alone: Cost of each step alone.
-        runs: For each step those that end with it: (first step, kind), the preferred ones first.
+        runs: (R, 3) first step, last step and kind; of those that end with one step the preferred ones first.
         costs: By kind a cost or a bound that it is not below; what was asked for is put in.
         closer: A better bound of each of some kinds, or its cost, infinite where it cannot be; and whether it is the
             cost. Asked until it is.
         below: A path is wanted only if it costs less.
     """
     known: set[int] = set()
+    ending = _ending(alone, runs, costs)
+    earliest = dict(zip(runs[::-1, 2].tolist(), runs[::-1, 1].tolist(), strict=True))
+    walk = _Walk(alone, ending)
+    changed = 0
     while True:
-        path, total = _walked(alone, runs, costs)
+        path, total = walk.path(costs, changed)
         if total >= below:
             return None
         unknown = list(dict.fromkeys(kind for _, _, kind in path if kind >= 0 and kind not in known))
@@ -48,26 +57,47 @@ def least_path(
             costs[kind] = cost
             if is_exact:
                 known.add(kind)
+        changed = min(earliest[kind] for kind in unknown)
 
 
-def _walked(
-    alone: Sequence[float], runs: Sequence[Sequence[tuple[int, int]]], costs: Sequence[float]
-) -> tuple[tuple[tuple[int, int, int], ...], float]:
-    """The least path and its sum."""
-    best = [0.0]
-    back: list[tuple[int, int]] = []
-    for last, (own, found) in enumerate(zip(alone, runs, strict=True)):
-        least, origin = best[last] + own, (last, -1)
-        for run in found:
-            total = best[run[0]] + costs[run[1]]
-            if total < least * (1 - TIE):
-                least, origin = total, run
-        best.append(least)
-        back.append(origin)
-    path: list[tuple[int, int, int]] = []
-    last = len(back) - 1
-    while last >= 0:
-        first, kind = back[last]
-        path.append((first, last, kind))
-        last = first - 1
-    return tuple(reversed(path)), best[-1]
+def _ending(alone: Sequence[float], runs: IntArray, costs: Sequence[float]) -> Sequence[Sequence[tuple[int, int]]]:
+    """For each step the runs that end with it, (first step, kind), without those that cost more than their steps."""
+    found: list[list[tuple[int, int]]] = [[] for _ in alone]
+    before = np.concatenate(([0.0], np.cumsum(alone)))
+    first, last, kind = runs.T
+    for one in runs[np.array(costs)[kind] < before[last + 1] - before[first]].tolist():
+        found[one[1]].append((one[0], one[2]))
+    return found
+
+
+class _Walk:
+    """Least paths to all steps, found again from the first step on to which one could be another.
+
+    Args:
+        alone: Cost of each step.
+        ending: For each step the runs that end with it, (first step, kind).
+    """
+
+    def __init__(self, alone: Sequence[float], ending: Sequence[Sequence[tuple[int, int]]]) -> None:
+        self._alone, self._ending = alone, ending
+        self._best = [0.0] * (len(alone) + 1)
+        self._back = [(step, -1) for step in range(len(alone))]
+
+    def path(self, costs: Sequence[float], changed: int) -> tuple[tuple[tuple[int, int, int], ...], float]:
+        """The least path and its sum, where no cost of a run has changed that ends before a step."""
+        best, back = self._best, self._back
+        for last in range(changed, len(back)):
+            least, origin = best[last] + self._alone[last], (last, -1)
+            bar = least * (1 - TIE)
+            for first, kind in self._ending[last]:
+                total = best[first] + costs[kind]
+                if total < bar:
+                    least, origin, bar = total, (first, kind), total * (1 - TIE)
+            best[last + 1], back[last] = least, origin
+        found: list[tuple[int, int, int]] = []
+        last = len(back) - 1
+        while last >= 0:
+            first, kind = back[last]
+            found.append((first, last, kind))
+            last = first - 1
+        return tuple(reversed(found)), best[-1]

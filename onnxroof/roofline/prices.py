@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -98,8 +98,13 @@ class Prices:
 
     @cached_property
     def _machine(self) -> Machines:
-        """(1, ...) the numbers of the target."""
-        return machines([self.target])
+        """(1, ...) the numbers of the target.
+
+        Where the energies of the steps alone are known, a price that is not known is one of bytes that none moves.
+        """
+        found = machines([self.target])
+        prices = {name: np.nan_to_num(getattr(found, name)) for name in ("launch_s", "static_w", "read_j", "write_j")}
+        return replace(found, **prices)
 
     def priced(self, drafts: Sequence[Draft]) -> list[Priced]:
         """Times and energies of the choices of runs."""
@@ -127,12 +132,11 @@ class Prices:
         one, engines = self._machine, len(self.target.engines)
         reads, writes = self.bytes(figures)
         latency = together_s(one, figures[:, :engines], level_times_s(one, reads, writes))
-        latency = latency + np.nan_to_num(one.launch_s) * launches
+        latency = latency + one.launch_s * launches
         if not self.is_energy_known:
             return latency, np.full(len(figures), math.inf)
-        # Where the energies of the steps alone are known, a price that is not known is one of bytes that none moves.
-        levels_j = level_energies_j(reads, writes, np.nan_to_num(one.read_j), np.nan_to_num(one.write_j))
-        return latency, figures[:, engines] + levels_j.sum(axis=1) + np.nan_to_num(one.static_w) * latency
+        levels_j = level_energies_j(reads, writes, one.read_j, one.write_j)
+        return latency, figures[:, engines] + levels_j.sum(axis=1) + one.static_w * latency
 
 
 def weighted(weights: Sequence[float], time: _Amount, energy: _Amount, traffic: _Amount) -> _Amount:

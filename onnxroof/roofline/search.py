@@ -9,6 +9,7 @@ priced once, and a run only where its bound leaves open whether it is part of th
 
 from __future__ import annotations
 
+import itertools
 import math
 from bisect import bisect_right
 from collections.abc import Hashable, Mapping, Sequence
@@ -22,10 +23,11 @@ from onnxroof.mapping.placed import Placed
 from onnxroof.mapping.residency import Residency
 from onnxroof.mapping.segments import Kind, Segment, Segments
 from onnxroof.mapping.storage import Storage
-from onnxroof.mapping.timeline import WRITTEN, Candidate
 from onnxroof.roofline.bounds import Bounds
 from onnxroof.roofline.paths import least_path
 from onnxroof.roofline.prices import Choice, Draft, Priced, Prices, weighted
+from onnxroof.roofline.rooms import Rooms
+from onnxroof.roofline.staying import Staying
 from onnxroof.targets.model import Target
 
 __all__ = ["Choice", "Chosen", "Search", "UnitFigures"]
@@ -88,13 +90,13 @@ class _Listed:
         distinct: The first of each.
         rows: Their places among all runs.
         at: Number by first and last step.
-        by_last: For each step the runs that end with it and may gain something: first step and number.
+        runs: (R, 3) first step, last step and number of those that may gain something, as in `Segments.by_last`.
     """
 
     distinct: tuple[Segment, ...]
     rows: IntArray
     at: Mapping[tuple[int, int], int]
-    by_last: Sequence[Sequence[tuple[int, int]]]
+    runs: IntArray
 
 
 @dataclass(eq=False)
@@ -108,6 +110,8 @@ class Search:
         residency: What stays on chip between steps.
         base: Every step as a group of its own.
         units: For each kind of `base` what it takes.
+        rooms: What is left to the tiles of runs.
+        staying: What stays around them.
         levels: Numbers of the levels that can hold the tiles of a group: those on chip that hold all operands.
     """
 
@@ -125,13 +129,9 @@ class Search:
         self._is_energy_known = all(unit.energy_j is not None for unit in self.units) and bool(self.units)
         self._prices = Prices(self.target, self._is_energy_known)
         self._has_launches = self.target.launch_overhead is not None and self.target.launch_overhead.value > 0
-        self._rows = [self._row(unit) for unit in self.units]
-        place = {name: number for number, kept in enumerate(self.residency.kept) for name in kept}
-        self._begin: dict[int, list[tuple[Candidate, int]]] = {}
-        for candidate in self.residency.candidates:
-            number = place.get(candidate.root)
-            if number is not None:
-                self._begin.setdefault(candidate.first, []).append((candidate, number))
+        self._rows = np.array([self._row(unit) for unit in self.units])
+        self.staying = Staying(self.segments, self.residency)
+        self.rooms = Rooms(self.residency, self.base.resident_bytes, self.store.producers)
         self.levels: tuple[int, ...] = tuple(
             number for number in range(1, len(levels)) if levels[number].holds >= {"input", "weight", "output"}
         )
@@ -150,22 +150,15 @@ class Search:
         at: dict[tuple[int, int], int] = {}
         distinct: list[Segment] = []
         rows: list[int] = []
-        by_last: list[list[tuple[int, int]]] = []
-        row = -1
-        for last, found in enumerate(self.segments.by_last):
-            here: list[tuple[int, int]] = []
-            for segment in found:
-                row += 1
-                if not gains[row]:
-                    continue
-                key = (id(segment.kind), states[segment.first : last + 1])
-                number = at[segment.first, last] = numbers.setdefault(key, len(distinct))
+        for row, (segment, gain) in enumerate(zip(itertools.chain(*self.segments.by_last), gains, strict=True)):
+            if gain:
+                key = (segment.kind, states[segment.first : segment.last + 1])
+                number = at[segment.first, segment.last] = numbers.setdefault(key, len(distinct))
                 if number == len(distinct):
                     distinct.append(segment)
                     rows.append(row)
-                here.append((segment.first, number))
-            by_last.append(here)
-        return _Listed(tuple(distinct), np.array(rows, dtype=np.int64), at, by_last)
+        runs = np.array([(first, last, number) for (first, last), number in at.items()], dtype=np.int64)
+        return _Listed(tuple(distinct), np.array(rows, dtype=np.int64), at, runs.reshape(-1, 3))
 
     def priced(self, segment: Segment) -> Priced | None:
         """All that a run could be; None where it can gain nothing, or no level has room for it."""
@@ -178,7 +171,7 @@ class Search:
     def _price(self, numbers: Sequence[int]) -> None:
         """Works out what some runs could be."""
         new = [number for number in numbers if number not in self._priced]
-        drafts = [self._draft(self._listed.distinct[number]) for number in new]
+        drafts = [self._draft(self._listed.distinct[number], self._rooms[number].tolist()) for number in new]
         priced = iter(self._prices.priced([draft for draft in drafts if draft is not None]))
         for number, draft in zip(new, drafts, strict=True):
             self._priced[number] = None if draft is None else next(priced)
@@ -192,11 +185,12 @@ class Search:
     def _bounds(self) -> Bounds:
         """Of the runs that are looked at."""
         runs = self._listed.distinct
-        steps = np.array(self._rows)[np.array(self.base.index[: len(self.segments.units)], dtype=np.int64)]
+        steps = self._rows[[*self.base.index[: len(self.segments.units)]]]
         launches = np.array([self._repeat(segment) for segment in runs], dtype=float)
         return Bounds(
-            self.segments, runs, self._listed.rows, steps, self._prices, self.levels, self._inside, launches, self.room
-        )
+            self.segments, runs, self._listed.rows, steps, self._prices, self.levels, self._inside, launches,
+            self._rooms, self.staying,
+        )  # fmt: skip
 
     def _repeat(self, segment: Segment) -> int:
         return self.store.kernels[self.segments.units[segment.first][0]].op.repeat
@@ -206,118 +200,52 @@ class Search:
     def _states(self) -> tuple[int, ...]:
         """What matters around each step: what it takes alone, what stays there, and what begins to stay."""
         known: dict[Hashable, int] = {}
-        found: list[int] = []
-        for step in range(len(self.segments.units)):
-            begin = tuple(
-                (candidate.last - step, candidate.bytes, number) for candidate, number in self._begin.get(step, ())
-            )
-            key = (self.base.index[step], self.base.resident_bytes[step], begin)
-            found.append(known.setdefault(key, len(known)))
-        return tuple(found)
+        return tuple(
+            known.setdefault((self.base.index[step], self.rooms.state(step)), len(known))
+            for step in range(len(self.segments.units))
+        )
 
-    def residents(self, first: int, last: int, level: int) -> list[float]:
-        """By level, the most that stays there of one instance while a run is one group at a level.
+    @cached_property
+    def _rooms(self) -> FloatArray:
+        """(K, L) bytes that the tiles of the runs that are looked at may take of all instances of a level."""
+        runs = self._listed.distinct
+        return self.rooms.of(np.array([run.first for run in runs]), np.array([run.last for run in runs]))
 
-        What passes between its own operators need not stay there, nor further outside.
-        """
-        steps = [list(self.base.resident_bytes[step]) for step in range(first, last + 1)]
-        for candidate, number in self._inner(first, last, level):
-            for taken in steps[candidate.first - first : candidate.last - first + 1]:
-                taken[number] -= candidate.bytes / self.residency.instances[number]
-        return [max(0.0, *taken) for taken in zip(*steps, strict=True)]
-
-    def inner(self, first: int, last: int, level: int) -> list[Candidate]:
-        """What stays on chip only because the steps of a run are not one group at a level."""
-        return [candidate for candidate, _ in self._inner(first, last, level)]
-
-    def _inner(self, first: int, last: int, level: int) -> list[tuple[Candidate, int]]:
-        return [
-            (candidate, number)
-            for step in range(first, last + 1)
-            for candidate, number in self._begin.get(step, ())
-            if number <= level
-            and candidate.last <= last
-            and not candidate.is_written
-            and candidate.root in self.store.producers
-        ]
-
-    def room(self, first: int, last: int, level: int) -> float:
-        """Bytes that the tiles of a run may take of all instances of a level."""
-        instances = self.residency.instances[level]
-        if any(self._begin.get(step) for step in range(first, last + 1)):
-            taken = self.residents(first, last, level)[level]
-        else:
-            taken = max(0.0, *(row[level] for row in self.base.resident_bytes[first : last + 1]))
-        return self.residency.room_bytes[level] - taken * instances
-
-    def _draft(self, segment: Segment) -> Draft | None:
-        """The levels and tiles of a run that may be best; None where it fits none."""
+    def _draft(self, segment: Segment, room_bytes: Sequence[float]) -> Draft | None:
+        """The levels and tiles of a run that may be best, with so much room at each level; None where it fits none."""
         kind = segment.kind
         parts: list[tuple[int, int]] = []
         for level in self.levels:
-            if kind.least_bytes > self.residency.room_bytes[level]:
-                continue
-            room = self.room(segment.first, segment.last, level)
             steps: dict[int, None] = {}
             for capacities, numbers in kind.fronts:
-                place = bisect_right(capacities, room) - 1
+                place = bisect_right(capacities, room_bytes[level]) - 1
                 if place >= 0:
                     steps[numbers[place]] = None
             parts += [(level, step) for step in steps]
         if not parts:
             return None
-        curve = kind.curve
-        chosen = np.array([step for _, step in parts])
-        level_of = np.array([level for level, _ in parts])
-        rows = np.array([self._rows[number] for number in self.base.index[segment.first : segment.last + 1]])
-        figures = curve.work[chosen] @ rows
-        engines, count = len(self.target.engines), len(self.target.levels)
-        repeat = self._repeat(segment)
-        for boundary in range(int(level_of.max())):
-            outside = np.flatnonzero(level_of > boundary)
-            steps_outside = chosen[outside]
-            if self._inside[boundary]:
-                read, write = self.crossing(
-                    segment, boundary, curve.read_bytes[steps_outside], curve.write_bytes[steps_outside], repeat
+        curve, repeat = kind.curve, self._repeat(segment)
+        level, step = np.array(parts).T
+        figures = curve.work[step] @ self._rows[[*self.base.index[segment.first : segment.last + 1]]]
+        reads, writes = self._prices.bytes(figures)
+        alone = kind.sums[0][step], kind.sums[1][step]
+        stays = self.staying.of(segment)
+        for boundary in range(int(level.max())):
+            crossing = alone
+            if any(stay.level > boundary for stay in stays):
+                crossing = self.staying.crossing(
+                    segment, boundary, curve.read_bytes[step], curve.write_bytes[step], repeat
                 )
-            else:
-                read, write = kind.sums[0][steps_outside], kind.sums[1][steps_outside]
-            figures[outside, engines + 1 + boundary] = read * repeat
-            figures[outside, engines + 1 + count + boundary] = write * repeat
-        return Draft(kind, level_of, chosen, figures, repeat)
+            is_outside = level > boundary
+            np.copyto(reads[:, boundary], crossing[0] * repeat, where=is_outside)
+            np.copyto(writes[:, boundary], crossing[1] * repeat, where=is_outside)
+        return Draft(kind, level, step, figures, repeat)
 
     def _gains(self) -> npt.NDArray[np.bool_]:
         """By run whether one group could save anything: launches, or bytes outside the levels on chip."""
         always = frozenset.intersection(*map(frozenset, self._inside)) if self._inside else frozenset()
         shares = self.segments.borders.shares(always)
         return np.ones_like(shares) if self._has_launches else shares & bool(self._inside)
-
-    def crossing(
-        self, run: Segment | Chosen, boundary: int, reads: FloatArray, writes: FloatArray, repeat: int
-    ) -> tuple[FloatArray, FloatArray]:
-        """Bytes of one trip that cross a boundary outside a group's level, in and out.
-
-        Args:
-            run: The group.
-            boundary: Number of the level outside it.
-            reads: (..., A) bytes in by operand, if nothing stays on chip around the group; a fresh array.
-            writes: The same of bytes out.
-            repeat: Trips.
-        """
-        kept = self._inside[boundary]
-        if kept:
-            assert run.kind is not None
-            kernels = self.segments.kernels(run.first, run.last)
-            for number, (is_written, name) in enumerate(self.segments.operands(run.first, run.last, run.kind)):
-                payer = kept.get(name)
-                if payer is None:
-                    continue
-                if not is_written:
-                    once = run.kind.named.stack.operands[number].bytes / repeat
-                    reads[..., number] = once if payer in kernels else 0.0
-                elif payer != WRITTEN:
-                    reads[..., number] = writes[..., number] = 0.0
-        return reads.sum(axis=-1), writes.sum(axis=-1)
 
     # The best plan
 
@@ -345,7 +273,7 @@ class Search:
 
     def choice(self, segment: Segment, objective: str) -> Choice | None:
         """How a run is one group at the least of an objective, even if that pays not; None where it never fits."""
-        draft = self._draft(segment)
+        draft = self._draft(segment, self.rooms.left(segment.first, segment.last))
         if draft is None:
             return None
         (priced,) = self._prices.priced([draft])
@@ -421,21 +349,24 @@ class Search:
         picks: dict[int, Choice] = {}
 
         def closer(numbers: Sequence[int]) -> list[tuple[float, bool]]:
-            bounds = self._bounds.tightened(weights, numbers).tolist()
-            risen = [bound > costs[number] * (1 + SAME) for number, bound in zip(numbers, bounds, strict=True)]
-            self._price([number for number, is_risen in zip(numbers, risen, strict=True) if not is_risen])
+            """A better bound where that spares a curve, else the cost."""
+            runs = self._listed.distinct
+            loose = [number for number in numbers if not runs[number].kind.has_curve]
+            bounds = dict(zip(loose, self._bounds.tightened(weights, loose).tolist(), strict=True))
+            risen = {number: bound for number, bound in bounds.items() if bound > costs[number] * (1 + SAME)}
+            self._price([number for number in numbers if number not in risen])
             found = []
-            for number, bound, is_risen in zip(numbers, bounds, risen, strict=True):
-                priced = None if is_risen else self._priced[number]
+            for number in numbers:
+                priced = None if number in risen else self._priced[number]
                 if priced is None:
-                    found.append((bound if is_risen else math.inf, not is_risen))
+                    found.append((risen.get(number, math.inf), number not in risen))
                     continue
                 cost, pick = priced.least(weights)
                 picks[number] = priced.choice(pick)
                 found.append((cost, True))
             return found
 
-        path = least_path(alone, self._listed.by_last, costs, closer, below)
+        path = least_path(alone, self._listed.runs, costs, closer, below)
         if path is None:
             return None
         return tuple(Chosen(first, last, None if number < 0 else picks[number]) for first, last, number in path)

@@ -171,7 +171,7 @@ class Searched:
                 numbers[key] = len(figures) + len(fused)
                 fused.append(self._fused(search, part, [figures[n] for n in search.base.index[steps]]))
             index.append(numbers[key])
-            taken.append(tuple(search.residents(part.first, part.last, part.choice.level)))
+            taken.append(tuple(search.rooms.residents(part.first, part.last, part.choice.level)))
         rest = slice(len(search.segments.units), None)
         index += search.base.index[rest]
         taken += search.base.resident_bytes[rest]
@@ -226,7 +226,7 @@ def _inner(search: Search, chosen: Sequence[Chosen]) -> frozenset[str]:
         candidate.subject
         for part in chosen
         if part.choice is not None
-        for candidate in search.inner(part.first, part.last, part.choice.level)
+        for candidate in search.rooms.inner(part.first, part.last, part.choice.level)
     )
 
 

@@ -11,7 +11,6 @@ from properties.strategies import targets, workloads
 
 from onnxroof.costs.table import cost_table
 from onnxroof.ir.workload import Workload
-from onnxroof.mapping.borders import Crossings
 from onnxroof.mapping.planned import planned
 from onnxroof.mapping.storage import storage
 from onnxroof.mapping.timeline import NOBODY
@@ -102,7 +101,6 @@ def test_no_tensor_is_lost(model: Workload) -> None:
     stays = dict.fromkeys(sorted(found.workload.tensors)[::2], NOBODY)
     borders = found.segments.borders
     crossing = [zip(*(part.tolist() for part in borders.crossing(kept)), strict=True) for kept in ({}, stays)]
-    outside = Crossings(store)
     shares = iter(borders.shares(stays).tolist())
     for segment in (one for here in found.segments.by_last for one in here):
         kernels = found.segments.kernels(segment.first, segment.last)
@@ -129,13 +127,17 @@ def test_no_tensor_is_lost(model: Workload) -> None:
             assert moved.min() >= (writes if is_written else reads)[name]
         assert curve.total_bytes.min() == sum(reads.values()) + sum(writes.values())
         # What a search takes instead of a curve where that is enough, whatever stays around the run.
-        one = outside.of(kernels)
-        assert (one.reads, one.writes) == (reads, writes)
+        roots = [found.segments.operators.of(store.kernels[kernel]).tensors for kernel in kernels]
+        outside = [
+            {roots[member][tensor]: size for member, tensor, size in crossed.tolist()}
+            for crossed in segment.kind.outside
+        ]
+        assert outside[:2] == [reads, writes]
         repeat = store.kernels[kernels[0]].op.repeat
         for kept, crosses in zip(({}, stays), crossing, strict=True):
             read, write = (sum(n for name, n in part.items() if name not in kept) for part in (reads, writes))
             assert next(crosses) == (read * repeat, write * repeat)
-        assert next(shares) == any(name not in stays for name in one.shared)
+        assert next(shares) == any(name not in stays for name in outside[2])
         # And what its bound says for some room: each step of the curve moves no less, with or without one operand.
         bound = segment.kind.least
         for aside in (frozenset(), frozenset({0})):

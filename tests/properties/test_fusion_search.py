@@ -9,13 +9,13 @@ from collections.abc import Iterator
 
 import networkx as nx
 import pytest
+from oracles.named_stack import named_stack
 from oracles.tiny import engine, level, target, workload
 
 from onnxroof.costs.table import cost_table
 from onnxroof.ir.workload import Workload
 from onnxroof.mapping.fused import fused_curve
 from onnxroof.mapping.planned import planned
-from onnxroof.mapping.stacks import stack_of
 from onnxroof.mapping.storage import Storage, storage
 from onnxroof.roofline.evaluate import evaluate
 from onnxroof.roofline.result import TargetResult
@@ -109,7 +109,7 @@ def least(model: Workload, store: Storage, units: list[tuple[int, ...]], alone: 
     def price(group: frozenset[int]) -> float:
         if len(group) == 1:
             return alone[next(iter(group))]
-        curve = fused_curve(stack_of(store, model.tensors, [units[step] for step in sorted(group)]).stack)
+        curve = fused_curve(named_stack(store, model.tensors, [units[step] for step in sorted(group)]).stack)
         fitting = curve.total_bytes[curve.capacity_bytes <= capacity]
         return float(fitting.min()) if len(fitting) else float("inf")
 

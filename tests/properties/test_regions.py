@@ -6,12 +6,14 @@ import itertools
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from oracles.named_stack import named_stack
 from oracles.tiles import needed
 from oracles.tiny import workload
 
 from onnxroof.costs.table import cost_table
 from onnxroof.mapping.regions import span_table
-from onnxroof.mapping.stacks import Stack, stack_of, unfusible
+from onnxroof.mapping.sketch import unfusible
+from onnxroof.mapping.stacks import Stack
 from onnxroof.mapping.storage import storage
 
 
@@ -67,7 +69,7 @@ def check(text: str, size: int, *, is_exact: bool) -> None:
         makers = (store.producers.get(t.tensor, -1) for t in store.kernels[kernel].cost.reads)
         used |= set(makers) if kernel in used else set()
     members = sorted(used - {-1})
-    stack = stack_of(store, model.tensors, [(kernel,) for kernel in members]).stack
+    stack = named_stack(store, model.tensors, [(kernel,) for kernel in members]).stack
     extent = model.tensors[model.outputs[0]].dims[2]
     rows = next(dim for dim in range(stack.tiled) if dim == stack.tiled - 1)
     assert stack.extents[rows] == extent
@@ -112,5 +114,5 @@ def test_regions_hold_what_is_needed(text: str, size: int) -> None:
 
 def test_a_stack_has_its_result_as_the_only_tile() -> None:
     model = workload("g (float[1,2,9] x) => (float[1,2,9] y) { t = Relu(x) y = Exp(t) }")
-    found: Stack = stack_of(storage(model, cost_table(model)), model.tensors, [(0,), (1,)]).stack
+    found: Stack = named_stack(storage(model, cost_table(model)), model.tensors, [(0,), (1,)]).stack
     assert found.extents == (2, 9)

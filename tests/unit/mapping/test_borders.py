@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from onnxroof.mapping.borders import Borders, Entries, entries
+from onnxroof.mapping.borders import Borders, Entries
 from onnxroof.mapping.timeline import NOBODY, WRITTEN
 
 NAMES = [f"t{number}" for number in range(9)]
@@ -74,13 +74,3 @@ def test_a_model_without_runs_has_no_borders() -> None:
     borders = borders_of([])
     reads, writes = borders.crossing({"x": 0})
     assert len(reads) == len(writes) == len(borders.shares(["x"])) == 0
-
-
-def test_entries_of_runs_that_are_alike_have_other_tensors_and_the_same_bytes() -> None:
-    pair = (np.array([0, 3]), np.array([[5, 6], [7, 8]]), [10, 20])
-    single = (np.array([1]), np.array([[5]]), [40])
-    found = entries([pair, single])
-    assert found.run.tolist() == [0, 0, 3, 3, 1]
-    assert found.tensor.tolist() == [5, 6, 7, 8, 5]
-    assert found.bytes.tolist() == [10.0, 20.0, 10.0, 20.0, 40.0]
-    assert entries([]).run.tolist() == []

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from oracles.named_stack import NamedStack, named_stack
 from oracles.tiny import workload
 
 from onnxroof.costs.table import cost_table
 from onnxroof.mapping.fused import FusedCurve, Way, fused_curve, fused_step
-from onnxroof.mapping.stacks import NamedStack, stack_of
 from onnxroof.mapping.storage import storage
 
 RECORDED = json.loads((Path(__file__).resolve().parents[2] / "data" / "fusion" / "recorded.json").read_text())
@@ -24,7 +24,7 @@ def stack(text: str) -> NamedStack:
     """All operators of a model as one group, each a step of its own."""
     model = workload(text)
     store = storage(model, cost_table(model))
-    return stack_of(store, model.tensors, [(kernel,) for kernel in range(len(store.kernels))])
+    return named_stack(store, model.tensors, [(kernel,) for kernel in range(len(store.kernels))])
 
 
 def elements(values: np.ndarray) -> list[float]:

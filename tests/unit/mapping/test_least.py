@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 
 import pytest
+from oracles.named_stack import named_stack
 from oracles.tiny import workload
 
 from onnxroof.costs.table import cost_table
 from onnxroof.mapping.fused import fused_curve
-from onnxroof.mapping.least import least_of
-from onnxroof.mapping.stacks import Stack, stack_of
+from onnxroof.mapping.least import Least
+from onnxroof.mapping.stacks import Stack
 from onnxroof.mapping.storage import storage
 
 
@@ -18,7 +19,7 @@ def stack(text: str) -> Stack:
     """All operators of a model as one group, each a step of its own."""
     model = workload(text)
     store = storage(model, cost_table(model))
-    return stack_of(store, model.tensors, [(kernel,) for kernel in range(len(store.kernels))]).stack
+    return named_stack(store, model.tensors, [(kernel,) for kernel in range(len(store.kernels))]).stack
 
 
 # A softmax over channels needs all 8 of a pixel of `a`: it is cut along rows and columns only, 256 pixels of 32 bytes.
@@ -28,7 +29,7 @@ PIXELS = """g (float[1,64,16,16] x) => (float[1,8,16,16] y) <float[8,64,1,1] w>
 
 
 def test_weights_come_again_with_each_tile_that_there_is_no_room_for() -> None:
-    bound = least_of(stack(PIXELS))
+    bound = Least(stack(PIXELS))
     # In 1,024 bytes are 32 pixels at most: 8 tiles, so 2,048 bytes come 7 times more. If all but one pixel's room were
     # for weights, 992 bytes of them would stay, and 1,056 come with each of 256 pixels.
     assert bound.again_bytes(1024) == pytest.approx(7 * 2048, rel=1e-4)
@@ -41,7 +42,7 @@ def test_weights_come_again_with_each_tile_that_there_is_no_room_for() -> None:
 
 
 def test_nothing_fits_below_the_least_tile() -> None:
-    bound = least_of(stack(PIXELS))
+    bound = Least(stack(PIXELS))
     assert bound.again_bytes(31) == math.inf
     assert bound.again_bytes(32) < math.inf
 
@@ -49,7 +50,7 @@ def test_nothing_fits_below_the_least_tile() -> None:
 def test_operands_that_do_not_count_come_never_again() -> None:
     found = stack(PIXELS)
     weights = next(number for number, operand in enumerate(found.operands) if operand.bytes == 64 * 8 * 4)
-    assert least_of(found).again_bytes(1024, frozenset({weights})) == 0.0
+    assert Least(found).again_bytes(1024, frozenset({weights})) == 0.0
 
 
 PATTERNS = {
@@ -74,7 +75,7 @@ PATTERNS = {
 @pytest.mark.parametrize("name", PATTERNS)
 def test_no_step_of_a_curve_is_below_the_bound(name: str) -> None:
     found = stack(PATTERNS[name])
-    curve, bound, once = fused_curve(found), least_of(found), sum(operand.bytes for operand in found.operands)
+    curve, bound, once = fused_curve(found), Least(found), sum(operand.bytes for operand in found.operands)
     moved = curve.total_bytes.tolist()
     before = math.inf
     for room, total in zip(curve.capacity_bytes.tolist(), moved, strict=True):
@@ -82,11 +83,11 @@ def test_no_step_of_a_curve_is_below_the_bound(name: str) -> None:
         assert once + bound.again_bytes(room - 1) <= before * (1 + 1e-9)
         before = min(before, total)
         assert once + bound.again_bytes(room) <= before * (1 + 1e-9)
-    assert bound.again_bytes(min(case.holds for case in bound.cases) - 1) == math.inf
+    assert bound.again_bytes(min(case.holds for case in bound.cases()) - 1) == math.inf
 
 
 @pytest.mark.parametrize("name", ["convolutions", "norm"])
 def test_of_the_least_room_it_knows_a_good_part(name: str) -> None:
     found = stack(PATTERNS[name])
-    curve, bound = fused_curve(found), least_of(found)
-    assert 0.2 <= min(case.holds for case in bound.cases) / curve.capacity_bytes[0] <= 1.0
+    curve, bound = fused_curve(found), Least(found)
+    assert 0.2 <= min(case.holds for case in bound.cases()) / curve.capacity_bytes[0] <= 1.0

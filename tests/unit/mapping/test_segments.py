@@ -6,6 +6,7 @@ import pytest
 from oracles.tiny import workload
 
 from onnxroof.costs.table import cost_table
+from onnxroof.mapping.operator import Operators
 from onnxroof.mapping.segments import Segments, segments
 from onnxroof.mapping.storage import storage
 
@@ -14,7 +15,7 @@ def runs(text: str) -> Segments:
     """Runs of the model's kernels, each a step of its own."""
     model = workload(text)
     store = storage(model, cost_table(model))
-    return segments(store, model.tensors, [(kernel,) for kernel in range(len(store.kernels))])
+    return segments(store, Operators(store, model.tensors), [(kernel,) for kernel in range(len(store.kernels))])
 
 
 def spans(found: Segments) -> list[tuple[int, int]]:

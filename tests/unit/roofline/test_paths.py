@@ -7,6 +7,8 @@ import math
 import random
 from collections.abc import Callable, Sequence
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from onnxroof.roofline.paths import least_path
@@ -17,6 +19,12 @@ STEPS = 8
 def each(one: Callable[[int], tuple[float, bool]]) -> Callable[[Sequence[int]], list[tuple[float, bool]]]:
     """Of several kinds what is known of each."""
     return lambda kinds: [one(kind) for kind in kinds]
+
+
+def table(runs: Sequence[Sequence[tuple[int, int]]]) -> npt.NDArray[np.int64]:
+    """First step, last step and kind of runs that are given for each step that they end with."""
+    listed = [(first, last, kind) for last, here in enumerate(runs) for first, kind in here]
+    return np.array(listed, dtype=np.int64).reshape(-1, 3)
 
 
 def every_path(runs: list[list[tuple[int, int]]]) -> list[list[tuple[int, int, int]]]:
@@ -60,7 +68,7 @@ def test_the_least_of_all_paths_is_found_with_few_costs(seed: int) -> None:
     def exact(kind: int) -> tuple[float, bool]:
         return costs[kind], True
 
-    path = least_path(alone, runs, list(bounds), each(closer))
+    path = least_path(alone, table(runs), list(bounds), each(closer))
     assert path is not None
 
     def total(one: list[tuple[int, int, int]]) -> float:
@@ -71,8 +79,8 @@ def test_the_least_of_all_paths_is_found_with_few_costs(seed: int) -> None:
     assert {kind for _, _, kind in path if kind >= 0} <= set(asked)
     # None is asked for whose bound rules out every path through it.
     best = total(list(path))
-    assert least_path(alone, runs, list(bounds), each(exact), below=best * (1 + 1e-9)) == path
-    assert least_path(alone, runs, list(bounds), each(exact), below=best * (1 - 1e-9)) is None
+    assert least_path(alone, table(runs), list(bounds), each(exact), below=best * (1 + 1e-9)) == path
+    assert least_path(alone, table(runs), list(bounds), each(exact), below=best * (1 - 1e-9)) is None
     for kind in set(range(len(pairs))) - set(asked):
         assert costs[kind] >= bounds[kind]
     optimistic = {kind: bounds[kind] for kind in range(len(pairs))}
@@ -88,13 +96,13 @@ def test_in_a_tie_steps_stay_apart_and_the_first_run_wins() -> None:
     runs: list[list[tuple[int, int]]] = [[], [(0, 0)], [(1, 1), (0, 2)]]
     costs = [2.0, 2.0, 3.0]
     apart = tuple((step, step, -1) for step in range(3))
-    assert least_path([1.0] * 3, runs, list(costs), each(lambda kind: (costs[kind], True))) == apart
-    found = least_path([1.0] * 3, runs, [1.0, 1.0, 2.0], each(lambda kind: (costs[kind] - 1, True)))
+    assert least_path([1.0] * 3, table(runs), list(costs), each(lambda kind: (costs[kind], True))) == apart
+    found = least_path([1.0] * 3, table(runs), [1.0, 1.0, 2.0], each(lambda kind: (costs[kind] - 1, True)))
     assert found == ((0, 1, 0), (2, 2, -1))
 
 
 def test_no_steps_have_an_empty_path() -> None:
-    assert least_path([], [], [], each(lambda kind: (math.nan, True))) == ()
+    assert least_path([], table([]), [], each(lambda kind: (math.nan, True))) == ()
 
 
 def test_a_bound_that_is_never_reached_is_asked_for_once() -> None:
@@ -104,7 +112,7 @@ def test_a_bound_that_is_never_reached_is_asked_for_once() -> None:
         next(counts)
         return math.inf, True
 
-    assert least_path([1.0, 1.0], [[], [(0, 0)]], [0.5], each(exact)) == ((0, 0, -1), (1, 1, -1))
+    assert least_path([1.0, 1.0], table([[], [(0, 0)]]), [0.5], each(exact)) == ((0, 0, -1), (1, 1, -1))
     assert next(counts) == 1
 
 
@@ -112,4 +120,4 @@ def test_nothing_is_asked_for_where_bounds_rule_out_what_is_wanted() -> None:
     def exact(kind: int) -> tuple[float, bool]:
         raise AssertionError
 
-    assert least_path([2.0, 2.0], [[], [(0, 0)]], [3.0], each(exact), below=3.0) is None
+    assert least_path([2.0, 2.0], table([[], [(0, 0)]]), [3.0], each(exact), below=3.0) is None
