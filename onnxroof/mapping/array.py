@@ -20,6 +20,7 @@ from onnxroof.mapping.boundary import accesses_of
 from onnxroof.mapping.canonical import canonical
 from onnxroof.mapping.footprint import Indices, TileTables, tile_tables
 from onnxroof.mapping.orders import Order, loop_orders
+from onnxroof.mapping.skeleton import skeleton
 from onnxroof.mapping.tiling import moved_elements, orders_bytes
 from onnxroof.targets.model import Array
 
@@ -207,6 +208,12 @@ def array_tiles(plain: LoopNest, array: Array) -> IntArray:
 def _unrolled(nest: LoopNest, array: Array) -> tuple[TileTables, list[IntArray]]:
     """Tables with the tiles that the array can do in a step at the best utilization, and their positions there."""
     plain = canonical(nest, merge=False).nest
+    tables, index = _bare_unrolled(skeleton(plain), array)
+    return tables.of(plain), index
+
+
+@lru_cache(maxsize=1024)
+def _bare_unrolled(plain: LoopNest, array: Array) -> tuple[TileTables, list[IntArray]]:
     sizes_of, index = [], []
     for column, loop in zip(array_tiles(plain, array).tolist(), plain.loops, strict=True):
         sizes = sorted({*column, 1, loop.extent})

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis, is_dense, whole_axis
+from onnxroof.mapping.skeleton import skeleton, with_widths
 
 __all__ = ["Canonical", "canonical"]
 
@@ -62,6 +63,12 @@ def canonical(nest: LoopNest, *, merge: bool = True) -> Canonical:
     dimension for each. A stride that only skips elements is divided out. With `merge`, loops that occur in the same
     operands, each as a dense dimension, become one loop: only counts of elements matter, not where they lie.
     """
+    bare = _canonical(skeleton(nest), merge=merge)
+    return Canonical(with_widths(bare.nest, nest), bare.members)
+
+
+@lru_cache(maxsize=4096)
+def _canonical(nest: LoopNest, *, merge: bool) -> Canonical:
     plain, kept = _plain(nest)
     groups = _alike(plain) if merge else ()
     if all(len(group) == 1 for group in groups):

@@ -30,6 +30,9 @@ BoolArray = npt.NDArray[np.bool_]
 HELD, MOVED, WIDENED, TILES, AGAIN = range(5)
 """Columns of a block."""
 
+MARK = 2.0
+"""Stands for how much wider a partial sum is: candidates compare alike whatever that is, so precisions share them."""
+
 WIDE = 48
 """The last blocks are multiplied out until they have so many candidates: rows of that length are multiplied fast."""
 
@@ -72,6 +75,14 @@ class Block:
                 columns = np.minimum.reduceat(columns, np.arange(0, self.count, 1 << level), axis=2)
             self._levels[level] = _Runs(columns, (columns != 1).any(axis=2).tolist())
         return self._levels[level]
+
+    def widened(self, wider: FloatArray) -> Block:
+        """The block with how much wider partial sums of an operand are, (A, 1), in place of `MARK`."""
+        if not any(self.least(0).is_used[WIDENED]):
+            return self
+        columns = self.columns.copy()
+        columns[WIDENED] = np.where(columns[WIDENED] == MARK, wider, 1.0)
+        return Block(self.picks, columns)
 
     def take(self, rows: IntArray | BoolArray) -> Block:
         """Some of the candidates."""
@@ -249,9 +260,21 @@ def _joined(runs: Sequence[_Runs]) -> _Runs:
 
 
 def order_factors(
-    tables: TileTables, orders: Sequence[Order], blocks: Sequence[tuple[int, ...]], boundary: Boundary
+    tables: TileTables,
+    orders: Sequence[Order],
+    blocks: Sequence[tuple[int, ...]],
+    boundary: Boundary,
+    known: dict[Hashable, Block],
 ) -> list[OrderFactors]:
-    """The candidates of each order, by block of loops."""
+    """The candidates of each order, by block of loops.
+
+    Args:
+        tables: Of a nest.
+        orders: Of its loops.
+        blocks: Of its loops.
+        boundary: Which operands are held and counted.
+        known: Candidates of the same nest in whatever precisions, {} for the first.
+    """
     held, full, constant, results = [], [], [], []
     for number, operand in enumerate(tables.operands):
         access = operand.access
@@ -262,7 +285,12 @@ def order_factors(
         constant.append(operand.distinct * (bits - 2 * partial) if access.is_write else 0.0)
         results.append(operand.distinct * bits if access.is_write else 0.0)
         held.append(operand.whole * bits if number in boundary.held else 0.0)
-    known: dict[Hashable, Block] = {}
+    widens = tuple([operand.widens for operand in tables.operands])
+    wider = np.array(
+        [operand.access.partial_bits / operand.access.bits if operand.widens else 1.0 for operand in tables.operands]
+    )[:, None]
+    is_marked = bool(((wider != 1.0) & (wider != MARK)).any())
+    worn: dict[int, Block] = {}
     found = []
     for order in orders:
         sweeps = tuple(
@@ -273,10 +301,15 @@ def order_factors(
             # All that a block's factors depend on: orders differ in little.
             inside = frozenset(block)
             slides = tuple(loop if loop in inside else None for loop in order.slide)
-            key = (block, inside & order.held, tuple(free & inside for free in order.free), slides)
+            counts_transfers = boundary.access_bytes > 0
+            frees = tuple([free & inside for free in order.free])
+            key = (block, inside & order.held, frees, slides, widens, counts_transfers)
             if key not in known:
-                known[key] = _block(tables, order, block, counts_transfers=boundary.access_bytes > 0)
-            chosen.append(known[key])
+                known[key] = _block(tables, order, block, counts_transfers=counts_transfers)
+            marked = known[key]
+            if is_marked and id(marked) not in worn:
+                worn[id(marked)] = marked.widened(wider)
+            chosen.append(worn.get(id(marked), marked))
         moved = tuple(cost * (times or 1) for cost, times in zip(full, sweeps, strict=True))
         found.append(
             OrderFactors(
@@ -358,7 +391,7 @@ def _factors(
                 if operand.widens:
                     is_partial.append(window.total[index] > window.total.flat[-1])
         for flags in is_partial:
-            widened[flags] = operand.access.partial_bits / operand.access.bits
+            widened[flags] = MARK
         if counts_transfers:
             tiles, again = columns[3:, number]
             fetching = transfer_loops(operand, order.slide[number])

@@ -99,6 +99,11 @@ class TileTables:
     trips: tuple[FloatArray, ...]
     operands: tuple[OperandTable, ...]
 
+    def of(self, nest: LoopNest) -> TileTables:
+        """The same of a nest that differs in the widths of its elements alone."""
+        pairs = zip(self.operands, nest.accesses, strict=True)
+        return replace(self, nest=nest, operands=tuple([replace(operand, access=access) for operand, access in pairs]))
+
     def footprint_bytes(self, index: Indices, held: Collection[int] | None = None) -> FloatArray:
         """Bytes of one tile of every operand together, or of those `held`, for each tile of `index`."""
         total = np.zeros(())

@@ -134,17 +134,16 @@ class Steps:
         """Number of the tile's step in the curve of the nest, empty where there is none."""
         return self.repeats.numbers
 
-    def read_bytes(self, step: int) -> float:
-        """What the tile of a step brings in."""
-        return self.repeats.read_bytes[step] + self.once_read_bytes
-
-    def write_bytes(self, step: int) -> float:
-        """What it brings out."""
-        return self.repeats.write_bytes[step] + self.once_write_bytes
+    def moved_bytes(self, step: int) -> tuple[float, float]:
+        """What the tile of a step brings in, and what it brings out."""
+        return (
+            self.repeats.read_bytes[step] + self.once_read_bytes,
+            self.repeats.write_bytes[step] + self.once_write_bytes,
+        )
 
     def total_bytes(self, step: int) -> float:
         """The sum of the two."""
-        return self.read_bytes(step) + self.write_bytes(step)
+        return sum(self.moved_bytes(step))
 
     def at(self, capacity_bytes: float) -> int:
         """The last step that fits, -1 for none."""

@@ -94,7 +94,12 @@ def placed(uses: Sequence[Use], choice: Residency, shared: dict[object, Crossing
         shared: Crossings that further plans on the target share, {} for the first.
     """
     rooms: dict[tuple[float, ...], _Room] = {}
-    steps = [_room(taken, choice, rooms) for taken in zip(*choice.resident_bytes, strict=True)]
+    steps = []
+    for taken in zip(*choice.resident_bytes, strict=True):
+        room = rooms.get(taken)
+        if room is None:
+            room = rooms[taken] = _room(taken, choice)
+        steps.append(room)
     homes = {name: (level, payer) for level, kept in enumerate(choice.kept) for name, payer in kept.items()}
     boundaries = len(choice.kept) - 1
     known: dict[tuple[Around, _Room], Crossing] = {}
@@ -118,45 +123,48 @@ class _Room:
 
     Attributes:
         resident_bytes: By level, of one instance.
-        tiles: By boundary (bytes left to tiles inside it, in the level that has most of it left; whether that is the
-            next level).
+        tile_bytes: By boundary what is left to tiles inside it, in the level that has most of it left.
+        is_own: By boundary whether that is the next level.
         is_taken: Whether anything stays in any level.
     """
 
     resident_bytes: tuple[float, ...]
-    tiles: tuple[tuple[float, bool], ...]
+    tile_bytes: tuple[float, ...]
+    is_own: tuple[bool, ...]
     is_taken: bool
 
 
-def _room(taken: tuple[float, ...], choice: Residency, known: dict[tuple[float, ...], _Room]) -> _Room:
+def _room(taken: tuple[float, ...], choice: Residency) -> _Room:
     """Of a step during which so much is taken of all instances of each level."""
-    found = known.get(taken)
-    if found is None:
-        left = [room - resident for room, resident in zip(choice.room_bytes, taken, strict=True)][1:]
-        most = [max(left[level:]) for level in range(len(left))]
-        found = known[taken] = _Room(
-            tuple([resident / count for resident, count in zip(taken, choice.instances, strict=True)]),
-            tuple([(room, own >= room) for room, own in zip(most, left, strict=True)]),
-            any(taken),
-        )
-    return found
+    left = [room - resident for room, resident in zip(choice.room_bytes, taken, strict=True)][1:]
+    most = [max(left[level:]) for level in range(len(left))]
+    return _Room(
+        tuple([resident / count for resident, count in zip(taken, choice.instances, strict=True)]),
+        tuple(most),
+        tuple([own >= room for room, own in zip(most, left, strict=True)]),
+        any(taken),
+    )
 
 
 def _crossing(around: Around, room: _Room, instances: Sequence[int], shared: dict[object, Crossing]) -> Crossing:
     """What groups that are alike move; the same tiles with the same around them are one crossing."""
-    parts = [(curve, curve.at(tiles), is_own) for curve, (tiles, is_own) in zip(around.curves, room.tiles, strict=True)]
-    key = (around, tuple([(step, is_own) for _, step, is_own in parts]))
+    steps = tuple([curve.at(left) for curve, left in zip(around.curves, room.tile_bytes, strict=True)])
+    key = (around, steps, room.is_own)
     found = shared.get(key)
     if found is not None:
         return found
     moved, numbers, footprints, tile = [], [], [0.0], -1
-    for (curve, step, is_own), count in zip(parts, instances[1:], strict=True):
+    for curve, step, is_own, count in zip(around.curves, steps, room.is_own, instances[1:], strict=True):
         place = max(step, 0)
-        moved.append((curve.read_bytes(place), curve.write_bytes(place)))
-        footprints.append(curve.capacity_bytes[step] / count if is_own and step >= 0 and curve.numbers else 0.0)
-        numbers.append(curve.numbers[place] if curve.numbers else -1)
+        moved.append(curve.moved_bytes(place))
+        if not curve.numbers:
+            footprints.append(0.0)
+            numbers.append(-1)
+            continue
+        footprints.append(curve.capacity_bytes[step] / count if is_own and step >= 0 else 0.0)
+        numbers.append(curve.numbers[place])
         if tile < 0:
             tile = numbers[-1]
-    least = around.curves[0].total_bytes(-1) if parts else 0.0
+    least = around.curves[0].total_bytes(-1) if steps else 0.0
     found = shared[key] = Crossing(tuple(moved), tuple(footprints), tile, least, tuple(numbers), around.stays)
     return found

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,9 +23,10 @@ import numpy.typing as npt
 
 from onnxroof.ir.loopnest import AxisMap, LoopKind, LoopNest
 from onnxroof.mapping.boundary import Boundary, whole_boundary
-from onnxroof.mapping.factors import OrderFactors, order_factors, transfer_loops
+from onnxroof.mapping.factors import Block, OrderFactors, order_factors, transfer_loops
 from onnxroof.mapping.footprint import Indices, OperandTable, TileTables, tile_tables
 from onnxroof.mapping.orders import Order, loop_orders, without_mirrored
+from onnxroof.mapping.skeleton import skeleton
 
 __all__ = ["Front", "moved_elements", "operand_bytes", "orders_bytes", "pareto_front", "tile_sizes"]
 
@@ -161,12 +162,12 @@ def pareto_front(nest: LoopNest, boundary: Boundary | None = None) -> Front:
         boundary: Which operands are held and counted, None for all at any width.
     """
     boundary = boundary or whole_boundary(nest)
-    tables = tile_tables(nest, _sizes(nest))
-    orders = without_mirrored(nest, loop_orders(tables))
-    blocks = _blocks(tables)
-    loops = [loop for block in blocks for loop in block]
+    bare = _bare(skeleton(nest))
+    tables, orders = bare.tables.of(nest), bare.orders
+    loops = [loop for block in bare.blocks for loop in block]
     filter_ = _Filter()
-    found = [(factors, _search(factors, filter_)) for factors in order_factors(tables, orders, blocks, boundary)]
+    every = order_factors(tables, orders, bare.blocks, boundary, bare.known)
+    found = [(factors, _search(factors, filter_)) for factors in every]
     footprint = np.concatenate([part.footprint for _, parts in found for part in parts])
     moved = np.concatenate([part.moved for _, parts in found for part in parts])
     # In whole bytes, as on the front, each operand may move up to two more.
@@ -184,6 +185,29 @@ def pareto_front(nest: LoopNest, boundary: Boundary | None = None) -> Front:
             picks = np.concatenate([block.picks[:, row] for block, row in zip(factors.blocks, place, strict=True)])
             kept.append((order, [picks[loops.index(loop)] for loop in range(len(loops))]))
     return _front(tables, kept, boundary)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Bare:
+    """What a search takes of a nest but for the widths of its elements.
+
+    Attributes:
+        tables: Over all tile sizes to choose from.
+        orders: To try.
+        blocks: Of loops, whose tiles combine freely.
+        known: Candidates of blocks that were asked for.
+    """
+
+    tables: TileTables
+    orders: tuple[Order, ...]
+    blocks: list[tuple[int, ...]]
+    known: dict[Hashable, Block]
+
+
+@lru_cache(maxsize=256)
+def _bare(nest: LoopNest) -> _Bare:
+    tables = tile_tables(nest, _sizes(nest))
+    return _Bare(tables, without_mirrored(nest, loop_orders(tables)), _blocks(tables), {})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,7 +8,6 @@ one of the device alone, which is how most measurements are taken.
 from __future__ import annotations
 
 from onnxroof.mapping.offload import Offload
-from onnxroof.roofline.floor import floor
 from onnxroof.targets.model import Target
 
 __all__ = ["divided_latency_s", "link_time_s"]
@@ -22,7 +21,9 @@ def link_time_s(offload: Offload, target: Target) -> float | None:
     return max(inward, outward) / link.value
 
 
-def divided_latency_s(offload: Offload, target: Target, *, tf32: bool = True) -> float | None:
-    """The least time of a run that is divided so; None where neither device nor link say anything of it."""
-    known = [floor(offload.border, target, tf32=tf32).latency_s, link_time_s(offload, target)]
-    return max((time for time in known if time is not None), default=None)
+def divided_latency_s(offload: Offload, target: Target, device_s: float | None) -> float | None:
+    """The least time of a run that is divided so; None where neither device nor link say anything of it.
+
+    `device_s` is the floor of the device's part.
+    """
+    return max((time for time in (device_s, link_time_s(offload, target)) if time is not None), default=None)

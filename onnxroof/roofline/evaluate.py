@@ -140,7 +140,6 @@ class _Evaluation:
     place: int
     knowledge: Knowledge = field(init=False)
     orders: tuple[Decision, ...] = ()
-    _nested: dict[Hashable, NestedMapping] = field(default_factory=dict)
     _substituted: dict[tuple[str, str], Decision] = field(default_factory=dict)
     _rates: dict[tuple[str, str], Rate | None] = field(default_factory=dict)
 
@@ -177,12 +176,15 @@ class _Evaluation:
     def plans(self, assumed_precision: str | None, objective: str) -> tuple[PlanResult, ...]:
         """One for each policy that is wanted."""
         found = {shaped.plan.fusion: self.plan(shaped, assumed_precision) for shaped in self.model.plans}
-        for policy in (policy for policy in SEARCHED if policy in self.model.policies):
-            plan = self.searched.plan(policy, assumed_precision, objective, [*found.values()])
-            better = self._reordered and self._reordered.searched.better(plan, assumed_precision, objective)
+        wanted = [policy for policy in SEARCHED if policy in self.model.policies]
+        own, other = Searched(self), self._reordered if wanted else None
+        reordered = None if other is None else Searched(other)
+        for policy in wanted:
+            plan = own.plan(policy, assumed_precision, objective, [*found.values()])
+            better = reordered and reordered.better(plan, assumed_precision, objective)
             found[policy] = better or plan
         if self.model.given is not None:
-            found[GIVEN] = self.searched.given(*self.model.given, assumed_precision, objective)
+            found[GIVEN] = own.given(*self.model.given, assumed_precision, objective)
         return tuple(found[policy] for policy in (*self.model.policies, *([GIVEN] if GIVEN in found else [])))
 
     @cached_property
@@ -204,11 +206,6 @@ class _Evaluation:
         """Groups of a policy with what stays on chip around them."""
         return self.batch.places[self.place][fusion]
 
-    @cached_property
-    def searched(self) -> Searched:
-        """Plans of groups that are looked for on this target."""
-        return Searched(self)
-
     def figures(self, groups: Placed) -> list[Figures]:
         """All figures of the kinds of groups."""
         numbers = self.batch.kinds[self.place]
@@ -219,6 +216,7 @@ class _Evaluation:
         """Of all kinds of groups."""
         batch, place, target = self.batch, self.place, self.target
         base, sheet, levels = batch.bases[place], batch.sheets[place], target.levels
+        mapped = partial(_mapped, batch, place, {})
         spatial = batch.work.spatial[place, base.shapes].tolist()
         bypassed = batch.table.bypassed[place, base.shapes, : len(levels)]
         passes_by = np.logical_or.reduce(bypassed, axis=1).tolist()
@@ -235,26 +233,11 @@ class _Evaluation:
                 held_bytes=held[number],
                 tile_of=partial(batch.tile, place, shape, crossing),
                 bypassed=tuple(levels[n].name for n in np.flatnonzero(bypassed[number])) if passes_by[number] else (),
-                map=Once(partial(self._mapped, shape, crossing)),
+                map=Once(partial(mapped, shape, crossing)),
                 layout_bytes=layout[number],
             )
             for number, (shape, crossing) in enumerate(batch.kinds[place])
         ]
-
-    def _mapped(self, shape: GroupShape, crossing: Crossing | None) -> MappedResult:
-        """One mapping of a group to all levels."""
-        batch, place = self.batch, self.place
-        number, base = batch.kinds[place][shape, crossing], batch.bases[place]
-        kind, count = int(base.shapes[number]), len(self.target.levels)
-        alone = batch.table.traffic(place, kind, count, shape.curve)
-        own = alone if crossing is None else crossing.applied(shape, alone)
-        layout = tuple(base.layout_bytes[number].tolist())
-        engine = int(batch.work.mac_engine[place, kind])
-        return mapped_result(
-            shape, self.target, own.more(*layout), crossing, (layout[0], layout[1]),
-            self._by_engine(base.rows.engines_s[number], base.rows.runs[number]),
-            self.target.engines[engine] if engine >= 0 else None, float(batch.work.mac_s[place, kind]), self._nested,
-        )  # fmt: skip
 
     def units(self, groups: Placed) -> list[UnitFigures]:
         """What the kinds of groups take as units of which a search makes larger ones."""
@@ -267,23 +250,19 @@ class _Evaluation:
             runs = rows.runs[number]
             found.append(
                 UnitFigures(
-                    engines_s=self._by_engine(rows.engines_s[number], runs),
-                    full_engines_s=self._by_engine(rows.full_engines_s[number], runs),
+                    engines_s=_by_engine(self.target, rows.engines_s[number], runs),
+                    full_engines_s=_by_engine(self.target, rows.full_engines_s[number], runs),
                     compute_j=_known(rows.compute_j[number]),
                     read_bytes=base.read_bytes[number, :count] * shape.repeat,
                     write_bytes=base.write_bytes[number, :count] * shape.repeat,
                     latency_s=_known(sheet.latency_s[number]),
                     energy_j=_known(sheet.energy_j[number]),
                     footprint_bytes=base.footprint_bytes[number, :count],
-                    doubtful_s=self._by_engine(rows.doubtful_s[number], runs),
+                    doubtful_s=_by_engine(self.target, rows.doubtful_s[number], runs),
                     doubtful_j=float(rows.doubtful_j[number]),
                 )
             )
         return found
-
-    def _by_engine(self, values: FloatArray, runs: npt.NDArray[np.bool_]) -> dict[str, float]:
-        pairs = zip(self.target.engines, values.tolist(), runs.tolist(), strict=False)
-        return {engine.name: value for engine, value, has_work in pairs if has_work}
 
     def priced(self, groups: Sequence[tuple[Demand, Callable[[], MappedResult]]]) -> list[Figures]:
         """All figures of groups of several steps, each with what works out its nested mapping."""
@@ -388,7 +367,7 @@ class _Evaluation:
     @cached_property
     def residents(self) -> Sequence[Resident]:
         """What stays on chip between groups."""
-        return Later(lambda: resident_tensors(self.residency, self.target.levels, self.model.store))
+        return Later(partial(resident_tensors, self.residency, self.target.levels, self.model.store))
 
     @cached_property
     def reasons(self) -> tuple[Decision, ...]:
@@ -439,6 +418,29 @@ class _Evaluation:
                 action="converted",
                 reason=f"the target lacks its types and wider ones: it is taken as if exported in {assumed_precision}",
             )
+
+
+# No method of an evaluation: it holds the figures, which would hold it, and be garbage until somebody looks for that.
+def _mapped(
+    batch: Batch, place: int, known: dict[Hashable, NestedMapping], shape: GroupShape, crossing: Crossing | None
+) -> MappedResult:
+    """One mapping of a group on one of the targets to all levels; `known` are those of its nests so far."""
+    number, base, target = batch.kinds[place][shape, crossing], batch.bases[place], batch.targets[place]
+    kind = int(base.shapes[number])
+    alone = batch.table.traffic(place, kind, len(target.levels), shape.curve)
+    own = alone if crossing is None else crossing.applied(shape, alone)
+    layout = tuple(base.layout_bytes[number].tolist())
+    engine = int(batch.work.mac_engine[place, kind])
+    return mapped_result(
+        shape, target, own.more(*layout), crossing, (layout[0], layout[1]),
+        _by_engine(target, base.rows.engines_s[number], base.rows.runs[number]),
+        target.engines[engine] if engine >= 0 else None, float(batch.work.mac_s[place, kind]), known,
+    )  # fmt: skip
+
+
+def _by_engine(target: Target, values: FloatArray, runs: npt.NDArray[np.bool_]) -> dict[str, float]:
+    pairs = zip(target.engines, values.tolist(), runs.tolist(), strict=False)
+    return {engine.name: value for engine, value, has_work in pairs if has_work}
 
 
 def _known(value: float) -> float | None:

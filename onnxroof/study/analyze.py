@@ -29,7 +29,7 @@ __all__ = ["OBJECTIVES", "STATES", "Progress", "run_study"]
 OBJECTIVES = ("latency", "energy", "edp")
 STATES = ("cold", "steady")
 
-_OBJECTS = 10_000
+_OBJECTS = 100_000
 """So many new objects are made before one looks which of them nobody holds any more."""
 
 _LOOKS = 100

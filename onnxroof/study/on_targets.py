@@ -106,12 +106,15 @@ class OnTargets:
         same = [plan for plan in model.plans if result.best_plan in (*SEARCHED, plan.plan.fusion)]
         best = replace(model, policies=(result.best_plan,), plans=tuple(same))
         shared = self._offload(model, target.support)
+        device_s = result.floor_latency_s
+        if shared.border is not model.border:  # else all runs on the device
+            device_s = floor(shared.border, target, tf32=self._tf32).latency_s
         again = partial(self._best, best)
         return replace(
             result,
             fit=None if result.fit is None else result.fit.planned(Once(partial(_alive_bytes, model, result.best))),
             offload=shared,
-            divided_latency_s=divided_latency_s(shared, target, tf32=self._tf32),
+            divided_latency_s=divided_latency_s(shared, target, device_s),
             sense=Once(partial(elasticities, target, result.best, again)),
             doubt=Once(partial(ranges, target, result.best, again, partial(floor, model.border, tf32=self._tf32))),
         )

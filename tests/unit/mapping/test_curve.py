@@ -355,3 +355,20 @@ def test_a_pointwise_convolution_is_a_matrix_product() -> None:
     np.testing.assert_array_equal(
         reuse_curve(conv(24, 32, 6, 1, image=6)).total_bytes, reuse_curve(matmul(24, 36, 32)).total_bytes
     )
+
+
+@pytest.mark.parametrize("present", [frozenset(), frozenset({0}), frozenset({0, 1})])
+def test_what_repeats_beside_operands_that_are_there(present: frozenset[int]) -> None:
+    """At each capacity the best of the tiles that fit, counting what crosses beyond each element once."""
+    curve = reuse_curve(matmul(24, 40, 60, partial_bits=32))
+    found = curve.repeats(present)
+    assert found is curve.repeats(present)
+    counted = [number for number in range(2) if number not in present]
+    reads = curve.access_read_bytes[:, [*counted, 2]].sum(axis=1)  # of the sums what comes in again counts always
+    beyond = reads - reads[-1] + curve.write_bytes - curve.write_bytes[-1]
+    for step, capacity in enumerate(curve.capacity_bytes.tolist()):
+        place = sum(size <= capacity for size in found.capacity_bytes) - 1
+        assert found.read_bytes[place] + found.write_bytes[place] == beyond[: step + 1].min()
+        assert beyond[found.numbers[place]] == beyond[: step + 1].min()
+    # Beside both operands only sums come again, in and out; the last step is the first at which none does.
+    assert (found.read_bytes[-1], found.write_bytes[-1]) == (0.0, 0.0)

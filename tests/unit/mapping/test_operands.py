@@ -57,7 +57,7 @@ def test_what_does_not_cross_is_not_counted_but_takes_room() -> None:
     assert without_x.total_bytes(-1) == 2 * MATRIX + 256
     assert without_x.capacity_bytes[0] == everything.capacity_bytes[0]
     assert steps(shape, operands, Skipped(reads=(0,), once=(0,))).total_bytes(-1) == 3 * MATRIX + 256
-    assert steps(shape, operands, Skipped(writes=(0,))).write_bytes(-1) == 0
+    assert steps(shape, operands, Skipped(writes=(0,))).moved_bytes(-1)[1] == 0
     # A tile that only saved on x is none here: every step of what is left moves less than the one before.
     totals = [without_x.total_bytes(step) for step in range(len(without_x.capacity_bytes))]
     assert all(a > b for a, b in itertools.pairwise(totals))

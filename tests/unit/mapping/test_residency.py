@@ -7,6 +7,7 @@ from oracles.tiny import engine, level, on_target, target, workload
 
 from onnxroof.dtypes import DType
 from onnxroof.mapping.plan import Decision
+from onnxroof.mapping.residency import what_decides
 from onnxroof.rewrites.precision import converted
 from onnxroof.roofline.result import PlanResult
 from onnxroof.study.analyze import run_study
@@ -132,3 +133,16 @@ def test_what_stays_is_spread_over_the_instances_of_a_level() -> None:
         cores="4",
     )
     assert plan(CHAIN, where).resident_bytes["near"] in (0.0, MATRIX / 4)
+
+
+def test_room_and_what_a_level_keeps_decide_what_stays_and_nothing_else() -> None:
+    def decides(capacity: str, rate: str, rest: str = "") -> object:
+        return what_decides(target(engine("all", "mac", {}), level("l", capacity, rate, rest=rest)).levels)
+
+    assert decides("1 MB", "1 GB/s") == decides("1 MB", "2 GB/s")
+    others = [
+        decides("2 MB", "1 GB/s"),
+        decides("1 MB", "1 GB/s", "usable = 0.5"),
+        decides("1 MB", "1 GB/s", "keeps = []"),
+    ]
+    assert decides("1 MB", "1 GB/s") not in others

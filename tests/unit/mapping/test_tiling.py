@@ -1,5 +1,7 @@
 """The search for the front: boxes of tiles that are bounded lose none of what evaluating every tile finds."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -95,7 +97,7 @@ def test_boxes_piece_by_piece_are_those_looked_at_one_by_one(nest: LoopNest, acc
     tables = tile_tables(plain, [np.array(sorted({1, 2, loop.extent})) for loop in plain.loops])
     everything = frozenset(range(len(plain.accesses)))
     boundary = Boundary(everything, everything, access_bytes)
-    for found in order_factors(tables, loop_orders(tables), tiling._blocks(tables), boundary):
+    for found in order_factors(tables, loop_orders(tables), tiling._blocks(tables), boundary, {}):
         for level in (0, 1):
             pieces = [(begin, held.copy(), moved.copy()) for begin, held, moved in found.pieces(level, 100)]
             place = np.indices(found.counts(level)).reshape(len(found.blocks), -1)
@@ -111,3 +113,22 @@ def test_tile_sizes_are_the_smallest_of_each_trip_count(extent: int) -> None:
     for size in range(extent, 0, -1):
         smallest[-(-extent // size)] = size
     assert tiling.tile_sizes(extent).tolist() == sorted(smallest.values())
+
+
+@pytest.mark.parametrize("nest", [conv(3, 16, 9, 13, 3, stride=2, pad=0), softmax(40, 90)], ids=["conv", "softmax"])
+@pytest.mark.parametrize("widths", [(8, 8), (16, 32), (8, 32), (8, 64)])
+def test_what_precisions_share_does_not_depend_on_which_comes_first(nest: LoopNest, widths: tuple[int, int]) -> None:
+    bits, partial = widths
+    accesses = [
+        dataclasses.replace(access, bits=bits, partial_bits=partial if access.is_write else 0)
+        for access in nest.accesses
+    ]
+    plain = canonical(dataclasses.replace(nest, accesses=tuple(accesses))).nest
+    tiling._bare.cache_clear()
+    alone = tiling.pareto_front(plain)
+    tiling._bare.cache_clear()
+    for other in (nest, dataclasses.replace(nest, accesses=(*accesses[:-1], nest.accesses[-1]))):
+        tiling.pareto_front(canonical(other).nest)
+    after = tiling.pareto_front(plain)
+    for field in dataclasses.fields(alone):
+        np.testing.assert_array_equal(getattr(after, field.name), getattr(alone, field.name))

@@ -128,3 +128,14 @@ def test_a_use_moves_what_does_not_stay() -> None:
 def test_the_tile_that_moves_nothing_twice() -> None:
     # One operand whole, a row of the other and of the result: (64 * 64 + 2 * 64) FLOAT, for both products.
     assert clock(CHAIN).needed_bytes == ((64 * 64 + 2 * 64) * 4,) * 2
+
+
+def test_what_crosses_each_boundary_of_a_target() -> None:
+    # Three levels: m stays in the second (number 1), so it crosses the boundary inside of it but not that outside.
+    first, second = clock(CHAIN).steps
+    around = second.around({"m": (1, NOBODY)}, 2)
+    assert around.curves == (second.curve({"m": NOBODY}), second.curve({}))
+    assert around.stays == (1, 0, 0)  # of m, w, y
+    assert second.around({"m": (2, NOBODY)}, 2).curves == (second.curve({"m": NOBODY}),) * 2
+    assert second.around({"x": (1, NOBODY)}, 2) is second.around({}, 2)  # x is none of its tensors
+    assert first.around({"m": (1, WRITTEN)}, 1).curves == (first.curve({}),)

@@ -1,11 +1,15 @@
 """A workload in another element type."""
 
+import dataclasses
+
 import pytest
 
+from onnxroof.costs.table import cost_table
 from onnxroof.dtypes import DType
 from onnxroof.ir.tensor import TensorKind
-from onnxroof.rewrites.precision import converted
+from onnxroof.rewrites.precision import converted, converts_alike
 from onnxroof.rewrites.quantization import absorb_quantization
+from tests.oracles.build import T, make_op, workload
 from tests.oracles.ort_shapes import loaded
 
 HEAD = '<ir_version: 10, opset_import: ["": 21]>\n'
@@ -57,3 +61,33 @@ def test_a_quantized_operator_computes_in_the_new_type_and_dequantizes_nothing(t
 def test_an_operator_without_a_type_of_its_own_follows_its_inputs(tmp_path):
     after = converted(loaded(tmp_path, MIXED), DType.BFLOAT16)
     assert {op.compute_type for op in after.ops} == {""}
+
+
+@pytest.mark.parametrize("dtype", [DType.INT8, DType.BFLOAT16])
+def test_operators_that_are_alike_stay_so(dtype, tmp_path):
+    text = (
+        HEAD
+        + """g (float[8, 8] x, float16[8, 8] z) => (float[8, 8] y, float16[8, 8] w) {
+        a = Relu(x) b = Relu(a) c = MatMul(b, x) d = Relu(c) y = MatMul(d, x) e = Relu(z) f = Relu(e) w = Relu(f)
+    }"""
+    )
+    before = loaded(tmp_path, text)
+    assert converts_alike(before)
+    alike = cost_table(before).alike
+    made = {op.outputs[0]: number for op, number in zip(before.ops, alike, strict=True)}
+    # Relu of activations as `b` and `d`, and of other types and kinds as `a`, `e` and `f`.
+    assert made["b"] == made["d"]
+    assert len({made[name] for name in "abef"}) == 4
+    after = converted(before, dtype)
+    known, found = cost_table(after, alike=alike), cost_table(after)
+    assert known.weight_reads == found.weight_reads
+    for one, other in zip(known.costs, found.costs, strict=True):
+        assert all(getattr(one, part.name) == getattr(other, part.name) for part in dataclasses.fields(one))
+
+
+def test_where_a_tensor_is_what_its_operator_makes_of_it_nothing_is_known_to_stay_alike():
+    packed = make_op(
+        "MatMulNBits", [T((2, 64)), T((8, 4, 8), DType.UINT8), T((32,))], [(2, 8)],
+        {"K": 64, "N": 8, "bits": 4, "block_size": 16}, domain="com.microsoft", version=1, name="a",
+    )  # fmt: skip
+    assert not converts_alike(workload(packed))

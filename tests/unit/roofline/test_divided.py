@@ -8,6 +8,7 @@ import pytest
 from oracles.tiny import engine, level, on_target, target
 
 from onnxroof.roofline.divided import divided_latency_s, link_time_s
+from onnxroof.roofline.floor import floor
 
 # 64^3 MACs are 524,288 operations; x, m, e and y have 16,384 B each, as w has.
 CHAIN = """g (float[64,64] x) => (float[64,64] y) <float[64,64] w>
@@ -21,7 +22,9 @@ def shared(operators: str, link: str = "1 MB/s") -> tuple[float | None, float | 
     where = target(*HEAD, level("dram", "1 GB", "10 GB/s"), LIST.format(operators), **chip)
     result = on_target(CHAIN, where)
     assert result.offload is not None
-    assert result.divided_latency_s == divided_latency_s(result.offload, where)
+    assert result.divided_latency_s == divided_latency_s(
+        result.offload, where, floor(result.offload.border, where).latency_s
+    )
     return result.divided_latency_s, link_time_s(result.offload, where)
 
 

@@ -13,6 +13,7 @@ from onnxroof.mapping.planned import planned
 from onnxroof.mapping.storage import storage
 from onnxroof.roofline.batch import Batch
 from onnxroof.roofline.evaluate import _Evaluation, evaluate
+from onnxroof.roofline.searched import Searched
 from onnxroof.targets.model import Target
 
 STACK = """g (float[1,8,48,48] x) => (float[1,8,48,48] e)
@@ -50,7 +51,7 @@ def compositions(count: int) -> list[list[tuple[int, int]]]:
 @pytest.mark.parametrize("seed", range(6))
 def test_the_best_of_all_cuts_and_choices_is_found(seed: int) -> None:
     found = evaluation(chip(random.Random(seed)))
-    search = found.searched.search
+    search = Searched(found).search
     listed = [segment for here in search.segments.by_last for segment in here]
     runs = {(one.first, one.last): priced for one in listed if (priced := search.priced(one)) is not None}
     plans = []
@@ -89,7 +90,7 @@ def test_the_best_of_all_cuts_and_choices_is_found(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_a_run_takes_no_less_than_its_bound(seed: int) -> None:
     """So the search may leave out what has a bound above another plan; of some runs the bound is what they take."""
-    search = evaluation(chip(random.Random(seed))).searched.search
+    search = Searched(evaluation(chip(random.Random(seed)))).search
     ratios = []
     for here in search.segments.by_last:
         for segment in here:
@@ -106,9 +107,10 @@ def test_a_run_takes_no_less_than_its_bound(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_what_the_search_prices_is_what_the_group_takes(seed: int) -> None:
     found = evaluation(chip(random.Random(seed)))
-    chosen = found.searched.search.best("traffic")
+    searched = Searched(found)
+    chosen = searched.search.best("traffic")
     assert any(part.choice is not None for part in chosen)
-    plan = found.searched.of_chosen("depth-first", None, chosen)
+    plan = searched.of_chosen("depth-first", None, chosen)
     for part, group in zip(chosen, plan.groups, strict=True):
         if part.choice is not None:
             assert group.latency_s == pytest.approx(part.choice.latency_s)
