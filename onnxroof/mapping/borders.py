@@ -156,6 +156,15 @@ class Borders:
         found: FloatArray = np.bincount(entries.run, entries.bytes * times, minlength=len(self.first)).astype(float)
         return found
 
+    def touches(self, kept: Collection[str]) -> BoolArray:
+        """(N,) whether some tensor that crosses the border of a run is among some."""
+        stays = np.zeros(len(self.numbers), dtype=bool)
+        stays[[self.numbers[name] for name in kept if name in self.numbers]] = True
+        found = np.zeros(len(self.first), dtype=bool)
+        for entries in (self.reads, self.writes):
+            found[entries.run[stays[entries.tensor]]] = True
+        return found
+
     def shares(self, kept: Collection[str]) -> BoolArray:
         """(N,) whether more than one operator of a run touches a tensor that is not among some."""
         stays = np.zeros(len(self.numbers), dtype=bool)

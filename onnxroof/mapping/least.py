@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -136,6 +137,9 @@ class Least:
     def __init__(self, stack: Stack) -> None:
         self._known: list[_Case] = []
         self._others = _cases(stack)
+        # Where all operands count: rooms that were asked for, and what comes in again, less with each.
+        self._rooms: list[float] = []
+        self._found: list[float] = []
 
     def again_bytes(self, room: float, aside: Set[int] = frozenset()) -> float:
         """The least that comes in beyond once each operand; infinite where there is not room enough.
@@ -151,7 +155,16 @@ class Least:
                 least = min(least, case.again_bytes(room, aside))
                 if not least:
                     break  # as where all fits: the other ways need not be looked at
+        if not aside and least > self.known_bytes(room):
+            place = bisect_left(self._rooms, room)
+            self._rooms.insert(place, room)
+            self._found.insert(place, least)
         return least
+
+    def known_bytes(self, room: float) -> float:
+        """What is known so far of what comes in again of all operands: as much as with more room."""
+        place = bisect_left(self._rooms, room)
+        return self._found[place] if place < len(self._rooms) else 0.0
 
     def cases(self) -> Iterator[_Case]:
         """Of all ways."""

@@ -7,7 +7,8 @@ common may be held together by a third.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -83,6 +84,26 @@ class Kind:
     def sums(self) -> tuple[FloatArray, FloatArray]:
         """(S,) bytes in and out of all operands."""
         return self.curve.read_bytes.sum(axis=1), self.curve.write_bytes.sum(axis=1)
+
+    def known_bytes(self, room: float) -> tuple[float, float]:
+        """Bytes in and out that move at least beyond once each operand; infinite if there is not room enough.
+
+        Nothing is worked out for it: what others asked for tells. It counts if nothing stays around the run.
+        """
+        if self.has_curve:
+            capacities, reads, writes = self._least_moved
+            place = bisect_right(capacities, room) - 1
+            return (reads[place], writes[place]) if place >= 0 else (math.inf, math.inf)
+        return (self.least.known_bytes(room), 0.0) if "least" in vars(self) else (0.0, 0.0)
+
+    @cached_property
+    def _least_moved(self) -> tuple[list[float], list[float], list[float]]:
+        """By step of the curve its capacity, and what moves at least with it, in and out, beyond once."""
+        once = (self.outside.reads[:, 2].sum(), self.outside.writes[:, 2].sum())
+        reads, writes = (
+            np.maximum(np.minimum.accumulate(moved) - least, 0.0) for moved, least in zip(self.sums, once, strict=True)
+        )
+        return self.curve.capacity_bytes.tolist(), reads.tolist(), writes.tolist()
 
     @property
     def least_bytes(self) -> float:

@@ -139,7 +139,9 @@ def _reasons_table(caption: str, decisions: Sequence[Decision], stem: str, *, ha
 def _reason_cells(members: Sequence[Decision], stem: str, *, has_action: bool, has_figures: bool) -> tuple[Cell, ...]:
     leading = sorted(members, key=lambda decision: -_at_stake(decision))
     first, saved = leading[0], sum(map(_at_stake, members))
-    figures = f"saved {quantity(saved, 'B')}" if saved else figures_words(first.figures)
+    names = [name for name in first.figures if _is_at_stake(name)]
+    name = names[0] if len(names) == 1 else "saved_bytes"
+    figures = figures_words({name: saved} if saved else first.figures)
     return (
         word_cell(_reason_words(members, first)),
         *((word_cell(shown(first.action)),) if has_action else ()),
@@ -163,5 +165,9 @@ def _example(decision: Decision, stem: str) -> str:
 
 
 def _at_stake(decision: Decision) -> float:
-    """Bytes that a decision saves, or would."""
-    return sum(value for name, value in decision.figures.items() if "sav" in name and name.endswith("_bytes"))
+    """Bytes that a decision saves, would save or costs."""
+    return sum(value for name, value in decision.figures.items() if _is_at_stake(name))
+
+
+def _is_at_stake(name: str) -> bool:
+    return name.endswith("_bytes") and ("sav" in name or name.startswith("costs"))

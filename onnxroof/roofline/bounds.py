@@ -78,7 +78,24 @@ class Bounds:
     @cached_property
     def figures(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """(K, levels) the least time, energy and outermost bytes of each run, by its level."""
-        return self._priced(self._figures, self.launches)
+        rows = self._figures.copy()
+        reads, writes = self.prices.bytes(rows)
+        known = self._known * self.launches[:, None, None]
+        for place, level in enumerate(self.levels):
+            self.fits[:, place] = ~np.isinf(known[:, place, 0])
+            reads[:, place, :level] += np.where(self.fits[:, place], known[:, place, 0], 0.0)[:, None]
+            writes[:, place, :level] += np.where(self.fits[:, place], known[:, place, 1], 0.0)[:, None]
+        return self._priced(rows, self.launches)
+
+    @cached_property
+    def _known(self) -> FloatArray:
+        """(K, levels, 2) bytes in and out of one trip that others found to move beyond once."""
+        found = np.zeros((len(self.runs), len(self.levels), 2))
+        touched = self.segments.borders.touches(self.inside[0] if self.inside else ())[self.places]
+        for number, (run, rooms) in enumerate(zip(self.runs, self.room_bytes.tolist(), strict=True)):
+            if not touched[number]:
+                found[number] = [run.kind.known_bytes(rooms[level]) for level in self.levels]
+        return found
 
     @cached_property
     def fits(self) -> BoolArray:

@@ -180,16 +180,18 @@ def decisions(search: Search, chosen: Sequence[Chosen]) -> Iterator[Decision]:
 
 
 def fused_decision(search: Search, part: Chosen, choice: Choice) -> Decision:
-    """Of a run that is one group: where its tiles are, and what that saves."""
+    """Of a run that is one group: where its tiles are, and what that saves: bytes from outside, time."""
     level = search.target.levels[choice.level]
     curve = choice.kind.curve
     first = search.store.kernels[search.segments.units[part.first][0]].op.name
     last = search.store.kernels[search.segments.units[part.last][-1]].op.name
-    alone = sum(search.alone("traffic", step) for step in range(part.first, part.last + 1))
+    steps = range(part.first, part.last + 1)
     figures = {
         "footprint_bytes": float(curve.capacity_bytes[choice.step]) / level.instances,
-        "saved_bytes": alone - choice.outer_bytes,
+        "saved_bytes": sum(search.alone("traffic", step) for step in steps) - choice.outer_bytes,
     }
+    if all(search.units[search.base.index[step]].latency_s is not None for step in steps):
+        figures["saved_s"] = math.fsum(search.alone("latency", step) for step in steps) - choice.latency_s
     again = float(curve.again_ops[choice.step])
     if again:
         figures["recomputed_ops"] = again
@@ -213,7 +215,8 @@ def _refused(
     store = search.store
     subject = f"{store.kernels[kernels[0]].op.name} -> {store.kernels[kernels[1]].op.name}"
     size = float(store.sizes.get(root) or 0) * store.kernels[kernels[0]].op.repeat
-    figures = {"would_save_bytes": 2 * size} if size else {}
+    stays = len(search.target.levels) > 1 and root in search.residency.inside(0)  # then it costs nothing outside
+    figures = {"costs_bytes": 2 * size} if size and not stays else {}
     reason, more = _why(search, chosen[maker], chosen[reader], root)
     return Decision(subject=subject, action="not fused", reason=reason, figures={**figures, **more})
 

@@ -59,7 +59,7 @@ def test_each_run_has_what_it_would_have_alone(seed: int) -> None:
     borders = borders_of(runs)
     kept = {name: draw.choice([*range(12), NOBODY, WRITTEN]) for name in draw.sample(NAMES, 5)} | {"elsewhere": 3}
     reads, writes = borders.crossing(kept)
-    shares = borders.shares(kept)
+    shares, touches = borders.shares(kept), borders.touches(kept)
     for number, run in enumerate(runs):
         kernels = range(2 * run.steps[0], 2 * run.steps[1] + 2)
         read = sum(size * run.repeat for name, size in run.reads.items() if name not in kept)
@@ -68,6 +68,7 @@ def test_each_run_has_what_it_would_have_alone(seed: int) -> None:
         leaving = (name for name in run.writes if kept.get(name, WRITTEN) == WRITTEN)
         assert writes[number] == sum(run.writes[name] * run.repeat for name in leaving)
         assert shares[number] == any(name not in kept for name in run.shared)
+        assert touches[number] == any(name in kept for name in (*run.reads, *run.writes))
 
 
 def test_a_model_without_runs_has_no_borders() -> None:

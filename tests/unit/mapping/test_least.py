@@ -11,6 +11,9 @@ from oracles.tiny import workload
 from onnxroof.costs.table import cost_table
 from onnxroof.mapping.fused import fused_curve
 from onnxroof.mapping.least import Least
+from onnxroof.mapping.operator import Operators
+from onnxroof.mapping.segments import Kind
+from onnxroof.mapping.sketch import sketch_of
 from onnxroof.mapping.stacks import Stack
 from onnxroof.mapping.storage import storage
 
@@ -91,3 +94,34 @@ def test_of_the_least_room_it_knows_a_good_part(name: str) -> None:
     found = stack(PATTERNS[name])
     curve, bound = fused_curve(found), Least(found)
     assert 0.2 <= min(case.holds for case in bound.cases()) / curve.capacity_bytes[0] <= 1.0
+
+
+def test_what_is_known_is_what_was_found_with_as_much_room_or_more() -> None:
+    found = stack(PIXELS)
+    bound, fresh = Least(found), Least(found)
+    rooms = fused_curve(found).capacity_bytes.tolist()
+    assert bound.known_bytes(rooms[0]) == 0.0
+    middle = [room for room in rooms if fresh.again_bytes(room)][1]
+    again = bound.again_bytes(middle)
+    assert again > 0
+    for room in rooms:
+        assert bound.known_bytes(room) == (again if room <= middle else 0.0) <= fresh.again_bytes(room)
+    # Some operands left out say nothing of all of them, nor does more room than that.
+    bound.again_bytes(rooms[0], frozenset({0}))
+    assert bound.known_bytes(rooms[0]) == again
+
+
+def test_a_kind_knows_what_its_curve_says() -> None:
+    model = workload(PATTERNS["convolutions"])
+    store = storage(model, cost_table(model))
+    kind = Kind(sketch_of(store, Operators(store, model.tensors), [(k,) for k in range(len(store.kernels))]))
+    assert kind.known_bytes(1.0) == (0.0, 0.0)
+    curve = kind.curve
+    once = [sum(crossed[:, 2].tolist()) for crossed in kind.outside[:2]]
+    assert kind.known_bytes(curve.capacity_bytes[0] - 1) == (math.inf, math.inf)
+    moved = zip(curve.read_bytes.sum(axis=1).tolist(), curve.write_bytes.sum(axis=1).tolist(), strict=True)
+    least = [math.inf, math.inf]
+    for room, both in zip(curve.capacity_bytes.tolist(), moved, strict=True):
+        least = [min(before, now) for before, now in zip(least, both, strict=True)]
+        found = kind.known_bytes(room)
+        assert found == tuple(now - size for now, size in zip(least, once, strict=True))

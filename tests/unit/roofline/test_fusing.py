@@ -43,7 +43,13 @@ def test_two_convolutions_stay_on_chip() -> None:
     assert 0 < group.footprint_bytes["sram"] <= 64 * 1024
     (fused,) = [one for one in found.decisions if one.action == "fused"]
     assert fused.subject == "Conv_0 -> Conv_1"
-    assert fused.figures == {"footprint_bytes": group.footprint_bytes["sram"], "saved_bytes": 2 * MAP}
+    saved_s = plan(PAIR, chip("64 KiB"), "epilogue").latency_s - found.latency_s
+    assert fused.figures == {
+        "footprint_bytes": group.footprint_bytes["sram"],
+        "saved_bytes": 2 * MAP,
+        "saved_s": pytest.approx(saved_s),
+    }
+    assert saved_s > 0
     assert "sram" in fused.reason
     assert not refusals(found)
 
@@ -63,7 +69,17 @@ def test_where_tiles_of_both_move_more_it_says_so() -> None:
     found = plan(PAIR, chip("8 KiB"))
     (refused,) = refusals(found)
     assert refused.figures["fused_bytes"] >= refused.figures["apart_bytes"] == found.traffic_bytes["dram"]
-    assert refused.figures["would_save_bytes"] == 2 * MAP
+    assert refused.figures["costs_bytes"] == 2 * MAP
+
+
+def test_an_edge_whose_tensor_stays_on_chip_costs_nothing_outside() -> None:
+    # A running sum is no loop nest, so it is a group of its own; m fits the memory until it has been read.
+    text = """g (float[1,8,8,8] x) => (float[1,8,8,8] z) <float[8,8,1,1] v, int64 a = {1}>
+        { m = Conv(x, v) z = CumSum(m, a) }"""
+    for keeps, costs in (("keeps = []", 2 * 4 * 8 * 8 * 8), ("", None)):
+        (refused,) = refusals(plan(text, chip("64 KiB", keeps)))
+        assert refused.subject == "Conv_0 -> CumSum_1"
+        assert refused.figures.get("costs_bytes") == costs
 
 
 def test_what_is_no_loop_nest_bars_a_group() -> None:
