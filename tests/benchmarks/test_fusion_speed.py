@@ -38,9 +38,14 @@ def shelf(count: int) -> list[Target]:
 
 
 def check(
-    capsys: pytest.CaptureFixture[str], model: Workload, targets: list[Target], *, budget_ms: float, most_ms: float
+    capsys: pytest.CaptureFixture[str],
+    model: Workload,
+    targets: list[Target],
+    *,
+    budget_ms: float,
+    most_ms: tuple[float, float],
 ) -> None:
-    """The first analysis in a process, and a further one, which finds the curves of the first."""
+    """The first analysis in a process, and a further one, which finds the runs and curves of the first."""
     run_study([model], targets[:1])  # imports
     work = unit()
     first = least(lambda: run_study([model], targets), ROUNDS, forget)
@@ -52,12 +57,13 @@ def check(
             f"epilogue alone {plain:.0f} ms; budget {budget_ms:.0f} ms; the unit of work {work:.2f} ms",
             end="",
         )
-    assert first <= most_ms * max(1, work / UNIT)
+    for taken, most in zip((first, further), most_ms, strict=True):
+        assert taken <= most * max(1, work / UNIT)
 
 
 def test_resnet_50_on_forty_targets(capsys: pytest.CaptureFixture[str]) -> None:
     model = onnxroof.load(ROOT / "models" / "resnet50.onnx")
-    check(capsys, model, shelf(40), budget_ms=500, most_ms=6000)
+    check(capsys, model, shelf(40), budget_ms=500, most_ms=(4000, 1400))
 
 
 def test_a_decoder_of_ten_thousand_nodes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -65,7 +71,7 @@ def test_a_decoder_of_ten_thousand_nodes(capsys: pytest.CaptureFixture[str], tmp
     proto = decoder(layers=162)
     assert len(proto.graph.node) >= 10_000
     onnx.save(proto, path)
-    check(capsys, onnxroof.load(path), [load_target("nvidia-h100-sxm")], budget_ms=3000, most_ms=3000)
+    check(capsys, onnxroof.load(path), [load_target("nvidia-h100-sxm")], budget_ms=3000, most_ms=(3000, 3000))
 
 
 def test_targets_side_by_side_take_less_than_one_after_another(capsys: pytest.CaptureFixture[str]) -> None:
