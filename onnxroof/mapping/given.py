@@ -41,7 +41,7 @@ class GivenGroup:
     nodes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GivenGroups:
     """Groups from a file.
 

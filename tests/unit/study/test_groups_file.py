@@ -16,6 +16,8 @@ from onnxroof.study.groups_file import read_groups
 from onnxroof.study.result import Failure, ModelResult
 
 TEXT = "g (float[64,64] x) => (float[64,64] y) <float[64,64] w> { m = MatMul(x, w) r = Relu(m) y = Sigmoid(r) }"
+GEMM = """g (float[8,8] x) => (float[8,8] y) <float[8,8] w = {WEIGHTS}>
+    { m = Gemm(x, w) r = Relu(m) y = Softmax(r) }""".replace("WEIGHTS", ",".join(["1.0"] * 64))
 OTHER = "g (float[64,64] x) => (float[64,64] y) <float[64,64] w> { m = MatMul(x, w) y = Relu(m) }"
 ENGINE = engine("all", "mac vector special", {"FLOAT": "1 TFLOP/s"})
 NEAR = target(ENGINE, level("dram", "1 GB", "1 GB/s"), level("sram", "4 kB", "10 GB/s"), name="near")
@@ -107,3 +109,20 @@ def test_groups_that_do_not_go_with_a_model_are_its_failure_alone(tmp_path: Path
     assert "Sigmoid_2" in str(failed.error)
     assert isinstance(answered, ModelResult)
     assert answered.targets[0].plan("given").groups[0].nodes == ("MatMul_0", "Relu_1", "Sigmoid_2")
+
+
+def test_groups_of_an_optimized_model_are_one_more_plan_on_every_target(tmp_path: Path) -> None:
+    # The runtime's own file: a product with its activation is one node there.
+    import onnxruntime
+
+    path, optimized = saved(tmp_path, GEMM), tmp_path / "optimized.onnx"
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.optimized_model_filepath = str(optimized)
+    onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    (found,) = run_study([path], [NEAR, FAR], groups=optimized).models
+    assert isinstance(found, ModelResult)
+    for result in found.targets:
+        plan = result.plan("given")
+        assert sorted(group.nodes for group in plan.groups) == [("Gemm_0", "Relu_1"), ("Softmax_2",)]
+        assert any(decision.action == "mapped" and decision.figures for decision in plan.decisions)
