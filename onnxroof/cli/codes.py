@@ -217,9 +217,9 @@ PARAGRAPHS: Mapping[str, str] = {
         "what lies between into the group, or take the group apart."
     ),
     "U405": (
-        "The plan file has no plan for this model or for this target. Plans are told apart by the nodes of the model "
-        "and the id of the target; plans for one target alone serve every target. Write the file again with "
-        "`--plan-out`, or give the groups alone."
+        "The file with groups has none for this model or for this target. Plans are told apart by the nodes of the "
+        "model and the id of the target; plans for one target alone serve every target; of a model that a runtime "
+        "wrote some tensor must be one of this model. Write the file again, or give the groups alone."
     ),
     "U302": (
         "No error has that code. Codes stand in brackets behind the message of an error, one letter and three digits."

@@ -71,6 +71,13 @@ class GroupsFile:
 
         if self.graph is not None:
             found = correspondence(self.graph, count.workload, count.store)
+            if not found.regions:
+                raise UsageError.at(
+                    self.where,
+                    f"none of its nodes makes a tensor that `{count.workload.name}` has: it is another model",
+                    "give the model that the runtime wrote for this one (`optimized_model_filepath`)",
+                    code="U405",
+                )
             return dict.fromkeys(targets, runtime_groups(self.where, found, count.workload, count.store))
         own = fingerprint((op.name, op.op_type, op.domain) for op in count.workload.ops)
         plans = [plan for plan in self.plans if plan.fingerprint in (None, own)]

@@ -126,3 +126,13 @@ def test_groups_of_an_optimized_model_are_one_more_plan_on_every_target(tmp_path
         plan = result.plan("given")
         assert sorted(group.nodes for group in plan.groups) == [("Gemm_0", "Relu_1"), ("Softmax_2",)]
         assert any(decision.action == "mapped" and decision.figures for decision in plan.decisions)
+
+
+def test_groups_of_another_model_are_a_fault(tmp_path: Path) -> None:
+    path = saved(tmp_path, OTHER)
+    another = saved(tmp_path, "g (float[8] p) => (float[8] q) { q = Exp(p) }", "another.onnx")
+    (found,) = run_study([path], [NEAR], groups=another).models
+    assert isinstance(found, Failure)
+    (fault,) = found.error.diagnostics
+    assert (fault.code, fault.where) == ("U405", str(another))
+    assert "another model" in fault.message
