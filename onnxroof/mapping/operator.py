@@ -8,7 +8,7 @@ number.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from onnxroof.ir.loopnest import Access, AxisMap, LoopKind, LoopNest
 from onnxroof.ir.op import OpKind
 from onnxroof.ir.tensor import Tensor
 from onnxroof.mapping.regions import Span, access_spans, loop_spans
+from onnxroof.mapping.skeleton import skeleton
 from onnxroof.mapping.storage import Kernel, Storage
 
 __all__ = ["Axis", "NamedOperator", "Operator", "Operators", "Read", "Touched", "Write"]
@@ -64,13 +65,7 @@ class _Nest:
         return found
 
 
-_shared_nest = lru_cache(maxsize=4096)(_Nest)
-
-
-def _nest(nest: LoopNest) -> _Nest:
-    """What is shared by nests with operands of other widths."""
-    accesses = tuple(replace(access, bits=8, partial_bits=0) for access in nest.accesses)
-    return _shared_nest(LoopNest(nest.loops, accesses, nest.sweeps, nest.swept))
+_nest = lru_cache(maxsize=4096)(_Nest)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -239,7 +234,7 @@ def _operator(
     seen = {read.tensor for read in reads}
     known = {one.tensor: (one.bytes, one.shape) for one in taken if one is not None and one.bytes is not None}
     return Operator(
-        nest=_nest(nest),
+        nest=_nest(skeleton(nest)),
         reads=tuple(reads),
         writes=tuple(writes),
         rest=tuple((tensor, size, shape) for tensor, (size, shape) in known.items() if tensor not in seen),
