@@ -23,7 +23,7 @@ from onnxroof.mapping.policies import SEARCHED
 from onnxroof.mapping.residency import Residency, residency, what_decides
 from onnxroof.mapping.traffic import GroupShape
 from onnxroof.roofline.machines import Machines, machines
-from onnxroof.roofline.sheet import Rows, Sheet, picked, priced
+from onnxroof.roofline.sheet import Rows, Sheet
 from onnxroof.roofline.worked import Worked, worked
 from onnxroof.targets.model import Array, Target
 
@@ -125,20 +125,15 @@ class Batch:
         return machines(self.targets)
 
     @cached_property
-    def bases(self) -> tuple[Base, ...]:
-        """For each target its groups with what they ask of it."""
-        return tuple(self._base.at(part) for part in self.parts)
-
-    @cached_property
-    def sheets(self) -> tuple[Sheet, ...]:
-        """For each target what its groups take."""
-        sizes = [len(kinds) for kinds in self.kinds]
-        sheet = priced(self._base.rows, self.machines.of(np.repeat(np.arange(len(sizes)), sizes)))
-        return tuple(sheet.at(part) for part in self.parts)
-
-    @cached_property
-    def _base(self) -> Base:
+    def base(self) -> Base:
+        """The groups of all targets with what they ask, one target after the other."""
         return _base(self)
+
+    @cached_property
+    def sheet(self) -> Sheet:
+        """What they take."""
+        owner = np.repeat(np.arange(len(self.targets)), [len(kinds) for kinds in self.kinds])
+        return Sheet(self.base.rows, self.machines.of(owner))
 
     @cached_property
     def parts(self) -> tuple[slice, ...]:
@@ -166,9 +161,11 @@ class Base:
     layout_bytes: FloatArray
     rows: Rows
 
-    def at(self, places: slice) -> Base:
-        """Some of the groups."""
-        return picked(self, places)
+    @property
+    def layout_total_bytes(self) -> FloatArray:
+        """(N,) moved for the layout alone, both directions, all trips."""
+        found: FloatArray = self.layout_bytes.sum(axis=1) * self.rows.launches
+        return found
 
 
 def _base(batch: Batch) -> Base:

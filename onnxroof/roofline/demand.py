@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,22 +11,23 @@ import numpy.typing as npt
 from onnxroof.mapping.traffic import GroupShape
 from onnxroof.roofline.machines import Machines
 from onnxroof.roofline.sheet import Rows
-from onnxroof.targets.model import Target
 
 __all__ = ["Demand", "rows_of"]
 
+BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Demand:
-    """What a group asks of a target, before it is priced; all trips, L levels.
+    """What a group asks of a target, before it is priced; all trips. E engines, L levels of the target.
 
     Attributes:
         shapes: Whose work the group does, each `times` so often.
-        engines_s: Time by engine, work that is done again among it.
-        full_engines_s: The same with every array full.
-        energies_j: Of parts of the work, None where unknown.
+        engines_s: (E,) time by engine, work that is done again among it.
+        full_engines_s: (E,) the same with every array full.
+        runs: (E,) whether an engine has work of a known rate.
+        compute_j: Energy of the work, NaN where unknown.
         spatial: Utilization of the array, None without MACs.
         read_bytes, write_bytes: (L,) traffic.
         saved_bytes: (L,) what it does not move because of what stays on chip around it.
@@ -35,60 +35,56 @@ class Demand:
         tile_of: Works out its size by dimension.
         whole_bytes: What must cross a level whatever is inside it, if nothing stays there.
         least_bytes: What must cross the outermost boundary, with what stays inside of it.
-        doubtful_s, doubtful_j: What of the engines' times and energies rests on uncertain numbers.
+        doubtful_s, doubtful_j: (E,) and in all, what of the engines' times and energies rests on uncertain numbers.
         layout_bytes: What of the outermost traffic is there for the layout alone that the target wants.
         again_ops: Operations that are done again.
     """
 
     shapes: Sequence[GroupShape]
     times: Sequence[float]
-    engines_s: Mapping[str, float]
-    full_engines_s: Mapping[str, float]
-    energies_j: Sequence[float | None]
+    engines_s: FloatArray
+    full_engines_s: FloatArray
+    runs: BoolArray
+    compute_j: float
     spatial: float | None
-    read_bytes: Sequence[float]
-    write_bytes: Sequence[float]
-    saved_bytes: Sequence[float]
+    read_bytes: FloatArray
+    write_bytes: FloatArray
+    saved_bytes: FloatArray
     footprint_bytes: Sequence[float]
     tile_of: Callable[[], Mapping[str, int]]
     whole_bytes: float
     least_bytes: float
-    doubtful_s: Mapping[str, float]
+    doubtful_s: FloatArray
     doubtful_j: float
     layout_bytes: float = 0.0
     again_ops: float = 0.0
 
 
-def rows_of(demands: Sequence[Demand], target: Target, machines: Machines) -> Rows:
+def rows_of(demands: Sequence[Demand], machines: Machines) -> Rows:
     """What groups of several steps ask of a target, in arrays that go with the numbers of it and others."""
     engines, levels = machines.in_turn.shape[1], machines.overlaps.shape[1]
-    names = [engine.name for engine in target.engines]
 
-    def by_engine(times: Sequence[Mapping[str, float]]) -> FloatArray:
-        found = np.zeros((len(demands), engines))
-        found[:, : len(names)] = [[one.get(name, 0.0) for name in names] for one in times]
+    def wide(values: Sequence[FloatArray | BoolArray], width: int) -> FloatArray:
+        found = np.zeros((len(values), width))
+        found[:, : len(values[0])] = values
         return found
 
-    def by_level(values: Sequence[Sequence[float]]) -> FloatArray:
-        found = np.zeros((len(demands), levels))
-        found[:, : len(target.levels)] = values
-        return found
-
-    runs = np.zeros((len(demands), engines), dtype=bool)
-    runs[:, : len(names)] = [[name in demand.engines_s for name in names] for demand in demands]
-    reads, writes = by_level([one.read_bytes for one in demands]), by_level([one.write_bytes for one in demands])
+    reads, writes = (
+        wide([one.read_bytes for one in demands], levels),
+        wide([one.write_bytes for one in demands], levels),
+    )
     least = reads + writes  # inside the outermost level it is not known what would cross at least
     least[:, 0] = [demand.least_bytes for demand in demands]
     return Rows(
-        engines_s=by_engine([demand.engines_s for demand in demands]),
-        full_engines_s=by_engine([demand.full_engines_s for demand in demands]),
-        runs=runs,
-        compute_j=np.array([math.fsum(np.nan if e is None else e for e in demand.energies_j) for demand in demands]),
-        doubtful_s=by_engine([demand.doubtful_s for demand in demands]),
+        engines_s=wide([demand.engines_s for demand in demands], engines),
+        full_engines_s=wide([demand.full_engines_s for demand in demands], engines),
+        runs=wide([demand.runs for demand in demands], engines).astype(bool),
+        compute_j=np.array([demand.compute_j for demand in demands]),
+        doubtful_s=wide([demand.doubtful_s for demand in demands], engines),
         doubtful_j=np.array([demand.doubtful_j for demand in demands]),
         read_bytes=reads,
         write_bytes=writes,
-        saved_bytes=by_level([demand.saved_bytes for demand in demands]),
+        saved_bytes=wide([demand.saved_bytes for demand in demands], levels),
         whole_bytes=np.array([demand.whole_bytes for demand in demands]),
         least_bytes=least,
         launches=np.array([float(demand.shapes[0].repeat) for demand in demands]),

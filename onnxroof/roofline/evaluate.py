@@ -26,7 +26,6 @@ from onnxroof.mapping.reorder import reordering
 from onnxroof.mapping.residency import Residency
 from onnxroof.mapping.shaped import ShapedPlan
 from onnxroof.mapping.traffic import GroupShape
-from onnxroof.roofline import totals
 from onnxroof.roofline.batch import Batch
 from onnxroof.roofline.demand import Demand, rows_of
 from onnxroof.roofline.efficiency import efficiency
@@ -50,10 +49,11 @@ from onnxroof.roofline.levels import level_result
 from onnxroof.roofline.mapped import mapped_result
 from onnxroof.roofline.rates import DEFAULT_SPECIAL_LANES, Rate, resolve
 from onnxroof.roofline.residents import resident_tensors
-from onnxroof.roofline.result import MappedResult, PlanResult, Resident, TargetResult
+from onnxroof.roofline.result import Explanation, MappedResult, PlanResult, Resident, TargetResult
 from onnxroof.roofline.search import UnitFigures
 from onnxroof.roofline.searched import Searched, best_of
-from onnxroof.roofline.sheet import Sheet, priced
+from onnxroof.roofline.sheet import Sheet
+from onnxroof.roofline.totals import Sums
 from onnxroof.roofline.worked import Part, parts_of
 from onnxroof.targets.model import Target
 
@@ -217,33 +217,37 @@ class _Evaluation:
 
     def _kinds(self, groups: Placed) -> Kinds:
         """What totals take of the kinds of groups."""
-        base, sheet, every = self.batch.bases[self.place], self.batch.sheets[self.place], self.batch.kinds[self.place]
-        numbers = np.array([every[kind] for kind in groups.kinds], dtype=np.int64)
-        is_whole = len(numbers) == len(every) and bool((numbers == np.arange(len(every))).all())
-        layout_bytes = base.layout_bytes[numbers].sum(axis=1) * base.rows.launches[numbers]
+        base, every = self.batch.base, self.batch.kinds[self.place]
+        rows = np.array([every[kind] for kind in groups.kinds], dtype=np.int64) + self._begin
         return Kinds(
-            sheet=sheet if is_whole else sheet.at(numbers),
-            held_bytes=base.footprint_bytes[numbers, : len(self.target.levels)],
+            rows=[(self.batch.sheet, rows)],
+            held_bytes=base.footprint_bytes[rows, : len(self.target.levels)],
             ops=[shape.ops * shape.repeat for shape, _ in groups.kinds],
-            layout_bytes=layout_bytes.tolist(),
+            layout_bytes=base.layout_total_bytes[rows].tolist(),
         )
+
+    @property
+    def _begin(self) -> int:
+        """Of its groups among those of all targets."""
+        begin: int = self.batch.parts[self.place].start
+        return begin
 
     @cached_property
     def _figures(self) -> list[Figures]:
         """Of all kinds of groups."""
         batch, place, target = self.batch, self.place, self.target
-        base, sheet, levels = batch.bases[place], batch.sheets[place], target.levels
+        base, levels, part = batch.base, target.levels, batch.parts[place]
         mapped = partial(_mapped, batch, place, {})
-        spatial = batch.work.spatial[place, base.shapes].tolist()
-        bypassed = batch.table.bypassed[place, base.shapes, : len(levels)]
+        spatial = batch.work.spatial[place, base.shapes[part]].tolist()
+        bypassed = batch.table.bypassed[place, base.shapes[part], : len(levels)]
         passes_by = np.logical_or.reduce(bypassed, axis=1).tolist()
-        held = base.footprint_bytes[:, : len(levels)].tolist()
-        layout = (base.layout_bytes.sum(axis=1) * base.rows.launches).tolist()
+        held = base.footprint_bytes[part, : len(levels)].tolist()
+        layout = base.layout_total_bytes[part].tolist()
         return [
             Figures(
                 target=target,
-                sheet=sheet,
-                number=number,
+                sheet=batch.sheet,
+                number=part.start + number,
                 shapes=(shape,),
                 times=(1.0,),
                 spatial=_known(spatial[number]),
@@ -256,37 +260,34 @@ class _Evaluation:
             for number, (shape, crossing) in enumerate(batch.kinds[place])
         ]
 
-    def units(self, groups: Placed) -> list[UnitFigures]:
+    def units(self, groups: Placed) -> UnitFigures:
         """What the kinds of groups take as units of which a search makes larger ones."""
-        batch, place = self.batch, self.place
-        numbers, base, sheet = batch.kinds[place], batch.bases[place], batch.sheets[place]
-        count = len(self.target.levels)
-        found = []
-        for shape, crossing in groups.kinds:
-            number, rows = numbers[shape, crossing], base.rows
-            runs = rows.runs[number]
-            found.append(
-                UnitFigures(
-                    engines_s=_by_engine(self.target, rows.engines_s[number], runs),
-                    full_engines_s=_by_engine(self.target, rows.full_engines_s[number], runs),
-                    compute_j=_known(rows.compute_j[number]),
-                    read_bytes=base.read_bytes[number, :count] * shape.repeat,
-                    write_bytes=base.write_bytes[number, :count] * shape.repeat,
-                    latency_s=_known(sheet.latency_s[number]),
-                    energy_j=_known(sheet.energy_j[number]),
-                    footprint_bytes=base.footprint_bytes[number, :count],
-                    doubtful_s=_by_engine(self.target, rows.doubtful_s[number], runs),
-                    doubtful_j=float(rows.doubtful_j[number]),
-                )
-            )
-        return found
+        numbers, base, sheet = self.batch.kinds[self.place], self.batch.base, self.batch.sheet
+        picked = np.array([numbers[kind] for kind in groups.kinds], dtype=np.int64) + self._begin
+        engines = (picked, slice(len(self.target.engines)))
+        levels = (picked, slice(len(self.target.levels)))
+        rows, trips = base.rows, base.rows.launches[picked, None]
+        return UnitFigures(
+            engines_s=rows.engines_s[engines],
+            full_engines_s=rows.full_engines_s[engines],
+            runs=rows.runs[engines],
+            compute_j=rows.compute_j[picked],
+            read_bytes=base.read_bytes[levels] * trips,
+            write_bytes=base.write_bytes[levels] * trips,
+            saved_bytes=rows.saved_bytes[levels],
+            latency_s=sheet.latency_s[picked],
+            energy_j=sheet.energy_j[picked],
+            footprint_bytes=base.footprint_bytes[levels],
+            doubtful_s=rows.doubtful_s[engines],
+            doubtful_j=rows.doubtful_j[picked],
+        )
 
     def priced(self, groups: Sequence[tuple[Demand, Callable[[], MappedResult]]]) -> list[Figures]:
         """All figures of groups of several steps, each with what works out its nested mapping."""
         if not groups:
             return []
-        rows = rows_of([demand for demand, _ in groups], self.target, self.batch.machines)
-        sheet = priced(rows, self.batch.machines.of(np.full(len(groups), self.place)))
+        rows = rows_of([demand for demand, _ in groups], self.batch.machines)
+        sheet = Sheet(rows, self.batch.machines.of(np.full(len(groups), self.place)))
         return [
             Figures(
                 target=self.target,
@@ -329,33 +330,34 @@ class _Evaluation:
         residents: Sequence[Resident],
     ) -> PlanResult:
         """The same with what totals take of the figures, which are made when a group is looked at."""
-        target, names, sheet = self.target, [level.name for level in self.target.levels], kinds.sheet
+        target, names = self.target, [level.name for level in self.target.levels]
         counted = np.bincount(groups.index, minlength=len(kinds.ops)) if groups.index else np.zeros(0, dtype=np.int64)
-        counts = counted.astype(np.float64)
-        latency_s = totals.total(sheet.latency_s, counts)
-        if kinds.ops and not self._says_time(sheet):
+        sums = Sums(target, kinds.rows, counted.astype(np.float64))
+        latency_s = sums.total(lambda sheet: sheet.latency_s)
+        if kinds.ops and not sums.says_time:
             latency_s = None  # a target of which no rate and no bandwidth is known says nothing of time
-        energy_j, energy_terms_j = totals.total(sheet.energy_j, counts), totals.energy_terms_j(target, sheet, counts)
-        ops = sum(map(mul, kinds.ops, counted.tolist())) if sheet.rows.is_known.all() else None
-        rows = sheet.rows
-        reads, writes = (totals.by_level(target, moved, counts) for moved in (rows.read_bytes, rows.write_bytes))
+        energy_j = sums.total(lambda sheet: sheet.energy_j)
+        ops = sum(map(mul, kinds.ops, counted.tolist())) if sums.is_known else None
+        reads = sums.by_level(lambda sheet: sheet.rows.read_bytes)
+        writes = sums.by_level(lambda sheet: sheet.rows.write_bytes)
         inside = np.array(groups.resident_bytes).reshape(-1, len(names)).max(axis=0, initial=0.0).tolist()
+        layout_bytes = math.fsum(map(mul, kinds.layout_bytes, counted.tolist()))
         return PlanResult(
             fusion=plan.fusion,
             latency_s=latency_s,
-            latency_estimated_s=None if latency_s is None else totals.total(sheet.latency_estimated_s, counts),
+            latency_estimated_s=None if latency_s is None else sums.total(lambda sheet: sheet.latency_estimated_s),
             energy_j=energy_j,
-            energy_estimated_j=totals.total(sheet.energy_estimated_j, counts),
+            energy_estimated_j=sums.total(lambda sheet: sheet.energy_estimated_j),
             ops_per_s=ops / latency_s if ops is not None and latency_s else None,
             ops_per_j=ops / energy_j if ops is not None and energy_j else None,
             traffic_bytes={name: reads[name] + writes[name] for name in names},
             traffic_read_bytes=reads,
             traffic_write_bytes=writes,
             resident_bytes=dict(zip(names[1:], inside[1:], strict=True)),
-            resident_saved_bytes=totals.by_level(target, rows.saved_bytes, counts),
+            resident_saved_bytes=sums.by_level(lambda sheet: sheet.rows.saved_bytes),
             peak_footprint_bytes=peaks(names[1:], groups, kinds),
             assumed_precision=assumed_precision,
-            expected_latency_s=totals.total(sheet.expected_s, counts) if target.efficiency else None,
+            expected_latency_s=sums.total(lambda sheet: sheet.expected_s) if target.efficiency else None,
             groups=Groups(self.model.op_types, plan, groups, figures),
             decisions=Later(
                 lambda: (
@@ -364,10 +366,8 @@ class _Evaluation:
                 )
             ),
             residents=residents,
-            layout_bytes=outermost(names, math.fsum(map(mul, kinds.layout_bytes, counts.tolist()))),
-            waterfall_s=totals.waterfall_s(target, sheet, counts) if latency_s is not None else {},
-            regime=totals.regime(target, sheet, counts),
-            efficiency=efficiency(ops, latency_s, energy_j, totals.mix_s(sheet, counts), energy_terms_j.get("compute")),
+            layout_bytes=outermost(names, layout_bytes),
+            explain=Once(partial(_explanation, sums, ops, latency_s, energy_j)),
             map=Once(partial(mapped_total, figures, counted.tolist())),
             account=Once(
                 lambda: ledger(
@@ -376,11 +376,6 @@ class _Evaluation:
                 )
             ),
         )  # fmt: skip
-
-    def _says_time(self, sheet: Sheet) -> bool:
-        """Whether anything of the groups takes time."""
-        has_level = any(level.is_timed for level in self.target.levels)
-        return has_level or bool(sheet.rows.runs.any()) or bool(sheet.launch_s.any())
 
     @cached_property
     def residents(self) -> Sequence[Resident]:
@@ -438,12 +433,22 @@ class _Evaluation:
             )
 
 
+def _explanation(sums: Sums, ops: int | None, latency_s: float | None, energy_j: float | None) -> Explanation:
+    """What a plan's time and energy are made of, and how much of the peak it attains."""
+    return Explanation(
+        waterfall_s=sums.waterfall_s if latency_s is not None else {},
+        regime=sums.regime,
+        efficiency=efficiency(ops, latency_s, energy_j, sums.mix_s, sums.energy_terms_j.get("compute")),
+    )
+
+
 # No method of an evaluation: it holds the figures, which would hold it, and be garbage until somebody looks for that.
 def _mapped(
     batch: Batch, place: int, known: dict[Hashable, NestedMapping], shape: GroupShape, crossing: Crossing | None
 ) -> MappedResult:
     """One mapping of a group on one of the targets to all levels; `known` are those of its nests so far."""
-    number, base, target = batch.kinds[place][shape, crossing], batch.bases[place], batch.targets[place]
+    number, base = batch.parts[place].start + batch.kinds[place][shape, crossing], batch.base
+    target = batch.targets[place]
     kind = int(base.shapes[number])
     alone = batch.table.traffic(place, kind, len(target.levels), shape.curve)
     own = alone if crossing is None else crossing.applied(shape, alone)

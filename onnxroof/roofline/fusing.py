@@ -45,53 +45,47 @@ def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> Dem
     """
     choice = part.choice
     assert choice is not None
-    curve, step, levels = choice.kind.curve, choice.step, search.target.levels
-    work = curve.work[step]
-    units = [search.units[search.base.index[number]] for number in range(part.first, part.last + 1)]
-    engines = _weighted(work.tolist(), [unit.engines_s for unit in units])
-    energies = [unit.compute_j for unit in units]
+    curve, step, levels, units = choice.kind.curve, choice.step, search.target.levels, search.units
+    work, kinds = curve.work[step], [*search.base.index[part.first : part.last + 1]]
     repeat = search.store.kernels[search.segments.units[part.first][0]].op.repeat
     whole = float(curve.read_bytes[step].sum() + curve.write_bytes[step].sum()) * repeat
-    saved, footprints = [], [0.0] * len(levels)
+    is_outside = np.arange(len(levels)) < choice.level
+    saved = np.where(is_outside, whole - (choice.read_bytes + choice.write_bytes), work @ units.saved_bytes[kinds])
+    # Inside, each member has its own tiles beside what stays there while it runs.
+    taken = units.footprint_bytes[kinds] + np.array(search.base.resident_bytes[part.first : part.last + 1])
     residents = search.rooms.residents(part.first, part.last, choice.level)
-    for number, level in enumerate(levels):
-        if number < choice.level:
-            saved.append(whole - float(choice.read_bytes[number] + choice.write_bytes[number]))
-        else:
-            saved.append(sum(m.saved_bytes[level.name] * w for m, w in zip(members, work.tolist(), strict=True)))
-        if number == choice.level:
-            footprints[number] = float(curve.capacity_bytes[step]) / level.instances
-        elif number > choice.level:
-            # Each member has its own tiles beside what stays there while it runs.
-            taken = (search.base.resident_bytes[step][number] for step in range(part.first, part.last + 1))
-            both = (float(u.footprint_bytes[number]) + more for u, more in zip(units, taken, strict=True))
-            footprints[number] = max(both) - residents[number]
+    footprints = np.where(is_outside, 0.0, taken.max(axis=0) - residents)
+    footprints[choice.level] = float(curve.capacity_bytes[step]) / levels[choice.level].instances
     rearranged = sum(member.shapes[0].rearranged_bytes for member in members)
     layout = run_layout_bytes(
         search.store, search.segments.units[part.first : part.last + 1], search.target.layout,
         search.residency.inside(0) if len(levels) > 1 else {}, rearranged,
     )  # fmt: skip
+    reads, writes = choice.read_bytes.copy(), choice.write_bytes.copy()
+    reads[0] += repeat * layout[0]
+    writes[0] += repeat * layout[1]
     read, write = search.staying.crossing(part, 0, curve.read_bytes.min(axis=0), curve.write_bytes.min(axis=0), repeat)
     least = float(read + write) * repeat
     return Demand(
-        shapes=[search.base.kinds[search.base.index[number]][0] for number in range(part.first, part.last + 1)],
+        shapes=[member.shapes[0] for member in members],
         times=work.tolist(),
-        engines_s=engines,
-        full_engines_s=_weighted(work.tolist(), [unit.full_engines_s for unit in units]),
-        energies_j=[None if e is None else e * times for e, times in zip(energies, work.tolist(), strict=True)],
+        engines_s=work @ units.engines_s[kinds],
+        full_engines_s=work @ units.full_engines_s[kinds],
+        runs=np.logical_or.reduce(units.runs[kinds], axis=0),
+        compute_j=float(work @ units.compute_j[kinds]),
         spatial=_spatial(members),
-        read_bytes=[float(n) + repeat * layout[0] * (not at) for at, n in enumerate(choice.read_bytes)],
-        write_bytes=[float(n) + repeat * layout[1] * (not at) for at, n in enumerate(choice.write_bytes)],
+        read_bytes=reads,
+        write_bytes=writes,
         saved_bytes=saved,
-        footprint_bytes=footprints,
+        footprint_bytes=footprints.tolist(),
         tile_of=partial(_tile, search, part),
         again_ops=float(curve.again_ops[step]) * repeat,
         whole_bytes=least + repeat * sum(layout),
         layout_bytes=repeat * sum(layout),
         least_bytes=least,
-        doubtful_s=_weighted(work.tolist(), [unit.doubtful_s for unit in units]),
-        doubtful_j=math.fsum(unit.doubtful_j * times for unit, times in zip(units, work.tolist(), strict=True)),
-    )  # fmt: skip
+        doubtful_s=work @ units.doubtful_s[kinds],
+        doubtful_j=float(work @ units.doubtful_j[kinds]),
+    )
 
 
 def _tile(search: Search, part: Chosen) -> dict[str, int]:
@@ -115,15 +109,6 @@ def _spatial(members: Sequence[Figures]) -> float | None:
     used = [(member.spatial, member.macs or 0) for member in members if member.spatial is not None]
     macs = sum(count for _, count in used)
     return macs / sum(count / share for share, count in used if share) if macs else None
-
-
-def _weighted(work: Sequence[float], times_s: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Time by engine of all steps, each as often as it is done."""
-    found: dict[str, float] = {}
-    for count, times in zip(work, times_s, strict=True):
-        for name, time in times.items():
-            found[name] = found.get(name, 0.0) + time * count
-    return found
 
 
 def mapped(
@@ -190,7 +175,7 @@ def fused_decision(search: Search, part: Chosen, choice: Choice) -> Decision:
         "footprint_bytes": float(curve.capacity_bytes[choice.step]) / level.instances,
         "saved_bytes": sum(search.alone("traffic", step) for step in steps) - choice.outer_bytes,
     }
-    if all(search.units[search.base.index[step]].latency_s is not None for step in steps):
+    if not np.isnan(search.units.latency_s[[search.base.index[step] for step in steps]]).any():
         figures["saved_s"] = math.fsum(search.alone("latency", step) for step in steps) - choice.latency_s
     again = float(curve.again_ops[choice.step])
     if again:

@@ -29,7 +29,7 @@ def given_search(
     target: Target,
     residency: Residency,
     base: Placed,
-    units: Sequence[UnitFigures],
+    units: UnitFigures,
 ) -> Search:
     """Prices of runs of the parts of given groups, which take the place of the steps of the clock.
 

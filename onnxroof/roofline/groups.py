@@ -14,11 +14,11 @@ import numpy.typing as npt
 from onnxroof.mapping.placed import Placed
 from onnxroof.mapping.plan import Decision, Plan
 from onnxroof.mapping.traffic import GroupShape
-from onnxroof.roofline import totals
 from onnxroof.roofline.regimes import Regime
 from onnxroof.roofline.result import GroupResult, MappedResult
-from onnxroof.roofline.sheet import Sheet, joined
+from onnxroof.roofline.sheet import Sheet
 from onnxroof.roofline.terms import largest
+from onnxroof.roofline.totals import Sums
 from onnxroof.targets.model import Target
 
 __all__ = [
@@ -27,6 +27,8 @@ __all__ = [
 ]  # fmt: skip
 
 T = TypeVar("T")
+
+IntArray = npt.NDArray[np.int64]
 
 ONE = np.ones(1)
 
@@ -213,21 +215,21 @@ class Figures:
     @property
     def waterfall_s(self) -> dict[str, float]:
         """Parts that add up to the latency; {} where that is unknown."""
-        return totals.waterfall_s(self.target, self._alone, ONE)
+        return self._alone.waterfall_s
 
     @property
     def regime(self) -> Regime:
         """What sets time and energy, and why the group lies below its roof."""
-        return totals.regime(self.target, self._alone, ONE)
+        return self._alone.regime
 
     @property
     def energy_terms_j(self) -> dict[str, float]:
         """Every term of the energy, {} where it is unknown."""
-        return totals.energy_terms_j(self.target, self._alone, ONE)
+        return self._alone.energy_terms_j
 
     @property
-    def _alone(self) -> Sheet:
-        return self.sheet.at(slice(self.number, self.number + 1))
+    def _alone(self) -> Sums:
+        return Sums(self.target, [(self.sheet, np.array([self.number]))], ONE)
 
     def _by_level(self, values: npt.NDArray[np.float64]) -> dict[str, float]:
         return {level.name: value for level, value in zip(self.target.levels, values.tolist(), strict=False)}
@@ -359,13 +361,13 @@ class Kinds:
     """What a plan's totals take of the kinds of groups, K of them.
 
     Attributes:
-        sheet: Its rows are the kinds.
+        rows: Sheets, and which of their rows are the kinds.
         held_bytes: (K, L) of the tiles, of one instance.
         ops: Operations, all trips; of work that is not known what is known of it.
         layout_bytes: What of the outermost traffic is there for the layout alone.
     """
 
-    sheet: Sheet
+    rows: Sequence[tuple[Sheet, IntArray]]
     held_bytes: npt.NDArray[np.float64]
     ops: Sequence[int]
     layout_bytes: Sequence[float]
@@ -373,12 +375,12 @@ class Kinds:
 
 def kinds_of(figures: Sequence[Figures]) -> Kinds:
     """Of some figures, at least one."""
-    parts = []
+    rows = []
     for _, run in groupby(figures, key=lambda one: id(one.sheet)):
         own = list(run)
-        parts.append(own[0].sheet.at(np.array([one.number for one in own])))
+        rows.append((own[0].sheet, np.array([one.number for one in own])))
     return Kinds(
-        sheet=joined(parts),
+        rows=rows,
         held_bytes=np.array([one.held_bytes for one in figures]),
         ops=[sum([shape.ops for shape in one.shapes]) * one.shapes[0].repeat for one in figures],
         layout_bytes=[one.layout_bytes for one in figures],

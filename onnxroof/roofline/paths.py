@@ -9,7 +9,7 @@ Dellin and Srinivasa, ICAPS 2016.)
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, MutableSequence, Sequence
+from collections.abc import Callable, Iterable, MutableSequence, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ def least_path(
     costs: MutableSequence[float],
     closer: Callable[[Sequence[int]], Sequence[tuple[float, bool]]],
     below: float = math.inf,
+    known: Iterable[int] = (),
 ) -> tuple[tuple[int, int, int], ...] | None:
     """The runs of the least sum, in order: (first step, last step, kind), the kind -1 for a step that stays alone.
 
@@ -40,8 +41,9 @@ def least_path(
         closer: A better bound of each of some kinds, or its cost, infinite where it cannot be; and whether it is the
             cost. Asked until it is.
         below: A path is wanted only if it costs less.
+        known: Kinds of which `costs` has the cost.
     """
-    known: set[int] = set()
+    known = set(known)
     ending = _ending(alone, runs, costs)
     earliest = dict(zip(runs[::-1, 2].tolist(), runs[::-1, 1].tolist(), strict=True))
     walk = _Walk(alone, ending)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # it evaluates, and so stands above its own result
     from onnxroof.roofline.ranges import Ranges
     from onnxroof.roofline.sensitivity import Elasticity
 
-__all__ = ["GroupResult", "LevelResult", "MappedResult", "PlanResult", "Resident", "TargetResult"]
+__all__ = ["Explanation", "GroupResult", "LevelResult", "MappedResult", "PlanResult", "Resident", "TargetResult"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +78,19 @@ def _unaccounted() -> None:
 
 def _undoubted() -> None:
     return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What the time and the energy of a plan are made of: see `PlanResult`, which has the same."""
+
+    waterfall_s: Mapping[str, float] = field(default_factory=dict)
+    regime: Regime = field(default_factory=Regime)
+    efficiency: Efficiency = field(default_factory=Efficiency)
+
+
+def _unexplained() -> Explanation:
+    return Explanation()
 
 
 def _unmapped() -> MappedResult:
@@ -206,9 +219,7 @@ class PlanResult:
         groups: In order of execution.
         decisions: Of the mapping and the evaluation.
         residents: What stays on chip between groups.
-        waterfall_s: Sums of the groups' parts; {} where the latency is unknown.
-        regime: That of most of the time, and sums over the groups.
-        efficiency: What the plan attains beside the roof of its mix of engines.
+        explain: Works out what time and energy are made of.
         map: Works out the sum of the groups' mappings.
         account: Works out what the plan does, as arrays.
     """
@@ -229,9 +240,7 @@ class PlanResult:
     traffic_read_bytes: Mapping[str, float] = field(default_factory=dict)
     traffic_write_bytes: Mapping[str, float] = field(default_factory=dict)
     residents: Sequence[Resident] = ()
-    waterfall_s: Mapping[str, float] = field(default_factory=dict)
-    regime: Regime = field(default_factory=Regime)
-    efficiency: Efficiency = field(default_factory=Efficiency)
+    explain: Callable[[], Explanation] = _unexplained
     latency_estimated_s: float | None = None
     energy_estimated_j: float | None = None
     layout_bytes: Mapping[str, float] = field(default_factory=dict)
@@ -244,6 +253,21 @@ class PlanResult:
         is_known = self.ops_per_s is not None and self.latency_s is not None
         ops = (self.ops_per_s or 0.0) * (self.latency_s or 0.0)
         return {name: ops / moved if is_known and moved else None for name, moved in self.traffic_bytes.items()}
+
+    @property
+    def waterfall_s(self) -> Mapping[str, float]:
+        """Sums of the groups' parts; {} where the latency is unknown."""
+        return self.explain().waterfall_s
+
+    @property
+    def regime(self) -> Regime:
+        """That of most of the time, and sums over the groups."""
+        return self.explain().regime
+
+    @property
+    def efficiency(self) -> Efficiency:
+        """What the plan attains beside the roof of its mix of engines."""
+        return self.explain().efficiency
 
     @property
     def ledger(self) -> Ledger | None:

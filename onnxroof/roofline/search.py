@@ -42,30 +42,34 @@ HULL_STEPS = 16
 """So many weights of time and energy are tried at most for their product."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class UnitFigures:
-    """What a step takes as a group of its own; all trips, L levels.
+    """What steps take as groups of their own; all trips. K kinds of them, E engines, L levels of the target.
 
     Attributes:
-        engines_s: Time by engine.
-        full_engines_s: The same with every array full.
-        compute_j: Energy of its work, None where unknown.
-        read_bytes, write_bytes: (L,) traffic.
-        latency_s, energy_j: None where unknown.
-        footprint_bytes: (L,) of its tiles, of one instance.
-        doubtful_s, doubtful_j: What of the engines' times and energies rests on uncertain numbers.
+        engines_s: (K, E) time by engine.
+        full_engines_s: (K, E) the same with every array full.
+        runs: (K, E) whether an engine has work of a known rate.
+        compute_j: (K,) energy of the work, NaN where unknown.
+        read_bytes, write_bytes: (K, L) traffic, without what the layout alone moves.
+        saved_bytes: (K, L) what does not move because of what stays on chip around them.
+        latency_s, energy_j: (K,) NaN where unknown.
+        footprint_bytes: (K, L) of their tiles, of one instance.
+        doubtful_s, doubtful_j: (K, E), (K,) what of the engines' times and energies rests on uncertain numbers.
     """
 
-    engines_s: Mapping[str, float]
-    full_engines_s: Mapping[str, float]
-    compute_j: float | None
+    engines_s: FloatArray
+    full_engines_s: FloatArray
+    runs: npt.NDArray[np.bool_]
+    compute_j: FloatArray
     read_bytes: FloatArray
     write_bytes: FloatArray
-    latency_s: float | None
-    energy_j: float | None
+    saved_bytes: FloatArray
+    latency_s: FloatArray
+    energy_j: FloatArray
     footprint_bytes: FloatArray
-    doubtful_s: Mapping[str, float]
-    doubtful_j: float
+    doubtful_s: FloatArray
+    doubtful_j: FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +113,7 @@ class Search:
         target: The target.
         residency: What stays on chip between steps.
         base: Every step as a group of its own.
-        units: For each kind of `base` what it takes.
+        units: What the kinds of `base` take.
         rooms: What is left to the tiles of runs.
         staying: What stays around them.
         levels: Numbers of the levels that can hold the tiles of a group: those on chip that hold all operands.
@@ -120,25 +124,24 @@ class Search:
     target: Target
     residency: Residency
     base: Placed
-    units: Sequence[UnitFigures]
+    units: UnitFigures
     _priced: dict[int, Priced | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         levels = self.target.levels
         self._inside = [self.residency.inside(boundary) for boundary in range(len(levels) - 1)]
-        self._is_energy_known = all(unit.energy_j is not None for unit in self.units) and bool(self.units)
+        units = self.units
+        self._is_energy_known = bool(len(units.energy_j)) and not np.isnan(units.energy_j).any()
         self._prices = Prices(self.target, self._is_energy_known)
         self._has_launches = self.target.launch_overhead is not None and self.target.launch_overhead.value > 0
-        self._rows = np.array([self._row(unit) for unit in self.units])
+        self._rows = np.concatenate(
+            (units.engines_s, np.nan_to_num(units.compute_j)[:, None], units.read_bytes, units.write_bytes), axis=1
+        )
         self.staying = Staying(self.segments, self.residency)
         self.rooms = Rooms(self.residency, self.base.resident_bytes, self.store.producers)
         self.levels: tuple[int, ...] = tuple(
             number for number in range(1, len(levels)) if levels[number].holds >= {"input", "weight", "output"}
         )
-
-    def _row(self, unit: UnitFigures) -> FloatArray:
-        engines = [unit.engines_s.get(engine.name, 0.0) for engine in self.target.engines]
-        return np.concatenate((engines, [unit.compute_j or 0.0], unit.read_bytes, unit.write_bytes))
 
     # Which runs are looked at
 
@@ -323,30 +326,42 @@ class Search:
 
     def alone(self, what: str, step: int) -> float:
         """Latency, energy or outermost traffic of a step as a group of its own; what is unknown counts nothing."""
-        unit = self.units[self.base.index[step]]
-        if what == "latency":
-            return unit.latency_s or 0.0
-        if what == "energy":
-            return unit.energy_j or 0.0
-        return float(unit.read_bytes[0] + unit.write_bytes[0])
+        return self._alone[what][self.base.index[step]]
+
+    @cached_property
+    def _alone(self) -> Mapping[str, Sequence[float]]:
+        """The same by kind of step."""
+        units = self.units
+        return {
+            "latency": np.nan_to_num(units.latency_s).tolist(),
+            "energy": np.nan_to_num(units.energy_j).tolist(),
+            "traffic": (units.read_bytes[:, 0] + units.write_bytes[:, 0]).tolist(),
+        }
 
     def _walked(self, weights: tuple[float, float, float], below: float = math.inf) -> tuple[Chosen, ...] | None:
         """The least weighted sum of time, energy and outermost traffic, by dynamic programming over the steps.
 
         None where it is not less than `below`.
         """
-        units = [
-            weighted(
-                weights, unit.latency_s or 0.0, unit.energy_j or 0.0, float(unit.read_bytes[0] + unit.write_bytes[0])
-            )
-            for unit in self.units
-        ]
-        alone = [units[number] for number in self.base.index[: len(self.segments.units)]]
+        kinds = [weighted(weights, *figures) for figures in zip(*self._alone.values(), strict=True)]
+        alone = [kinds[number] for number in self.base.index[: len(self.segments.units)]]
         if not self.levels or not self._listed.distinct:
             apart = tuple(Chosen(step, step, None) for step in range(len(alone)))
             return apart if math.fsum(alone) < below else None
         costs = self._bounds.least(weights).tolist()
         picks: dict[int, Choice] = {}
+
+        def cost(number: int) -> float:
+            """Of a run that is priced; with it goes how it is run."""
+            priced = self._priced[number]
+            if priced is None:
+                return math.inf
+            found, pick = priced.least(weights)
+            picks[number] = priced.choice(pick)
+            return found
+
+        for number in self._priced:
+            costs[number] = cost(number)
 
         def closer(numbers: Sequence[int]) -> list[tuple[float, bool]]:
             """A better bound where that spares a curve, else the cost."""
@@ -355,18 +370,9 @@ class Search:
             bounds = dict(zip(loose, self._bounds.tightened(weights, loose).tolist(), strict=True))
             risen = {number: bound for number, bound in bounds.items() if bound > costs[number] * (1 + SAME)}
             self._price([number for number in numbers if number not in risen])
-            found = []
-            for number in numbers:
-                priced = None if number in risen else self._priced[number]
-                if priced is None:
-                    found.append((risen.get(number, math.inf), number not in risen))
-                    continue
-                cost, pick = priced.least(weights)
-                picks[number] = priced.choice(pick)
-                found.append((cost, True))
-            return found
+            return [(risen[number], False) if number in risen else (cost(number), True) for number in numbers]
 
-        path = least_path(alone, self._listed.runs, costs, closer, below)
+        path = least_path(alone, self._listed.runs, costs, closer, below, [*self._priced])
         if path is None:
             return None
         return tuple(Chosen(first, last, None if number < 0 else picks[number]) for first, last, number in path)

@@ -55,7 +55,7 @@ class Pricing(Protocol):
     def figures(self, groups: Placed) -> Sequence[Figures]:
         """All figures of the kinds of groups."""
 
-    def units(self, groups: Placed) -> Sequence[UnitFigures]:
+    def units(self, groups: Placed) -> UnitFigures:
         """What the kinds of groups take as units of which a search makes larger ones."""
 
     def priced(self, groups: Sequence[tuple[Demand, Callable[[], MappedResult]]]) -> Sequence[Figures]:
@@ -125,7 +125,7 @@ class Searched:
         one = self.pricing
         return Search(one.model.segments, one.model.store, one.target, one.residency, *self._alone(CLOCK))
 
-    def _alone(self, fusion: str) -> tuple[Placed, Sequence[UnitFigures]]:
+    def _alone(self, fusion: str) -> tuple[Placed, UnitFigures]:
         """The groups of a policy of which runs are made, and what each kind of them takes."""
         base = self.pricing.placed(fusion)
         return base, self.pricing.units(base)
@@ -203,20 +203,17 @@ class Searched:
 
     def _mapped_time(self, demand: Demand, traffic: Sequence[float]) -> float:
         """The least time of a fused group with so many bytes at each level."""
+        target = self.pricing.target
         overlapped, serial = list[float](), list[float]()
-        for name, engine_s in demand.engines_s.items():
-            (serial if name in self.pricing.target.engines_in_turn else overlapped).append(engine_s)
-        for number, (level, count) in enumerate(zip(self.pricing.target.levels, traffic, strict=True)):
-            before = demand.read_bytes[number] + demand.write_bytes[number]
-            scale = count / before if before else 1.0
-            time = level_time_s(level, demand.read_bytes[number] * scale, demand.write_bytes[number] * scale)
+        for engine, engine_s in zip(target.engines, demand.engines_s.tolist(), strict=True):
+            (overlapped if engine.overlaps else serial).append(engine_s)
+        reads, writes = demand.read_bytes.tolist(), demand.write_bytes.tolist()
+        for level, count, read, write in zip(target.levels, traffic, reads, writes, strict=True):
+            scale = count / (read + write) if read + write else 1.0
+            time = level_time_s(level, read * scale, write * scale)
             if time is not None:
                 (overlapped if level.overlaps else serial).append(time)
-        launch_s = (
-            self.pricing.target.launch_overhead.value * demand.shapes[0].repeat
-            if self.pricing.target.launch_overhead
-            else 0.0
-        )
+        launch_s = target.launch_overhead.value * demand.shapes[0].repeat if target.launch_overhead else 0.0
         return overlapped_time_s(overlapped, serial) + launch_s
 
 

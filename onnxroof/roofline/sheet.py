@@ -7,10 +7,8 @@ its work, of its bytes at each level, and of static power over its time. Unknown
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from functools import cache
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +17,9 @@ from onnxroof.roofline.machines import Machines
 from onnxroof.roofline.regimes import Regimes, regimes
 from onnxroof.roofline.waterfall import stalls
 
-__all__ = ["Rows", "Sheet", "joined", "level_energies_j", "level_times_s", "priced", "together_s"]
+__all__ = ["Rows", "Sheet", "level_energies_j", "level_times_s", "together_s"]
 
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 SAME = 1e-9  # bytes are sums of floats
@@ -61,137 +58,128 @@ class Rows:
     is_known: BoolArray
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False)
 class Sheet:
-    """What groups take; all trips.
+    """What groups take; all trips. Each figure is worked out for all of them when one is first looked at.
 
     Attributes:
         rows: What they ask.
-        levels_s: (N, L) time by level, 0 where no bandwidth is known.
-        launch_s: (N,) of the launches.
-        time_s: (N,) with what is known of the work.
-        latency_s: (N,) NaN where the work is not known, as all that follows.
-        latency_estimated_s: (N,) what of it rests on uncertain numbers.
-        expected_s: (N,) by the measured efficiencies of engines and levels.
-        levels_j: (N, L) energy by level.
-        static_j: (N,) of static power, 0 where that is unknown.
-        energy_j: (N,).
-        energy_estimated_j: (N,) what of it rests on uncertain numbers.
-        stalls_s: (N, L) what a level adds while the engines wait for it.
-        ideal_s, busy_s: (N,) time of the busiest of the engines that overlap, every array full, and as they are filled.
-        power_s: (N,) what the power cap would add to the latency, NaN where there is none or the energy is unknown.
-        regimes: Their regimes, with times that are not known where the work is not.
+        machines: The numbers of the target of each, (N, ...).
     """
 
     rows: Rows
-    levels_s: FloatArray
-    launch_s: FloatArray
-    time_s: FloatArray
-    latency_s: FloatArray
-    latency_estimated_s: FloatArray
-    expected_s: FloatArray
-    levels_j: FloatArray
-    static_j: FloatArray
-    energy_j: FloatArray
-    energy_estimated_j: FloatArray
-    stalls_s: FloatArray
-    ideal_s: FloatArray
-    busy_s: FloatArray
-    power_s: FloatArray
-    regimes: Regimes
+    machines: Machines
 
-    def at(self, places: slice | IntArray) -> Sheet:
-        """Some of the groups."""
-        return picked(self, places)
+    @cached_property
+    def levels_s(self) -> FloatArray:
+        """(N, L) time by level, 0 where no bandwidth is known."""
+        return level_times_s(self.machines, self.rows.read_bytes, self.rows.write_bytes)
 
+    @cached_property
+    def launch_s(self) -> FloatArray:
+        """(N,) of the launches."""
+        found: FloatArray = np.nan_to_num(self.machines.launch_s) * self.rows.launches
+        return found
 
-T = TypeVar("T")
+    @cached_property
+    def time_s(self) -> FloatArray:
+        """(N,) with what is known of the work."""
+        return together_s(self.machines, self.rows.engines_s, self.levels_s) + self.launch_s
 
+    @cached_property
+    def latency_s(self) -> FloatArray:
+        """(N,) NaN where the work is not known, as all that follows."""
+        return self.time_s + self._nothing
 
-def picked(arrays: T, places: slice | IntArray) -> T:
-    """The same dataclass of arrays, and of such dataclasses, with some of the rows of each array."""
-    return _each(lambda parts: parts[0][places], [arrays])
+    @cached_property
+    def latency_estimated_s(self) -> FloatArray:
+        """(N,) what of it rests on uncertain numbers."""
+        return _rests_s(self.rows, self.machines, self.levels_s) + self._nothing
 
+    @cached_property
+    def expected_s(self) -> FloatArray:
+        """(N,) by the measured efficiencies of engines and levels."""
+        return _expected_s(self.rows, self.machines, self.levels_s) + self.launch_s + self._nothing
 
-def joined(parts: Sequence[T]) -> T:
-    """All groups of some sheets of one target, or of some rows."""
-    return parts[0] if len(parts) == 1 else _each(np.concatenate, parts)
+    @cached_property
+    def levels_j(self) -> FloatArray:
+        """(N, L) energy by level."""
+        machines = self.machines
+        return level_energies_j(self.rows.read_bytes, self.rows.write_bytes, machines.read_j, machines.write_j)
 
+    @cached_property
+    def static_j(self) -> FloatArray:
+        """(N,) of static power, 0 where that is unknown."""
+        found: FloatArray = np.nan_to_num(self.machines.static_w) * self.time_s
+        return found
 
-def _each(change: Callable[[Sequence[npt.NDArray[Any]]], npt.NDArray[Any]], parts: Sequence[T]) -> T:
-    """The same dataclass with every array made of those of some."""
-    made: Any = type(parts[0])
-    found = []
-    for name in _names(made):
-        values = [getattr(part, name) for part in parts]
-        found.append(change(values) if isinstance(values[0], np.ndarray) else _each(change, values))
-    every: T = made(**dict(zip(_names(made), found, strict=True)))
-    return every
+    @cached_property
+    def energy_j(self) -> FloatArray:
+        """(N,)."""
+        return self._dynamic_j + self.static_j + self._nothing
 
+    @cached_property
+    def energy_estimated_j(self) -> FloatArray:
+        """(N,) what of it rests on uncertain numbers."""
+        rows, machines = self.rows, self.machines
+        levels_j = level_energies_j(
+            rows.read_bytes, rows.write_bytes, machines.read_doubtful_j, machines.write_doubtful_j
+        ).sum(axis=1)
+        doubtful_j = rows.doubtful_j + levels_j + machines.static_doubtful_w * self.time_s
+        return np.where(np.isnan(self.energy_j), np.nan, doubtful_j)
 
-@cache
-def _names(made: type) -> tuple[str, ...]:
-    """Names of the fields of a dataclass."""
-    return tuple(field.name for field in fields(made))
+    @cached_property
+    def stalls_s(self) -> FloatArray:
+        """(N, L) what a level adds while the engines wait for it."""
+        return stalls(self.busy_s, self.levels_s, self.machines.is_timed & self.machines.overlaps)
 
+    @cached_property
+    def ideal_s(self) -> FloatArray:
+        """(N,) time of the busiest of the engines that overlap, every array full."""
+        return _longest(np.where(self.machines.in_turn, 0.0, self.rows.full_engines_s))
 
-def priced(rows: Rows, machines: Machines) -> Sheet:
-    """What groups take.
+    @cached_property
+    def busy_s(self) -> FloatArray:
+        """(N,) the same as they are filled."""
+        return _longest(np.where(self.machines.in_turn, 0.0, self.rows.engines_s))
 
-    Args:
-        rows: Of N groups.
-        machines: The numbers of the target of each, (N, ...).
-    """
-    reads, writes = rows.read_bytes, rows.write_bytes
-    levels_s = level_times_s(machines, reads, writes)
-    launch_s = np.nan_to_num(machines.launch_s) * rows.launches
-    busy_s = _longest(np.where(machines.in_turn, 0.0, rows.engines_s))
-    time_s = together_s(machines, rows.engines_s, levels_s) + launch_s
-    levels_j = level_energies_j(reads, writes, machines.read_j, machines.write_j)
-    static_j = np.nan_to_num(machines.static_w) * time_s
-    energy_j = rows.compute_j + levels_j.sum(axis=1) + static_j
-    doubtful_j = level_energies_j(reads, writes, machines.read_doubtful_j, machines.write_doubtful_j).sum(axis=1)
-    totals = reads + writes
-    with np.errstate(divide="ignore", invalid="ignore"):
-        both_s = totals / machines.both_rate
-        roof_levels_s = np.where(np.isnan(both_s), levels_s, both_s)
-        once = np.where(totals > 0, np.minimum(rows.least_bytes, totals) / totals, 1.0)
-    known = rows.is_known
-    has_energy = ~np.isnan(energy_j)
-    found = regimes(
-        rows.engines_s, rows.full_engines_s, levels_s, roof_levels_s, roof_levels_s * once, rows.runs,
-        is_timed=machines.is_timed, waits=~machines.overlaps, in_turn=machines.in_turn, launch_s=launch_s,
-    )  # fmt: skip
-    room_w = machines.cap_w - np.nan_to_num(machines.static_w)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        capped_s = (rows.compute_j + levels_j.sum(axis=1)) / np.where(room_w > 0, room_w, np.nan)
-    nothing = np.where(known, 0.0, np.nan)
-    return Sheet(
-        rows=rows,
-        levels_s=levels_s,
-        launch_s=launch_s,
-        time_s=time_s,
-        latency_s=time_s + nothing,
-        latency_estimated_s=_rests_s(rows, machines, levels_s) + nothing,
-        expected_s=_expected_s(rows, machines, levels_s) + launch_s + nothing,
-        levels_j=levels_j,
-        static_j=static_j,
-        energy_j=energy_j + nothing,
-        energy_estimated_j=np.where(
-            has_energy, rows.doubtful_j + doubtful_j + machines.static_doubtful_w * time_s, np.nan
-        )
-        + nothing,
-        stalls_s=stalls(busy_s, levels_s, machines.is_timed & machines.overlaps),
-        ideal_s=_longest(np.where(machines.in_turn, 0.0, rows.full_engines_s)),
-        busy_s=busy_s,
-        power_s=np.maximum(0.0, capped_s - time_s) + nothing,
-        regimes=Regimes(
-            time=np.where(known, found.time, -1),
+    @cached_property
+    def power_s(self) -> FloatArray:
+        """(N,) what the power cap would add to the latency, NaN where there is none or the energy is unknown."""
+        room_w = self.machines.cap_w - np.nan_to_num(self.machines.static_w)
+        capped_s = self._dynamic_j / np.where(room_w > 0, room_w, np.nan)
+        return np.maximum(0.0, capped_s - self.time_s) + self._nothing
+
+    @cached_property
+    def regimes(self) -> Regimes:
+        """Their regimes, with times that are not known where the work is not."""
+        rows, machines, nothing = self.rows, self.machines, self._nothing
+        totals = rows.read_bytes + rows.write_bytes
+        with np.errstate(divide="ignore", invalid="ignore"):
+            both_s = totals / machines.both_rate
+            roof_levels_s = np.where(np.isnan(both_s), self.levels_s, both_s)
+            once = np.where(totals > 0, np.minimum(rows.least_bytes, totals) / totals, 1.0)
+        found = regimes(
+            rows.engines_s, rows.full_engines_s, self.levels_s, roof_levels_s, roof_levels_s * once, rows.runs,
+            is_timed=machines.is_timed, waits=~machines.overlaps, in_turn=machines.in_turn, launch_s=self.launch_s,
+        )  # fmt: skip
+        return Regimes(
+            time=np.where(rows.is_known, found.time, -1),
             roof_s=found.roof_s + nothing,
             reload_s=found.reload_s + nothing,
             lost_s=found.lost_s + nothing[:, None],
-        ),
-    )
+        )
+
+    @cached_property
+    def _dynamic_j(self) -> FloatArray:
+        """(N,) energy without static power."""
+        found: FloatArray = self.rows.compute_j + self.levels_j.sum(axis=1)
+        return found
+
+    @cached_property
+    def _nothing(self) -> FloatArray:
+        """(N,) 0 where the work is known, else NaN."""
+        return np.where(self.rows.is_known, 0.0, np.nan)
 
 
 def level_times_s(machines: Machines, reads: FloatArray, writes: FloatArray) -> FloatArray:

@@ -1,76 +1,129 @@
 """Sums over groups of a target: their times, energies, traffic, and what explains them, in words and by name.
 
-Axes as in `roofline.sheet`: N kinds of groups, of which each occurs so often (`counts`, (N,)). Unknown is contagious: a
-sum with an unknown part is None, or has no entries.
+Axes as in `roofline.sheet`: N kinds of groups, of which each occurs so often. Unknown is contagious: a sum with an
+unknown part is None, or has no entries.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from onnxroof.roofline.regimes import Regime, time_words, together
+from onnxroof.roofline.regimes import Regime, Regimes, time_words, together
 from onnxroof.roofline.sheet import Sheet
 from onnxroof.roofline.waterfall import IDEAL, LAUNCH, SPATIAL
 from onnxroof.targets.model import Target
 
-__all__ = ["by_level", "energy_terms_j", "mix_s", "regime", "total", "waterfall_s"]
+__all__ = ["Sums"]
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+_T = TypeVar("_T", bound=np.generic)
 
 
-def total(values: FloatArray, counts: FloatArray) -> float | None:
-    """The sum of values (N,) that occur so often."""
-    found = math.fsum((values * counts).tolist())
-    return None if math.isnan(found) else found
+@dataclass(frozen=True, slots=True, eq=False)
+class Sums:
+    """Groups on a target.
 
+    Attributes:
+        target: The target.
+        kinds: Sheets, and which of their rows are kinds of the groups: N rows in all.
+        counts: (N,) groups of each kind.
+    """
 
-def by_level(target: Target, values: FloatArray, counts: FloatArray) -> dict[str, float]:
-    """Sums of values (N, L) by the name of the level."""
-    return dict(zip((level.name for level in target.levels), (counts @ values).tolist(), strict=False))
+    target: Target
+    kinds: Sequence[tuple[Sheet, IntArray]]
+    counts: FloatArray
 
+    def of(self, figures: Callable[[Sheet], npt.NDArray[_T]]) -> npt.NDArray[_T]:
+        """(N, ...) some figures of the kinds."""
+        parts = [figures(sheet)[rows] for sheet, rows in self.kinds]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-def mix_s(sheet: Sheet, counts: FloatArray) -> float:
-    """Time of the busiest engine over all groups, every array full."""
-    return float((counts @ sheet.rows.full_engines_s).max(initial=0.0))
+    def total(self, figures: Callable[[Sheet], FloatArray]) -> float | None:
+        """The sum of figures (N,)."""
+        found = math.fsum((self.of(figures) * self.counts).tolist())
+        return None if math.isnan(found) else found
 
+    def totals(self, figures: Callable[[Sheet], FloatArray]) -> list[float]:
+        """The sums of figures (N, M)."""
+        found: list[float] = (self.counts @ self.of(figures)).tolist()
+        return found
 
-def energy_terms_j(target: Target, sheet: Sheet, counts: FloatArray) -> dict[str, float]:
-    """Energy by `compute`, `memory:LEVEL`, and `static` where that is known."""
-    if np.isnan(sheet.energy_j).any():
-        return {}
-    found = {"compute": math.fsum((sheet.rows.compute_j * counts).tolist())}
-    found.update((f"memory:{name}", energy) for name, energy in by_level(target, sheet.levels_j, counts).items())
-    if target.static_power is not None:
-        found["static"] = math.fsum((sheet.static_j * counts).tolist())
-    return found
+    def by_level(self, figures: Callable[[Sheet], FloatArray]) -> dict[str, float]:
+        """Sums of figures (N, L) by the name of the level."""
+        return dict(zip((level.name for level in self.target.levels), self.totals(figures), strict=False))
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the work of all is."""
+        return bool(self.of(lambda sheet: sheet.rows.is_known).all())
 
-def waterfall_s(target: Target, sheet: Sheet, counts: FloatArray) -> dict[str, float]:
-    """Parts that add up to the latency, as `roofline.waterfall` names them."""
-    if not len(counts) or np.isnan(sheet.latency_s).any():
-        return {}
-    found = {IDEAL: float(sheet.ideal_s @ counts), SPATIAL: float((sheet.busy_s - sheet.ideal_s) @ counts)}
-    stalls_s, levels_s = (counts @ sheet.stalls_s).tolist(), (counts @ sheet.levels_s).tolist()
-    for level, time in zip(target.levels, stalls_s, strict=False):
-        if level.is_timed and level.overlaps:
-            found[f"stall:{level.name}"] = time
-    runs = np.logical_or.reduce(sheet.rows.runs, axis=0).tolist()
-    for engine, time, has_work in zip(target.engines, (counts @ sheet.rows.engines_s).tolist(), runs, strict=False):
-        if has_work and not engine.overlaps:
-            found[f"serial:compute:{engine.name}"] = time
-    for level, time in zip(target.levels, levels_s, strict=False):
-        if level.is_timed and not level.overlaps:
-            found[f"serial:{level.name}"] = time
-    found[LAUNCH] = float(sheet.launch_s @ counts)
-    return found
+    @property
+    def says_time(self) -> bool:
+        """Whether anything of them takes time."""
+        return (
+            any(level.is_timed for level in self.target.levels)
+            or bool(self.of(lambda sheet: sheet.rows.runs).any())
+            or bool(self.of(lambda sheet: sheet.launch_s).any())
+        )
 
+    @property
+    def mix_s(self) -> float:
+        """Time of the busiest engine over all groups, every array full."""
+        return max(self.totals(lambda sheet: sheet.rows.full_engines_s), default=0.0)
 
-def regime(target: Target, sheet: Sheet, counts: FloatArray) -> Regime:
-    """The regime of most of the time, with sums over the groups."""
-    names = [engine.name for engine in target.engines]
-    names += [""] * (sheet.rows.engines_s.shape[1] - len(names))  # of targets that have more
-    words = time_words(names, [level.name for level in target.levels])
-    return together(words, sheet.regimes, sheet.power_s, sheet.latency_s, counts, energy_terms_j(target, sheet, counts))
+    @property
+    def energy_terms_j(self) -> dict[str, float]:
+        """Energy by `compute`, `memory:LEVEL`, and `static` where that is known; {} where the energy is not."""
+        if self.total(lambda sheet: sheet.energy_j) is None:
+            return {}
+        found = {"compute": self.total(lambda sheet: sheet.rows.compute_j) or 0.0}
+        found.update((f"memory:{name}", energy) for name, energy in self.by_level(lambda one: one.levels_j).items())
+        if self.target.static_power is not None:
+            found["static"] = self.total(lambda sheet: sheet.static_j) or 0.0
+        return found
+
+    @property
+    def waterfall_s(self) -> dict[str, float]:
+        """Parts that add up to the latency, as `roofline.waterfall` names them; {} where that is unknown."""
+        if not len(self.counts) or self.total(lambda sheet: sheet.latency_s) is None:
+            return {}
+        target = self.target
+        ideal_s, busy_s = self.of(lambda sheet: sheet.ideal_s), self.of(lambda sheet: sheet.busy_s)
+        found = {IDEAL: float(ideal_s @ self.counts), SPATIAL: float((busy_s - ideal_s) @ self.counts)}
+        for level, time in zip(target.levels, self.totals(lambda sheet: sheet.stalls_s), strict=False):
+            if level.is_timed and level.overlaps:
+                found[f"stall:{level.name}"] = time
+        runs = np.logical_or.reduce(self.of(lambda sheet: sheet.rows.runs), axis=0).tolist()
+        engines_s = self.totals(lambda sheet: sheet.rows.engines_s)
+        for engine, time, has_work in zip(target.engines, engines_s, runs, strict=False):
+            if has_work and not engine.overlaps:
+                found[f"serial:compute:{engine.name}"] = time
+        for level, time in zip(target.levels, self.totals(lambda sheet: sheet.levels_s), strict=False):
+            if level.is_timed and not level.overlaps:
+                found[f"serial:{level.name}"] = time
+        found[LAUNCH] = float(self.of(lambda sheet: sheet.launch_s) @ self.counts)
+        return found
+
+    @property
+    def regime(self) -> Regime:
+        """The regime of most of the time, with sums over the groups."""
+        names = [engine.name for engine in self.target.engines]
+        names += [""] * (self.kinds[0][0].rows.engines_s.shape[1] - len(names))  # of targets that have more
+        seconds = Regimes(
+            time=self.of(lambda sheet: sheet.regimes.time),
+            roof_s=self.of(lambda sheet: sheet.regimes.roof_s),
+            reload_s=self.of(lambda sheet: sheet.regimes.reload_s),
+            lost_s=self.of(lambda sheet: sheet.regimes.lost_s),
+        )
+        return together(
+            time_words(names, [level.name for level in self.target.levels]), seconds,
+            self.of(lambda sheet: sheet.power_s), self.of(lambda sheet: sheet.latency_s), self.counts,
+            self.energy_terms_j,
+        )  # fmt: skip

@@ -15,7 +15,7 @@ from onnxroof.ir.workload import DimBinding
 from onnxroof.mapping.plan import Decision
 from onnxroof.roofline.efficiency import Efficiency
 from onnxroof.roofline.regimes import Regime
-from onnxroof.roofline.result import GroupResult, LevelResult, PlanResult, TargetResult
+from onnxroof.roofline.result import Explanation, GroupResult, LevelResult, PlanResult, TargetResult
 from onnxroof.study.result import Analysis, Failure, ModelResult, NodeResult, OutputInfo, Totals, Unresolved
 from onnxroof.targets.model import Engine, MemoryLevel, Peak, Quantity, Source, Target
 
@@ -200,6 +200,16 @@ def _plan(fusion: str, groups: tuple[GroupResult, ...], assumed: str | None = No
         ),
         Decision(subject="rf", action="bypassed", reason="no tile of Gather_3 fits"),
     )
+    explanation = Explanation(
+        waterfall_s=_sums([g.waterfall_s for g in groups]),
+        regime=Regime(
+            time=groups[0].regime.time,
+            energy=groups[0].regime.energy,
+            roof_s=_total([g.regime.roof_s for g in groups]),
+            lost_s=_sums([g.regime.lost_s for g in groups]),
+        ),
+        efficiency=Efficiency(peak_ops_per_s=PEAK, ops_per_s=ops / latency) if latency and energy else Efficiency(),
+    )
     return PlanResult(
         fusion=fusion,
         latency_s=latency,
@@ -214,14 +224,7 @@ def _plan(fusion: str, groups: tuple[GroupResult, ...], assumed: str | None = No
         expected_latency_s=latency * 1.2 if latency and fusion == "epilogue" else None,
         groups=groups,
         decisions=decisions,
-        waterfall_s=_sums([g.waterfall_s for g in groups]),
-        regime=Regime(
-            time=groups[0].regime.time,
-            energy=groups[0].regime.energy,
-            roof_s=_total([g.regime.roof_s for g in groups]),
-            lost_s=_sums([g.regime.lost_s for g in groups]),
-        ),
-        efficiency=Efficiency(peak_ops_per_s=PEAK, ops_per_s=ops / latency) if latency and energy else Efficiency(),
+        explain=lambda: explanation,
     )
 
 

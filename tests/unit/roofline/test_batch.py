@@ -26,9 +26,10 @@ def plans(model: Workload, *policies: str) -> PlannedModel:
 
 
 def figures(one: PlanResult | GroupResult) -> dict[str, object]:
-    """All figures of a plan or a group; what is worked out later, and its groups, apart."""
-    left_out = {"groups", "map", "account", "decisions", "residents"}
-    return {f.name: getattr(one, f.name) for f in dataclasses.fields(one) if f.name not in left_out}
+    """All figures of a plan or a group; its groups, and what is worked out from them later, apart."""
+    left_out = {"groups", "map", "account", "decisions", "residents", "explain"}
+    found = {f.name: getattr(one, f.name) for f in dataclasses.fields(one) if f.name not in left_out}
+    return found | ({"explained": one.explain()} if isinstance(one, PlanResult) else {})
 
 
 def same(one: object, other: object) -> bool:
@@ -71,9 +72,9 @@ def test_targets_of_other_sizes_are_filled_up() -> None:
     )  # fmt: skip
     batch = Batch(plans(workload(text), "none"), (small, large), True, "cold")
     assert [len(kinds) for kinds in batch.kinds] == [1, 1]
-    assert [sheet.rows.read_bytes.tolist() for sheet in batch.sheets] == [[[256.0, 0.0]], [[256.0, 256.0]]]
-    assert [sheet.rows.engines_s.shape for sheet in batch.sheets] == [(1, 2), (1, 2)]
-    assert batch.sheets[0].latency_s.tolist() == [pytest.approx(512e-9)]  # 256 B in and 256 B out at 1 GB/s
+    assert batch.sheet.rows.read_bytes.tolist() == [[256.0, 0.0], [256.0, 256.0]]
+    assert batch.sheet.rows.engines_s.shape == (2, 2)
+    assert batch.sheet.latency_s.tolist() == [pytest.approx(512e-9)] * 2  # 256 B in and 256 B out at 1 GB/s
 
 
 def test_a_model_without_groups() -> None:

@@ -59,8 +59,7 @@ def test_the_best_of_all_cuts_and_choices_is_found(seed: int) -> None:
         totals = [(0.0, 0.0, 0.0)]
         for first, last in cuts:
             if first == last:
-                unit = search.units[search.base.index[first]]
-                points = [(unit.latency_s, unit.energy_j, float(unit.read_bytes[0] + unit.write_bytes[0]))]
+                points = [tuple(search.alone(what, first) for what in ("latency", "energy", "traffic"))]
             elif (first, last) not in runs:
                 totals = []
                 break
