@@ -28,7 +28,7 @@ class Demand:
         full_engines_s: (E,) the same with every array full.
         runs: (E,) whether an engine has work of a known rate.
         compute_j: Energy of the work, NaN where unknown.
-        spatial: Utilization of the array, None without MACs.
+        spatial_of: Works out the utilization of the array, None without MACs.
         read_bytes, write_bytes: (L,) traffic.
         saved_bytes: (L,) what it does not move because of what stays on chip around it.
         footprint_bytes: (L,) of its tiles, of one instance.
@@ -46,7 +46,7 @@ class Demand:
     full_engines_s: FloatArray
     runs: BoolArray
     compute_j: float
-    spatial: float | None
+    spatial_of: Callable[[], float | None]
     read_bytes: FloatArray
     write_bytes: FloatArray
     saved_bytes: FloatArray
@@ -58,6 +58,11 @@ class Demand:
     doubtful_j: float
     layout_bytes: float = 0.0
     again_ops: float = 0.0
+
+    @property
+    def ops(self) -> int:
+        """Operations, all trips, each done once; of work that is not known what is known of it."""
+        return sum(shape.ops for shape in self.shapes) * self.shapes[0].repeat
 
 
 def rows_of(demands: Sequence[Demand], machines: Machines) -> Rows:

@@ -7,7 +7,7 @@ an unknown energy makes the energy unknown.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from operator import mul
@@ -27,7 +27,7 @@ from onnxroof.mapping.residency import Residency
 from onnxroof.mapping.shaped import ShapedPlan
 from onnxroof.mapping.traffic import GroupShape
 from onnxroof.roofline.batch import Batch
-from onnxroof.roofline.demand import Demand, rows_of
+from onnxroof.roofline.demand import rows_of
 from onnxroof.roofline.efficiency import efficiency
 from onnxroof.roofline.fit import fit
 from onnxroof.roofline.floor import floor
@@ -38,7 +38,6 @@ from onnxroof.roofline.groups import (
     Later,
     Once,
     bypasses,
-    kinds_of,
     mapped_total,
     outermost,
     peaks,
@@ -51,7 +50,7 @@ from onnxroof.roofline.rates import DEFAULT_SPECIAL_LANES, Rate, resolve
 from onnxroof.roofline.residents import resident_tensors
 from onnxroof.roofline.result import Explanation, MappedResult, PlanResult, Resident, TargetResult
 from onnxroof.roofline.search import UnitFigures
-from onnxroof.roofline.searched import Searched, best_of
+from onnxroof.roofline.searched import Fused, Searched, best_of
 from onnxroof.roofline.sheet import Sheet
 from onnxroof.roofline.totals import Sums
 from onnxroof.roofline.worked import Part, parts_of
@@ -202,9 +201,8 @@ class _Evaluation:
         groups = self.placed(shaped.plan.fusion)
         choices = Later(lambda: (*shaped.plan.decisions, *self.reasons))
         figures = Later(lambda: self.figures(groups))
-        return self._summed(
-            shaped.plan, groups, self._kinds(groups), figures, assumed_precision, choices, self.residents
-        )
+        kinds = self.kinds(groups, range(len(groups.kinds)))
+        return self.summed(shaped.plan, groups, kinds, figures, assumed_precision, choices, self.residents)
 
     def placed(self, fusion: str) -> Placed:
         """Groups of a policy with what stays on chip around them."""
@@ -215,15 +213,23 @@ class _Evaluation:
         numbers = self.batch.kinds[self.place]
         return [self._figures[numbers[kind]] for kind in groups.kinds]
 
-    def _kinds(self, groups: Placed) -> Kinds:
-        """What totals take of the kinds of groups."""
-        base, every = self.batch.base, self.batch.kinds[self.place]
-        rows = np.array([every[kind] for kind in groups.kinds], dtype=np.int64) + self._begin
+    def kinds(self, groups: Placed, used: Sequence[int], fused: Sequence[Fused] = ()) -> Kinds:
+        """What totals take of some kinds of groups, and of groups of several steps behind them."""
+        base, every, levels = self.batch.base, self.batch.kinds[self.place], len(self.target.levels)
+        kinds = [groups.kinds[number] for number in used]
+        rows = np.array([every[kind] for kind in kinds], dtype=np.int64) + self._begin
+        parts, held_bytes = [(self.batch.sheet, rows)], base.footprint_bytes[rows, :levels]
+        if fused:
+            demands = [demand for demand, _ in fused]
+            machines = self.batch.machines
+            sheet = Sheet(rows_of(demands, machines), machines.of(np.full(len(fused), self.place)))
+            parts.append((sheet, np.arange(len(fused))))
+            held_bytes = np.concatenate((held_bytes, [demand.footprint_bytes for demand in demands]))
         return Kinds(
-            rows=[(self.batch.sheet, rows)],
-            held_bytes=base.footprint_bytes[rows, : len(self.target.levels)],
-            ops=[shape.ops * shape.repeat for shape, _ in groups.kinds],
-            layout_bytes=base.layout_total_bytes[rows].tolist(),
+            rows=parts,
+            held_bytes=held_bytes,
+            ops=[shape.ops * shape.repeat for shape, _ in kinds] + [demand.ops for demand, _ in fused],
+            layout_bytes=base.layout_total_bytes[rows].tolist() + [demand.layout_bytes for demand, _ in fused],
         )
 
     @property
@@ -282,20 +288,17 @@ class _Evaluation:
             doubtful_j=rows.doubtful_j[picked],
         )
 
-    def priced(self, groups: Sequence[tuple[Demand, Callable[[], MappedResult]]]) -> list[Figures]:
-        """All figures of groups of several steps, each with what works out its nested mapping."""
-        if not groups:
-            return []
-        rows = rows_of([demand for demand, _ in groups], self.batch.machines)
-        sheet = Sheet(rows, self.batch.machines.of(np.full(len(groups), self.place)))
-        return [
-            Figures(
+    def fused_figures(self, kinds: Kinds, fused: Sequence[Fused]) -> Iterator[Figures]:
+        """All figures of groups of several steps, the last of some kinds."""
+        sheet, _ = kinds.rows[-1]
+        for number, (demand, map_) in enumerate(fused):
+            yield Figures(
                 target=self.target,
                 sheet=sheet,
                 number=number,
                 shapes=tuple(demand.shapes),
                 times=tuple(demand.times),
-                spatial=demand.spatial,
+                spatial=demand.spatial_of(),
                 held_bytes=demand.footprint_bytes,
                 tile_of=demand.tile_of,
                 bypassed=(),
@@ -303,23 +306,8 @@ class _Evaluation:
                 again_ops=demand.again_ops,
                 layout_bytes=demand.layout_bytes,
             )
-            for number, (demand, map_) in enumerate(groups)
-        ]
 
     def summed(
-        self,
-        plan: Plan,
-        groups: Placed,
-        figures: Sequence[Figures],
-        assumed_precision: str | None,
-        choices: Sequence[Decision],
-        residents: Sequence[Resident],
-    ) -> PlanResult:
-        """A plan of its groups' figures; `choices` are its decisions, `residents` what stays on chip between them."""
-        kinds = kinds_of(figures) if figures else self._kinds(groups)
-        return self._summed(plan, groups, kinds, figures, assumed_precision, choices, residents)
-
-    def _summed(
         self,
         plan: Plan,
         groups: Placed,
@@ -329,7 +317,10 @@ class _Evaluation:
         choices: Sequence[Decision],
         residents: Sequence[Resident],
     ) -> PlanResult:
-        """The same with what totals take of the figures, which are made when a group is looked at."""
+        """A plan of kinds of groups, with their figures, which are made when a group is looked at.
+
+        `choices` are its decisions, `residents` what stays on chip between its groups.
+        """
         target, names = self.target, [level.name for level in self.target.levels]
         counted = np.bincount(groups.index, minlength=len(kinds.ops)) if groups.index else np.zeros(0, dtype=np.int64)
         sums = Sums(target, kinds.rows, counted.astype(np.float64))

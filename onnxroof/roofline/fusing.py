@@ -35,13 +35,13 @@ def groups(search: Search, chosen: Sequence[Chosen], clock: Plan) -> tuple[Group
     return tuple(found)
 
 
-def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> Demand:
+def fused_group(search: Search, part: Chosen, members: Callable[[], Sequence[Figures]]) -> Demand:
     """What a run takes.
 
     Args:
         search: On the target.
         part: The run.
-        members: Its steps as groups of their own.
+        members: Makes its steps as groups of their own.
     """
     choice = part.choice
     assert choice is not None
@@ -56,10 +56,10 @@ def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> Dem
     residents = search.rooms.residents(part.first, part.last, choice.level)
     footprints = np.where(is_outside, 0.0, taken.max(axis=0) - residents)
     footprints[choice.level] = float(curve.capacity_bytes[step]) / levels[choice.level].instances
-    rearranged = sum(member.shapes[0].rearranged_bytes for member in members)
+    shapes = [search.base.kinds[kind][0] for kind in kinds]
     layout = run_layout_bytes(
         search.store, search.segments.units[part.first : part.last + 1], search.target.layout,
-        search.residency.inside(0) if len(levels) > 1 else {}, rearranged,
+        search.residency.inside(0) if len(levels) > 1 else {}, sum(shape.rearranged_bytes for shape in shapes),
     )  # fmt: skip
     reads, writes = choice.read_bytes.copy(), choice.write_bytes.copy()
     reads[0] += repeat * layout[0]
@@ -67,13 +67,13 @@ def fused_group(search: Search, part: Chosen, members: Sequence[Figures]) -> Dem
     read, write = search.staying.crossing(part, 0, curve.read_bytes.min(axis=0), curve.write_bytes.min(axis=0), repeat)
     least = float(read + write) * repeat
     return Demand(
-        shapes=[member.shapes[0] for member in members],
+        shapes=shapes,
         times=work.tolist(),
         engines_s=work @ units.engines_s[kinds],
         full_engines_s=work @ units.full_engines_s[kinds],
         runs=np.logical_or.reduce(units.runs[kinds], axis=0),
         compute_j=float(work @ units.compute_j[kinds]),
-        spatial=_spatial(members),
+        spatial_of=lambda: _spatial(members()),
         read_bytes=reads,
         write_bytes=writes,
         saved_bytes=saved,
@@ -114,7 +114,7 @@ def _spatial(members: Sequence[Figures]) -> float | None:
 def mapped(
     search: Search,
     part: Chosen,
-    members: Sequence[Figures],
+    members: Callable[[], Sequence[Figures]],
     layout_bytes: float,
     time_s: Callable[[Sequence[float]], float],
 ) -> MappedResult:
@@ -123,14 +123,14 @@ def mapped(
     Args:
         search: On the target.
         part: The run.
-        members: Its steps as groups of their own.
+        members: Makes its steps as groups of their own.
         layout_bytes: What the layout alone moves at the outermost level.
         time_s: From the bytes at each level to the least time.
     """
     choice = part.choice
     assert choice is not None
     work = choice.kind.curve.work[choice.step].tolist()
-    found = [member.map() for member in members]
+    found = [member.map() for member in members()]
     traffic = {}
     for number, level in enumerate(search.target.levels):
         inner = sum(one.traffic_bytes[level.name] * times for one, times in zip(found, work, strict=True))

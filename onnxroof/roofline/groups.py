@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Generic, TypeVar, overload
 
 import numpy as np
@@ -22,7 +21,7 @@ from onnxroof.roofline.totals import Sums
 from onnxroof.targets.model import Target
 
 __all__ = [
-    "Figures", "Groups", "Kinds", "Later", "Once", "bypasses", "kinds_of", "mapped_total", "outermost", "peaks",
+    "Figures", "Groups", "Kinds", "Later", "Once", "bypasses", "mapped_total", "outermost", "peaks",
     "total",
 ]  # fmt: skip
 
@@ -371,20 +370,6 @@ class Kinds:
     held_bytes: npt.NDArray[np.float64]
     ops: Sequence[int]
     layout_bytes: Sequence[float]
-
-
-def kinds_of(figures: Sequence[Figures]) -> Kinds:
-    """Of some figures, at least one."""
-    rows = []
-    for _, run in groupby(figures, key=lambda one: id(one.sheet)):
-        own = list(run)
-        rows.append((own[0].sheet, np.array([one.number for one in own])))
-    return Kinds(
-        rows=rows,
-        held_bytes=np.array([one.held_bytes for one in figures]),
-        ops=[sum([shape.ops for shape in one.shapes]) * one.shapes[0].repeat for one in figures],
-        layout_bytes=[one.layout_bytes for one in figures],
-    )
 
 
 def peaks(names: Sequence[str], groups: Placed, kinds: Kinds) -> dict[str, float]:

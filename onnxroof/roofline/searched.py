@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from onnxroof.mapping.given import GIVEN, GivenPlan
 from onnxroof.mapping.placed import Placed
@@ -16,14 +16,17 @@ from onnxroof.mapping.shaped import ShapedPlan
 from onnxroof.roofline.demand import Demand
 from onnxroof.roofline.fusing import decisions, fused_group, groups, mapped
 from onnxroof.roofline.given import chosen_runs, given_search
-from onnxroof.roofline.groups import Figures, Later, Once
+from onnxroof.roofline.groups import Figures, Kinds, Later, Once
 from onnxroof.roofline.model import overlapped_time_s
 from onnxroof.roofline.result import MappedResult, PlanResult, Resident
 from onnxroof.roofline.search import Chosen, Search, UnitFigures
 from onnxroof.roofline.terms import level_time_s
 from onnxroof.targets.model import Target
 
-__all__ = ["Pricing", "Searched", "best_of"]
+__all__ = ["Fused", "Pricing", "Searched", "best_of"]
+
+Fused: TypeAlias = tuple[Demand, Callable[[], MappedResult]]
+"""A group of several steps, with what works out its nested mapping."""
 
 
 class Pricing(Protocol):
@@ -58,19 +61,26 @@ class Pricing(Protocol):
     def units(self, groups: Placed) -> UnitFigures:
         """What the kinds of groups take as units of which a search makes larger ones."""
 
-    def priced(self, groups: Sequence[tuple[Demand, Callable[[], MappedResult]]]) -> Sequence[Figures]:
-        """All figures of groups of several steps, each with what works out its nested mapping."""
+    def kinds(self, groups: Placed, used: Sequence[int], fused: Sequence[Fused]) -> Kinds:
+        """What totals take of some kinds of groups, and of groups of several steps behind them."""
+
+    def fused_figures(self, kinds: Kinds, fused: Sequence[Fused]) -> Iterator[Figures]:
+        """All figures of groups of several steps, the last of some kinds."""
 
     def summed(
         self,
         plan: Plan,
         groups: Placed,
+        kinds: Kinds,
         figures: Sequence[Figures],
         assumed_precision: str | None,
         choices: Sequence[Decision],
         residents: Sequence[Resident],
     ) -> PlanResult:
-        """A plan of its groups' figures; `choices` are its decisions, `residents` what stays on chip between them."""
+        """A plan of kinds of groups, with their figures, which are made when a group is looked at.
+
+        `choices` are its decisions, `residents` what stays on chip between its groups.
+        """
 
 
 @dataclass(eq=False)
@@ -153,10 +163,9 @@ class Searched:
             chosen: The runs of steps behind the groups.
             reasons: Makes the decisions about the groups.
         """
-        figures = [*self.pricing.figures(search.base)]
-        fused: list[tuple[Demand, Callable[[], MappedResult]]] = []
-        numbers: dict[Hashable, int] = {}
-        index, taken = [], []
+        fused: list[Fused] = []
+        numbers: dict[Hashable, int] = {}  # of fused groups, negative from -1 on
+        index, taken = list[int](), []
         for part in chosen:
             if part.choice is None:
                 index.append(search.base.index[part.first])
@@ -168,20 +177,24 @@ class Searched:
                 part.choice.write_bytes.tobytes(), search.base.index[steps], search.base.resident_bytes[steps],
             )  # fmt: skip
             if key not in numbers:
-                numbers[key] = len(figures) + len(fused)
-                fused.append(self._fused(search, part, [figures[n] for n in search.base.index[steps]]))
+                numbers[key] = ~len(fused)
+                fused.append(self._fused(search, part))
             index.append(numbers[key])
             taken.append(tuple(search.rooms.residents(part.first, part.last, part.choice.level)))
         rest = slice(len(search.segments.units), None)
         index += search.base.index[rest]
         taken += search.base.resident_bytes[rest]
-        figures += self.pricing.priced(fused)
-        used = sorted(set(index))
+        used = sorted({number for number in index if number >= 0})
         place = {number: position for position, number in enumerate(used)}
-        found = Placed(
-            kinds=(), index=tuple(place[n] for n in index),
-            resident_bytes=tuple(taken),
-        )  # fmt: skip
+        place |= {~number: len(used) + number for number in range(len(fused))}
+        found = Placed(kinds=(), index=tuple([place[number] for number in index]), resident_bytes=tuple(taken))
+        kinds = self.pricing.kinds(search.base, used, fused)
+
+        def figures() -> Iterator[Figures]:
+            alone = self.pricing.figures(search.base)
+            yield from (alone[number] for number in used)
+            yield from self.pricing.fused_figures(kinds, fused)
+
         inner = Once(lambda: _inner(search, chosen))
 
         def choices() -> Iterator[Decision]:
@@ -189,14 +202,15 @@ class Searched:
             yield from (one for one in self.pricing.reasons if one.action != "kept" or one.subject not in inner())
 
         residents = Later(lambda: (one for one in self.pricing.residents if one.subject not in inner()))
-        return self.pricing.summed(
-            plan, found, [figures[number] for number in used], assumed_precision, Later(choices), residents
-        )
+        return self.pricing.summed(plan, found, kinds, Later(figures), assumed_precision, Later(choices), residents)
 
-    def _fused(
-        self, search: Search, part: Chosen, members: Sequence[Figures]
-    ) -> tuple[Demand, Callable[[], MappedResult]]:
+    def _fused(self, search: Search, part: Chosen) -> Fused:
         """What a run of steps asks as one group, and what works out its nested mapping."""
+
+        def members() -> list[Figures]:
+            alone = self.pricing.figures(search.base)
+            return [alone[number] for number in search.base.index[part.first : part.last + 1]]
+
         demand = fused_group(search, part, members)
         time_s = partial(self._mapped_time, demand)
         return demand, partial(mapped, search, part, members, demand.layout_bytes, time_s)
