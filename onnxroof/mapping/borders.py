@@ -41,7 +41,7 @@ def borders(
     operators: Operators,
     units: Sequence[Sequence[int]],
     runs: Sequence[tuple[int, int]],
-    kind: Sequence[int],
+    kind: IntArray,
     kinds: Sequence[Outside],
 ) -> Borders:
     """The borders of N runs of steps.
@@ -69,7 +69,7 @@ def borders(
             if count:  # others may have no loop nest
                 names = operators.of(store.kernels[kernel]).tensors
                 tensors += [numbers.setdefault(name, len(numbers)) for name in names]
-    slots = _Slots(np.array(kind, dtype=np.int64), np.array(steps)[first], np.array(begin), np.array(tensors))
+    slots = _Slots(kind, np.array(steps)[first], np.array(begin), np.array(tensors))
     return Borders(
         numbers=numbers,
         reads=slots.entries([one.reads for one in kinds]),

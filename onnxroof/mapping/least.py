@@ -137,18 +137,24 @@ class Least:
     def __init__(self, stack: Stack) -> None:
         self._known: list[_Case] = []
         self._others = _cases(stack)
+        self._asked: dict[tuple[float, frozenset[int]], float] = {}
         # Where all operands count: rooms that were asked for, and what comes in again, less with each.
         self._rooms: list[float] = []
         self._found: list[float] = []
 
-    def again_bytes(self, room: float, aside: Set[int] = frozenset()) -> float:
+    def again_bytes(self, room: float, aside: frozenset[int] = frozenset()) -> float:
         """The least that comes in beyond once each operand; infinite where there is not room enough.
 
         Args:
             room: Bytes.
             aside: Operands that do not count.
         """
-        room += ROUNDING_BYTES
+        found = self._asked.get((room, aside))
+        if found is None:
+            found = self._asked[room, aside] = self._again_bytes(room + ROUNDING_BYTES, aside)
+        return found
+
+    def _again_bytes(self, room: float, aside: Set[int]) -> float:
         least = math.inf
         for case in self.cases():
             if case.holds <= room:

@@ -7,6 +7,7 @@ common may be held together by a third.
 
 from __future__ import annotations
 
+import itertools
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Hashable, Sequence
@@ -164,13 +165,22 @@ class Segments:
 
     @cached_property
     def borders(self) -> Borders:
-        """What crosses the borders of all runs, in the order of `by_last`."""
-        runs = [one for here in self.by_last for one in here]
-        numbers = {kind: number for number, kind in enumerate(self.kinds)}
+        """What crosses the borders of all `runs`."""
         return borders(
-            self.store, self.operators, self.units, [(one.first, one.last) for one in runs],
-            [numbers[one.kind] for one in runs], [kind.outside for kind in self.kinds],
+            self.store, self.operators, self.units, [(one.first, one.last) for one in self.runs], self.numbers,
+            [kind.outside for kind in self.kinds],
         )  # fmt: skip
+
+    @cached_property
+    def runs(self) -> tuple[Segment, ...]:
+        """All of them, in the order of `by_last`."""
+        return tuple(itertools.chain(*self.by_last))
+
+    @cached_property
+    def numbers(self) -> IntArray:
+        """By run the number of its kind."""
+        numbers = {kind: number for number, kind in enumerate(self.kinds)}
+        return np.array([numbers[run.kind] for run in self.runs], dtype=np.int64)
 
 
 def segments(

@@ -139,16 +139,14 @@ class Bounds:
     def _add_again(self, number: int, reads: FloatArray, fits: BoolArray) -> None:
         """Adds to (levels, L) bytes what comes in again, and says in `fits` at which levels a run does not fit."""
         run, trips, rooms = self.runs[number], self.launches[number], self.room_bytes[number].tolist()
-        stays = self.staying.of(run)
+        stays, least = self.staying.of(run), self.runs[number].kind.least
         aside = [
-            frozenset(stay.operand for stay in stays if stay.level > boundary) for boundary in range(max(self.levels))
+            frozenset([stay.operand for stay in stays if stay.level > boundary]) for boundary in range(max(self.levels))
         ]
         for place, level in enumerate(self.levels):
-            known: dict[frozenset[int], float] = {}
             for boundary, staying in enumerate(aside[:level]):
-                if staying not in known:
-                    known[staying] = run.kind.least.again_bytes(rooms[level], staying)
-                if math.isinf(known[staying]):
+                again = least.again_bytes(rooms[level], staying)
+                if math.isinf(again):
                     fits[place] = False
                     break
-                reads[place, boundary] += known[staying] * trips
+                reads[place, boundary] += again * trips

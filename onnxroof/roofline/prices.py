@@ -135,8 +135,16 @@ class Prices:
         latency = latency + one.launch_s * launches
         if not self.is_energy_known:
             return latency, np.full(len(figures), math.inf)
-        levels_j = level_energies_j(reads, writes, one.read_j, one.write_j)
-        return latency, figures[:, engines] + levels_j.sum(axis=1) + one.static_w * latency
+        return latency, figures @ self._joules + one.static_w * latency
+
+    @cached_property
+    def _joules(self) -> FloatArray:
+        """Energy of one of each column of a row, static power apart."""
+        one, engines, levels = self._machine, len(self.target.engines), len(self.target.levels)
+        single = np.eye(engines + 1 + 2 * levels)
+        found: FloatArray = level_energies_j(*self.bytes(single), one.read_j, one.write_j).sum(axis=1)
+        found[engines] = 1.0
+        return found
 
 
 def weighted(weights: Sequence[float], time: _Amount, energy: _Amount, traffic: _Amount) -> _Amount:

@@ -9,7 +9,6 @@ priced once, and a run only where its bound leaves open whether it is part of th
 
 from __future__ import annotations
 
-import itertools
 import math
 from bisect import bisect_right
 from collections.abc import Hashable, Mapping, Sequence
@@ -93,14 +92,17 @@ class _Listed:
     Attributes:
         distinct: The first of each.
         rows: Their places among all runs.
-        at: Number by first and last step.
         runs: (R, 3) first step, last step and number of those that may gain something, as in `Segments.by_last`.
     """
 
     distinct: tuple[Segment, ...]
     rows: IntArray
-    at: Mapping[tuple[int, int], int]
     runs: IntArray
+
+    def number(self, segment: Segment) -> int | None:
+        """Of a run, None where it gains nothing."""
+        found = self.runs[(self.runs[:, 0] == segment.first) & (self.runs[:, 1] == segment.last), 2]
+        return int(found[0]) if len(found) else None
 
 
 @dataclass(eq=False)
@@ -148,24 +150,24 @@ class Search:
     @cached_property
     def _listed(self) -> _Listed:
         """All runs but those that are sure to gain nothing."""
-        states, gains = self._states(), self._gains().tolist()
-        numbers: dict[Hashable, int] = {}
-        at: dict[tuple[int, int], int] = {}
-        distinct: list[Segment] = []
-        rows: list[int] = []
-        for row, (segment, gain) in enumerate(zip(itertools.chain(*self.segments.by_last), gains, strict=True)):
-            if gain:
-                key = (segment.kind, states[segment.first : segment.last + 1])
-                number = at[segment.first, segment.last] = numbers.setdefault(key, len(distinct))
-                if number == len(distinct):
-                    distinct.append(segment)
-                    rows.append(row)
-        runs = np.array([(first, last, number) for (first, last), number in at.items()], dtype=np.int64)
-        return _Listed(tuple(distinct), np.array(rows, dtype=np.int64), at, runs.reshape(-1, 3))
+        segments, states = self.segments, np.array([*self._states(), -1])
+        rows = np.flatnonzero(self._gains())
+        first, last = segments.borders.first[rows], segments.borders.last[rows]
+        steps = np.minimum(first[:, None] + np.arange(int((last - first).max(initial=0)) + 1), len(states) - 1)
+        around = np.where(steps <= last[:, None], states[steps], -1)
+        alike = np.concatenate((segments.numbers[rows, None], around), axis=1)
+        order = np.lexsort(alike.T)
+        is_new = np.ones(len(order), dtype=bool)
+        is_new[1:] = (alike[order[1:]] != alike[order[:-1]]).any(axis=1)
+        number = np.empty_like(order)
+        number[order] = np.cumsum(is_new) - 1
+        rows = rows[order[is_new]]
+        distinct = tuple([segments.runs[row] for row in rows.tolist()])
+        return _Listed(distinct, rows, np.stack((first, last, number), axis=1))
 
     def priced(self, segment: Segment) -> Priced | None:
         """All that a run could be; None where it can gain nothing, or no level has room for it."""
-        number = self._listed.at.get((segment.first, segment.last))
+        number = self._listed.number(segment)
         if number is None:
             return None
         self._price([number])
@@ -180,8 +182,8 @@ class Search:
             self._priced[number] = None if draft is None else next(priced)
 
     def bounds(self, segment: Segment) -> tuple[FloatArray, ...]:
-        """(levels,) the least time, energy and outermost bytes of a run as one group at each level."""
-        number = self._listed.at[segment.first, segment.last]
+        """(levels,) the least time, energy and outermost bytes of a run that may gain something, at each level."""
+        number = self._listed.number(segment)
         return tuple(figures[number] for figures in self._bounds.figures)
 
     @cached_property
@@ -367,8 +369,8 @@ class Search:
             """A better bound where that spares a curve, else the cost."""
             runs = self._listed.distinct
             loose = [number for number in numbers if not runs[number].kind.has_curve]
-            bounds = dict(zip(loose, self._bounds.tightened(weights, loose).tolist(), strict=True))
-            risen = {number: bound for number, bound in bounds.items() if bound > costs[number] * (1 + SAME)}
+            bounds = self._bounds.tightened(weights, loose) if loose else ()
+            risen = {n: bound for n, bound in zip(loose, bounds, strict=True) if bound > costs[n] * (1 + SAME)}
             self._price([number for number in numbers if number not in risen])
             return [(risen[number], False) if number in risen else (cost(number), True) for number in numbers]
 
