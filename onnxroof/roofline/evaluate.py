@@ -19,7 +19,7 @@ from onnxroof.dtypes import DType
 from onnxroof.mapping.given import GIVEN
 from onnxroof.mapping.nested import NestedMapping
 from onnxroof.mapping.placed import Crossing, Placed
-from onnxroof.mapping.plan import Decision, Plan
+from onnxroof.mapping.plan import Decision, Group
 from onnxroof.mapping.planned import PlannedModel
 from onnxroof.mapping.policies import SEARCHED
 from onnxroof.mapping.reorder import reordering
@@ -201,8 +201,8 @@ class _Evaluation:
         groups = self.placed(shaped.plan.fusion)
         choices = Later(lambda: (*shaped.plan.decisions, *self.reasons))
         figures = Later(lambda: self.figures(groups))
-        kinds = self.kinds(groups, range(len(groups.kinds)))
-        return self.summed(shaped.plan, groups, kinds, figures, assumed_precision, choices, self.residents)
+        kinds, plan = self.kinds(groups, range(len(groups.kinds))), shaped.plan
+        return self.summed(plan.fusion, plan.groups, groups, kinds, figures, assumed_precision, choices, self.residents)
 
     def placed(self, fusion: str) -> Placed:
         """Groups of a policy with what stays on chip around them."""
@@ -309,7 +309,8 @@ class _Evaluation:
 
     def summed(
         self,
-        plan: Plan,
+        fusion: str,
+        listed: Sequence[Group],
         groups: Placed,
         kinds: Kinds,
         figures: Sequence[Figures],
@@ -317,7 +318,7 @@ class _Evaluation:
         choices: Sequence[Decision],
         residents: Sequence[Resident],
     ) -> PlanResult:
-        """A plan of kinds of groups, with their figures, which are made when a group is looked at.
+        """A plan of kinds of groups, with their figures, which are made when a group is looked at, as `listed` is.
 
         `choices` are its decisions, `residents` what stays on chip between its groups.
         """
@@ -331,10 +332,10 @@ class _Evaluation:
         ops = sum(map(mul, kinds.ops, counted.tolist())) if sums.is_known else None
         reads = sums.by_level(lambda sheet: sheet.rows.read_bytes)
         writes = sums.by_level(lambda sheet: sheet.rows.write_bytes)
-        inside = np.array(groups.resident_bytes).reshape(-1, len(names)).max(axis=0, initial=0.0).tolist()
+        inside = groups.resident[:, 1:].max(axis=0, initial=0.0).tolist()
         layout_bytes = math.fsum(map(mul, kinds.layout_bytes, counted.tolist()))
         return PlanResult(
-            fusion=plan.fusion,
+            fusion=fusion,
             latency_s=latency_s,
             latency_estimated_s=None if latency_s is None else sums.total(lambda sheet: sheet.latency_estimated_s),
             energy_j=energy_j,
@@ -344,12 +345,12 @@ class _Evaluation:
             traffic_bytes={name: reads[name] + writes[name] for name in names},
             traffic_read_bytes=reads,
             traffic_write_bytes=writes,
-            resident_bytes=dict(zip(names[1:], inside[1:], strict=True)),
+            resident_bytes=dict(zip(names[1:], inside, strict=True)),
             resident_saved_bytes=sums.by_level(lambda sheet: sheet.rows.saved_bytes),
             peak_footprint_bytes=peaks(names[1:], groups, kinds),
             assumed_precision=assumed_precision,
             expected_latency_s=sums.total(lambda sheet: sheet.expected_s) if target.efficiency else None,
-            groups=Groups(self.model.op_types, plan, groups, figures),
+            groups=Groups(self.model.op_types, listed, groups, figures),
             decisions=Later(
                 lambda: (
                     *self.orders, *self._conversions(assumed_precision), *self._substituted.values(),

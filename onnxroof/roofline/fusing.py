@@ -24,15 +24,13 @@ from onnxroof.roofline.search import Chosen, Search
 __all__ = ["decisions", "fused_decision", "fused_group", "groups", "mapped"]
 
 
-def groups(search: Search, chosen: Sequence[Chosen], clock: Plan) -> tuple[Group, ...]:
+def groups(search: Search, chosen: Sequence[Chosen], clock: Plan) -> Iterator[Group]:
     """The groups of a plan; those of the clock's plan that are no steps follow behind."""
-    found = []
     for number, part in enumerate(chosen):
         names = [name for step in range(part.first, part.last + 1) for name in clock.groups[step].ops]
-        found.append(Group(id=f"g{number}", ops=tuple(names), repeat=clock.groups[part.first].repeat))
-    for group in clock.groups[len(search.segments.units) :]:
-        found.append(Group(id=f"g{len(found)}", ops=group.ops, repeat=group.repeat))
-    return tuple(found)
+        yield Group(id=f"g{number}", ops=tuple(names), repeat=clock.groups[part.first].repeat)
+    for number, group in enumerate(clock.groups[len(search.segments.units) :], start=len(chosen)):
+        yield Group(id=f"g{number}", ops=group.ops, repeat=group.repeat)
 
 
 def fused_group(search: Search, part: Chosen, members: Callable[[], Sequence[Figures]]) -> Demand:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxroof.mapping.placed import Placed
-from onnxroof.mapping.plan import Decision, Plan
+from onnxroof.mapping.plan import Decision, Group
 from onnxroof.mapping.traffic import GroupShape
 from onnxroof.roofline.regimes import Regime
 from onnxroof.roofline.result import GroupResult, MappedResult
@@ -271,9 +271,11 @@ class Later(Sequence[T]):
 class Groups(Sequence[GroupResult]):
     """Groups of a plan, each made when it is looked at: most studies look at a few of many thousands."""
 
-    def __init__(self, types: Mapping[str, str], plan: Plan, groups: Placed, figures: Sequence[Figures]) -> None:
+    def __init__(
+        self, types: Mapping[str, str], listed: Sequence[Group], groups: Placed, figures: Sequence[Figures]
+    ) -> None:
         self._types = types
-        self._groups = plan.groups
+        self._groups = listed
         self._placed = groups
         self._figures = figures
 
@@ -374,8 +376,7 @@ class Kinds:
 
 def peaks(names: Sequence[str], groups: Placed, kinds: Kinds) -> dict[str, float]:
     """Largest footprint at each level inside the outermost, what stays there among it."""
-    resident = np.array(groups.resident_bytes).reshape(-1, len(names) + 1)
-    together = kinds.held_bytes[list(groups.index)] + resident
+    together = kinds.held_bytes[list(groups.index)] + groups.resident
     return dict(zip(names, together[:, 1:].max(axis=0, initial=0.0).tolist(), strict=True))
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Protocol, TypeAlias
 
 from onnxroof.mapping.given import GIVEN, GivenPlan
 from onnxroof.mapping.placed import Placed
-from onnxroof.mapping.plan import Decision, Plan
+from onnxroof.mapping.plan import Decision, Group, Plan
 from onnxroof.mapping.planned import CLOCK, PlannedModel
 from onnxroof.mapping.residency import Residency
 from onnxroof.mapping.shaped import ShapedPlan
@@ -69,7 +69,8 @@ class Pricing(Protocol):
 
     def summed(
         self,
-        plan: Plan,
+        fusion: str,
+        listed: Sequence[Group],
         groups: Placed,
         kinds: Kinds,
         figures: Sequence[Figures],
@@ -77,7 +78,7 @@ class Pricing(Protocol):
         choices: Sequence[Decision],
         residents: Sequence[Resident],
     ) -> PlanResult:
-        """A plan of kinds of groups, with their figures, which are made when a group is looked at.
+        """A plan of kinds of groups, with their figures, which are made when a group is looked at, as `listed` is.
 
         `choices` are its decisions, `residents` what stays on chip between its groups.
         """
@@ -92,6 +93,7 @@ class Searched:
     """
 
     pricing: Pricing
+    _plans: dict[Hashable, PlanResult] = field(default_factory=dict)
 
     def plan(
         self, policy: str, assumed_precision: str | None, objective: str, others: Sequence[PlanResult]
@@ -126,8 +128,9 @@ class Searched:
         base, units = self._alone(GIVEN)
         search = given_search(one.model.given_segments, one.model.store, one.target, one.residency, base, units)
         chosen, reasons = chosen_runs(search, given, objective)
-        plan = Plan(fusion=GIVEN, groups=groups(search, chosen, parts.plan))
-        return self._plan(search, plan, assumed_precision, chosen, lambda: (*given.plan.decisions, *reasons))
+        return self._plan(
+            search, GIVEN, parts.plan, assumed_precision, chosen, lambda: (*given.plan.decisions, *reasons)
+        )
 
     @cached_property
     def search(self) -> Search:
@@ -142,14 +145,19 @@ class Searched:
 
     def of_chosen(self, policy: str, assumed_precision: str | None, chosen: Sequence[Chosen]) -> PlanResult:
         """The plan of groups of the clock's steps."""
-        search = self.search
-        plan = Plan(fusion=policy, groups=groups(search, chosen, self.pricing.model.clock.plan))
-        return self._plan(search, plan, assumed_precision, chosen, lambda: decisions(search, chosen))
+        key = tuple([(part.first, part.last, part.choice and (part.choice.level, part.choice.step)) for part in chosen])
+        found = self._plans.get(key)  # two policies often find the same groups
+        if found is None:
+            search, clock = self.search, self.pricing.model.clock.plan
+            found = self._plan(search, policy, clock, assumed_precision, chosen, lambda: decisions(search, chosen))
+            self._plans[key] = found
+        return found if found.fusion == policy else replace(found, fusion=policy)
 
     def _plan(
         self,
         search: Search,
-        plan: Plan,
+        fusion: str,
+        single: Plan,
         assumed_precision: str | None,
         chosen: Sequence[Chosen],
         reasons: Callable[[], Iterable[Decision]],
@@ -158,7 +166,8 @@ class Searched:
 
         Args:
             search: That chose its groups.
-            plan: Its groups.
+            fusion: Its policy.
+            single: The plan in which each step is a group.
             assumed_precision: Type that the model was converted to for this target, None for none.
             chosen: The runs of steps behind the groups.
             reasons: Makes the decisions about the groups.
@@ -202,7 +211,10 @@ class Searched:
             yield from (one for one in self.pricing.reasons if one.action != "kept" or one.subject not in inner())
 
         residents = Later(lambda: (one for one in self.pricing.residents if one.subject not in inner()))
-        return self.pricing.summed(plan, found, kinds, Later(figures), assumed_precision, Later(choices), residents)
+        listed = Later(lambda: groups(search, chosen, single))
+        return self.pricing.summed(
+            fusion, listed, found, kinds, Later(figures), assumed_precision, Later(choices), residents
+        )
 
     def _fused(self, search: Search, part: Chosen) -> Fused:
         """What a run of steps asks as one group, and what works out its nested mapping."""
