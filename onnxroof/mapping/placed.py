@@ -79,11 +79,6 @@ class Placed:
     resident_bytes: tuple[tuple[float, ...], ...]
 
     @cached_property
-    def resident(self) -> FloatArray:
-        """(G, L) what stays while each group runs."""
-        return np.array(self.resident_bytes).reshape(len(self.index), -1)
-
-    @cached_property
     def counts(self) -> tuple[int, ...]:
         """For each kind, how many groups are of it."""
         found = Counter(self.index)

@@ -40,7 +40,6 @@ from onnxroof.roofline.groups import (
     bypasses,
     mapped_total,
     outermost,
-    peaks,
 )  # fmt: skip
 from onnxroof.roofline.knowledge import Knowledge
 from onnxroof.roofline.ledger import ledger
@@ -332,7 +331,7 @@ class _Evaluation:
         ops = sum(map(mul, kinds.ops, counted.tolist())) if sums.is_known else None
         reads = sums.by_level(lambda sheet: sheet.rows.read_bytes)
         writes = sums.by_level(lambda sheet: sheet.rows.write_bytes)
-        inside = groups.resident[:, 1:].max(axis=0, initial=0.0).tolist()
+        resident = np.array(groups.resident_bytes).reshape(-1, len(names))[:, 1:]
         layout_bytes = math.fsum(map(mul, kinds.layout_bytes, counted.tolist()))
         return PlanResult(
             fusion=fusion,
@@ -345,9 +344,9 @@ class _Evaluation:
             traffic_bytes={name: reads[name] + writes[name] for name in names},
             traffic_read_bytes=reads,
             traffic_write_bytes=writes,
-            resident_bytes=dict(zip(names[1:], inside, strict=True)),
+            resident_bytes=_largest(names[1:], resident),
             resident_saved_bytes=sums.by_level(lambda sheet: sheet.rows.saved_bytes),
-            peak_footprint_bytes=peaks(names[1:], groups, kinds),
+            peak_footprint_bytes=_largest(names[1:], kinds.held_bytes[list(groups.index), 1:] + resident),
             assumed_precision=assumed_precision,
             expected_latency_s=sums.total(lambda sheet: sheet.expected_s) if target.efficiency else None,
             groups=Groups(self.model.op_types, listed, groups, figures),
@@ -423,6 +422,11 @@ class _Evaluation:
                 action="converted",
                 reason=f"the target lacks its types and wider ones: it is taken as if exported in {assumed_precision}",
             )
+
+
+def _largest(names: Sequence[str], values: FloatArray) -> dict[str, float]:
+    """By name the largest of values (N, names)."""
+    return dict(zip(names, values.max(axis=0, initial=0.0).tolist(), strict=True))
 
 
 def _explanation(sums: Sums, ops: int | None, latency_s: float | None, energy_j: float | None) -> Explanation:

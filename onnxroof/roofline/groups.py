@@ -21,7 +21,7 @@ from onnxroof.roofline.totals import Sums
 from onnxroof.targets.model import Target
 
 __all__ = [
-    "Figures", "Groups", "Kinds", "Later", "Once", "bypasses", "mapped_total", "outermost", "peaks",
+    "Figures", "Groups", "Kinds", "Later", "Once", "bypasses", "mapped_total", "outermost",
     "total",
 ]  # fmt: skip
 
@@ -372,12 +372,6 @@ class Kinds:
     held_bytes: npt.NDArray[np.float64]
     ops: Sequence[int]
     layout_bytes: Sequence[float]
-
-
-def peaks(names: Sequence[str], groups: Placed, kinds: Kinds) -> dict[str, float]:
-    """Largest footprint at each level inside the outermost, what stays there among it."""
-    together = kinds.held_bytes[list(groups.index)] + groups.resident
-    return dict(zip(names, together[:, 1:].max(axis=0, initial=0.0).tolist(), strict=True))
 
 
 def total(parts: Sequence[float | None], counts: Sequence[int]) -> float | None:

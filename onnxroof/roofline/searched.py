@@ -128,8 +128,14 @@ class Searched:
         base, units = self._alone(GIVEN)
         search = given_search(one.model.given_segments, one.model.store, one.target, one.residency, base, units)
         chosen, reasons = chosen_runs(search, given, objective)
-        return self._plan(
-            search, GIVEN, parts.plan, assumed_precision, chosen, lambda: (*given.plan.decisions, *reasons)
+        return _plan(
+            self.pricing,
+            search,
+            GIVEN,
+            parts.plan,
+            assumed_precision,
+            chosen,
+            lambda: (*given.plan.decisions, *reasons),
         )
 
     @cached_property
@@ -149,98 +155,102 @@ class Searched:
         found = self._plans.get(key)  # two policies often find the same groups
         if found is None:
             search, clock = self.search, self.pricing.model.clock.plan
-            found = self._plan(search, policy, clock, assumed_precision, chosen, lambda: decisions(search, chosen))
+            found = _plan(
+                self.pricing, search, policy, clock, assumed_precision, chosen, partial(decisions, search, chosen)
+            )
             self._plans[key] = found
         return found if found.fusion == policy else replace(found, fusion=policy)
 
-    def _plan(
-        self,
-        search: Search,
-        fusion: str,
-        single: Plan,
-        assumed_precision: str | None,
-        chosen: Sequence[Chosen],
-        reasons: Callable[[], Iterable[Decision]],
-    ) -> PlanResult:
-        """A plan with its figures.
 
-        Args:
-            search: That chose its groups.
-            fusion: Its policy.
-            single: The plan in which each step is a group.
-            assumed_precision: Type that the model was converted to for this target, None for none.
-            chosen: The runs of steps behind the groups.
-            reasons: Makes the decisions about the groups.
-        """
-        fused: list[Fused] = []
-        numbers: dict[Hashable, int] = {}  # of fused groups, negative from -1 on
-        index, taken = list[int](), []
-        for part in chosen:
-            if part.choice is None:
-                index.append(search.base.index[part.first])
-                taken.append(search.base.resident_bytes[part.first])
-                continue
-            steps = slice(part.first, part.last + 1)
-            key = (
-                id(part.choice.kind), part.choice.level, part.choice.step, part.choice.read_bytes.tobytes(),
-                part.choice.write_bytes.tobytes(), search.base.index[steps], search.base.resident_bytes[steps],
-            )  # fmt: skip
-            if key not in numbers:
-                numbers[key] = ~len(fused)
-                fused.append(self._fused(search, part))
-            index.append(numbers[key])
-            taken.append(tuple(search.rooms.residents(part.first, part.last, part.choice.level)))
-        rest = slice(len(search.segments.units), None)
-        index += search.base.index[rest]
-        taken += search.base.resident_bytes[rest]
-        used = sorted({number for number in index if number >= 0})
-        place = {number: position for position, number in enumerate(used)}
-        place |= {~number: len(used) + number for number in range(len(fused))}
-        found = Placed(kinds=(), index=tuple([place[number] for number in index]), resident_bytes=tuple(taken))
-        kinds = self.pricing.kinds(search.base, used, fused)
+# No methods of `Searched`: it holds plans, which would hold it, and be garbage until somebody looks for that.
+def _plan(
+    pricing: Pricing,
+    search: Search,
+    fusion: str,
+    single: Plan,
+    assumed_precision: str | None,
+    chosen: Sequence[Chosen],
+    reasons: Callable[[], Iterable[Decision]],
+) -> PlanResult:
+    """A plan with its figures.
 
-        def figures() -> Iterator[Figures]:
-            alone = self.pricing.figures(search.base)
-            yield from (alone[number] for number in used)
-            yield from self.pricing.fused_figures(kinds, fused)
+    Args:
+        pricing: Of groups on the target.
+        search: That chose its groups.
+        fusion: Its policy.
+        single: The plan in which each step is a group.
+        assumed_precision: Type that the model was converted to for this target, None for none.
+        chosen: The runs of steps behind the groups.
+        reasons: Makes the decisions about the groups.
+    """
+    fused: list[Fused] = []
+    numbers: dict[Hashable, int] = {}  # of fused groups, negative from -1 on
+    index, taken = list[int](), []
+    for part in chosen:
+        if part.choice is None:
+            index.append(search.base.index[part.first])
+            taken.append(search.base.resident_bytes[part.first])
+            continue
+        steps = slice(part.first, part.last + 1)
+        key = (
+            id(part.choice.kind), part.choice.level, part.choice.step, part.choice.read_bytes.tobytes(),
+            part.choice.write_bytes.tobytes(), search.base.index[steps], search.base.resident_bytes[steps],
+        )  # fmt: skip
+        if key not in numbers:
+            numbers[key] = ~len(fused)
+            fused.append(_fused(pricing, search, part))
+        index.append(numbers[key])
+        taken.append(tuple(search.rooms.residents(part.first, part.last, part.choice.level)))
+    rest = slice(len(search.segments.units), None)
+    index += search.base.index[rest]
+    taken += search.base.resident_bytes[rest]
+    used = sorted({number for number in index if number >= 0})
+    place = {number: position for position, number in enumerate(used)}
+    place |= {~number: len(used) + number for number in range(len(fused))}
+    found = Placed(kinds=(), index=tuple([place[number] for number in index]), resident_bytes=tuple(taken))
+    kinds = pricing.kinds(search.base, used, fused)
 
-        inner = Once(lambda: _inner(search, chosen))
+    def figures() -> Iterator[Figures]:
+        alone = pricing.figures(search.base)
+        yield from (alone[number] for number in used)
+        yield from pricing.fused_figures(kinds, fused)
 
-        def choices() -> Iterator[Decision]:
-            yield from reasons()
-            yield from (one for one in self.pricing.reasons if one.action != "kept" or one.subject not in inner())
+    inner = Once(lambda: _inner(search, chosen))
 
-        residents = Later(lambda: (one for one in self.pricing.residents if one.subject not in inner()))
-        listed = Later(lambda: groups(search, chosen, single))
-        return self.pricing.summed(
-            fusion, listed, found, kinds, Later(figures), assumed_precision, Later(choices), residents
-        )
+    def choices() -> Iterator[Decision]:
+        yield from reasons()
+        yield from (one for one in pricing.reasons if one.action != "kept" or one.subject not in inner())
 
-    def _fused(self, search: Search, part: Chosen) -> Fused:
-        """What a run of steps asks as one group, and what works out its nested mapping."""
+    residents = Later(lambda: (one for one in pricing.residents if one.subject not in inner()))
+    listed = Later(lambda: groups(search, chosen, single))
+    return pricing.summed(fusion, listed, found, kinds, Later(figures), assumed_precision, Later(choices), residents)
 
-        def members() -> list[Figures]:
-            alone = self.pricing.figures(search.base)
-            return [alone[number] for number in search.base.index[part.first : part.last + 1]]
 
-        demand = fused_group(search, part, members)
-        time_s = partial(self._mapped_time, demand)
-        return demand, partial(mapped, search, part, members, demand.layout_bytes, time_s)
+def _fused(pricing: Pricing, search: Search, part: Chosen) -> Fused:
+    """What a run of steps asks as one group, and what works out its nested mapping."""
 
-    def _mapped_time(self, demand: Demand, traffic: Sequence[float]) -> float:
-        """The least time of a fused group with so many bytes at each level."""
-        target = self.pricing.target
-        overlapped, serial = list[float](), list[float]()
-        for engine, engine_s in zip(target.engines, demand.engines_s.tolist(), strict=True):
-            (overlapped if engine.overlaps else serial).append(engine_s)
-        reads, writes = demand.read_bytes.tolist(), demand.write_bytes.tolist()
-        for level, count, read, write in zip(target.levels, traffic, reads, writes, strict=True):
-            scale = count / (read + write) if read + write else 1.0
-            time = level_time_s(level, read * scale, write * scale)
-            if time is not None:
-                (overlapped if level.overlaps else serial).append(time)
-        launch_s = target.launch_overhead.value * demand.shapes[0].repeat if target.launch_overhead else 0.0
-        return overlapped_time_s(overlapped, serial) + launch_s
+    def members() -> list[Figures]:
+        alone = pricing.figures(search.base)
+        return [alone[number] for number in search.base.index[part.first : part.last + 1]]
+
+    demand = fused_group(search, part, members)
+    time_s = partial(_mapped_time, pricing.target, demand)
+    return demand, partial(mapped, search, part, members, demand.layout_bytes, time_s)
+
+
+def _mapped_time(target: Target, demand: Demand, traffic: Sequence[float]) -> float:
+    """The least time of a fused group with so many bytes at each level."""
+    overlapped, serial = list[float](), list[float]()
+    for engine, engine_s in zip(target.engines, demand.engines_s.tolist(), strict=True):
+        (overlapped if engine.overlaps else serial).append(engine_s)
+    reads, writes = demand.read_bytes.tolist(), demand.write_bytes.tolist()
+    for level, count, read, write in zip(target.levels, traffic, reads, writes, strict=True):
+        scale = count / (read + write) if read + write else 1.0
+        time = level_time_s(level, read * scale, write * scale)
+        if time is not None:
+            (overlapped if level.overlaps else serial).append(time)
+    launch_s = target.launch_overhead.value * demand.shapes[0].repeat if target.launch_overhead else 0.0
+    return overlapped_time_s(overlapped, serial) + launch_s
 
 
 def _inner(search: Search, chosen: Sequence[Chosen]) -> frozenset[str]:
