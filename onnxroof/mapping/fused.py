@@ -10,7 +10,7 @@ et al., ISCA 2024) and FlashAttention, for stacks of convolutions that of DeFiNE
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -132,33 +132,37 @@ def _curve(
     stack: Stack, parts: Sequence[Part], part_of: IntArray, places: IntArray, capacity: FloatArray
 ) -> FusedCurve:
     """The figures of some tiles in full."""
-    count, operands, units = len(places), len(stack.operands), max(member.unit for member in stack.members) + 1
-    again = np.zeros(count)
-    reads, writes = np.zeros((count, operands)), np.zeros((count, operands))
-    work, tiles = np.ones((count, units)), np.empty((count, len(stack.extents)), dtype=np.int64)
-    tiles[:] = stack.extents
-    for number in sorted(set(part_of.tolist())):
-        rows = np.flatnonzero(part_of == number)
-        evaluation, here = parts[number].evaluation, places[rows]
-        for operand in range(operands):
-            read, write = evaluation.moved(operand)
-            for figures, moved in ((reads, read), (writes, write)):
-                if not isinstance(moved, float):
-                    figures[rows, operand] = moved[here]
-                elif moved:
-                    figures[rows, operand] = moved
-        for member, times in zip(stack.members, evaluation.works(), strict=True):
-            if isinstance(times, float) and times == 1.0:
-                continue
-            done = times if isinstance(times, float) else times[here]
-            again[rows] += (done - 1) * member.ops
-            work[rows, member.unit] = np.maximum(work[rows, member.unit], done)
-        for dim, size in evaluation.fixed.items():
-            tiles[rows, dim] = size
-        for dim, sizes in evaluation.tiles.sizes.items():
-            tiles[rows, dim] = np.array(sizes)[evaluation.tiles.places[dim][here]]
+    count, units = len(places), max(member.unit for member in stack.members) + 1
+    used, number = np.unique(part_of, return_inverse=True)
+    evaluations = [parts[part].evaluation for part in used.tolist()]
+    ends = np.cumsum([evaluation.tiles.count for evaluation in evaluations])
+    starts = ends - [evaluation.tiles.count for evaluation in evaluations]
+    blocks, rows = [*zip(starts.tolist(), ends.tolist(), strict=True)], starts[number.reshape(-1)] + places
+    every = np.empty(int(ends[-1]))
+
+    def picked(figures: Iterable[FloatArray | IntArray | float]) -> FloatArray:
+        """(S,) of figures of all tiles of each evaluation."""
+        for (begin, end), one in zip(blocks, figures, strict=True):
+            every[begin:end] = one
+        found: FloatArray = every[rows]
+        return found
+
+    reads, writes = np.empty((count, len(stack.operands))), np.empty((count, len(stack.operands)))
+    for operand in range(len(stack.operands)):
+        moved = [evaluation.moved(operand) for evaluation in evaluations]
+        reads[:, operand] = picked([read for read, _ in moved])
+        writes[:, operand] = picked([write for _, write in moved])
+    work, again = np.ones((count, units)), np.zeros(count)
+    for member, times in zip(stack.members, zip(*[one.works() for one in evaluations], strict=True), strict=True):
+        if any(not isinstance(one, float) or one != 1.0 for one in times):
+            done = picked(times)
+            again += (done - 1) * member.ops
+            work[:, member.unit] = np.maximum(work[:, member.unit], done)
+    tiles = np.empty((count, len(stack.extents)), dtype=np.int64)
+    for dim in range(len(stack.extents)):
+        tiles[:, dim] = picked([evaluation.size(dim) for evaluation in evaluations])
     return FusedCurve(
         capacity_bytes=np.ceil(capacity - 1e-6), read_bytes=np.ceil(reads - 1e-6), write_bytes=np.ceil(writes - 1e-6),
         work=work, again_ops=np.round(again), tiles=tiles,
-        ways=tuple(parts[number].evaluation.way for number in part_of.tolist()),
+        ways=tuple([parts[part].evaluation.way for part in part_of.tolist()]),
     )  # fmt: skip

@@ -20,6 +20,7 @@ from onnxroof.mapping.ways import SOME_MEMBERS, Way
 __all__ = ["Evaluation", "Part"]
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 MOST_PREFIXES = 3
 """So many sets of operands that stay for good are tried."""
@@ -99,6 +100,12 @@ class Evaluation:
                 found = found * self.tiles.made(span, self.fixed)
         outside = tuple(dim for dim in self.loops(member) if dim not in member.dims)
         return found * self.trips(outside) if outside else found
+
+    def size(self, dim: int) -> IntArray | int:
+        """(T,) sizes of the tiles along a dimension, its extent where it is not cut."""
+        if dim in self.tiles.sizes:
+            return np.array(self.tiles.sizes[dim])[self.tiles.places[dim]]
+        return self.fixed.get(dim, self.stack.extents[dim])
 
     # What crosses
 
