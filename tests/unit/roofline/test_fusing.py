@@ -132,3 +132,11 @@ def test_a_plan_alone_is_the_same_as_among_all() -> None:
         alone = on_target(PAIR, where, fusion=fusion).plan(fusion)
         assert alone.latency_s == every.plan(fusion).latency_s
         assert [group.nodes for group in alone.groups] == [group.nodes for group in every.plan(fusion).groups]
+
+
+def test_two_policies_with_the_same_groups_have_one_plan() -> None:
+    every = on_target(PAIR, chip("48 KiB", "keeps = []"))
+    deep, best = every.plan("depth-first"), every.plan("auto")
+    assert [group.nodes for group in deep.groups] == [("Conv_0", "Conv_1")]
+    assert best.groups is deep.groups  # made once, if anybody looks
+    assert (deep.fusion, best.fusion) == ("depth-first", "auto")

@@ -116,6 +116,20 @@ def test_a_bound_that_is_never_reached_is_asked_for_once() -> None:
     assert next(counts) == 1
 
 
+def test_costs_that_are_known_are_not_asked_for() -> None:
+    asked: list[int] = []
+
+    def exact(kind: int) -> tuple[float, bool]:
+        asked.append(kind)
+        return 2.5, True
+
+    # Two runs of two steps: one for 1, which is known, one with a bound of 0.5, which costs more than its steps.
+    runs = table([[], [(0, 0)], [], [(2, 1)]])
+    path = least_path([1.0] * 4, runs, [1.0, 0.5], each(exact), known=[0])
+    assert path == ((0, 1, 0), (2, 2, -1), (3, 3, -1))
+    assert asked == [1]
+
+
 def test_nothing_is_asked_for_where_bounds_rule_out_what_is_wanted() -> None:
     def exact(kind: int) -> tuple[float, bool]:
         raise AssertionError

@@ -1,0 +1,82 @@
+"""What do the limits of the search for groups give away? The same with longer runs, and where nothing stays on chip.
+
+A run has at most `MOST_STEPS` steps, and what stays on chip is chosen before the groups are. Printed is, by policy, the
+part of the figure that the policy looks for (bytes of `depth-first`, latency of `auto`) that is left when a limit is
+lifted: the least of all targets, and how many are below 0.999.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import onnxroof
+from onnxroof.ir.workload import Workload
+from onnxroof.mapping import segments
+from onnxroof.roofline.result import PlanResult
+from onnxroof.study.analyze import run_study
+from onnxroof.study.result import ModelResult
+from onnxroof.targets.catalog import load_target
+from onnxroof.targets.model import Target
+
+pytestmark = pytest.mark.benchmark
+
+ROOT = Path(__file__).resolve().parents[2]
+MODELS = ("resnet50", "mobilenet_v2", "efficientnet_b0", "bert_base", "vit_b_16")
+LONGER = 14
+POLICIES = ("depth-first", "auto")
+
+
+def shelf() -> list[Target]:
+    return [load_target(path.stem) for path in sorted((ROOT / "hwdb").glob("*.toml"))[::6]]
+
+
+def plans(model: Workload, targets: list[Target]) -> Iterator[tuple[str, PlanResult]]:
+    (entry,) = run_study([model], targets).models
+    assert isinstance(entry, ModelResult)
+    for result in entry.targets:
+        for policy in POLICIES:
+            yield policy, result.plan(policy)
+
+
+def aim(policy: str, plan: PlanResult) -> float:
+    """What the policy is least in."""
+    return next(iter(plan.traffic_bytes.values())) if policy == "depth-first" else plan.latency_s or 0.0
+
+
+def ratios(with_limit: list[tuple[str, PlanResult]], without: list[tuple[str, PlanResult]]) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {policy: [] for policy in POLICIES}
+    for (policy, one), (_, other) in zip(with_limit, without, strict=True):
+        if aim(policy, one):
+            found[policy].append(aim(policy, other) / aim(policy, one))
+    return found
+
+
+def summary(found: dict[str, list[float]]) -> str:
+    return ", ".join(
+        f"{policy} {min(values):.3f} at least, {sum(value < 0.999 for value in values)} of {len(values)} below 0.999"
+        for policy, values in found.items()
+    )
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_limits_of_the_search(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    model, targets = onnxroof.load(ROOT / "models" / f"{name}.onnx"), shelf()
+    plain = [*plans(model, targets)]
+    apart = [
+        replace(target, levels=tuple(replace(level, keeps=frozenset()) for level in target.levels))
+        for target in targets
+    ]
+    nothing_stays = ratios(plain, [*plans(model, apart)])
+    monkeypatch.setattr(segments, "MOST_STEPS", LONGER)
+    longer = ratios(plain, [*plans(model, targets)])
+    with capsys.disabled():
+        print(
+            f"\n{name}: runs of {LONGER} steps: {summary(longer)}; nothing stays on chip: {summary(nothing_stays)}",
+            end="",
+        )
+    assert max(longer["depth-first"]) <= 1 + 1e-9  # every run of before is still one
+    assert min(min(values) for values in nothing_stays.values()) >= 0.98
