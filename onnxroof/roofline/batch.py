@@ -142,7 +142,7 @@ class Batch:
         return tuple(slice(begin, end) for begin, end in itertools.pairwise(ends))
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Base:
     """The distinct groups of targets.
 
@@ -161,7 +161,7 @@ class Base:
     layout_bytes: FloatArray
     rows: Rows
 
-    @property
+    @cached_property
     def layout_total_bytes(self) -> FloatArray:
         """(N,) moved for the layout alone, both directions, all trips."""
         found: FloatArray = self.layout_bytes.sum(axis=1) * self.rows.launches

@@ -155,15 +155,9 @@ class Search:
         first, last = segments.borders.first[rows], segments.borders.last[rows]
         steps = np.minimum(first[:, None] + np.arange(int((last - first).max(initial=0)) + 1), len(states) - 1)
         around = np.where(steps <= last[:, None], states[steps], -1)
-        alike = np.concatenate((segments.numbers[rows, None], around), axis=1)
-        order = np.lexsort(alike.T)
-        is_new = np.ones(len(order), dtype=bool)
-        is_new[1:] = (alike[order[1:]] != alike[order[:-1]]).any(axis=1)
-        number = np.empty_like(order)
-        number[order] = np.cumsum(is_new) - 1
-        rows = rows[order[is_new]]
-        distinct = tuple([segments.runs[row] for row in rows.tolist()])
-        return _Listed(distinct, rows, np.stack((first, last, number), axis=1))
+        places, number = _numbered(np.concatenate((segments.numbers[rows, None], around), axis=1))
+        distinct = tuple([segments.runs[row] for row in rows[places].tolist()])
+        return _Listed(distinct, rows[places], np.stack((first, last, number), axis=1))
 
     def priced(self, segment: Segment) -> Priced | None:
         """All that a run could be; None where it can gain nothing, or no level has room for it."""
@@ -378,3 +372,13 @@ class Search:
         if path is None:
             return None
         return tuple(Chosen(first, last, None if number < 0 else picks[number]) for first, last, number in path)
+
+
+def _numbered(rows: IntArray) -> tuple[IntArray, IntArray]:
+    """Of (R, C) rows the first place of each that occurs, and (R,) which of these each row is."""
+    order = np.lexsort(rows.T)  # equal rows stay in their order
+    is_new = np.ones(len(order), dtype=bool)
+    is_new[1:] = (rows[order[1:]] != rows[order[:-1]]).any(axis=1)
+    number = np.empty_like(order)
+    number[order] = np.cumsum(is_new) - 1
+    return order[is_new], number
