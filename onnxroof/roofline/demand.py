@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +32,6 @@ class Demand:
         read_bytes, write_bytes: (L,) traffic.
         saved_bytes: (L,) what it does not move because of what stays on chip around it.
         footprint_bytes: (L,) of its tiles, of one instance.
-        tile_of: Works out its size by dimension.
         whole_bytes: What must cross a level whatever is inside it, if nothing stays there.
         least_bytes: What must cross the outermost boundary, with what stays inside of it.
         doubtful_s, doubtful_j: (E,) and in all, what of the engines' times and energies rests on uncertain numbers.
@@ -51,7 +50,6 @@ class Demand:
     write_bytes: FloatArray
     saved_bytes: FloatArray
     footprint_bytes: Sequence[float]
-    tile_of: Callable[[], Mapping[str, int]]
     whole_bytes: float
     least_bytes: float
     doubtful_s: FloatArray

@@ -7,7 +7,7 @@ an unknown energy makes the energy unknown.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from operator import mul
@@ -201,7 +201,18 @@ class _Evaluation:
         choices = Later(lambda: (*shaped.plan.decisions, *self.reasons))
         figures = Later(lambda: self.figures(groups))
         kinds, plan = self.kinds(groups, range(len(groups.kinds))), shaped.plan
-        return self.summed(plan.fusion, plan.groups, groups, kinds, figures, assumed_precision, choices, self.residents)
+
+        def tiles() -> Iterator[Mapping[str, int]]:
+            found = [self.tile(kind) for kind in groups.kinds]
+            return (found[number] for number in groups.index)
+
+        return self.summed(
+            plan.fusion, plan.groups, Later(tiles), groups, kinds, figures, assumed_precision, choices, self.residents
+        )
+
+    def tile(self, kind: tuple[GroupShape, Crossing | None]) -> Mapping[str, int]:
+        """Size by dimension of the tile of groups of a kind."""
+        return self.batch.tile(self.place, *kind)
 
     def placed(self, fusion: str) -> Placed:
         """Groups of a policy with what stays on chip around them."""
@@ -257,7 +268,6 @@ class _Evaluation:
                 times=(1.0,),
                 spatial=_known(spatial[number]),
                 held_bytes=held[number],
-                tile_of=partial(batch.tile, place, shape, crossing),
                 bypassed=tuple(levels[n].name for n in np.flatnonzero(bypassed[number])) if passes_by[number] else (),
                 map=Once(partial(mapped, shape, crossing)),
                 layout_bytes=layout[number],
@@ -299,7 +309,6 @@ class _Evaluation:
                 times=tuple(demand.times),
                 spatial=demand.spatial_of(),
                 held_bytes=demand.footprint_bytes,
-                tile_of=demand.tile_of,
                 bypassed=(),
                 map=Once(map_),
                 again_ops=demand.again_ops,
@@ -310,6 +319,7 @@ class _Evaluation:
         self,
         fusion: str,
         listed: Sequence[Group],
+        tiles: Sequence[Mapping[str, int]],
         groups: Placed,
         kinds: Kinds,
         figures: Sequence[Figures],
@@ -317,7 +327,9 @@ class _Evaluation:
         choices: Sequence[Decision],
         residents: Sequence[Resident],
     ) -> PlanResult:
-        """A plan of kinds of groups, with their figures, which are made when a group is looked at, as `listed` is.
+        """A plan of kinds of groups, with their figures, which are made when a group is looked at.
+
+        `listed` are its groups, with the size of each one's tile by dimension.
 
         `choices` are its decisions, `residents` what stays on chip between its groups.
         """
@@ -349,7 +361,7 @@ class _Evaluation:
             peak_footprint_bytes=_largest(names[1:], kinds.held_bytes[list(groups.index), 1:] + resident),
             assumed_precision=assumed_precision,
             expected_latency_s=sums.total(lambda sheet: sheet.expected_s) if target.efficiency else None,
-            groups=Groups(self.model.op_types, listed, groups, figures),
+            groups=Groups(self.model.op_types, listed, tiles, groups, figures),
             decisions=Later(
                 lambda: (
                     *self.orders, *self._conversions(assumed_precision), *self._substituted.values(),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from onnxroof.roofline.prices import Choice
 from onnxroof.roofline.result import MappedResult
 from onnxroof.roofline.search import Chosen, Search
 
-__all__ = ["decisions", "fused_decision", "fused_group", "groups", "mapped"]
+__all__ = ["decisions", "fused_decision", "fused_group", "groups", "mapped", "tile_sizes"]
 
 
 def groups(search: Search, chosen: Sequence[Chosen], clock: Plan) -> Iterator[Group]:
@@ -57,7 +56,7 @@ def fused_group(search: Search, part: Chosen, members: Callable[[], Sequence[Fig
     shapes = [search.base.kinds[kind][0] for kind in kinds]
     layout = run_layout_bytes(
         search.store, search.segments.units[part.first : part.last + 1], search.target.layout,
-        search.residency.inside(0) if len(levels) > 1 else {}, sum(shape.rearranged_bytes for shape in shapes),
+        search.inside[0] if search.inside else {}, sum(shape.rearranged_bytes for shape in shapes),
     )  # fmt: skip
     reads, writes = choice.read_bytes.copy(), choice.write_bytes.copy()
     reads[0] += repeat * layout[0]
@@ -76,7 +75,6 @@ def fused_group(search: Search, part: Chosen, members: Callable[[], Sequence[Fig
         write_bytes=writes,
         saved_bytes=saved,
         footprint_bytes=footprints.tolist(),
-        tile_of=partial(_tile, search, part),
         again_ops=float(curve.again_ops[step]) * repeat,
         whole_bytes=least + repeat * sum(layout),
         layout_bytes=repeat * sum(layout),
@@ -86,7 +84,7 @@ def fused_group(search: Search, part: Chosen, members: Callable[[], Sequence[Fig
     )
 
 
-def _tile(search: Search, part: Chosen) -> dict[str, int]:
+def tile_sizes(search: Search, part: Chosen) -> dict[str, int]:
     """Size by dimension of the tile of a run."""
     choice = part.choice
     assert choice is not None
@@ -198,7 +196,7 @@ def _refused(
     store = search.store
     subject = f"{store.kernels[kernels[0]].op.name} -> {store.kernels[kernels[1]].op.name}"
     size = float(store.sizes.get(root) or 0) * store.kernels[kernels[0]].op.repeat
-    stays = len(search.target.levels) > 1 and root in search.residency.inside(0)  # then it costs nothing outside
+    stays = bool(search.inside) and root in search.inside[0]  # then it costs nothing outside
     figures = {"costs_bytes": 2 * size} if size and not stays else {}
     reason, more = _why(search, chosen[maker], chosen[reader], root)
     return Decision(subject=subject, action="not fused", reason=reason, figures={**figures, **more})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Generic, TypeVar, overload
 
 import numpy as np
@@ -46,7 +47,7 @@ class Once(Generic[T]):
         return self.found
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Figures:
     """What all groups of one kind share, read from a row of a sheet when it is looked at; all trips.
 
@@ -59,7 +60,6 @@ class Figures:
         shapes, times: The work.
         spatial: Utilization of the array, None without MACs.
         held_bytes: (L,) of the tiles, of one instance.
-        tile_of: Works out the size of the tile by dimension.
         bypassed: Names of the levels that hold no tile of it.
         map: Works out one mapping to all levels at once.
         again_ops: Operations that are done again.
@@ -73,7 +73,6 @@ class Figures:
     times: tuple[float, ...]
     spatial: float | None
     held_bytes: Sequence[float]
-    tile_of: Callable[[], Mapping[str, int]]
     bypassed: tuple[str, ...]
     map: Callable[[], MappedResult]
     again_ops: float = 0.0
@@ -226,6 +225,44 @@ class Figures:
         """Every term of the energy, {} where it is unknown."""
         return self._alone.energy_terms_j
 
+    @cached_property
+    def result(self) -> GroupResult:
+        """What the groups have in common: without what they are called, their tiles, and what stays around them."""
+        traffic_bytes = self.traffic_bytes
+        return GroupResult(
+            id="",
+            nodes=(),
+            op_types=(),
+            repeat=1,
+            macs=self.macs,
+            vector_ops=self.vector_ops,
+            special_ops=self.special_ops,
+            ops=self.ops,
+            latency_s=self.latency_s,
+            latency_estimated_s=self.latency_estimated_s,
+            energy_j=self.energy_j,
+            energy_estimated_j=self.energy_estimated_j,
+            traffic_bytes=traffic_bytes,
+            traffic_read_bytes=self.traffic_read_bytes,
+            traffic_write_bytes=self.traffic_write_bytes,
+            intensity_ops_per_byte=self.intensity,
+            compulsory_intensity_ops_per_byte=self.compulsory_intensity,
+            time_bound=self.time_bound,
+            energy_bound=self.energy_bound,
+            time_terms_s=self.time_terms_s,
+            energy_terms_j=self.energy_terms_j,
+            spatial_utilization=self.spatial,
+            temporal_utilization=self.temporal,
+            footprint_bytes=self.footprint_bytes,
+            tile={},
+            full_engines_s=self.full_engines_s,
+            waterfall_s=self.waterfall_s,
+            regime=self.regime,
+            recomputed_ops=self.again_ops,
+            layout_bytes=outermost([*traffic_bytes], self.layout_bytes),
+            map=self.map,
+        )
+
     @property
     def _alone(self) -> Sums:
         return Sums(self.target, [(self.sheet, np.array([self.number]))], ONE)
@@ -272,12 +309,19 @@ class Groups(Sequence[GroupResult]):
     """Groups of a plan, each made when it is looked at: most studies look at a few of many thousands."""
 
     def __init__(
-        self, types: Mapping[str, str], listed: Sequence[Group], groups: Placed, figures: Sequence[Figures]
+        self,
+        types: Mapping[str, str],
+        listed: Sequence[Group],
+        tiles: Sequence[Mapping[str, int]],
+        groups: Placed,
+        figures: Sequence[Figures],
     ) -> None:
         self._types = types
         self._groups = listed
+        self._tiles = tiles
         self._placed = groups
         self._figures = figures
+        self._found: dict[int, GroupResult] = {}
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -291,51 +335,31 @@ class Groups(Sequence[GroupResult]):
     def __getitem__(self, index: int | slice) -> GroupResult | Sequence[GroupResult]:
         if isinstance(index, slice):
             return [self._result(i) for i in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(index)
-        return self._result(index)
+        return self._result(range(len(self))[index])
 
     def __iter__(self) -> Iterator[GroupResult]:
         # Else an IndexError in a result would end the loop as if there were no more of them.
         return (self._result(index) for index in range(len(self)))
 
     def _result(self, index: int) -> GroupResult:
-        group, figures = self._groups[index], self._figures[self._placed.index[index]]
+        found = self._found.get(index)
+        if found is None:
+            found = self._found[index] = self._made(index)
+        return found
+
+    def _made(self, index: int) -> GroupResult:
+        group, shared = self._groups[index], self._figures[self._placed.index[index]].result
         resident = self._placed.resident_bytes[index][1:]
-        return GroupResult(
+        return replace(
+            shared,
             id=group.id,
             nodes=group.ops,
             op_types=tuple(self._types[name] for name in group.ops),
             repeat=group.repeat,
-            macs=figures.macs,
-            vector_ops=figures.vector_ops,
-            special_ops=figures.special_ops,
-            ops=figures.ops,
-            latency_s=figures.latency_s,
-            latency_estimated_s=figures.latency_estimated_s,
-            energy_j=figures.energy_j,
-            energy_estimated_j=figures.energy_estimated_j,
-            traffic_bytes=figures.traffic_bytes,
-            traffic_read_bytes=figures.traffic_read_bytes,
-            traffic_write_bytes=figures.traffic_write_bytes,
-            intensity_ops_per_byte=figures.intensity,
-            compulsory_intensity_ops_per_byte=figures.compulsory_intensity,
-            time_bound=figures.time_bound,
-            energy_bound=figures.energy_bound,
-            time_terms_s=figures.time_terms_s,
-            energy_terms_j=figures.energy_terms_j,
-            spatial_utilization=figures.spatial,
-            temporal_utilization=figures.temporal,
             footprint_bytes={
-                name: own + more for (name, own), more in zip(figures.footprint_bytes.items(), resident, strict=True)
+                name: own + more for (name, own), more in zip(shared.footprint_bytes.items(), resident, strict=True)
             },
-            tile=figures.tile_of(),
-            full_engines_s=figures.full_engines_s,
-            waterfall_s=figures.waterfall_s,
-            regime=figures.regime,
-            recomputed_ops=figures.again_ops,
-            layout_bytes=outermost([*figures.traffic_bytes], figures.layout_bytes),
-            map=figures.map,
+            tile=self._tiles[index],
         )
 
 

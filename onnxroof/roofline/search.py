@@ -116,6 +116,7 @@ class Search:
         residency: What stays on chip between steps.
         base: Every step as a group of its own.
         units: What the kinds of `base` take.
+        inside: By boundary what stays inside of it.
         rooms: What is left to the tiles of runs.
         staying: What stays around them.
         levels: Numbers of the levels that can hold the tiles of a group: those on chip that hold all operands.
@@ -131,7 +132,7 @@ class Search:
 
     def __post_init__(self) -> None:
         levels = self.target.levels
-        self._inside = [self.residency.inside(boundary) for boundary in range(len(levels) - 1)]
+        self.inside = [self.residency.inside(boundary) for boundary in range(len(levels) - 1)]
         units = self.units
         self._is_energy_known = bool(len(units.energy_j)) and not np.isnan(units.energy_j).any()
         self._prices = Prices(self.target, self._is_energy_known)
@@ -187,7 +188,7 @@ class Search:
         steps = self._rows[[*self.base.index[: len(self.segments.units)]]]
         launches = np.array([self._repeat(segment) for segment in runs], dtype=float)
         return Bounds(
-            self.segments, runs, self._listed.rows, steps, self._prices, self.levels, self._inside, launches,
+            self.segments, runs, self._listed.rows, steps, self._prices, self.levels, self.inside, launches,
             self._rooms, self.staying,
         )  # fmt: skip
 
@@ -242,9 +243,9 @@ class Search:
 
     def _gains(self) -> npt.NDArray[np.bool_]:
         """By run whether one group could save anything: launches, or bytes outside the levels on chip."""
-        always = frozenset.intersection(*map(frozenset, self._inside)) if self._inside else frozenset()
+        always = frozenset.intersection(*map(frozenset, self.inside)) if self.inside else frozenset()
         shares = self.segments.borders.shares(always)
-        return np.ones_like(shares) if self._has_launches else shares & bool(self._inside)
+        return np.ones_like(shares) if self._has_launches else shares & bool(self.inside)
 
     # The best plan
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Protocol, TypeAlias
 
 from onnxroof.mapping.given import GIVEN, GivenPlan
-from onnxroof.mapping.placed import Placed
+from onnxroof.mapping.placed import Crossing, Placed
 from onnxroof.mapping.plan import Decision, Group, Plan
 from onnxroof.mapping.planned import CLOCK, PlannedModel
 from onnxroof.mapping.residency import Residency
 from onnxroof.mapping.shaped import ShapedPlan
+from onnxroof.mapping.traffic import GroupShape
 from onnxroof.roofline.demand import Demand
-from onnxroof.roofline.fusing import decisions, fused_group, groups, mapped
+from onnxroof.roofline.fusing import decisions, fused_group, groups, mapped, tile_sizes
 from onnxroof.roofline.given import chosen_runs, given_search
 from onnxroof.roofline.groups import Figures, Kinds, Later, Once
 from onnxroof.roofline.model import overlapped_time_s
@@ -61,6 +62,9 @@ class Pricing(Protocol):
     def units(self, groups: Placed) -> UnitFigures:
         """What the kinds of groups take as units of which a search makes larger ones."""
 
+    def tile(self, kind: tuple[GroupShape, Crossing | None]) -> Mapping[str, int]:
+        """Size by dimension of the tile of groups of a kind."""
+
     def kinds(self, groups: Placed, used: Sequence[int], fused: Sequence[Fused]) -> Kinds:
         """What totals take of some kinds of groups, and of groups of several steps behind them."""
 
@@ -71,6 +75,7 @@ class Pricing(Protocol):
         self,
         fusion: str,
         listed: Sequence[Group],
+        tiles: Sequence[Mapping[str, int]],
         groups: Placed,
         kinds: Kinds,
         figures: Sequence[Figures],
@@ -78,7 +83,9 @@ class Pricing(Protocol):
         choices: Sequence[Decision],
         residents: Sequence[Resident],
     ) -> PlanResult:
-        """A plan of kinds of groups, with their figures, which are made when a group is looked at, as `listed` is.
+        """A plan of kinds of groups, with their figures, which are made when a group is looked at.
+
+        `listed` are its groups, with the size of each one's tile by dimension.
 
         `choices` are its decisions, `residents` what stays on chip between its groups.
         """
@@ -222,8 +229,17 @@ def _plan(
         yield from (one for one in pricing.reasons if one.action != "kept" or one.subject not in inner())
 
     residents = Later(lambda: (one for one in pricing.residents if one.subject not in inner()))
+
+    def tiles() -> Iterator[Mapping[str, int]]:
+        alone = cache(lambda number: pricing.tile(search.base.kinds[number]))
+        for part in chosen:
+            yield alone(search.base.index[part.first]) if part.choice is None else tile_sizes(search, part)
+        yield from map(alone, search.base.index[rest])
+
     listed = Later(lambda: groups(search, chosen, single))
-    return pricing.summed(fusion, listed, found, kinds, Later(figures), assumed_precision, Later(choices), residents)
+    return pricing.summed(
+        fusion, listed, Later(tiles), found, kinds, Later(figures), assumed_precision, Later(choices), residents
+    )
 
 
 def _fused(pricing: Pricing, search: Search, part: Chosen) -> Fused:

@@ -140,3 +140,24 @@ def test_two_policies_with_the_same_groups_have_one_plan() -> None:
     assert [group.nodes for group in deep.groups] == [("Conv_0", "Conv_1")]
     assert best.groups is deep.groups  # made once, if anybody looks
     assert (deep.fusion, best.fusion) == ("depth-first", "auto")
+
+
+def test_a_tile_is_named_after_the_operators_of_its_own_group() -> None:
+    # Two perceptrons that are alike but for names: each is summed over in blocks of its own hidden values.
+    text = """g (float[256,32] x) => (float[256,32] z)
+        <float[32,512] a, float[512,32] b, float[32,512] c, float[512,32] d>
+        { h = MatMul(x, a) i = Relu(h) y = MatMul(i, b) k = MatMul(y, c) l = Relu(k) z = MatMul(l, d) }"""
+    found = plan(text, chip("40 KiB", "keeps = []"))
+    tiled = [(group.nodes, [name for name in group.tile if " of " in name]) for group in found.groups]
+    assert [len(names) for _, names in tiled] == [1, 1]
+    assert all(name.split(" of ")[1] in nodes for nodes, (name,) in tiled)
+    first, second = found.groups
+    assert first.latency_s == second.latency_s  # one kind, whose figures are shared
+
+
+def test_groups_are_made_once_and_counted_from_both_ends() -> None:
+    groups = plan(PAIR, chip("64 KiB"), "none").groups
+    assert groups[0] is groups[0] is next(iter(groups)) is groups[-2] is groups[:1][0]
+    assert [group.id for group in groups] == ["g0", "g1"]
+    with pytest.raises(IndexError):
+        groups[2]
