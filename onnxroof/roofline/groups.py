@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -124,7 +124,7 @@ class Figures:
         """What does not move because of what stays on chip around it."""
         return self._by_level(self.sheet.rows.saved_bytes[self.number])
 
-    @property
+    @cached_property
     def footprint_bytes(self) -> dict[str, float]:
         """Of its tiles, of one instance of each level inside the outermost."""
         return {level.name: size for level, size in zip(self.target.levels[1:], self.held_bytes[1:], strict=True)}
@@ -226,42 +226,36 @@ class Figures:
         return self._alone.energy_terms_j
 
     @cached_property
-    def result(self) -> GroupResult:
-        """What the groups have in common: without what they are called, their tiles, and what stays around them."""
+    def shared(self) -> Mapping[str, Any]:
+        """What the groups' results have in common, by field: worked out once, as there may be thousands of them."""
         traffic_bytes = self.traffic_bytes
-        return GroupResult(
-            id="",
-            nodes=(),
-            op_types=(),
-            repeat=1,
-            macs=self.macs,
-            vector_ops=self.vector_ops,
-            special_ops=self.special_ops,
-            ops=self.ops,
-            latency_s=self.latency_s,
-            latency_estimated_s=self.latency_estimated_s,
-            energy_j=self.energy_j,
-            energy_estimated_j=self.energy_estimated_j,
-            traffic_bytes=traffic_bytes,
-            traffic_read_bytes=self.traffic_read_bytes,
-            traffic_write_bytes=self.traffic_write_bytes,
-            intensity_ops_per_byte=self.intensity,
-            compulsory_intensity_ops_per_byte=self.compulsory_intensity,
-            time_bound=self.time_bound,
-            energy_bound=self.energy_bound,
-            time_terms_s=self.time_terms_s,
-            energy_terms_j=self.energy_terms_j,
-            spatial_utilization=self.spatial,
-            temporal_utilization=self.temporal,
-            footprint_bytes=self.footprint_bytes,
-            tile={},
-            full_engines_s=self.full_engines_s,
-            waterfall_s=self.waterfall_s,
-            regime=self.regime,
-            recomputed_ops=self.again_ops,
-            layout_bytes=outermost([*traffic_bytes], self.layout_bytes),
-            map=self.map,
-        )
+        return {
+            "macs": self.macs,
+            "vector_ops": self.vector_ops,
+            "special_ops": self.special_ops,
+            "ops": self.ops,
+            "latency_s": self.latency_s,
+            "latency_estimated_s": self.latency_estimated_s,
+            "energy_j": self.energy_j,
+            "energy_estimated_j": self.energy_estimated_j,
+            "traffic_bytes": traffic_bytes,
+            "traffic_read_bytes": self.traffic_read_bytes,
+            "traffic_write_bytes": self.traffic_write_bytes,
+            "intensity_ops_per_byte": self.intensity,
+            "compulsory_intensity_ops_per_byte": self.compulsory_intensity,
+            "time_bound": self.time_bound,
+            "energy_bound": self.energy_bound,
+            "time_terms_s": self.time_terms_s,
+            "energy_terms_j": self.energy_terms_j,
+            "spatial_utilization": self.spatial,
+            "temporal_utilization": self.temporal,
+            "full_engines_s": self.full_engines_s,
+            "waterfall_s": self.waterfall_s,
+            "regime": self.regime,
+            "recomputed_ops": self.again_ops,
+            "layout_bytes": outermost([*traffic_bytes], self.layout_bytes),
+            "map": self.map,
+        }
 
     @property
     def _alone(self) -> Sums:
@@ -321,7 +315,6 @@ class Groups(Sequence[GroupResult]):
         self._tiles = tiles
         self._placed = groups
         self._figures = figures
-        self._found: dict[int, GroupResult] = {}
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -342,24 +335,18 @@ class Groups(Sequence[GroupResult]):
         return (self._result(index) for index in range(len(self)))
 
     def _result(self, index: int) -> GroupResult:
-        found = self._found.get(index)
-        if found is None:
-            found = self._found[index] = self._made(index)
-        return found
-
-    def _made(self, index: int) -> GroupResult:
-        group, shared = self._groups[index], self._figures[self._placed.index[index]].result
+        group, figures = self._groups[index], self._figures[self._placed.index[index]]
         resident = self._placed.resident_bytes[index][1:]
-        return replace(
-            shared,
+        return GroupResult(
             id=group.id,
             nodes=group.ops,
-            op_types=tuple(self._types[name] for name in group.ops),
+            op_types=tuple([self._types[name] for name in group.ops]),
             repeat=group.repeat,
             footprint_bytes={
-                name: own + more for (name, own), more in zip(shared.footprint_bytes.items(), resident, strict=True)
+                name: own + more for (name, own), more in zip(figures.footprint_bytes.items(), resident, strict=True)
             },
             tile=self._tiles[index],
+            **figures.shared,
         )
 
 

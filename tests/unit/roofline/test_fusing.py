@@ -155,9 +155,9 @@ def test_a_tile_is_named_after_the_operators_of_its_own_group() -> None:
     assert first.latency_s == second.latency_s  # one kind, whose figures are shared
 
 
-def test_groups_are_made_once_and_counted_from_both_ends() -> None:
+def test_groups_are_counted_from_both_ends() -> None:
     groups = plan(PAIR, chip("64 KiB"), "none").groups
-    assert groups[0] is groups[0] is next(iter(groups)) is groups[-2] is groups[:1][0]
+    assert groups[0] == next(iter(groups)) == groups[-2] == groups[:1][0]
     assert [group.id for group in groups] == ["g0", "g1"]
     with pytest.raises(IndexError):
         groups[2]
