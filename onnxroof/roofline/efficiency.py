@@ -6,10 +6,9 @@ of that engine), and operations / compute energy. So no workload lies above it, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-__all__ = ["Efficiency", "efficiency", "mix_time_s"]
+__all__ = ["Efficiency", "efficiency"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,15 +60,6 @@ def efficiency(
         peak_ops_per_j=_ratio(ops, compute_j),
         ops_per_j=_ratio(ops, energy_j),
     )
-
-
-def mix_time_s(engines_s: Iterable[Mapping[str, float]], counts: Iterable[int]) -> float:
-    """Time of the busiest engine over work that occurs so often: each engine's sum, and of these the longest."""
-    sums: dict[str, float] = {}
-    for times, count in zip(engines_s, counts, strict=True):
-        for engine, time in times.items():
-            sums[engine] = sums.get(engine, 0.0) + time * count
-    return max(sums.values(), default=0.0)
 
 
 def _ratio(part: float | None, whole: float | None) -> float | None:

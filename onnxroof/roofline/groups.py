@@ -119,11 +119,6 @@ class Figures:
         """From the inside into each level."""
         return self._by_level(self.sheet.rows.write_bytes[self.number])
 
-    @property
-    def saved_bytes(self) -> dict[str, float]:
-        """What does not move because of what stays on chip around it."""
-        return self._by_level(self.sheet.rows.saved_bytes[self.number])
-
     @cached_property
     def footprint_bytes(self) -> dict[str, float]:
         """Of its tiles, of one instance of each level inside the outermost."""

@@ -18,6 +18,7 @@ from onnxroof.report.figures.scale import LogScale, spanning
 from onnxroof.report.figures.svg import Svg, element, joined, number
 from onnxroof.report.numbers import count, intensity, quantity
 from onnxroof.report.words import shortened
+from onnxroof.roofline.ceilings import power_roof_ops_per_s
 
 __all__ = ["MOST_CIRCLES", "Ceiling", "Dot", "Roof", "Rooflines", "Shift", "rooflines_figure"]
 
@@ -171,9 +172,9 @@ class Rooflines:
         """What the power cap leaves at an intensity, ops/s, if only compute and this level drew power."""
         if self.power_cap is None or self.energy_per_op is None or roof.energy_per_byte is None:
             return None
-        left = max(self.power_cap - self.static_power, 0.0)
-        energy = self.energy_per_op + roof.energy_per_byte / at
-        return left / energy if energy > 0 else None
+        if self.energy_per_op + roof.energy_per_byte <= 0:
+            return None
+        return power_roof_ops_per_s(self.power_cap, self.static_power, self.energy_per_op, roof.energy_per_byte, at)
 
 
 def rooflines_figure(chart: Rooflines) -> Svg:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from oracles.tiny import engine, level, on_target, target
 
-from onnxroof.roofline.efficiency import Efficiency, efficiency, mix_time_s
+from onnxroof.roofline.efficiency import Efficiency, efficiency
 
 
 def test_c14_peak_and_workload_with_their_ratio() -> None:
@@ -18,12 +18,6 @@ def test_c14_peak_and_workload_with_their_ratio() -> None:
 def test_unknown_stays_unknown() -> None:
     assert efficiency(None, None, None, 0.0, None) == Efficiency()
     assert (Efficiency().of_peak, Efficiency().of_peak_energy) == (None, None)
-
-
-def test_the_busiest_engine_over_all_groups_sets_the_roof_of_a_mix() -> None:
-    # matrix 2 x 3 + 1 = 7, vector 2 x 1 + 4 = 6; the sum of each group's longest would be 2 x 3 + 4 = 10
-    assert mix_time_s([{"matrix": 3.0, "vector": 1.0}, {"matrix": 1.0, "vector": 4.0}], [2, 1]) == 7.0
-    assert mix_time_s([], []) == 0.0
 
 
 def test_c14_of_a_plan() -> None:
