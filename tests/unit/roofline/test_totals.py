@@ -23,8 +23,8 @@ def sheet(chip: Target, seconds: list[list[float]], read_bytes: list[float], is_
     rows = Rows(
         engines_s=engines_s, full_engines_s=engines_s / 2, runs=engines_s > 0, compute_j=np.ones(count),
         doubtful_s=np.zeros_like(engines_s), doubtful_j=np.zeros(count), read_bytes=reads,
-        write_bytes=np.zeros((count, 1)), saved_bytes=np.zeros((count, 1)), whole_bytes=reads[:, 0], least_bytes=reads, launches=np.ones(count),
-        is_known=np.array(is_known),
+        write_bytes=np.zeros((count, 1)), saved_bytes=np.zeros((count, 1)), whole_bytes=reads[:, 0], least_bytes=reads,
+        launches=np.ones(count), is_known=np.array(is_known),
     )  # fmt: skip
     return Sheet(rows, machines([chip]).of(np.zeros(count, dtype=np.int64)))
 
