@@ -19,7 +19,7 @@ from onnxroof.dtypes import DType
 from onnxroof.mapping.given import GIVEN
 from onnxroof.mapping.nested import NestedMapping
 from onnxroof.mapping.placed import Crossing, Placed
-from onnxroof.mapping.plan import Decision, Group
+from onnxroof.mapping.plan import Decision
 from onnxroof.mapping.planned import PlannedModel
 from onnxroof.mapping.policies import SEARCHED
 from onnxroof.mapping.reorder import reordering
@@ -32,6 +32,7 @@ from onnxroof.roofline.efficiency import efficiency
 from onnxroof.roofline.fit import fit
 from onnxroof.roofline.floor import floor
 from onnxroof.roofline.groups import (
+    Assembled,
     Figures,
     Groups,
     Kinds,
@@ -198,17 +199,22 @@ class _Evaluation:
     def plan(self, shaped: ShapedPlan, assumed_precision: str | None) -> PlanResult:
         """One plan, summed over its groups: each distinct shape times the groups that have it."""
         groups = self.placed(shaped.plan.fusion)
-        choices = Later(lambda: (*shaped.plan.decisions, *self.reasons))
-        figures = Later(lambda: self.figures(groups))
-        kinds, plan = self.kinds(groups, range(len(groups.kinds))), shaped.plan
 
         def tiles() -> Iterator[Mapping[str, int]]:
             found = [self.tile(kind) for kind in groups.kinds]
             return (found[number] for number in groups.index)
 
-        return self.summed(
-            plan.fusion, plan.groups, Later(tiles), groups, kinds, figures, assumed_precision, choices, self.residents
+        assembled = Assembled(
+            fusion=shaped.plan.fusion,
+            listed=shaped.plan.groups,
+            tiles=Later(tiles),
+            placed=groups,
+            kinds=self.kinds(groups, range(len(groups.kinds))),
+            figures=Later(lambda: self.figures(groups)),
+            choices=Later(lambda: (*shaped.plan.decisions, *self.reasons)),
+            residents=self.residents,
         )
+        return self.summed(assembled, assumed_precision)
 
     def tile(self, kind: tuple[GroupShape, Crossing | None]) -> Mapping[str, int]:
         """Size by dimension of the tile of groups of a kind."""
@@ -315,24 +321,9 @@ class _Evaluation:
                 layout_bytes=demand.layout_bytes,
             )
 
-    def summed(
-        self,
-        fusion: str,
-        listed: Sequence[Group],
-        tiles: Sequence[Mapping[str, int]],
-        groups: Placed,
-        kinds: Kinds,
-        figures: Sequence[Figures],
-        assumed_precision: str | None,
-        choices: Sequence[Decision],
-        residents: Sequence[Resident],
-    ) -> PlanResult:
-        """A plan of kinds of groups, with their figures, which are made when a group is looked at.
-
-        `listed` are its groups, with the size of each one's tile by dimension.
-
-        `choices` are its decisions, `residents` what stays on chip between its groups.
-        """
+    def summed(self, plan: Assembled, assumed_precision: str | None) -> PlanResult:
+        """A plan summed up over its groups."""
+        groups, kinds, figures = plan.placed, plan.kinds, plan.figures
         target, names = self.target, [level.name for level in self.target.levels]
         counted = np.bincount(groups.index, minlength=len(kinds.ops)) if groups.index else np.zeros(0, dtype=np.int64)
         sums = Sums(target, kinds.rows, counted.astype(np.float64))
@@ -346,7 +337,7 @@ class _Evaluation:
         resident = np.array(groups.resident_bytes).reshape(-1, len(names))[:, 1:]
         layout_bytes = math.fsum(map(mul, kinds.layout_bytes, counted.tolist()))
         return PlanResult(
-            fusion=fusion,
+            fusion=plan.fusion,
             latency_s=latency_s,
             latency_estimated_s=None if latency_s is None else sums.total(lambda sheet: sheet.latency_estimated_s),
             energy_j=energy_j,
@@ -361,14 +352,14 @@ class _Evaluation:
             peak_footprint_bytes=_largest(names[1:], kinds.held_bytes[list(groups.index), 1:] + resident),
             assumed_precision=assumed_precision,
             expected_latency_s=sums.total(lambda sheet: sheet.expected_s) if target.efficiency else None,
-            groups=Groups(self.model.op_types, listed, tiles, groups, figures),
+            groups=Groups(self.model.op_types, plan),
             decisions=Later(
                 lambda: (
                     *self.orders, *self._conversions(assumed_precision), *self._substituted.values(),
-                    *bypasses(figures, counted.tolist()), *choices,
+                    *bypasses(figures, counted.tolist()), *plan.choices,
                 )
             ),
-            residents=residents,
+            residents=plan.residents,
             layout_bytes=outermost(names, layout_bytes),
             explain=Once(partial(_explanation, sums, ops, latency_s, energy_j)),
             map=Once(partial(mapped_total, figures, counted.tolist())),

@@ -15,14 +15,14 @@ from onnxroof.mapping.placed import Placed
 from onnxroof.mapping.plan import Decision, Group
 from onnxroof.mapping.traffic import GroupShape
 from onnxroof.roofline.regimes import Regime
-from onnxroof.roofline.result import GroupResult, MappedResult
+from onnxroof.roofline.result import GroupResult, MappedResult, Resident
 from onnxroof.roofline.sheet import Sheet
 from onnxroof.roofline.terms import largest
 from onnxroof.roofline.totals import Sums
 from onnxroof.targets.model import Target
 
 __all__ = [
-    "Figures", "Groups", "Kinds", "Later", "Once", "bypasses", "mapped_total", "outermost",
+    "Assembled", "Figures", "Groups", "Kinds", "Later", "Once", "bypasses", "mapped_total", "outermost",
     "total",
 ]  # fmt: skip
 
@@ -294,25 +294,61 @@ class Later(Sequence[T]):
         return self.found[index]
 
 
-class Groups(Sequence[GroupResult]):
-    """Groups of a plan, each made when it is looked at: most studies look at a few of many thousands."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Kinds:
+    """What a plan's totals take of the kinds of groups, K of them.
 
-    def __init__(
-        self,
-        types: Mapping[str, str],
-        listed: Sequence[Group],
-        tiles: Sequence[Mapping[str, int]],
-        groups: Placed,
-        figures: Sequence[Figures],
-    ) -> None:
-        self._types = types
-        self._groups = listed
-        self._tiles = tiles
-        self._placed = groups
-        self._figures = figures
+    Attributes:
+        rows: Sheets, and which of their rows are the kinds.
+        held_bytes: (K, L) of the tiles, of one instance.
+        ops: Operations, all trips; of work that is not known what is known of it.
+        layout_bytes: What of the outermost traffic is there for the layout alone.
+    """
+
+    rows: Sequence[tuple[Sheet, IntArray]]
+    held_bytes: npt.NDArray[np.float64]
+    ops: Sequence[int]
+    layout_bytes: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Assembled:
+    """A plan before its groups are summed up; all but its kinds is made when somebody looks.
+
+    Attributes:
+        fusion: Its policy.
+        listed: Its groups.
+        tiles: Of each group the size of its tile by dimension.
+        placed: Of each group its kind, and what stays around it.
+        kinds: What totals take of the kinds.
+        figures: All figures of the kinds.
+        choices: Its decisions.
+        residents: What stays on chip between its groups.
+    """
+
+    fusion: str
+    listed: Sequence[Group]
+    tiles: Sequence[Mapping[str, int]]
+    placed: Placed
+    kinds: Kinds
+    figures: Sequence[Figures]
+    choices: Sequence[Decision]
+    residents: Sequence[Resident]
+
+
+class Groups(Sequence[GroupResult]):
+    """Groups of a plan, each made when it is looked at: most studies look at a few of many thousands.
+
+    Args:
+        types: Of all operators, by name.
+        plan: The plan.
+    """
+
+    def __init__(self, types: Mapping[str, str], plan: Assembled) -> None:
+        self._types, self._plan = types, plan
 
     def __len__(self) -> int:
-        return len(self._groups)
+        return len(self._plan.listed)
 
     @overload
     def __getitem__(self, index: int) -> GroupResult: ...
@@ -330,8 +366,9 @@ class Groups(Sequence[GroupResult]):
         return (self._result(index) for index in range(len(self)))
 
     def _result(self, index: int) -> GroupResult:
-        group, figures = self._groups[index], self._figures[self._placed.index[index]]
-        resident = self._placed.resident_bytes[index][1:]
+        plan = self._plan
+        group, figures = plan.listed[index], plan.figures[plan.placed.index[index]]
+        resident = plan.placed.resident_bytes[index][1:]
         return GroupResult(
             id=group.id,
             nodes=group.ops,
@@ -340,7 +377,7 @@ class Groups(Sequence[GroupResult]):
             footprint_bytes={
                 name: own + more for (name, own), more in zip(figures.footprint_bytes.items(), resident, strict=True)
             },
-            tile=self._tiles[index],
+            tile=plan.tiles[index],
             **figures.shared,
         )
 
@@ -361,23 +398,6 @@ def mapped_total(figures: Sequence[Figures], counts: Sequence[int]) -> MappedRes
 def outermost(names: Sequence[str], value: float) -> dict[str, float]:
     """By level a figure that all but the outermost lack."""
     return dict.fromkeys(names, 0.0) | dict.fromkeys(names[:1], value)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Kinds:
-    """What a plan's totals take of the kinds of groups, K of them.
-
-    Attributes:
-        rows: Sheets, and which of their rows are the kinds.
-        held_bytes: (K, L) of the tiles, of one instance.
-        ops: Operations, all trips; of work that is not known what is known of it.
-        layout_bytes: What of the outermost traffic is there for the layout alone.
-    """
-
-    rows: Sequence[tuple[Sheet, IntArray]]
-    held_bytes: npt.NDArray[np.float64]
-    ops: Sequence[int]
-    layout_bytes: Sequence[float]
 
 
 def total(parts: Sequence[float | None], counts: Sequence[int]) -> float | None:

@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias
 
 from onnxroof.mapping.given import GIVEN, GivenPlan
 from onnxroof.mapping.placed import Crossing, Placed
-from onnxroof.mapping.plan import Decision, Group, Plan
+from onnxroof.mapping.plan import Decision, Plan
 from onnxroof.mapping.planned import CLOCK, PlannedModel
 from onnxroof.mapping.residency import Residency
 from onnxroof.mapping.shaped import ShapedPlan
@@ -17,7 +17,7 @@ from onnxroof.mapping.traffic import GroupShape
 from onnxroof.roofline.demand import Demand
 from onnxroof.roofline.fusing import decisions, fused_group, groups, mapped, tile_sizes
 from onnxroof.roofline.given import chosen_runs, given_search
-from onnxroof.roofline.groups import Figures, Kinds, Later, Once
+from onnxroof.roofline.groups import Assembled, Figures, Kinds, Later, Once
 from onnxroof.roofline.model import overlapped_time_s
 from onnxroof.roofline.result import MappedResult, PlanResult, Resident
 from onnxroof.roofline.search import Chosen, Search, UnitFigures
@@ -71,24 +71,8 @@ class Pricing(Protocol):
     def fused_figures(self, kinds: Kinds, fused: Sequence[Fused]) -> Iterator[Figures]:
         """All figures of groups of several steps, the last of some kinds."""
 
-    def summed(
-        self,
-        fusion: str,
-        listed: Sequence[Group],
-        tiles: Sequence[Mapping[str, int]],
-        groups: Placed,
-        kinds: Kinds,
-        figures: Sequence[Figures],
-        assumed_precision: str | None,
-        choices: Sequence[Decision],
-        residents: Sequence[Resident],
-    ) -> PlanResult:
-        """A plan of kinds of groups, with their figures, which are made when a group is looked at.
-
-        `listed` are its groups, with the size of each one's tile by dimension.
-
-        `choices` are its decisions, `residents` what stays on chip between its groups.
-        """
+    def summed(self, plan: Assembled, assumed_precision: str | None) -> PlanResult:
+        """A plan summed up over its groups."""
 
 
 @dataclass(eq=False)
@@ -228,18 +212,23 @@ def _plan(
         yield from reasons()
         yield from (one for one in pricing.reasons if one.action != "kept" or one.subject not in inner())
 
-    residents = Later(lambda: (one for one in pricing.residents if one.subject not in inner()))
-
     def tiles() -> Iterator[Mapping[str, int]]:
         alone = cache(lambda number: pricing.tile(search.base.kinds[number]))
         for part in chosen:
             yield alone(search.base.index[part.first]) if part.choice is None else tile_sizes(search, part)
         yield from map(alone, search.base.index[rest])
 
-    listed = Later(lambda: groups(search, chosen, single))
-    return pricing.summed(
-        fusion, listed, Later(tiles), found, kinds, Later(figures), assumed_precision, Later(choices), residents
+    assembled = Assembled(
+        fusion=fusion,
+        listed=Later(lambda: groups(search, chosen, single)),
+        tiles=Later(tiles),
+        placed=found,
+        kinds=kinds,
+        figures=Later(figures),
+        choices=Later(choices),
+        residents=Later(lambda: (one for one in pricing.residents if one.subject not in inner())),
     )
+    return pricing.summed(assembled, assumed_precision)
 
 
 def _fused(pricing: Pricing, search: Search, part: Chosen) -> Fused:
