@@ -334,24 +334,16 @@ class _Evaluation:
         ops = sum(map(mul, kinds.ops, counted.tolist())) if sums.is_known else None
         reads = sums.by_level(lambda sheet: sheet.rows.read_bytes)
         writes = sums.by_level(lambda sheet: sheet.rows.write_bytes)
-        resident = np.array(groups.resident_bytes).reshape(-1, len(names))[:, 1:]
-        layout_bytes = math.fsum(map(mul, kinds.layout_bytes, counted.tolist()))
         return PlanResult(
             fusion=plan.fusion,
             latency_s=latency_s,
-            latency_estimated_s=None if latency_s is None else sums.total(lambda sheet: sheet.latency_estimated_s),
             energy_j=energy_j,
-            energy_estimated_j=sums.total(lambda sheet: sheet.energy_estimated_j),
             ops_per_s=ops / latency_s if ops is not None and latency_s else None,
             ops_per_j=ops / energy_j if ops is not None and energy_j else None,
             traffic_bytes={name: reads[name] + writes[name] for name in names},
             traffic_read_bytes=reads,
             traffic_write_bytes=writes,
-            resident_bytes=_largest(names[1:], resident),
-            resident_saved_bytes=sums.by_level(lambda sheet: sheet.rows.saved_bytes),
-            peak_footprint_bytes=_largest(names[1:], kinds.held_bytes[list(groups.index), 1:] + resident),
             assumed_precision=assumed_precision,
-            expected_latency_s=sums.total(lambda sheet: sheet.expected_s) if target.efficiency else None,
             groups=Groups(self.model.op_types, plan),
             decisions=Later(
                 lambda: (
@@ -360,8 +352,7 @@ class _Evaluation:
                 )
             ),
             residents=plan.residents,
-            layout_bytes=outermost(names, layout_bytes),
-            explain=Once(partial(_explanation, sums, ops, latency_s, energy_j)),
+            explain=Once(partial(_explanation, sums, groups, kinds, ops, latency_s, energy_j)),
             map=Once(partial(mapped_total, figures, counted.tolist())),
             account=Once(
                 lambda: ledger(
@@ -432,12 +423,24 @@ def _largest(names: Sequence[str], values: FloatArray) -> dict[str, float]:
     return dict(zip(names, values.max(axis=0, initial=0.0).tolist(), strict=True))
 
 
-def _explanation(sums: Sums, ops: int | None, latency_s: float | None, energy_j: float | None) -> Explanation:
-    """What a plan's time and energy are made of, and how much of the peak it attains."""
+def _explanation(
+    sums: Sums, groups: Placed, kinds: Kinds, ops: int | None, latency_s: float | None, energy_j: float | None
+) -> Explanation:
+    """What stands behind the figures of a plan."""
+    target, names = sums.target, [level.name for level in sums.target.levels]
+    resident = np.array(groups.resident_bytes).reshape(-1, len(names))[:, 1:]
+    layout_bytes = math.fsum(map(mul, kinds.layout_bytes, sums.counts.tolist()))
     return Explanation(
         waterfall_s=sums.waterfall_s if latency_s is not None else {},
         regime=sums.regime,
         efficiency=efficiency(ops, latency_s, energy_j, sums.mix_s, sums.energy_terms_j.get("compute")),
+        latency_estimated_s=None if latency_s is None else sums.total(lambda sheet: sheet.latency_estimated_s),
+        energy_estimated_j=sums.total(lambda sheet: sheet.energy_estimated_j),
+        expected_latency_s=sums.total(lambda sheet: sheet.expected_s) if target.efficiency else None,
+        peak_footprint_bytes=_largest(names[1:], kinds.held_bytes[list(groups.index), 1:] + resident),
+        resident_bytes=_largest(names[1:], resident),
+        resident_saved_bytes=sums.by_level(lambda sheet: sheet.rows.saved_bytes),
+        layout_bytes=outermost(names, layout_bytes),
     )
 
 

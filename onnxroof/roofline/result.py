@@ -82,11 +82,18 @@ def _undoubted() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """What the time and the energy of a plan are made of: see `PlanResult`, which has the same."""
+    """What stands behind the figures of a plan: see `PlanResult`, which has the same."""
 
     waterfall_s: Mapping[str, float] = field(default_factory=dict)
     regime: Regime = field(default_factory=Regime)
     efficiency: Efficiency = field(default_factory=Efficiency)
+    latency_estimated_s: float | None = None
+    energy_estimated_j: float | None = None
+    expected_latency_s: float | None = None
+    peak_footprint_bytes: Mapping[str, float] = field(default_factory=dict)
+    resident_bytes: Mapping[str, float] = field(default_factory=dict)
+    resident_saved_bytes: Mapping[str, float] = field(default_factory=dict)
+    layout_bytes: Mapping[str, float] = field(default_factory=dict)
 
 
 def _unexplained() -> Explanation:
@@ -204,22 +211,15 @@ class PlanResult:
         fusion: The policy.
         latency_s: Sum over groups.
         energy_j: Sum over groups, static power included.
-        latency_estimated_s: What of the latency rests on estimates, on memory or on defaults, see `provenance`.
-        energy_estimated_j: What of the energy does.
         ops_per_s: Whole-model ops / latency.
         ops_per_j: Whole-model ops / energy.
         traffic_bytes: By level, sum over groups.
         traffic_read_bytes, traffic_write_bytes: Of them what leaves the level towards the inside, and what comes back.
-        peak_footprint_bytes: By level, largest of the groups, what stays there while a group runs among it.
-        resident_bytes: By level inside the outermost, the most that stays there between groups, of one instance.
-        resident_saved_bytes: By level, traffic that is saved by what stays further inside.
-        layout_bytes: By level, what of the traffic is there for the layout alone that the target wants.
         assumed_precision: Type that the model was converted to because the target lacks its own, or None.
-        expected_latency_s: With the target's measured efficiencies, None where it has none.
         groups: In order of execution.
         decisions: Of the mapping and the evaluation.
         residents: What stays on chip between groups.
-        explain: Works out what time and energy are made of.
+        explain: Works out what stands behind these figures.
         map: Works out the sum of the groups' mappings.
         account: Works out what the plan does, as arrays.
     """
@@ -230,20 +230,13 @@ class PlanResult:
     ops_per_s: float | None
     ops_per_j: float | None
     traffic_bytes: Mapping[str, float]
-    peak_footprint_bytes: Mapping[str, float]
-    resident_bytes: Mapping[str, float]
-    resident_saved_bytes: Mapping[str, float]
     assumed_precision: str | None
-    expected_latency_s: float | None
     groups: Sequence[GroupResult]
     decisions: Sequence[Decision]
     traffic_read_bytes: Mapping[str, float] = field(default_factory=dict)
     traffic_write_bytes: Mapping[str, float] = field(default_factory=dict)
     residents: Sequence[Resident] = ()
     explain: Callable[[], Explanation] = _unexplained
-    latency_estimated_s: float | None = None
-    energy_estimated_j: float | None = None
-    layout_bytes: Mapping[str, float] = field(default_factory=dict)
     map: Callable[[], MappedResult] = _unmapped
     account: Callable[[], Ledger | None] = _unaccounted
 
@@ -268,6 +261,41 @@ class PlanResult:
     def efficiency(self) -> Efficiency:
         """What the plan attains beside the roof of its mix of engines."""
         return self.explain().efficiency
+
+    @property
+    def latency_estimated_s(self) -> float | None:
+        """What of the latency rests on estimates, on memory or on defaults, see `provenance`."""
+        return self.explain().latency_estimated_s
+
+    @property
+    def energy_estimated_j(self) -> float | None:
+        """What of the energy does."""
+        return self.explain().energy_estimated_j
+
+    @property
+    def expected_latency_s(self) -> float | None:
+        """With the target's measured efficiencies, None where it has none."""
+        return self.explain().expected_latency_s
+
+    @property
+    def peak_footprint_bytes(self) -> Mapping[str, float]:
+        """By level, largest of the groups, what stays there while a group runs among it."""
+        return self.explain().peak_footprint_bytes
+
+    @property
+    def resident_bytes(self) -> Mapping[str, float]:
+        """By level inside the outermost, the most that stays there between groups, of one instance."""
+        return self.explain().resident_bytes
+
+    @property
+    def resident_saved_bytes(self) -> Mapping[str, float]:
+        """By level, traffic that is saved by what stays further inside."""
+        return self.explain().resident_saved_bytes
+
+    @property
+    def layout_bytes(self) -> Mapping[str, float]:
+        """By level, what of the traffic is there for the layout alone that the target wants."""
+        return self.explain().layout_bytes
 
     @property
     def ledger(self) -> Ledger | None:

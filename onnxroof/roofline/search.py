@@ -346,15 +346,14 @@ class Search:
             apart = tuple(Chosen(step, step, None) for step in range(len(alone)))
             return apart if math.fsum(alone) < below else None
         costs = self._bounds.least(weights).tolist()
-        picks: dict[int, Choice] = {}
+        picks: dict[int, int] = {}
 
         def cost(number: int) -> float:
             """Of a run that is priced; with it goes how it is run."""
             priced = self._priced[number]
             if priced is None:
                 return math.inf
-            found, pick = priced.least(weights)
-            picks[number] = priced.choice(pick)
+            found, picks[number] = priced.least(weights)
             return found
 
         for number in self._priced:
@@ -372,7 +371,12 @@ class Search:
         path = least_path(alone, self._listed.runs, costs, closer, below, [*self._priced])
         if path is None:
             return None
-        return tuple(Chosen(first, last, None if number < 0 else picks[number]) for first, last, number in path)
+        chosen: dict[int, Choice | None] = {-1: None}
+        for number in {number for _, _, number in path if number >= 0}:
+            priced = self._priced[number]
+            assert priced is not None  # what fits nowhere costs more than its steps
+            chosen[number] = priced.choice(picks[number])
+        return tuple([Chosen(first, last, chosen[number]) for first, last, number in path])
 
 
 def _numbered(rows: IntArray) -> tuple[IntArray, IntArray]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
+from dataclasses import replace
 
 from onnxroof.dtypes import DType
 from onnxroof.errors import Diagnostic, ModelError
@@ -201,6 +202,10 @@ def _plan(fusion: str, groups: tuple[GroupResult, ...], assumed: str | None = No
         Decision(subject="rf", action="bypassed", reason="no tile of Gather_3 fits"),
     )
     explanation = Explanation(
+        peak_footprint_bytes={"sram": 1_000_000.0} if "sram" in levels else {"ram": 200_000.0},
+        resident_bytes={"sram": 400_000.0} if "sram" in levels else {"ram": 0.0},
+        resident_saved_bytes=dict.fromkeys(levels, 0.0),
+        expected_latency_s=latency * 1.2 if latency and fusion == "epilogue" else None,
         waterfall_s=_sums([g.waterfall_s for g in groups]),
         regime=Regime(
             time=groups[0].regime.time,
@@ -217,15 +222,17 @@ def _plan(fusion: str, groups: tuple[GroupResult, ...], assumed: str | None = No
         ops_per_s=ops / latency if latency else None,
         ops_per_j=ops / energy if energy else None,
         traffic_bytes={level: sum(g.traffic_bytes[level] for g in groups) for level in levels},
-        peak_footprint_bytes={"sram": 1_000_000.0} if "sram" in levels else {"ram": 200_000.0},
-        resident_bytes={"sram": 400_000.0} if "sram" in levels else {"ram": 0.0},
-        resident_saved_bytes=dict.fromkeys(levels, 0.0),
         assumed_precision=assumed,
-        expected_latency_s=latency * 1.2 if latency and fusion == "epilogue" else None,
         groups=groups,
         decisions=decisions,
         explain=lambda: explanation,
     )
+
+
+def explained(plan: PlanResult, **figures: object) -> PlanResult:
+    """A plan with other figures behind its own."""
+    other = replace(plan.explain(), **figures)
+    return replace(plan, explain=lambda: other)
 
 
 def _level(name: str, capacity: float | None, instances: int = 1) -> LevelResult:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from oracles.sample_analysis import board_result, model, npu_result
+from oracles.sample_analysis import board_result, explained, model, npu_result
 
 from onnxroof.report.answer import answer, metric, slowest_cluster, winner
 from onnxroof.roofline.result import TargetResult
@@ -187,7 +187,7 @@ def test_a_precision_that_was_asked_for_begins_the_first_sentence():
 
 def test_what_rests_on_estimates_is_said_of_the_winner():
     npu = timed(npu_result(3), 4.0, 1.0)
-    plan = replace(npu.best, latency_estimated_s=1.52, energy_estimated_j=0.0)
+    plan = explained(npu.best, latency_estimated_s=1.52, energy_estimated_j=0.0)
     # 1.52 s of 4 s are 38 %.
     assert "Of Example NPU, 16 GB, 38 % of its least time rests on estimates." in said(
         answer(with_targets(replace(npu, plans=(plan,))), "latency")

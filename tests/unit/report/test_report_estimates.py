@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from oracles.sample_analysis import npu_result
+from oracles.sample_analysis import explained, npu_result
 
 from onnxroof.report.estimates import estimated_words, marked, rests_words, share
 
@@ -29,9 +29,9 @@ def test_words_are_there_only_if_something_rests():
 
 def test_time_and_energy_are_said_together():
     npu = npu_result(3)
-    plan = replace(npu.best, latency_s=4.0, latency_estimated_s=1.0, energy_j=2.0, energy_estimated_j=1.0)
+    plan = explained(replace(npu.best, latency_s=4.0, energy_j=2.0), latency_estimated_s=1.0, energy_estimated_j=1.0)
     both = replace(npu, plans=(plan,))
     assert rests_words(both) == "25 % of its least time and 50 % of its energy rest on estimates"
-    time = replace(npu, plans=(replace(plan, energy_estimated_j=0.0),))
+    time = replace(npu, plans=(explained(plan, energy_estimated_j=0.0),))
     assert rests_words(time) == "25 % of its least time rests on estimates"
     assert rests_words(npu) == ""

@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 
 import pytest
-from oracles.sample_analysis import analysis, board_result, model, npu_result
+from oracles.sample_analysis import analysis, board_result, explained, model, npu_result
 
 from onnxroof.report.json import to_json
 from onnxroof.study.result import Analysis
@@ -182,7 +182,7 @@ def test_shares_that_rest_on_estimates_stand_beside_their_figures():
     npu = npu_result(3)
     plan = npu.best
     group = replace(plan.groups[0], latency_s=4.0, latency_estimated_s=1.0, energy_j=None, energy_estimated_j=None)
-    plan = replace(plan, latency_s=8.0, latency_estimated_s=1.0, energy_estimated_j=0.0, groups=(group,))
+    plan = explained(replace(plan, latency_s=8.0, groups=(group,)), latency_estimated_s=1.0, energy_estimated_j=0.0)
     npu = replace(npu, plans=(plan,), floor_latency_s=2.0, floor_latency_estimated_s=2.0)
     found = json.loads(to_json(replace(analysis(), models=(replace(model(), targets=(npu,)),))))["models"][0][
         "targets"

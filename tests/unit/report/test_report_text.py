@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from oracles.sample_analysis import SHEET, analysis, model, npu_result
+from oracles.sample_analysis import SHEET, analysis, explained, model, npu_result
 
 from onnxroof.report.text import to_text
 from onnxroof.report.text_targets import expected_lines
@@ -75,10 +75,10 @@ def test_an_expected_time_names_its_efficiencies():
     npu = npu_result(1)
     measured = Quantity(value=0.5, text="0.5", source=SHEET)
     target = replace(npu.target, efficiency={"matrix": measured, "dram": replace(measured, value=0.83)})
-    plans = tuple(replace(plan, expected_latency_s=2e-3) for plan in npu.plans)
+    plans = tuple(explained(plan, expected_latency_s=2e-3) for plan in npu.plans)
     expected = replace(npu, target=target, plans=plans)
     first, line = expected_lines([expected])
     assert "no bound" in first
     assert line == f"  {npu.target.name}: 2 ms with matrix 0.5, dram 0.83 ({SHEET.title})"
-    plain = replace(npu, plans=tuple(replace(plan, expected_latency_s=None) for plan in npu.plans))
+    plain = replace(npu, plans=tuple(explained(plan, expected_latency_s=None) for plan in npu.plans))
     assert [*expected_lines([plain])] == []
