@@ -31,21 +31,20 @@ def test_models_and_targets_come_back_in_the_order_in_which_they_were_given(tmp_
         assert [result.target.id for result in entry.targets] == ["raspberry-pi-5", "chip", "google-tpu-v1"]
 
 
-@pytest.mark.parametrize("before", [(700, 10, 10), (200_000, 5, 5), (0, 10, 10)])
-def test_garbage_is_looked_for_as_often_as_before_a_study(path: Path, before: tuple[int, int, int]) -> None:
-    # Meanwhile less often, unless somebody has switched it off or made it rarer still.
-    within: list[int] = []
-    kept = gc.get_threshold()
-    gc.set_threshold(*before)
+@pytest.mark.parametrize("before", [True, False])
+def test_garbage_is_looked_for_again_after_a_study(path: Path, before: bool) -> None:
+    within: list[bool] = []
+    kept = gc.isenabled()
+    (gc.enable if before else gc.disable)()
     try:
-        run_study([path], [CHIP], progress=lambda *_: within.append(gc.get_threshold()[0]))
-        after = [gc.get_threshold()]
+        run_study([path], [CHIP], progress=lambda *_: within.append(gc.isenabled()))
+        after = [gc.isenabled()]
         with pytest.raises(UsageError):
             run_study([path], [CHIP], objective="beauty")
-        after.append(gc.get_threshold())
+        after.append(gc.isenabled())
     finally:
-        gc.set_threshold(*kept)
-    assert set(within) == {before[0] and max(before[0], 100_000)}
+        (gc.enable if kept else gc.disable)()
+    assert set(within) == {False}
     assert after == [before] * 2
 
 
