@@ -31,7 +31,7 @@ from onnxroof.targets.model import Target
 pytestmark = pytest.mark.benchmark
 
 ROOT = Path(__file__).resolve().parents[2]
-ROUNDS = 2
+ROUNDS, FURTHER = 2, 6
 
 
 def shelf(count: int) -> list[Target]:
@@ -50,8 +50,8 @@ def check(
     run_study([model], targets[:1])  # imports
     work = unit()
     first = least(lambda: run_study([model], targets), ROUNDS, forget)
-    further = least(lambda: run_study([model], targets), ROUNDS)
-    plain = least(lambda: run_study([model], targets, fusion="epilogue"), ROUNDS)
+    further = least(lambda: run_study([model], targets), FURTHER)
+    plain = least(lambda: run_study([model], targets, fusion="epilogue"), FURTHER)
     with capsys.disabled():
         print(
             f"\n{model.name}, {len(targets)} targets: all policies {first:.0f} ms, again {further:.0f} ms, "
