@@ -45,6 +45,9 @@ def _no_collections() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
+            if not gc.get_freeze_count():  # else somebody keeps his own objects apart
+                gc.freeze()  # and back: what is new counts as old, where the next look would go through all of it
+                gc.unfreeze()
             gc.enable()
 
 

@@ -46,6 +46,17 @@ def test_garbage_is_looked_for_again_after_a_study(path: Path, before: bool) -> 
         (gc.enable if kept else gc.disable)()
     assert set(within) == {False}
     assert after == [before] * 2
+    assert gc.get_freeze_count() == 0
+
+
+def test_objects_that_somebody_keeps_apart_stay_apart(path: Path) -> None:
+    gc.freeze()
+    try:
+        kept = gc.get_freeze_count()
+        run_study([path], [CHIP])
+        assert gc.get_freeze_count() > kept * 0.9 > 0  # some of them may be gone
+    finally:
+        gc.unfreeze()
 
 
 def test_what_is_left_of_a_study_is_no_garbage() -> None:
