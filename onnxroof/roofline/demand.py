@@ -72,10 +72,8 @@ def rows_of(demands: Sequence[Demand], machines: Machines) -> Rows:
         found[:, : len(values[0])] = values
         return found
 
-    reads, writes = (
-        wide([one.read_bytes for one in demands], levels),
-        wide([one.write_bytes for one in demands], levels),
-    )
+    reads = wide([demand.read_bytes for demand in demands], levels)
+    writes = wide([demand.write_bytes for demand in demands], levels)
     least = reads + writes  # inside the outermost level it is not known what would cross at least
     least[:, 0] = [demand.least_bytes for demand in demands]
     return Rows(

@@ -119,15 +119,11 @@ class Searched:
         base, units = self._alone(GIVEN)
         search = given_search(one.model.given_segments, one.model.store, one.target, one.residency, base, units)
         chosen, reasons = chosen_runs(search, given, objective)
-        return _plan(
-            self.pricing,
-            search,
-            GIVEN,
-            parts.plan,
-            assumed_precision,
-            chosen,
-            lambda: (*given.plan.decisions, *reasons),
-        )
+
+        def said() -> Iterable[Decision]:
+            return (*given.plan.decisions, *reasons)
+
+        return _plan(one, search, GIVEN, parts.plan, assumed_precision, chosen, said)
 
     @cached_property
     def search(self) -> Search:

@@ -46,9 +46,13 @@ class Sums:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def total(self, figures: Callable[[Sheet], FloatArray]) -> float | None:
-        """The sum of figures (N,)."""
-        found = math.fsum((self.of(figures) * self.counts).tolist())
+        """The sum of figures (N,); None where one of them is unknown."""
+        found = self._total(figures)
         return None if math.isnan(found) else found
+
+    def _total(self, figures: Callable[[Sheet], FloatArray]) -> float:
+        """The same, NaN where one is unknown."""
+        return math.fsum((self.of(figures) * self.counts).tolist())
 
     def totals(self, figures: Callable[[Sheet], FloatArray]) -> list[float]:
         """The sums of figures (N, M)."""
@@ -83,10 +87,10 @@ class Sums:
         """Energy by `compute`, `memory:LEVEL`, and `static` where that is known; {} where the energy is not."""
         if self.total(lambda sheet: sheet.energy_j) is None:
             return {}
-        found = {"compute": self.total(lambda sheet: sheet.rows.compute_j) or 0.0}
+        found = {"compute": self._total(lambda sheet: sheet.rows.compute_j)}
         found.update((f"memory:{name}", energy) for name, energy in self.by_level(lambda one: one.levels_j).items())
         if self.target.static_power is not None:
-            found["static"] = self.total(lambda sheet: sheet.static_j) or 0.0
+            found["static"] = self._total(lambda sheet: sheet.static_j)
         return found
 
     @property
