@@ -3,16 +3,19 @@
 import base64
 import hashlib
 import json
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from oracles import tiny
 from oracles.sample_analysis import HOSTILE_NAMES, analysis, model
 
 from onnxroof.errors import UsageError
 from onnxroof.report.embedded import MOST_KINDS
 from onnxroof.report.html import summary_fragment, to_html
 from onnxroof.report.json import to_json
+from onnxroof.study.analyze import run_study
 from onnxroof.study.result import Analysis
 
 
@@ -275,3 +278,14 @@ def test_the_fragment_for_a_notebook_is_escaped_and_bare():
     }
     assert "Example NPU, 16 GB" in fragment
     assert "no plan can beat" in fragment
+
+
+def test_a_table_without_rows_is_its_note_alone() -> None:
+    # One engine without an array and one port, no launches: the group is on its roof, and nothing keeps it below.
+    text = "g (float[64,64] x) => (float[64,64] y) <float[64,64] v> { y = MatMul(x, v) }"
+    engine = tiny.engine("all", "mac vector special", {"FLOAT": "1 GFLOP/s"})
+    chip = tiny.target(engine, tiny.level("dram", "1 GB", "100 GB/s"))
+    page = to_html(run_study([tiny.workload(text)], [chip]))
+    assert "What keeps it below its roofs" in page
+    assert "Nothing is lost to" in page
+    assert re.search(r"<tbody>\s*</tbody>", page) is None
