@@ -221,6 +221,11 @@ PARAGRAPHS: Mapping[str, str] = {
         "model and the id of the target; plans for one target alone serve every target; of a model that a runtime "
         "wrote some tensor must be one of this model. Write the file again, or give the groups alone."
     ),
+    "U406": (
+        "A group has an `order` lower than that of one for which it has to wait: a member reads what the other makes, "
+        "or would write over what the other reads. Groups with lower `order` run first, one without it right behind "
+        "what it reads. Number them so that each comes behind what it needs, or leave `order` out."
+    ),
     "U302": (
         "No error has that code. Codes stand in brackets behind the message of an error, one letter and three digits."
     ),

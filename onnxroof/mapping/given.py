@@ -1,27 +1,22 @@
-"""Groups that somebody else chose: can they run at all, in which order, and which operators of each share one anchor?
+"""Groups that somebody else chose: can they run at all, and which operators of each share one anchor?
 
 Operators that nobody named are groups of their own. What is a group to its author need not be tiled by one anchor:
 each given group is taken apart into the parts that are, by the rule of epilogue fusion, and whether the parts run as
-one group is decided on a target (`onnxroof.roofline.evaluate`).
+one group is decided on a target (`onnxroof.roofline.given`). Their order: `onnxroof.mapping.given_order`.
 """
 
 from __future__ import annotations
 
 import difflib
-import itertools
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from onnxroof.errors import Diagnostic, UsageError
 from onnxroof.ir.workload import Workload
+from onnxroof.mapping.given_order import ordered, told_order, too_early
 from onnxroof.mapping.plan import Decision, Group, Plan
 from onnxroof.mapping.policies import joined
 from onnxroof.mapping.storage import Storage
-
-if TYPE_CHECKING:
-    import networkx as nx
 
 __all__ = ["GIVEN", "GivenGroup", "GivenGroups", "GivenPlan", "Run", "given_plan"]
 
@@ -35,10 +30,17 @@ _STRANGE = 0.5  # of the names unknown: then the file is for another model
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenGroup:
-    """Names of operators that are to run together, and what the group is called."""
+    """Names of operators that are to run together.
+
+    Attributes:
+        name: What the group is called.
+        nodes: The operators.
+        order: Its place among the groups: lower ones run first. None where the file leaves that open.
+    """
 
     name: str
     nodes: tuple[str, ...]
+    order: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,14 +72,18 @@ class GivenPlan:
     """Given groups of a model.
 
     Attributes:
+        groups: As read.
         plan: The parts in order of execution, those of one given group one after the other.
         runs: Given groups of several parts.
         apart: By first part of a run why its parts do not share an anchor.
+        told: Numbers of the kernels in the order that the file asks for; None where it leaves that open.
     """
 
+    groups: GivenGroups
     plan: Plan
     runs: tuple[Run, ...]
     apart: Mapping[int, str]
+    told: tuple[int, ...] | None = None
 
 
 def given_plan(given: GivenGroups, workload: Workload, store: Storage) -> GivenPlan:
@@ -89,14 +95,15 @@ def given_plan(given: GivenGroups, workload: Workload, store: Storage) -> GivenP
         store: Its kernels. Names of operators that do not run (views, constants) may be in a group and do nothing.
 
     Raises:
-        UsageError: The model has no such operators, one is in two groups, or groups would have to wait for each other;
-            all faults at once.
+        UsageError: The model has no such operators, one is in two groups, groups would have to wait for each other or
+            come before what they wait for; all faults at once.
     """
     kernels = store.numbers
     known = {op.name for op in workload.ops}
     faults = [*_unknown(given, known, workload.name), *_twice(given)]
     label = list(range(len(store.kernels)))  # kernels that nobody named are groups of their own
     titles: dict[int, str] = {}
+    asked: dict[int, tuple[int, list[int]]] = {}
     seen: set[str] = set()
     for group in given.groups:
         members = [kernels[name] for name in group.nodes if name in kernels and name not in seen]
@@ -105,16 +112,29 @@ def given_plan(given: GivenGroups, workload: Workload, store: Storage) -> GivenP
             label[member] = min(members)
         if members:
             titles[min(members)] = group.name
-    order, cycles = _ordered(store, label)
-    faults += [_cycle(given.where, store, titles, cycle) for cycle in cycles]
+            if group.order is not None:
+                asked[min(members)] = group.order, members
+    order, circles = ordered(store, label)
+    faults += [_circle(given.where, store, titles, circle) for circle in circles]
+    told = None if circles or not asked else told_order(store, label, order, asked)
+    faults += _too_early(given.where, store, label, titles, told or ())
     if faults:
         raise UsageError(*faults)
-    return _in_parts(given, store, label, titles, order)
+    decisions = list(given.decisions)
+    if told is not None and any(kernel.op.repeat != 1 for kernel in store.kernels):
+        if [*dict.fromkeys(label[kernel] for kernel in told)] != order:
+            reason = "its groups ask for another order than that of the file, but a loop runs trip by trip"
+            decisions.append(Decision(subject=workload.name, action="not reordered", reason=reason))
+        told = None
+    groups, runs, apart = _in_parts(store, label, titles, order)
+    plan = Plan(fusion=GIVEN, groups=groups, reasons=lambda: decisions)
+    return GivenPlan(groups=given, plan=plan, runs=runs, apart=apart, told=told)
 
 
 def _in_parts(
-    given: GivenGroups, store: Storage, label: Sequence[int], titles: Mapping[int, str], order: Sequence[int]
-) -> GivenPlan:
+    store: Storage, label: Sequence[int], titles: Mapping[int, str], order: Sequence[int]
+) -> tuple[tuple[Group, ...], tuple[Run, ...], dict[int, str]]:
+    """The parts of given groups that share an anchor, the groups that have several, and why these do."""
     found = joined(store, dict(enumerate(label)))
     parts_of: dict[int, list[tuple[int, ...]]] = {}
     for members in found.members:
@@ -134,8 +154,7 @@ def _in_parts(
         if len(parts_of[number]) > 1:
             runs.append(Run(titles[number], first, len(groups) - 1))
             apart[first] = refusals.get(number, "its operators do not read each other")
-    plan = Plan(fusion=GIVEN, groups=tuple(groups), reasons=lambda: given.decisions)
-    return GivenPlan(plan=plan, runs=tuple(runs), apart=apart)
+    return tuple(groups), tuple(runs), apart
 
 
 def _unknown(given: GivenGroups, known: set[str], model: str) -> Iterator[Diagnostic]:
@@ -174,45 +193,7 @@ def _twice(given: GivenGroups) -> Iterator[Diagnostic]:
             home.setdefault(name, group.name)
 
 
-def _ordered(store: Storage, label: Sequence[int]) -> tuple[list[int], list[list[int]]]:
-    """Groups in order of execution, and circles of kernels that keep others from any order."""
-    import networkx as nx
-
-    edges: dict[tuple[int, int], tuple[int, int]] = {}
-    graph: nx.DiGraph = nx.DiGraph()
-    graph.add_nodes_from(dict.fromkeys(label))
-    for reader, kernel in enumerate(store.kernels):
-        for transfer in kernel.cost.reads:
-            maker = store.producers.get(store.root(transfer.tensor), reader)
-            # What a trip of a loop hands to the next one is made behind its reader, and orders nothing.
-            if maker < reader and label[maker] != label[reader]:
-                edges.setdefault((label[maker], label[reader]), (maker, reader))
-                graph.add_edge(label[maker], label[reader])
-    knots = [knot for knot in nx.strongly_connected_components(graph) if len(knot) > 1]
-    if knots:
-        return [], [_circle(graph.subgraph(knot), edges) for knot in sorted(knots, key=min)]
-    return list(nx.lexicographical_topological_sort(graph)), []
-
-
-def _circle(graph: nx.DiGraph, edges: Mapping[tuple[int, int], tuple[int, int]]) -> list[int]:
-    """Makers and readers in turn along a shortest circle through the first group of a knot."""
-    start = min(graph.nodes)
-    came: dict[int, int] = {}
-    queue = deque([start])
-    while start not in came:
-        group = queue.popleft()
-        for after in graph.successors(group):
-            if after not in came:
-                came[after] = group
-                queue.append(after)
-    way = [start]
-    while len(way) == 1 or way[-1] != start:
-        way.append(came[way[-1]])
-    way.reverse()
-    return [kernel for pair in itertools.pairwise(way) for kernel in edges[pair]]
-
-
-def _cycle(where: str, store: Storage, titles: Mapping[int, str], circle: Sequence[int]) -> Diagnostic:
+def _circle(where: str, store: Storage, titles: Mapping[int, str], circle: Sequence[int]) -> Diagnostic:
     names = [store.kernels[kernel].op.name for kernel in circle]
     steps = [f"`{reader}` reads what `{maker}` makes" for maker, reader in zip(names[::2], names[1::2], strict=True)]
     told = steps if len(steps) <= _MOST_LISTED else [*steps[: _MOST_LISTED - 1], "..."]
@@ -222,3 +203,20 @@ def _cycle(where: str, store: Storage, titles: Mapping[int, str], circle: Sequen
         hint="take what lies between into the group, or take the group apart",
         code="U404",
     )
+
+
+def _too_early(
+    where: str, store: Storage, label: Sequence[int], titles: Mapping[int, str], told: Sequence[int]
+) -> Iterator[Diagnostic]:
+    seen: set[tuple[int, int]] = set()
+    for kernel, other in too_early(store, told):
+        pair = label[kernel], label[other]
+        if pair not in seen:
+            seen.add(pair)
+            names = [store.kernels[number].op.name for number in (kernel, other)]
+            yield Diagnostic(
+                where=f"{where}: group `{titles.get(pair[0], names[0])}`",
+                message=f"`{names[0]}` is to run before `{names[1]}`, for which it has to wait",
+                hint=f"put it behind group `{titles.get(pair[1], names[1])}`, or leave `order` out of all groups",
+                code="U406",
+            )

@@ -115,10 +115,20 @@ class PlannedModel:
     def reordered(self) -> PlannedModel | None:
         """The clock in an order in which more operators follow what they read, None where there is none."""
         order = chained_order(self.store)
-        if order is None:
+        return None if order is None else self._in_order(order)
+
+    @cached_property
+    def in_given_order(self) -> PlannedModel | None:
+        """The clock and the groups from outside in the order that they ask for, None where that is this one."""
+        told = None if self.given is None else self.given[0].told
+        steps = tuple(kernel for step in self.clock.kernels for kernel in step)
+        if told is None or told in (steps, tuple(range(len(steps)))):
             return None
+        return self._in_order(told, self.given and self.given[0].groups)
+
+    def _in_order(self, order: Sequence[int], given: GivenGroups | None = None) -> PlannedModel:
         store = permuted(self.store, order)
-        return planned(self.workload, self.costs, store, (), idle=self.idle, other=self)
+        return planned(self.workload, self.costs, store, (), idle=self.idle, given=given, other=self)
 
     @cached_property
     def given_segments(self) -> Segments:

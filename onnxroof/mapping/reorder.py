@@ -14,7 +14,7 @@ from dataclasses import replace
 from onnxroof.mapping.plan import Decision
 from onnxroof.mapping.storage import Storage
 
-__all__ = ["chained_order", "permuted", "reordering"]
+__all__ = ["chained_order", "must_precede", "permuted", "reordering"]
 
 
 def chained_order(store: Storage) -> tuple[int, ...] | None:
@@ -26,11 +26,16 @@ def chained_order(store: Storage) -> tuple[int, ...] | None:
     if any(kernel.op.repeat != 1 for kernel in store.kernels):
         return None
     makers = [dict(_makers(store, kernel)) for kernel in range(count)]
-    before = [set(_waited_for(store, kernel)) for kernel in range(count)]
+    order = _longest_last(must_precede(store))
+    return order if _chained(order, makers) > _chained(range(count), makers) else None
+
+
+def must_precede(store: Storage) -> list[set[int]]:
+    """For each kernel those that must have run before it in any order."""
+    before = [set(_waited_for(store, kernel)) for kernel in range(len(store.kernels))]
     for first, then in _written_over(store):
         before[then].add(first)
-    order = _longest_last(before)
-    return order if _chained(order, makers) > _chained(range(count), makers) else None
+    return before
 
 
 def _makers(store: Storage, kernel: int) -> Iterator[tuple[int, int]]:
@@ -84,10 +89,9 @@ def _chained(order: Sequence[int], makers: Sequence[Mapping[int, int]]) -> tuple
     return sum(map(bool, found)), sum(found)
 
 
-def reordering(subject: str) -> Decision:
+def reordering(subject: str, reason: str = "an operator follows what it reads, the longest chain last") -> Decision:
     """Of a plan whose operators run in that order, that they do."""
-    reason = "not in the order of the file: an operator follows what it reads, the longest chain last"
-    return Decision(subject=subject, action="reordered", reason=reason)
+    return Decision(subject=subject, action="reordered", reason=f"not in the order of the file: {reason}")
 
 
 def permuted(store: Storage, order: Sequence[int]) -> Storage:

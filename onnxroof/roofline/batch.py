@@ -54,7 +54,14 @@ class Batch:
     @cached_property
     def reordered(self) -> Batch | None:
         """Of the model in an order in which more operators may be one group, None where there is none."""
-        model = self.model.reordered
+        return self._of(self.model.reordered)
+
+    @cached_property
+    def in_given_order(self) -> Batch | None:
+        """Of the model in the order that groups from outside ask for, None where it is this one."""
+        return self._of(self.model.in_given_order)
+
+    def _of(self, model: PlannedModel | None) -> Batch | None:
         return None if model is None else Batch(model, self.targets, self.tf32, self.state)
 
     @cached_property

@@ -184,17 +184,23 @@ class _Evaluation:
             better = reordered and reordered.better(plan, assumed_precision, objective)
             found[policy] = better or plan
         if self.model.given is not None:
-            found[GIVEN] = own.given(*self.model.given, assumed_precision, objective)
+            where = self._in_given_order or self
+            assert where.model.given is not None
+            found[GIVEN] = Searched(where).given(*where.model.given, assumed_precision, objective)
         return tuple(found[policy] for policy in (*self.model.policies, *([GIVEN] if GIVEN in found else [])))
 
     @cached_property
     def _reordered(self) -> _Evaluation | None:
         """Of the model in an order in which more operators may be one group, None where there is none."""
-        if self.batch.reordered is None:
-            return None
-        found = _Evaluation(self.batch.reordered, self.place)
-        found.orders = (reordering(self.model.workload.name),)
-        return found
+        return self._of(self.batch.reordered, reordering(self.model.workload.name))
+
+    @property
+    def _in_given_order(self) -> _Evaluation | None:
+        """Of the model in the order that groups from outside ask for, None where it is this one."""
+        return self._of(self.batch.in_given_order, reordering(self.model.workload.name, "as the groups ask for"))
+
+    def _of(self, batch: Batch | None, order: Decision) -> _Evaluation | None:
+        return None if batch is None else _Evaluation(batch, self.place, orders=(order,))
 
     def plan(self, shaped: ShapedPlan, assumed_precision: str | None) -> PlanResult:
         """One plan, summed over its groups: each distinct shape times the groups that have it."""

@@ -203,13 +203,16 @@ class _Reader:
         found = []
         for number, entry in enumerate(entries):
             here = f"{place}[{number}]"
-            nodes, name = entry, None
+            nodes, name, order = entry, None, None
             if isinstance(entry, dict):
-                nodes, name = entry.get("nodes"), self.text(here, entry, "name")
+                nodes, name, order = entry.get("nodes"), self.text(here, entry, "name"), entry.get("order")
             if not isinstance(nodes, list) or not all(isinstance(node, str) for node in nodes):
                 self.fault(here, 'expected a list of names of nodes, or an object with "nodes"', nodes)
                 continue
-            found.append(GivenGroup(name=name or here, nodes=tuple(nodes)))
+            if order is not None and (not isinstance(order, int) or isinstance(order, bool)):
+                self.fault(f"{here}.order", "expected an integer", order)
+                order = None
+            found.append(GivenGroup(name=name or here, nodes=tuple(nodes), order=order))
         return tuple(found)
 
     def fault(self, place: str, expected: str, value: Any) -> None:

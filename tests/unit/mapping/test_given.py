@@ -9,7 +9,7 @@ from onnxroof.errors import Diagnostic, UsageError
 from onnxroof.mapping.given import GivenGroup, GivenGroups, GivenPlan, given_plan
 from onnxroof.study.count import counted
 
-# x -> MatMul_0 -> Relu_1 -> Sigmoid_2 -> Add_3, and x -> Tanh_4 -> Add_3
+# x -> MatMul_0 -> Relu_1 -> Sigmoid_2 -> Add_4, and x -> Tanh_3 -> Add_4
 DIAMOND = """g (float[8,8] x) => (float[8,8] y) <float[8,8] w> {
     m = MatMul(x, w) r = Relu(m) s = Sigmoid(r) t = Tanh(x) y = Add(s, t) }"""
 

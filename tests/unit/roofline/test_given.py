@@ -93,3 +93,33 @@ def test_the_given_plan_stands_beside_the_others_and_may_be_the_best(tmp_path: P
     assert isinstance(entry, ModelResult)
     assert entry.targets[0].best_plan == "given"
     assert entry.targets[0].best.latency_s == pytest.approx(4 * (2 * 256 * 64 + 2 * 64 * 64) / 1e9)
+
+
+# Two branches written in turns, the second begun first: whoever runs them one after the other keeps one value less.
+TURNS = """g (float[256,64] x) => (float[256,64] y, float[256,64] z) <float[64,64] v, float[64,64] w> {
+    a = MatMul(x, v) b = MatMul(x, w) y = Softmax(a) z = Softmax(b) }"""
+
+
+def test_groups_run_in_the_order_that_they_ask_for(tmp_path: Path) -> None:
+    def plan(*nodes: str, names_order: bool) -> PlanResult:
+        groups = [{"nodes": [node], **({"order": place} if names_order else {})} for place, node in enumerate(nodes)]
+        path = tmp_path / "groups.json"
+        path.write_text(json.dumps({"groups": groups}))
+        # Room for one value of 256 x 64 FLOAT, a weight and a tile of the other two.
+        where = target(ENGINE, level("dram", "1 GB", "1 GB/s"), level("sram", "90 kB", "100 GB/s"))
+        (entry,) = run_study([saved(tmp_path, TURNS)], [where], groups=path).models
+        assert isinstance(entry, ModelResult), entry
+        return entry.targets[0].plan("given")
+
+    turns = ("MatMul_0", "MatMul_1", "Softmax_2", "Softmax_3")
+    apart = ("MatMul_0", "Softmax_2", "MatMul_1", "Softmax_3")
+    for said in (plan(*apart, names_order=False), plan(*turns, names_order=True)):
+        assert [node for nodes in members(said) for node in nodes] == [*turns]
+        assert not [one for one in said.decisions if one.action == "reordered"]
+    found = plan(*apart, names_order=True)
+    assert [node for nodes in members(found) for node in nodes] == [*apart]
+    (reason,) = [one.reason for one in found.decisions if one.action == "reordered"]
+    assert reason == "not in the order of the file: as the groups ask for"
+    # b stays as a does, each while nothing else is alive: its 256 x 64 FLOAT are neither written nor read again.
+    saved_bytes = plan(*turns, names_order=True).traffic_bytes["dram"] - found.traffic_bytes["dram"]
+    assert saved_bytes == 2 * 4 * 256 * 64

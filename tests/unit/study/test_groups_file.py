@@ -78,6 +78,8 @@ def test_plans_of_another_model_are_refused(tmp_path: Path) -> None:
         ({"groups": 3}, ["groups"]),
         ({"groups": [["a"], "b", {"nodes": [1]}, {"name": 3, "nodes": []}]},
          ["groups[1]", "groups[2]", "groups[3].name"]),
+        ({"groups": [{"order": 1.5, "nodes": []}, {"order": True, "nodes": []}]},
+         ["groups[0].order", "groups[1].order"]),
         ({"schema_version": "9", "plans": []}, ["", "plans"]),
         ({"schema_version": "1", "plans": [3, {"target": 1, "groups": [2]}]},
          ["plans[0]", "plans[1].target", "plans[1].groups[0]"]),
