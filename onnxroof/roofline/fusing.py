@@ -7,18 +7,18 @@ would cost more than it saves.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from onnxroof.mapping.layout import run_layout_bytes
 from onnxroof.mapping.plan import Decision, Group, Plan
-from onnxroof.mapping.segments import Segment
+from onnxroof.mapping.segments import MOST_STEPS, Segment
 from onnxroof.roofline.demand import Demand
 from onnxroof.roofline.groups import Figures
 from onnxroof.roofline.prices import Choice
 from onnxroof.roofline.result import MappedResult
-from onnxroof.roofline.search import Chosen, Search
+from onnxroof.roofline.search import SAME, Chosen, Search
 
 __all__ = ["decisions", "fused_decision", "fused_group", "groups", "mapped", "tile_sizes"]
 
@@ -232,7 +232,7 @@ def _why(search: Search, maker: Chosen, reader: Chosen, root: str) -> tuple[str,
             f"fits from {needed:.0f} B",
             {"needs_bytes": needed, "room_bytes": room},
         )
-    return _costs_more(search, found, rooms)
+    return _what_both_take(search, found, reader.last - maker.first + 1)
 
 
 def _run(search: Search, maker: Chosen, reader: Chosen) -> Segment | None:
@@ -245,22 +245,31 @@ def _run(search: Search, maker: Chosen, reader: Chosen) -> Segment | None:
     return None
 
 
-def _costs_more(search: Search, segment: Segment, rooms: Mapping[int, float]) -> tuple[str, dict[str, float]]:
-    alone = sum(search.alone("traffic", step) for step in range(segment.first, segment.last + 1))
+def _what_both_take(search: Search, segment: Segment, count: int) -> tuple[str, dict[str, float]]:
+    """Why a run that could be one group is none, where the groups on both sides of it have `count` steps together."""
     priced = search.priced(segment)
     if priced is None:
         return "no tile of both fits beside what stays on chip meanwhile", {}
+    steps = range(segment.first, segment.last + 1)
     traffic = priced.read_bytes[:, 0] + priced.write_bytes[:, 0]
     number = int(np.argmin(traffic))
-    fused = float(traffic[number])
-    if fused >= alone * (1 - 1e-12):
-        return (
-            f"with tiles of both {fused:.0f} B cross the outermost boundary, apart no more than {alone:.0f} B",
-            {"fused_bytes": fused, "apart_bytes": alone},
-        )
-    again = float(segment.kind.curve.again_ops[priced.step[number]])
-    return (
-        f"another grouping is better: of the two alone {fused:.0f} B would cross the outermost boundary, {alone:.0f} B "
-        "apart",
-        {"fused_bytes": fused, "apart_bytes": alone, "recomputed_ops": again},
-    )
+    fused, apart = float(traffic[number]), math.fsum(search.alone("traffic", step) for step in steps)
+    figures = {"fused_bytes": fused, "apart_bytes": apart}
+    is_less, is_faster, times = fused < apart * (1 - SAME), False, ""
+    if not np.isnan(search.units.latency_s[[search.base.index[step] for step in steps]]).any():
+        fused_s, apart_s = float(priced.latency_s.min()), math.fsum(search.alone("latency", step) for step in steps)
+        figures |= {"fused_s": fused_s, "apart_s": apart_s}
+        is_faster = fused_s < apart_s * (1 - SAME)
+        times = f", in {fused_s * 1e6:.4g} us, {apart_s * 1e6:.4g} us apart"
+    figures["recomputed_ops"] = float(segment.kind.curve.again_ops[priced.step[number]])
+    if not is_less and not is_faster:
+        why = "tiles of both gain nothing"
+    elif count > MOST_STEPS:
+        why = f"one group has {MOST_STEPS} steps at most, both together have {count}"
+        figures["steps"] = float(count)
+    elif is_less:
+        why = "another grouping is better"
+    else:
+        why = "it saves no bytes, and for time another grouping is better"
+    taken = f"of the two alone {fused:.0f} B would cross the outermost boundary, {apart:.0f} B apart"
+    return f"{why}: {taken}{times}", figures

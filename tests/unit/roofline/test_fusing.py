@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from oracles.tiny import engine, level, on_target, target
 
+import onnxroof
 from onnxroof.mapping.plan import Decision
+from onnxroof.mapping.segments import MOST_STEPS
 from onnxroof.roofline.result import PlanResult
+from onnxroof.study.analyze import run_study
+from onnxroof.study.result import ModelResult
 from onnxroof.targets.model import Target
+
+MODELS = Path(__file__).resolve().parents[3] / "models"
 
 PAIR = """g (float[1,16,64,64] x) => (float[1,16,64,64] y) <float[16,16,3,3] v, float[16,16,3,3] w>
     { m = Conv<pads=[1,1,1,1]>(x, v) y = Conv<pads=[1,1,1,1]>(m, w) }"""
@@ -20,6 +28,16 @@ def chip(capacity: str, rest: str = "") -> Target:
         engine("matrix", "mac vector special", {"FLOAT": "1 TOP/s, 1 pJ/OP"}),
         level("dram", "1 GB", "10 GB/s", "100 pJ/B"),
         level("sram", capacity, "100 GB/s", "1 pJ/B", rest=rest),
+    )
+
+
+def launching() -> Target:
+    """A chip on which a launch takes a microsecond."""
+    return target(
+        engine("matrix", "mac vector special", {"FLOAT": "1 TOP/s"}),
+        level("dram", "1 GB", "10 GB/s"),
+        level("sram", "64 KiB", "100 GB/s"),
+        launch_overhead="1 us",
     )
 
 
@@ -70,6 +88,52 @@ def test_where_tiles_of_both_move_more_it_says_so() -> None:
     (refused,) = refusals(found)
     assert refused.figures["fused_bytes"] >= refused.figures["apart_bytes"] == found.traffic_bytes["dram"]
     assert refused.figures["costs_bytes"] == 2 * MAP
+    # Both are bound by the same memory, so they are no faster either.
+    assert refused.figures["fused_s"] >= refused.figures["apart_s"] == pytest.approx(found.latency_s)
+    assert refused.reason.startswith("tiles of both gain nothing: of the two alone ")
+
+
+def test_that_groups_have_no_more_steps_is_the_reason_where_more_would_gain() -> None:
+    # Twelve products in a row whose results all fit the memory: each that is joined saves a launch.
+    products = " ".join(f"t{n + 1} = MatMul(t{n}, w{n})" for n in range(12))
+    weights = ", ".join(f"float[8,8] w{n}" for n in range(12))
+    text = f"g (float[8,8] t0) => (float[8,8] t12) <{weights}> {{ {products} }}"
+    found = plan(text, launching(), "auto")
+    (refused,) = refusals(found)
+    assert len(found.groups) == 2
+    assert refused.reason.startswith(f"one group has {MOST_STEPS} steps at most, both together have 12: ")
+    assert refused.figures["steps"] == 12
+    assert refused.figures["apart_s"] - refused.figures["fused_s"] == pytest.approx(1e-6)  # the launch
+
+
+def test_reasons_go_with_their_figures() -> None:
+    model = onnxroof.load(MODELS / "resnet50.onnx")
+    (entry,) = run_study([model], ["ethos-u55-128", "jetson-orin-nano-8gb"]).models
+    assert isinstance(entry, ModelResult)
+    seen = set()
+    for result in entry.targets:
+        for policy in ("depth-first", "auto"):
+            for one in refusals(result.plan(policy)):
+                if "fused_bytes" not in one.figures:
+                    continue
+                fused, apart = one.figures["fused_bytes"], one.figures["apart_bytes"] * (1 - 1e-9)
+                is_faster = one.figures["fused_s"] < one.figures["apart_s"] * (1 - 1e-9)
+                why = one.reason.split(":", maxsplit=1)[0]
+                seen.add(why if "steps" not in one.figures else "steps")
+                if "steps" in one.figures:
+                    assert one.figures["steps"] > MOST_STEPS
+                    assert fused < apart or is_faster
+                else:
+                    assert (
+                        why
+                        == {
+                            (False, False): "tiles of both gain nothing",
+                            (False, True): "it saves no bytes, and for time another grouping is better",
+                            (True, False): "another grouping is better",
+                            (True, True): "another grouping is better",
+                        }[fused < apart, is_faster]
+                    )
+    assert len(seen) == 4
 
 
 def test_an_edge_whose_tensor_stays_on_chip_costs_nothing_outside() -> None:
