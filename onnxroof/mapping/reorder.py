@@ -56,12 +56,13 @@ def _waited_for(store: Storage, kernel: int) -> Iterator[int]:
 
 
 def _written_over(store: Storage) -> Iterator[tuple[int, int]]:
-    """Pairs of kernels that must stay in their order because one of them writes into a buffer that both use."""
+    """Pairs of kernels of which the second writes into a buffer that the first reads before it.
+
+    What reads it behind the writer needs it as it was: it may run earlier.
+    """
     for writer, kernel in enumerate(store.kernels):
         for root in {store.root(source) for _, source in kernel.cost.in_place}:
-            for reader in store.readers.get(root, ()):
-                if reader != writer:
-                    yield min(reader, writer), max(reader, writer)
+            yield from ((reader, writer) for reader in store.readers.get(root, ()) if reader < writer)
 
 
 def _longest_last(before: Sequence[Set[int]]) -> tuple[int, ...]:

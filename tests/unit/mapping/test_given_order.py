@@ -64,3 +64,15 @@ def test_a_model_with_a_loop_keeps_its_order() -> None:
     (kept,) = found.plan.decisions
     assert (kept.action, "a loop runs trip by trip" in kept.reason) == ("not reordered", True)
     assert asked((1, "Relu_0"), (3, "Tanh_2"), text=text).plan.decisions == ()
+
+
+def test_who_writes_into_a_buffer_waits_for_who_reads_it_before() -> None:
+    text = """g (float[1,2,8,4] c, float[1,2,1,4] n, int64[1] at)
+        => (float[1,2,8,4] d, float[1,2,8,4] y, float[1,2,8,4] z) {
+        y = Relu(c) d = TensorScatter<axis=2>(c, n, at) z = Tanh(c) }"""
+    with pytest.raises(UsageError) as error:
+        asked((1, "Relu_0"), (0, "TensorScatter_1"), text=text)
+    (fault,) = error.value.diagnostics
+    assert fault.message == "`TensorScatter_1` is to run before `Relu_0`, for which it has to wait"
+    # Who reads it behind the writer needs it as it was: there is no need to run later.
+    assert asked((0, "Tanh_2"), (1, "TensorScatter_1"), text=text).told == (0, 2, 1)
