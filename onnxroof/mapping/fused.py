@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxroof.mapping.passes import Evaluation, Part
-from onnxroof.mapping.stacks import Stack
+from onnxroof.mapping.stacks import Operand, Stack
 from onnxroof.mapping.tiles import tiles_of
 from onnxroof.mapping.ways import FEW_MEMBERS, Way, cuts_of, halos_of, sizes_of, tiled_dims, ways_of
 
@@ -31,7 +31,10 @@ WORK_LIMITS = (1.0, 1.1, 1.5, math.inf)
 """A front is kept for each of these multiples of the work."""
 
 WORTH = 0.95
-"""A step of a large group has to move less than this part of the one before it."""
+"""Of the steps of a large group that move about the same, down to this part of it, the first is kept."""
+
+_SAME_BYTES = 1e-6
+"""Sums of the same numbers in another order differ by less."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -94,38 +97,58 @@ def fused_step(stack: Stack, tile: Mapping[int, int], way: Way) -> FusedCurve:
 
 
 def _front(stack: Stack, parts: Sequence[Part]) -> FusedCurve:
-    """The steps that may be best: a front of capacity and bytes for each limit to the work."""
+    """The steps that may be best: a front of capacity and bytes for each limit to the work.
+
+    Of the bytes of all operands, and without some that may stay on chip around the group.
+    """
     counts = [part.evaluation.tiles.count for part in parts]
     total_count = sum(counts)
-    held, total, done = np.empty(total_count), np.empty(total_count), np.empty(total_count)
+    tiled = [number for number, operand in enumerate(stack.operands) if _is_tiled(operand, stack.tiled)]
+    written = [number for number, operand in enumerate(stack.operands) if operand.is_written]
+    amounts = [_amounts(part, tiled, written) for part in parts]
+    held, done, moved = np.empty(total_count), np.empty(total_count), np.empty((len(amounts[0]), total_count))
     begin = 0
-    for part, count in zip(parts, counts, strict=True):
-        held[begin : begin + count] = part.footprint
-        total[begin : begin + count] = part.moved
-        done[begin : begin + count] = part.work
-        begin += count
-    worth = 1.0 if len(stack.members) <= FEW_MEMBERS else WORTH
-    order = np.lexsort((done, total, held))
-    held, total, done = held[order], total[order], done[order]
-    limits = float(done.min()) * np.array(WORK_LIMITS) * (1 + 1e-12)
-    kept: set[int] = set()
-    for limit in limits:
+    for part, rows, count in zip(parts, amounts, counts, strict=True):
+        end = begin + count
+        held[begin:end], done[begin:end] = part.footprint, part.work
+        for number, amount in enumerate(rows):
+            moved[number, begin:end] = amount
+        begin = end
+    order = np.lexsort((done, moved[0], held))
+    held, done, moved = held[order], done[order], moved[:, order]
+    kept = np.zeros(total_count, dtype=bool)
+    for limit in float(done.min()) * np.array(WORK_LIMITS) * (1 + 1e-12):
         allowed = np.flatnonzero(done <= limit)
-        moved = total[allowed]
-        least = np.minimum.accumulate(moved)
-        steps = np.concatenate(([0], np.flatnonzero(moved[1:] < least[:-1]) + 1))
-        last = math.inf
-        for step, amount in zip(allowed[steps].tolist(), moved[steps].tolist(), strict=True):
-            if amount < last * worth or amount == least[-1]:
-                kept.add(step)
-                last = amount
+        least = np.minimum.accumulate(moved[:, allowed], axis=1)
+        is_less = least[:, 1:] < least[:, :-1] - _SAME_BYTES
+        if len(stack.members) > FEW_MEMBERS:
+            grade = np.floor(np.log(np.maximum(least, 1.0)) / -math.log(WORTH))
+            is_less &= (grade[:, 1:] < grade[:, :-1]) | (least[:, 1:] <= least[:, -1:] + _SAME_BYTES)
+        kept[allowed[0]] = True
+        kept[allowed[1:][is_less.any(axis=0)]] = True
         if len(allowed) == total_count:
             break
-    rows = np.array(sorted(kept))
-    capacity, chosen = held[rows], order[rows]
+    capacity, chosen = held[kept], order[kept]
     starts = np.concatenate(([0], np.cumsum(counts)))
     part_of = np.searchsorted(starts, chosen, side="right") - 1
     return _curve(stack, parts, part_of, chosen - starts[part_of], capacity)
+
+
+def _is_tiled(operand: Operand, tiled: int) -> bool:
+    """Whether an operand is read part by part as the last result is cut: what others made is, a kernel is not."""
+    return not operand.is_written and any(0 <= axis.span.dim < tiled for use in operand.uses for axis in use.axes)
+
+
+def _amounts(part: Part, tiled: Sequence[int], written: Sequence[int]) -> list[FloatArray | float]:
+    """Bytes of all operands; of all but those read tile by tile; without the others that are read; without each."""
+    found = [part.moved]
+    reads = [part.evaluation.moved(number)[0] for number in tiled]
+    if reads:
+        together = sum(reads)
+        found += [part.moved - together, together + sum(sum(part.evaluation.moved(number)) for number in written)]
+    if len(reads) > 1:
+        found += [part.moved - read for read in reads]
+    return found
 
 
 def _curve(

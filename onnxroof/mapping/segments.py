@@ -22,7 +22,7 @@ from onnxroof.mapping.fused import WORK_LIMITS, FusedCurve, fused_curve
 from onnxroof.mapping.least import Least
 from onnxroof.mapping.operator import Operators
 from onnxroof.mapping.sketch import Outside, Sketch, Sketches, hangs_together, outside, unfusible
-from onnxroof.mapping.stacks import PlacedStack, Stack, stack_of
+from onnxroof.mapping.stacks import PlacedStack, stack_of
 from onnxroof.mapping.storage import Storage
 
 __all__ = ["MOST_STEPS", "Kind", "Segment", "Segments", "kind_of", "segments"]
@@ -78,8 +78,33 @@ class Kind:
 
     @cached_property
     def fronts(self) -> tuple[tuple[list[float], list[int]], ...]:
-        """By limit to the work: (capacities, steps of the curve), fewer bytes from step to step."""
-        return _fronts(self.placed.stack, self.curve)
+        """The same of the bytes of all operands."""
+        return self.fronts_of(self.curve.total_bytes)
+
+    def fronts_of(self, moved_bytes: FloatArray) -> tuple[tuple[list[float], list[int]], ...]:
+        """By limit to the work: (capacities, steps of the curve), fewer bytes from step to step.
+
+        Args:
+            moved_bytes: (S,) by step of the curve.
+        """
+        found: list[tuple[list[float], list[int]]] = []
+        for allowed in self._allowed:
+            moved = moved_bytes[allowed]
+            steps = allowed[np.concatenate(([True], moved[1:] < np.minimum.accumulate(moved)[:-1]))]
+            front = (self.curve.capacity_bytes[steps].tolist(), steps.tolist())
+            if not found or front != found[-1]:
+                found.append(front)
+        return tuple(found)
+
+    @cached_property
+    def _allowed(self) -> tuple[IntArray, ...]:
+        """Steps of the curve within each limit to the work, equal ones once."""
+        share = self.curve.again_ops / max(1, sum(member.ops for member in self.placed.stack.members))
+        found: dict[int, IntArray] = {}
+        for limit in WORK_LIMITS:
+            allowed = np.flatnonzero(share <= (share.min() + 1) * limit - 1 + 1e-9)
+            found[len(allowed)] = allowed  # the more work, the more steps
+        return tuple(found.values())
 
     @cached_property
     def sums(self) -> tuple[FloatArray, FloatArray]:
@@ -274,19 +299,3 @@ def _reader_before(store: Storage, name: str, kernel: int) -> int:
     readers = store.readers.get(name, ())
     place = bisect_left(readers, kernel)
     return readers[place - 1] if place else kernel
-
-
-def _fronts(stack: Stack, curve: FusedCurve) -> tuple[tuple[list[float], list[int]], ...]:
-    """For each limit to the work the steps that move less than any that needs less room."""
-    ops = max(1, sum(member.ops for member in stack.members))
-    share = curve.again_ops / ops
-    total = curve.total_bytes
-    found: list[tuple[list[float], list[int]]] = []
-    for limit in WORK_LIMITS:
-        allowed = np.flatnonzero(share <= (share.min() + 1) * limit - 1 + 1e-9)
-        least = np.minimum.accumulate(total[allowed])
-        steps = allowed[np.concatenate(([True], total[allowed][1:] < least[:-1]))]
-        front = (curve.capacity_bytes[steps].tolist(), steps.tolist())
-        if not found or front != found[-1]:
-            found.append(front)
-    return tuple(found)

@@ -9,6 +9,7 @@ priced once, and a run only where its bound leaves open whether it is part of th
 
 from __future__ import annotations
 
+import itertools
 import math
 from bisect import bisect_right
 from collections.abc import Hashable, Mapping, Sequence
@@ -213,32 +214,31 @@ class Search:
 
     def _draft(self, segment: Segment, room_bytes: Sequence[float]) -> Draft | None:
         """The levels and tiles of a run that may be best, with so much room at each level; None where it fits none."""
-        kind = segment.kind
+        kind, stays, repeat = segment.kind, self.staying.of(segment), self._repeat(segment)
+        curve = kind.curve
+        crossing = [kind.sums] * max(self.levels, default=0)
+        fronts = [kind.fronts] * len(crossing)
+        for boundary in range(len(crossing)):
+            if any(stay.level > boundary for stay in stays):
+                read, write = self.staying.crossing(segment, boundary, curve.read_bytes, curve.write_bytes, repeat)
+                crossing[boundary], fronts[boundary] = (read, write), kind.fronts_of(read + write)
         parts: list[tuple[int, int]] = []
         for level in self.levels:
             steps: dict[int, None] = {}
-            for capacities, numbers in kind.fronts:
+            for capacities, numbers in itertools.chain(*fronts[:level]):
                 place = bisect_right(capacities, room_bytes[level]) - 1
                 if place >= 0:
                     steps[numbers[place]] = None
             parts += [(level, step) for step in steps]
         if not parts:
             return None
-        curve, repeat = kind.curve, self._repeat(segment)
         level, step = np.array(parts).T
         figures = curve.work[step] @ self._rows[[*self.base.index[segment.first : segment.last + 1]]]
         reads, writes = self._prices.bytes(figures)
-        alone = kind.sums[0][step], kind.sums[1][step]
-        stays = self.staying.of(segment)
-        for boundary in range(int(level.max())):
-            crossing = alone
-            if any(stay.level > boundary for stay in stays):
-                crossing = self.staying.crossing(
-                    segment, boundary, curve.read_bytes[step], curve.write_bytes[step], repeat
-                )
+        for boundary, (read, write) in enumerate(crossing):
             is_outside = level > boundary
-            np.copyto(reads[:, boundary], crossing[0] * repeat, where=is_outside)
-            np.copyto(writes[:, boundary], crossing[1] * repeat, where=is_outside)
+            np.copyto(reads[:, boundary], read[step] * repeat, where=is_outside)
+            np.copyto(writes[:, boundary], write[step] * repeat, where=is_outside)
         return Draft(kind, level, step, figures, repeat)
 
     def _gains(self) -> npt.NDArray[np.bool_]:

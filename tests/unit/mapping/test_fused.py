@@ -15,6 +15,7 @@ from oracles.tiny import workload
 from onnxroof.costs.table import cost_table
 from onnxroof.mapping.fused import FusedCurve, Way, fused_curve, fused_step
 from onnxroof.mapping.storage import storage
+from onnxroof.mapping.ways import cuts_of, halos_of, sizes_of, tiled_dims, ways_of
 
 RECORDED = json.loads((Path(__file__).resolve().parents[2] / "data" / "fusion" / "recorded.json").read_text())
 FLOAT = 4
@@ -301,3 +302,33 @@ def test_a_tensor_that_a_sum_needs_whole_is_held_whole() -> None:
     curve = fused_curve(stack(text).stack)
     assert curve.total_bytes.min() == FLOAT * (2 * 8 * 256 + 2 * 64)
     assert curve.capacity_bytes.min() >= FLOAT * 8 * 256
+
+
+@pytest.mark.parametrize("text", [chain(12, 8, 6, 4), chain(6, 4, 12, 8)])
+def test_steps_are_the_best_whether_or_not_an_operand_stays_on_chip(text: str) -> None:
+    # Every tile, way and set of operands that stay for good, one at a time.
+    found = stack(text).stack
+    used = {span.dim for value in found.values for span in value.spans} - {-1}
+    halos = halos_of(found)
+    held, reads, writes = [], [], []
+    for cut in cuts_of(found, used, halos):
+        dims = tiled_dims(found, used, halos, cut)
+        for sizes in itertools.product(*(sizes for _, sizes in sizes_of(found, dims, halos))):
+            for way in ways_of(found, dims, halos, cut):
+                step = fused_step(found, dict(zip(dims, sizes, strict=True)), way)
+                held.append(step.capacity_bytes[0])
+                reads.append(step.read_bytes[0])
+                writes.append(step.write_bytes[0])
+    curve = fused_curve(found)
+    # What may stay around: one of the operands that are read with the tiles of the result, all of them, or all others.
+    everything = set(range(len(found.operands)))
+    dims = [{axis.span.dim for use in operand.uses for axis in use.axes} for operand in found.operands]
+    inputs = {n for n in everything if not found.operands[n].is_written and dims[n] & set(range(found.tiled))}
+    outputs = {n for n in everything if found.operands[n].is_written}
+    assert (len(inputs), len(everything - inputs - outputs)) == (2, 1)
+    for counted in (everything, everything - inputs, inputs | outputs, *(everything - {one} for one in inputs)):
+        columns = sorted(counted)
+        every = np.array(reads)[:, columns].sum(axis=1) + np.array(writes)[:, columns].sum(axis=1)
+        ours = curve.read_bytes[:, columns].sum(axis=1) + curve.write_bytes[:, columns].sum(axis=1)
+        for capacity in sorted(set(held)):
+            assert ours[curve.capacity_bytes <= capacity].min() <= every[np.array(held) <= capacity].min() + 1
