@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,15 +26,16 @@ from onnxroof.mapping.sketch import Outside, Sketch, Sketches, hangs_together, o
 from onnxroof.mapping.stacks import PlacedStack, stack_of
 from onnxroof.mapping.storage import Storage
 
-__all__ = ["MOST_STEPS", "Kind", "Segment", "Segments", "kind_of", "segments"]
+__all__ = ["MOST_STEPS", "Fronts", "Kind", "Segment", "Segments", "kind_of", "segments"]
 
 MOST_STEPS = 8
 """So many steps of the clock are one group at most."""
 
 FloatArray = npt.NDArray[np.float64]
-
-
 IntArray = npt.NDArray[np.int64]
+
+Fronts: TypeAlias = tuple[tuple[list[float], list[int]], ...]
+"""By limit to the work: capacities, and the step of the curve to take from each on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,12 +79,12 @@ class Kind:
         return Least(self.placed.stack)
 
     @cached_property
-    def fronts(self) -> tuple[tuple[list[float], list[int]], ...]:
-        """The same of the bytes of all operands."""
+    def fronts(self) -> Fronts:
+        """Of the bytes of all operands, if nothing stays around the run."""
         return self.fronts_of(self.curve.total_bytes)
 
-    def fronts_of(self, moved_bytes: FloatArray) -> tuple[tuple[list[float], list[int]], ...]:
-        """By limit to the work: (capacities, steps of the curve), fewer bytes from step to step.
+    def fronts_of(self, moved_bytes: FloatArray) -> Fronts:
+        """The steps that move fewer bytes than all that need less room.
 
         Args:
             moved_bytes: (S,) by step of the curve.

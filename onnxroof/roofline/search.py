@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from onnxroof.mapping.placed import Placed
 from onnxroof.mapping.residency import Residency
-from onnxroof.mapping.segments import Kind, Segment, Segments
+from onnxroof.mapping.segments import Fronts, Kind, Segment, Segments
 from onnxroof.mapping.storage import Storage
 from onnxroof.roofline.bounds import Bounds
 from onnxroof.roofline.paths import least_path
@@ -217,15 +217,17 @@ class Search:
         kind, stays, repeat = segment.kind, self.staying.of(segment), self._repeat(segment)
         curve = kind.curve
         crossing = [kind.sums] * max(self.levels, default=0)
-        fronts = [kind.fronts] * len(crossing)
+        around: list[tuple[int, Fronts]] = []  # by boundary, of what crosses there beside what stays
         for boundary in range(len(crossing)):
             if any(stay.level > boundary for stay in stays):
                 read, write = self.staying.crossing(segment, boundary, curve.read_bytes, curve.write_bytes, repeat)
-                crossing[boundary], fronts[boundary] = (read, write), kind.fronts_of(read + write)
+                crossing[boundary] = read, write
+                around.append((boundary, kind.fronts_of(read + write)))
         parts: list[tuple[int, int]] = []
         for level in self.levels:
             steps: dict[int, None] = {}
-            for capacities, numbers in itertools.chain(*fronts[:level]):
+            own = (front for boundary, front in around if boundary < level)
+            for capacities, numbers in itertools.chain(kind.fronts, *own):
                 place = bisect_right(capacities, room_bytes[level]) - 1
                 if place >= 0:
                     steps[numbers[place]] = None
