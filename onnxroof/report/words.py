@@ -72,7 +72,7 @@ _FUSIONS = {
     "none": "no fusion",
     "epilogue": "epilogue fusion",
     "depth-first": "depth-first fusion",
-    "auto": "the least of all groupings",
+    "auto": "the least grouping found",
     "given": "the groups given",
 }
 

@@ -260,7 +260,7 @@ def _what_both_take(search: Search, segment: Segment, count: int) -> tuple[str, 
         fused_s, apart_s = float(priced.latency_s.min()), math.fsum(search.alone("latency", step) for step in steps)
         figures |= {"fused_s": fused_s, "apart_s": apart_s}
         is_faster = fused_s < apart_s * (1 - SAME)
-        times = f", in {fused_s * 1e6:.4g} us, {apart_s * 1e6:.4g} us apart"
+        times = f", in {fused_s * 1e6:.4g} µs, {apart_s * 1e6:.4g} µs apart"
     figures["recomputed_ops"] = float(segment.kind.curve.again_ops[priced.step[number]])
     if not is_less and not is_faster:
         why = "tiles of both gain nothing"

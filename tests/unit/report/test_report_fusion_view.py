@@ -130,7 +130,7 @@ def test_what_the_compiler_does_stands_beside_the_least_of_all_groupings():
     result = replace(result, target=replace(result.target, fusion="epilogue"))
     note = plans_table(replace(result, plans=(unfused, fused, auto))).note
     assert note == (
-        "Its own compiler is known to do epilogue fusion, which takes 2 times what the least of all groupings takes."
+        "Its own compiler is known to do epilogue fusion, which takes 2 times what the least grouping found takes."
     )
     same = replace(fused, fusion="auto")
     assert "no other plan is faster" in plans_table(replace(result, plans=(unfused, fused, same))).note
