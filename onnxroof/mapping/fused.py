@@ -91,7 +91,7 @@ def fused_step(stack: Stack, tile: Mapping[int, int], way: Way) -> FusedCurve:
     """
     evaluation = Evaluation(stack, tiles_of(()), way, dict(tile), {})
     room = sum(stack.operands[number].bytes for number in way.resident)
-    part = Part(evaluation, evaluation.footprint(way.resident) + room, 0.0, 0.0)
+    part = Part(evaluation, way.resident, evaluation.footprint(way.resident) + room, 0.0, 0.0)
     footprint = np.broadcast_to(np.asarray(part.footprint, dtype=float), (1,))
     return _curve(stack, [part], np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), footprint)
 
@@ -101,37 +101,49 @@ def _front(stack: Stack, parts: Sequence[Part]) -> FusedCurve:
 
     Of the bytes of all operands, and without some that may stay on chip around the group.
     """
-    counts = [part.evaluation.tiles.count for part in parts]
-    total_count = sum(counts)
-    tiled = [number for number, operand in enumerate(stack.operands) if _is_tiled(operand, stack.tiled)]
-    written = [number for number, operand in enumerate(stack.operands) if operand.is_written]
-    amounts = [_amounts(part, tiled, written) for part in parts]
-    held, done, moved = np.empty(total_count), np.empty(total_count), np.empty((len(amounts[0]), total_count))
-    begin = 0
-    for part, rows, count in zip(parts, amounts, counts, strict=True):
-        end = begin + count
-        held[begin:end], done[begin:end] = part.footprint, part.work
-        for number, amount in enumerate(rows):
-            moved[number, begin:end] = amount
-        begin = end
+    counts = np.array([part.evaluation.tiles.count for part in parts])
+    ends = np.cumsum(counts)
+    blocks = [slice(end - count, end) for end, count in zip(ends.tolist(), counts.tolist(), strict=True)]
+    held = _joined(blocks, [part.footprint for part in parts])
+    done = _joined(blocks, [part.work for part in parts])
+    moved = _amounts(stack, parts, blocks)
     order = np.lexsort((done, moved[0], held))
     held, done, moved = held[order], done[order], moved[:, order]
-    kept = np.zeros(total_count, dtype=bool)
-    for limit in float(done.min()) * np.array(WORK_LIMITS) * (1 + 1e-12):
-        allowed = np.flatnonzero(done <= limit)
+    kept, falls = np.zeros((2, len(order)), dtype=bool)
+    limits = float(done.min()) * np.array(WORK_LIMITS) * (1 + 1e-12)
+    limit = np.searchsorted(limits, done)
+    for number in range(len(limits)):
+        is_new = limit == number
+        if not is_new.any():
+            continue
+        # What is no fall within one limit is none within the next.
+        allowed = np.flatnonzero(falls | is_new)
         least = np.minimum.accumulate(moved[:, allowed], axis=1)
-        is_less = least[:, 1:] < least[:, :-1] - _SAME_BYTES
+        fall = 1 + np.flatnonzero((least[:, 1:] < least[:, :-1] - _SAME_BYTES).any(axis=0))
+        falls[allowed[0]] = kept[allowed[0]] = True
+        falls[allowed[fall]] = True
         if len(stack.members) > FEW_MEMBERS:
-            grade = np.floor(np.log(np.maximum(least, 1.0)) / -math.log(WORTH))
-            is_less &= (grade[:, 1:] < grade[:, :-1]) | (least[:, 1:] <= least[:, -1:] + _SAME_BYTES)
-        kept[allowed[0]] = True
-        kept[allowed[1:][is_less.any(axis=0)]] = True
-        if len(allowed) == total_count:
-            break
-    capacity, chosen = held[kept], order[kept]
-    starts = np.concatenate(([0], np.cumsum(counts)))
-    part_of = np.searchsorted(starts, chosen, side="right") - 1
-    return _curve(stack, parts, part_of, chosen - starts[part_of], capacity)
+            before, after = least[:, fall - 1], least[:, fall]
+            is_worth = (_grade(after) < _grade(before)) | (after <= least[:, -1:] + _SAME_BYTES)
+            fall = fall[((after < before - _SAME_BYTES) & is_worth).any(axis=0)]
+        kept[allowed[fall]] = True
+    chosen = order[kept]
+    part_of = np.searchsorted(ends, chosen, side="right")
+    return _curve(stack, parts, part_of, chosen - (ends - counts)[part_of], held[kept])
+
+
+def _grade(amount: FloatArray) -> FloatArray:
+    """Amounts of one grade are about the same."""
+    grade: FloatArray = np.floor(np.log(np.maximum(amount, 1.0)) / -math.log(WORTH))
+    return grade
+
+
+def _joined(blocks: Sequence[slice], figures: Iterable[FloatArray | IntArray | float]) -> FloatArray:
+    """Figures of all tiles of some parts, one after another."""
+    joined = np.empty(blocks[-1].stop)
+    for block, one in zip(blocks, figures, strict=True):
+        joined[block] = one
+    return joined
 
 
 def _is_tiled(operand: Operand, tiled: int) -> bool:
@@ -139,16 +151,19 @@ def _is_tiled(operand: Operand, tiled: int) -> bool:
     return not operand.is_written and any(0 <= axis.span.dim < tiled for use in operand.uses for axis in use.axes)
 
 
-def _amounts(part: Part, tiled: Sequence[int], written: Sequence[int]) -> list[FloatArray | float]:
+def _amounts(stack: Stack, parts: Sequence[Part], blocks: Sequence[slice]) -> FloatArray:
     """Bytes of all operands; of all but those read tile by tile; without the others that are read; without each."""
-    found = [part.moved]
-    reads = [part.evaluation.moved(number)[0] for number in tiled]
-    if reads:
-        together = sum(reads)
-        found += [part.moved - together, together + sum(sum(part.evaluation.moved(number)) for number in written)]
-    if len(reads) > 1:
-        found += [part.moved - read for read in reads]
-    return found
+    tiled = [number for number, operand in enumerate(stack.operands) if _is_tiled(operand, stack.tiled)]
+    moved = _joined(blocks, [part.moved for part in parts])
+    if not tiled:
+        return moved[None]
+    reads = np.array([_joined(blocks, [part.moved_of(number)[0] for part in parts]) for number in tiled])
+    together, left = reads.sum(axis=0), np.zeros_like(moved)
+    for number, operand in enumerate(stack.operands):
+        if operand.is_written:
+            left += _joined(blocks, [sum(part.moved_of(number)) for part in parts])
+    without = moved - reads if len(reads) > 1 else reads[:0]
+    return np.concatenate(([moved, moved - together, together + left], without))
 
 
 def _curve(
@@ -156,36 +171,35 @@ def _curve(
 ) -> FusedCurve:
     """The figures of some tiles in full."""
     count, units = len(places), max(member.unit for member in stack.members) + 1
-    used, number = np.unique(part_of, return_inverse=True)
-    evaluations = [parts[part].evaluation for part in used.tolist()]
-    ends = np.cumsum([evaluation.tiles.count for evaluation in evaluations])
-    starts = ends - [evaluation.tiles.count for evaluation in evaluations]
-    blocks, rows = [*zip(starts.tolist(), ends.tolist(), strict=True)], starts[number.reshape(-1)] + places
-    every = np.empty(int(ends[-1]))
+    used = np.flatnonzero(np.bincount(part_of))
+    chosen = [parts[number] for number in used.tolist()]
+    ends = np.cumsum([part.evaluation.tiles.count for part in chosen]).tolist()
+    blocks = [*map(slice, [0, *ends], ends)]
+    rows = np.array([0, *ends])[np.searchsorted(used, part_of)] + places
 
-    def picked(figures: Iterable[FloatArray | IntArray | float]) -> FloatArray:
-        """(S,) of figures of all tiles of each evaluation."""
-        for (begin, end), one in zip(blocks, figures, strict=True):
-            every[begin:end] = one
-        found: FloatArray = every[rows]
-        return found
+    def picked(figures: Sequence[FloatArray | IntArray | float]) -> FloatArray | float:
+        """(S,) of figures of all tiles of each part; a number if they are all equal."""
+        first = figures[0]
+        if isinstance(first, float) and all(isinstance(one, float) and one == first for one in figures):
+            return first
+        return _joined(blocks, figures)[rows]
 
-    reads, writes = np.empty((count, len(stack.operands))), np.empty((count, len(stack.operands)))
+    reads, writes = np.empty((2, count, len(stack.operands)))
     for operand in range(len(stack.operands)):
-        moved = [evaluation.moved(operand) for evaluation in evaluations]
+        moved = [part.moved_of(operand) for part in chosen]
         reads[:, operand] = picked([read for read, _ in moved])
         writes[:, operand] = picked([write for _, write in moved])
     work, again = np.ones((count, units)), np.zeros(count)
-    for member, times in zip(stack.members, zip(*[one.works() for one in evaluations], strict=True), strict=True):
-        if any(not isinstance(one, float) or one != 1.0 for one in times):
-            done = picked(times)
+    for member, times in zip(stack.members, zip(*[one.evaluation.works() for one in chosen], strict=True), strict=True):
+        done = picked(times)
+        if not isinstance(done, float) or done != 1.0:
             again += (done - 1) * member.ops
             work[:, member.unit] = np.maximum(work[:, member.unit], done)
     tiles = np.empty((count, len(stack.extents)), dtype=np.int64)
     for dim in range(len(stack.extents)):
-        tiles[:, dim] = picked([evaluation.size(dim) for evaluation in evaluations])
+        tiles[:, dim] = picked([part.evaluation.size(dim) for part in chosen])
+    ways = dict(zip(used.tolist(), [part.way for part in chosen], strict=True))
     return FusedCurve(
         capacity_bytes=np.ceil(capacity - 1e-6), read_bytes=np.ceil(reads - 1e-6), write_bytes=np.ceil(writes - 1e-6),
-        work=work, again_ops=np.round(again), tiles=tiles,
-        ways=tuple([parts[part].evaluation.way for part in part_of.tolist()]),
+        work=work, again_ops=np.round(again), tiles=tiles, ways=tuple([ways[number] for number in part_of.tolist()]),
     )  # fmt: skip

@@ -31,12 +31,24 @@ STATISTICS_BYTES = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """All tiles of one way; arrays of (T,)."""
+    """All tiles of one way with some operands that stay for good; arrays of (T,)."""
 
     evaluation: Evaluation
+    resident: frozenset[int]
     footprint: FloatArray | float
     moved: FloatArray | float
     work: FloatArray | float
+
+    @property
+    def way(self) -> Way:
+        """With what stays."""
+        return replace(self.evaluation.way, resident=self.resident)
+
+    def moved_of(self, number: int) -> tuple[FloatArray | float, FloatArray | float]:
+        """Bytes of an operand in and out."""
+        if number in self.resident:
+            return float(self.evaluation.stack.operands[number].bytes), 0.0
+        return self.evaluation.moved(number)
 
 
 @dataclass(eq=False)
@@ -122,9 +134,7 @@ class Evaluation:
         return found
 
     def moved(self, number: int) -> tuple[FloatArray | float, FloatArray | float]:
-        """Bytes of an operand in and out."""
-        if number in self.way.resident:
-            return float(self.stack.operands[number].bytes), 0.0
+        """Bytes of an operand in and out, if it does not stay for good."""
         found = self._moved.get(number)
         if found is None:
             found = self._moved[number] = self._crossing(number)
@@ -352,7 +362,6 @@ class Evaluation:
         before, moved, room = 0, base, 0.0
         for count in _prefixes(len(staying)):
             resident = frozenset(staying[:count])
-            chosen = replace(self, way=replace(self.way, resident=resident)) if resident else self
             for number in staying[before:count]:
                 moved = moved + (stack.operands[number].bytes - reads[number])
                 room += stack.operands[number].bytes
@@ -360,7 +369,7 @@ class Evaluation:
             # What does not stream past needs no slice; in a large group that makes little difference.
             is_less = count and count == len(staying) and len(stack.members) <= SOME_MEMBERS
             footprint = self.footprint(resident) if is_less else some
-            yield Part(chosen, footprint + room, moved, work)
+            yield Part(self, resident, footprint + room, moved, work)
 
     def _returns(self, number: int, operand: Operand) -> bool:
         """Whether an operand comes in more than once."""
