@@ -10,7 +10,7 @@ et al., ISCA 2024) and FlashAttention, for stacks of convolutions that of DeFiNE
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,9 +20,10 @@ import numpy.typing as npt
 from onnxroof.mapping.passes import Evaluation, Part
 from onnxroof.mapping.stacks import Operand, Stack
 from onnxroof.mapping.tiles import tiles_of
-from onnxroof.mapping.ways import FEW_MEMBERS, Way, cuts_of, halos_of, sizes_of, tiled_dims, ways_of
+from onnxroof.mapping.tried import Tried, joined, tried
+from onnxroof.mapping.ways import FEW_MEMBERS, Way
 
-__all__ = ["WORK_LIMITS", "FusedCurve", "Way", "fused_curve", "fused_step"]
+__all__ = ["WORK_LIMITS", "WORTH", "FusedCurve", "Way", "fused_curve", "fused_step"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -67,48 +68,15 @@ class FusedCurve:
 
 @lru_cache(maxsize=4096)
 def fused_curve(stack: Stack) -> FusedCurve:
-    """The curve of a group."""
-    used = {span.dim for value in stack.values for span in value.spans} - {-1}
-    halos = halos_of(stack)
-    parts: list[Part] = []
-    for cut in cuts_of(stack, used, halos):
-        dims = tiled_dims(stack, used, halos, cut)
-        tiles = tiles_of(tuple((dim, sizes) for dim, sizes in sizes_of(stack, dims, halos) if len(sizes) > 1))
-        fixed = {dim: sizes[0] for dim, sizes in sizes_of(stack, dims, halos) if len(sizes) == 1}
-        shared: dict[object, FloatArray | float] = {}
-        for way in ways_of(stack, dims, halos, cut):
-            parts += Evaluation(stack, tiles, way, fixed, shared).parts()
-    return _front(stack, parts)
-
-
-def fused_step(stack: Stack, tile: Mapping[int, int], way: Way) -> FusedCurve:
-    """The one step of a tile and a way that are given.
-
-    Args:
-        stack: A group.
-        tile: Size by dimension; the others are not tiled.
-        way: How it is run; its order has the dimensions of `tile`.
-    """
-    evaluation = Evaluation(stack, tiles_of(()), way, dict(tile), {})
-    room = sum(stack.operands[number].bytes for number in way.resident)
-    part = Part(evaluation, way.resident, evaluation.footprint(way.resident) + room, 0.0, 0.0)
-    footprint = np.broadcast_to(np.asarray(part.footprint, dtype=float), (1,))
-    return _curve(stack, [part], np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), footprint)
-
-
-def _front(stack: Stack, parts: Sequence[Part]) -> FusedCurve:
-    """The steps that may be best: a front of capacity and bytes for each limit to the work.
+    """The curve of a group: a front of capacity and bytes for each limit to the work.
 
     Of the bytes of all operands, and without some that may stay on chip around the group.
     """
-    counts = np.array([part.evaluation.tiles.count for part in parts])
-    ends = np.cumsum(counts)
-    blocks = [slice(end - count, end) for end, count in zip(ends.tolist(), counts.tolist(), strict=True)]
-    held = _joined(blocks, [part.footprint for part in parts])
-    done = _joined(blocks, [part.work for part in parts])
-    moved = _amounts(stack, parts, blocks)
+    found = tried(stack)
+    held, done = found.footprint_bytes, joined(found.blocks, [part.work for part in found.parts])
+    moved = _amounts(found)
     order = np.lexsort((done, moved[0], held))
-    held, done, moved = held[order], done[order], moved[:, order]
+    done, moved = done[order], moved[:, order]
     kept, falls = np.zeros((2, len(order)), dtype=bool)
     limits = float(done.min()) * np.array(WORK_LIMITS) * (1 + 1e-12)
     limit = np.searchsorted(limits, done)
@@ -128,8 +96,24 @@ def _front(stack: Stack, parts: Sequence[Part]) -> FusedCurve:
             fall = fall[((after < before - _SAME_BYTES) & is_worth).any(axis=0)]
         kept[allowed[fall]] = True
     chosen = order[kept]
-    part_of = np.searchsorted(ends, chosen, side="right")
-    return _curve(stack, parts, part_of, chosen - (ends - counts)[part_of], held[kept])
+    part_of = np.searchsorted([block.stop for block in found.blocks], chosen, side="right")
+    places = chosen - np.array([block.start for block in found.blocks])[part_of]
+    return _curve(stack, found.parts, part_of, places, held[chosen])
+
+
+def fused_step(stack: Stack, tile: Mapping[int, int], way: Way) -> FusedCurve:
+    """The one step of a tile and a way that are given.
+
+    Args:
+        stack: A group.
+        tile: Size by dimension; the others are not tiled.
+        way: How it is run; its order has the dimensions of `tile`.
+    """
+    evaluation = Evaluation(stack, tiles_of(()), way, dict(tile), {})
+    room = sum(stack.operands[number].bytes for number in way.resident)
+    part = Part(evaluation, way.resident, evaluation.footprint(way.resident) + room, 0.0, 0.0)
+    footprint = np.broadcast_to(np.asarray(part.footprint, dtype=float), (1,))
+    return _curve(stack, [part], np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), footprint)
 
 
 def _grade(amount: FloatArray) -> FloatArray:
@@ -138,30 +122,24 @@ def _grade(amount: FloatArray) -> FloatArray:
     return grade
 
 
-def _joined(blocks: Sequence[slice], figures: Iterable[FloatArray | IntArray | float]) -> FloatArray:
-    """Figures of all tiles of some parts, one after another."""
-    joined = np.empty(blocks[-1].stop)
-    for block, one in zip(blocks, figures, strict=True):
-        joined[block] = one
-    return joined
-
-
 def _is_tiled(operand: Operand, tiled: int) -> bool:
     """Whether an operand is read part by part as the last result is cut: what others made is, a kernel is not."""
     return not operand.is_written and any(0 <= axis.span.dim < tiled for use in operand.uses for axis in use.axes)
 
 
-def _amounts(stack: Stack, parts: Sequence[Part], blocks: Sequence[slice]) -> FloatArray:
-    """Bytes of all operands; of all but those read tile by tile; without the others that are read; without each."""
+def _amounts(found: Tried) -> FloatArray:
+    """(..., P) bytes of all operands; of all but those read tile by tile; without the others that are read; without
+    each that is read tile by tile.
+    """
+    stack, moved = found.stack, found.moved_bytes
     tiled = [number for number, operand in enumerate(stack.operands) if _is_tiled(operand, stack.tiled)]
-    moved = _joined(blocks, [part.moved for part in parts])
     if not tiled:
         return moved[None]
-    reads = np.array([_joined(blocks, [part.moved_of(number)[0] for part in parts]) for number in tiled])
+    reads = np.array([found.moved_of(number)[0] for number in tiled])
     together, left = reads.sum(axis=0), np.zeros_like(moved)
     for number, operand in enumerate(stack.operands):
         if operand.is_written:
-            left += _joined(blocks, [sum(part.moved_of(number)) for part in parts])
+            left += sum(found.moved_of(number))
     without = moved - reads if len(reads) > 1 else reads[:0]
     return np.concatenate(([moved, moved - together, together + left], without))
 
@@ -174,7 +152,7 @@ def _curve(
     used = np.flatnonzero(np.bincount(part_of))
     chosen = [parts[number] for number in used.tolist()]
     ends = np.cumsum([part.evaluation.tiles.count for part in chosen]).tolist()
-    blocks = [*map(slice, [0, *ends], ends)]
+    blocks = tuple(map(slice, [0, *ends], ends))
     rows = np.array([0, *ends])[np.searchsorted(used, part_of)] + places
 
     def picked(figures: Sequence[FloatArray | IntArray | float]) -> FloatArray | float:
@@ -182,7 +160,7 @@ def _curve(
         first = figures[0]
         if isinstance(first, float) and all(isinstance(one, float) and one == first for one in figures):
             return first
-        return _joined(blocks, figures)[rows]
+        return joined(blocks, figures)[rows]
 
     reads, writes = np.empty((2, count, len(stack.operands)))
     for operand in range(len(stack.operands)):

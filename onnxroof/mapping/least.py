@@ -1,14 +1,14 @@
-"""What must a group hold, and move more than once, whatever its tile? A bound by capacity that needs no curve.
+"""What must a group hold, and move more than once, whatever its tile? A bound by capacity that looks at no tile.
 
 A tile of a value, times the number of tiles along the dimensions that the value depends on, is no less than all of the
 value. So what room there is tells how many tiles there must be, and how often an operand that depends on none of these
-dimensions comes in, if it does not stay for good. All else is taken to move once. Sizes and ways are those that the
-curve tries (`onnxroof.mapping.fused`): it is never below.
+dimensions comes in, if it does not stay for good. All else is taken to move once, and of a halo the part that a tile
+adds is taken to be held alone. Sizes are those that are tried (`onnxroof.mapping.tried`): it is never above what these
+move.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -21,7 +21,7 @@ from onnxroof.mapping.regions import Span, span_table
 from onnxroof.mapping.stacks import Operand, Stack
 from onnxroof.mapping.ways import cuts_of, halos_of, may_be_outer, sizes_of, tiled_dims
 
-__all__ = ["Least"]
+__all__ = ["ROUNDING_BYTES", "Least"]
 
 ROUNDING_BYTES = 1e-3
 """A footprint is rounded to bytes."""
@@ -58,35 +58,23 @@ class _Returning:
 
 @dataclass(frozen=True, eq=False)
 class _Case:
-    """Bounds of the ways with the same sums cut and halos kept.
+    """Bounds of the ways with the same sums cut.
 
     Attributes:
-        group: What all cases of the group share.
-        grid: Sizes of the tiles, and along which dimensions halos are kept.
+        tiles: What is held of each shape at times.
+        turns: Of each operator the numbers of what is held while it runs, with the bytes of an element.
         operands: Those that come in again, by the dimensions with each of whose tiles they do.
     """
 
-    group: _Group
-    grid: _Grid
+    tiles: Sequence[_Term]
+    turns: Sequence[Sequence[tuple[int, float]]]
     operands: Mapping[frozenset[int], Sequence[tuple[int, int]]]
-
-    @cached_property
-    def _tiles(self) -> list[_Term]:
-        """What is held of each shape at times, less what lies in the caches of halos."""
-        return [self.grid.terms(spans)[0] for spans in self.group.values]
-
-    @cached_property
-    def _caches(self) -> list[tuple[float, _Term]]:
-        """Caches of halos, with the bytes of an element."""
-        pairs = zip(self.group.widths, self.group.values, strict=True)
-        return [(width, cache) for width, spans in pairs for cache in self.grid.terms(spans)[1]]
 
     @cached_property
     def holds(self) -> float:
         """The least that is held."""
-        tiles = [tile.least for tile in self._tiles]
-        cached = sum([width * cache.least for width, cache in self._caches])
-        return cached + max([sum([width * tiles[number] for number, width in turn]) for turn in self.group.turns])
+        tiles = [tile.least for tile in self.tiles]
+        return max([sum([width * tiles[number] for number, width in turn]) for turn in self.turns])
 
     def again_bytes(self, room: float, aside: Set[int]) -> float:
         """What comes in again of all operands, without some, if the case fits."""
@@ -96,35 +84,16 @@ class _Case:
     def _returning(self) -> list[_Returning]:
         found = []
         for over, operands in self.operands.items():
-            shrinks = [tile.along <= over for tile in self._tiles]
-            sums = [tile.tiles if is_less else tile.least for tile, is_less in zip(self._tiles, shrinks, strict=True)]
-            base = [0.0, 0.0]  # what is held whatever the tile, and what gets less with each
-            for width, cache in self._caches:
-                is_less = cache.along <= over
-                base[is_less] += width * (cache.tiles if is_less else cache.least)
+            shrinks = [tile.along <= over for tile in self.tiles]
+            sums = [tile.tiles if is_less else tile.least for tile, is_less in zip(self.tiles, shrinks, strict=True)]
             pairs: dict[tuple[float, float], None] = {}
-            for turn in self.group.turns:
-                pair = base.copy()
+            for turn in self.turns:
+                pair = [0.0, 0.0]  # what is held whatever the tile, and what gets less with each
                 for number, width in turn:
                     pair[shrinks[number]] += width * sums[number]
                 pairs[pair[0], pair[1]] = None
             found.append(_Returning(operands, _most(list(pairs))))
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """What a group holds when.
-
-    Attributes:
-        values: Shapes of what is held at times.
-        widths: Bytes of an element of all that have the same shape.
-        turns: Of each operator the numbers and widths of what is held while it runs.
-    """
-
-    values: Sequence[tuple[Span, ...]]
-    widths: Sequence[float]
-    turns: Sequence[Sequence[tuple[int, float]]]
 
 
 class Least:
@@ -173,7 +142,7 @@ class Least:
         return self._found[place] if place < len(self._rooms) else 0.0
 
     def cases(self) -> Iterator[_Case]:
-        """Of all ways."""
+        """Of all sets of sums that are cut."""
         yield from self._known
         for case in self._others:
             self._known.append(case)
@@ -184,38 +153,17 @@ def _cases(stack: Stack) -> Iterator[_Case]:
     used = {span.dim for value in stack.values for span in value.spans} - {-1}
     halos = halos_of(stack)
     numbers: dict[tuple[Span, ...], int] = {}
-    widths: list[float] = []
     alive: list[dict[int, float]] = [{} for _ in stack.members]
     for value in stack.values:
         number = numbers.setdefault(value.spans, len(numbers))
-        if number == len(widths):
-            widths.append(0.0)
-        widths[number] += value.element_bytes
         # It may be written in the place of what it is made of.
         for member in range(value.maker + (value.replaced >= 0), value.last + 1):
             alive[member][number] = alive[member].get(number, 0.0) + value.element_bytes
-    group = _Group(tuple(numbers), widths, tuple(dict.fromkeys(tuple(turn.items()) for turn in alive)))
+    turns = tuple(dict.fromkeys(tuple(turn.items()) for turn in alive))
     for cut in cuts_of(stack, used, halos):
         dims = tiled_dims(stack, used, halos, cut)
-        sizes = dict(sizes_of(stack, dims, halos))
-        returning = _returning(stack, frozenset(dims), cut)
-        for cached in _orders(tuple(dim for dim in dims if dim in halos and dim < stack.tiled)):
-            # A halo of one tile is none.
-            some = {dim: _cut(sizes[dim], stack.extents[dim]) for dim in cached}
-            if all(some.values()):
-                yield _Case(group, _grid(tuple((sizes | some).items()), cached), returning)
-
-
-@lru_cache(maxsize=1024)
-def _orders(sliding: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
-    """The dimensions along which halos may be kept, from the outermost to the innermost."""
-    return tuple(order for count in range(len(sliding) + 1) for order in itertools.permutations(sliding, count))
-
-
-@lru_cache(maxsize=1024)
-def _cut(sizes: tuple[int, ...], extent: int) -> tuple[int, ...]:
-    """The sizes that make more than one tile."""
-    return tuple(size for size in sizes if size < extent)
+        grid = _grid(tuple(sizes_of(stack, dims, halos)))
+        yield _Case([grid.term(spans) for spans in numbers], turns, _returning(stack, frozenset(dims), cut))
 
 
 def _returning(stack: Stack, dims: frozenset[int], cut: frozenset[int]) -> dict[frozenset[int], list[tuple[int, int]]]:
@@ -266,34 +214,24 @@ def _most(pairs: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Grid:
-    """Sizes of the tiled dimensions, and along which of them halos are kept, from the outermost to the innermost."""
+    """Sizes of the tiled dimensions."""
 
     sizes: Mapping[int, tuple[int, ...]]
-    cached: tuple[int, ...]
-    _terms: dict[tuple[Span, ...], tuple[_Term, tuple[_Term, ...]]] = field(default_factory=dict)
+    _terms: dict[tuple[Span, ...], _Term] = field(default_factory=dict)
     _tiles: dict[Span, tuple[float, float]] = field(default_factory=dict)
 
-    def terms(self, spans: tuple[Span, ...]) -> tuple[_Term, tuple[_Term, ...]]:
-        """The tile of a value, less what lies in the caches of halos; and these caches."""
+    def term(self, spans: tuple[Span, ...]) -> _Term:
+        """The tile of a value, of a halo only what is new."""
         found = self._terms.get(spans)
         if found is None:
-            found = self._terms[spans] = (self._product(spans, 1.0, frozenset()), tuple(self._caches(spans)))
+            found = self._terms[spans] = self._product(spans)
         return found
 
-    def _caches(self, spans: tuple[Span, ...]) -> Iterator[_Term]:
-        for place, dim in enumerate(self.cached):
-            own = next((span for span in spans if span.dim == dim), None)
-            if own is not None and own.of is not None:
-                lag = float(span_table(own, self.sizes[dim]).lag.min())
-                rest = tuple(span for span in spans if span.dim != dim)
-                yield self._product(rest, lag, frozenset(self.cached[place + 1 :]))
-
-    def _product(self, spans: Sequence[Span], elements: float, full: frozenset[int]) -> _Term:
-        """Elements times the tiles of some spans, of those along the dimensions `full` all."""
-        least = tiles = elements
+    def _product(self, spans: Sequence[Span]) -> _Term:
+        least = tiles = 1.0
         along: set[int] = set()
         for span in spans:
-            if span.dim < 0 or span.dim in full:
+            if span.dim < 0:
                 least *= span.extent
                 tiles *= span.extent
                 continue
@@ -306,17 +244,17 @@ class _Grid:
         return _Term(least, tiles, frozenset(along))
 
     def _tile(self, span: Span) -> tuple[float, float]:
-        """The least length of a tile, or of what of it is new, and of that times the number of tiles."""
+        """The least length of what is new of a tile, and of that times the number of tiles."""
         found = self._tiles.get(span)
         if found is None:
             sizes = self.sizes.get(span.dim, (span.tile_extent,))
             table = span_table(span, sizes)
-            lengths = table.fresh if span.dim in self.cached else table.peak
+            lengths = np.minimum(table.fresh, table.peak)
             trips = np.array([-(-span.tile_extent // size) for size in sizes])
             found = self._tiles[span] = (float(lengths.min()), float((lengths * trips).min()))
         return found
 
 
 @lru_cache(maxsize=1024)
-def _grid(sizes: tuple[tuple[int, tuple[int, ...]], ...], cached: tuple[int, ...]) -> _Grid:
-    return _Grid(dict(sizes), cached)
+def _grid(sizes: tuple[tuple[int, tuple[int, ...]], ...]) -> _Grid:
+    return _Grid(dict(sizes))

@@ -25,6 +25,7 @@ from onnxroof.mapping.operator import Operators
 from onnxroof.mapping.sketch import Outside, Sketch, Sketches, hangs_together, outside, unfusible
 from onnxroof.mapping.stacks import PlacedStack, stack_of
 from onnxroof.mapping.storage import Storage
+from onnxroof.mapping.tried import Tried, tried
 
 __all__ = ["MOST_STEPS", "Fronts", "Kind", "Segment", "Segments", "kind_of", "segments"]
 
@@ -77,6 +78,11 @@ class Kind:
     def least(self) -> Least:
         """What they hold and move at least, before there is a curve."""
         return Least(self.placed.stack)
+
+    @property
+    def tried(self) -> Tried:
+        """What they hold and move with every tile, of which the best make the curve."""
+        return tried(self.placed.stack)
 
     @cached_property
     def fronts(self) -> Fronts:
