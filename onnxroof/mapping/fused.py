@@ -17,10 +17,10 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from onnxroof.mapping.passes import Evaluation, Part
+from onnxroof.mapping.passes import Evaluation, Grid, Part
 from onnxroof.mapping.stacks import Operand, Stack
 from onnxroof.mapping.tiles import tiles_of
-from onnxroof.mapping.tried import Tried, joined, tried
+from onnxroof.mapping.tried import Tried, tried
 from onnxroof.mapping.ways import FEW_MEMBERS, Way
 
 __all__ = ["WORK_LIMITS", "WORTH", "FusedCurve", "Way", "fused_curve", "fused_step"]
@@ -73,8 +73,7 @@ def fused_curve(stack: Stack) -> FusedCurve:
     Of the bytes of all operands, and without some that may stay on chip around the group.
     """
     found = tried(stack)
-    held, done = found.footprint_bytes, joined(found.blocks, [part.work for part in found.parts])
-    moved = _amounts(found)
+    held, done, moved = found.footprint_bytes, found.work, _amounts(found)
     order = np.lexsort((done, moved[0], held))
     done, moved = done[order], moved[:, order]
     kept, falls = np.zeros((2, len(order)), dtype=bool)
@@ -109,11 +108,10 @@ def fused_step(stack: Stack, tile: Mapping[int, int], way: Way) -> FusedCurve:
         tile: Size by dimension; the others are not tiled.
         way: How it is run; its order has the dimensions of `tile`.
     """
-    evaluation = Evaluation(stack, tiles_of(()), way, dict(tile), {})
-    room = sum(stack.operands[number].bytes for number in way.resident)
-    part = Part(evaluation, way.resident, evaluation.footprint(way.resident) + room, 0.0, 0.0)
-    footprint = np.broadcast_to(np.asarray(part.footprint, dtype=float), (1,))
-    return _curve(stack, [part], np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), footprint)
+    evaluation = Evaluation(Grid(stack, tiles_of(()), dict(tile), way.cut), way)
+    footprint = evaluation.footprint(way.resident) + sum(stack.operands[number].bytes for number in way.resident)
+    one = np.zeros(1, dtype=np.int64)
+    return _curve(stack, [Part(evaluation, way.resident, footprint, 0.0, 0.0)], one, one, footprint)
 
 
 def _grade(amount: FloatArray) -> FloatArray:
@@ -128,55 +126,46 @@ def _is_tiled(operand: Operand, tiled: int) -> bool:
 
 
 def _amounts(found: Tried) -> FloatArray:
-    """(..., P) bytes of all operands; of all but those read tile by tile; without the others that are read; without
-    each that is read tile by tile.
+    """(..., P) bytes of all operands; of all but those read tile by tile; without the others that are read.
+
+    And without each of several that are read tile by tile.
     """
     stack, moved = found.stack, found.moved_bytes
     tiled = [number for number, operand in enumerate(stack.operands) if _is_tiled(operand, stack.tiled)]
     if not tiled:
         return moved[None]
-    reads = np.array([found.moved_of(number)[0] for number in tiled])
-    together, left = reads.sum(axis=0), np.zeros_like(moved)
-    for number, operand in enumerate(stack.operands):
-        if operand.is_written:
-            left += sum(found.moved_of(number))
+    reads, _ = found.moved_of(tiled)
+    more, writes = found.moved_of([number for number, operand in enumerate(stack.operands) if operand.is_written])
+    together = reads.sum(axis=0)
     without = moved - reads if len(reads) > 1 else reads[:0]
-    return np.concatenate(([moved, moved - together, together + left], without))
+    rows = [moved, moved - together, together + more.sum(axis=0) + writes.sum(axis=0)]
+    return np.concatenate((rows, without), axis=0, dtype=float)
 
 
 def _curve(
     stack: Stack, parts: Sequence[Part], part_of: IntArray, places: IntArray, capacity: FloatArray
 ) -> FusedCurve:
     """The figures of some tiles in full."""
-    count, units = len(places), max(member.unit for member in stack.members) + 1
-    used = np.flatnonzero(np.bincount(part_of))
-    chosen = [parts[number] for number in used.tolist()]
-    ends = np.cumsum([part.evaluation.tiles.count for part in chosen]).tolist()
-    blocks = tuple(map(slice, [0, *ends], ends))
-    rows = np.array([0, *ends])[np.searchsorted(used, part_of)] + places
-
-    def picked(figures: Sequence[FloatArray | IntArray | float]) -> FloatArray | float:
-        """(S,) of figures of all tiles of each part; a number if they are all equal."""
-        first = figures[0]
-        if isinstance(first, float) and all(isinstance(one, float) and one == first for one in figures):
-            return first
-        return joined(blocks, figures)[rows]
-
+    count, members = len(places), stack.members
     reads, writes = np.empty((2, count, len(stack.operands)))
-    for operand in range(len(stack.operands)):
-        moved = [part.moved_of(operand) for part in chosen]
-        reads[:, operand] = picked([read for read, _ in moved])
-        writes[:, operand] = picked([write for _, write in moved])
-    work, again = np.ones((count, units)), np.zeros(count)
-    for member, times in zip(stack.members, zip(*[one.evaluation.works() for one in chosen], strict=True), strict=True):
-        done = picked(times)
-        if not isinstance(done, float) or done != 1.0:
-            again += (done - 1) * member.ops
-            work[:, member.unit] = np.maximum(work[:, member.unit], done)
-    tiles = np.empty((count, len(stack.extents)), dtype=np.int64)
-    for dim in range(len(stack.extents)):
-        tiles[:, dim] = picked([part.evaluation.size(dim) for part in chosen])
-    ways = dict(zip(used.tolist(), [part.way for part in chosen], strict=True))
+    done, tiles = np.empty((count, len(members))), np.empty((count, len(stack.extents)), dtype=np.int64)
+    ways: dict[int, Way] = {}
+    for number in np.flatnonzero(np.bincount(part_of)).tolist():
+        part, steps = parts[number], np.flatnonzero(part_of == number)
+        some = places[steps]
+        reads[steps], writes[steps] = part.evaluation.reads[:, some].T, part.evaluation.writes[:, some].T
+        for operand in part.resident:
+            reads[steps, operand] = stack.operands[operand].bytes
+        done[steps] = part.evaluation.works[:, some].T
+        for dim in range(len(stack.extents)):
+            size = part.evaluation.grid.size(dim)
+            tiles[steps, dim] = size if isinstance(size, int) else size[some]
+        ways[number] = part.way
+    units = np.array([member.unit for member in members])
+    firsts = np.flatnonzero(np.diff(units, prepend=-1))
+    work = np.ones((count, int(units.max()) + 1))
+    work[:, units[firsts]] = np.maximum.reduceat(done, firsts, axis=1)
+    again = (done - 1) @ np.array([member.ops for member in members], dtype=float)
     return FusedCurve(
         capacity_bytes=np.ceil(capacity - 1e-6), read_bytes=np.ceil(reads - 1e-6), write_bytes=np.ceil(writes - 1e-6),
         work=work, again_ops=np.round(again), tiles=tiles, ways=tuple([ways[number] for number in part_of.tolist()]),

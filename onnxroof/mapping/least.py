@@ -10,7 +10,6 @@ move.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -106,10 +105,6 @@ class Least:
     def __init__(self, stack: Stack) -> None:
         self._known: list[_Case] = []
         self._others = _cases(stack)
-        self._asked: dict[tuple[float, frozenset[int]], float] = {}
-        # Where all operands count: rooms that were asked for, and what comes in again, less with each.
-        self._rooms: list[float] = []
-        self._found: list[float] = []
 
     def again_bytes(self, room: float, aside: frozenset[int] = frozenset()) -> float:
         """The least that comes in beyond once each operand; infinite where there is not room enough.
@@ -118,28 +113,13 @@ class Least:
             room: Bytes.
             aside: Operands that do not count.
         """
-        found = self._asked.get((room, aside))
-        if found is None:
-            found = self._asked[room, aside] = self._again_bytes(room + ROUNDING_BYTES, aside)
-        return found
-
-    def _again_bytes(self, room: float, aside: Set[int]) -> float:
-        least = math.inf
+        least, room = math.inf, room + ROUNDING_BYTES
         for case in self.cases():
             if case.holds <= room:
                 least = min(least, case.again_bytes(room, aside))
                 if not least:
-                    break  # as where all fits: the other ways need not be looked at
-        if not aside and least > self.known_bytes(room):
-            place = bisect_left(self._rooms, room)
-            self._rooms.insert(place, room)
-            self._found.insert(place, least)
+                    break  # as where all fits: the others need not be looked at
         return least
-
-    def known_bytes(self, room: float) -> float:
-        """What is known so far of what comes in again of all operands: as much as with more room."""
-        place = bisect_left(self._rooms, room)
-        return self._found[place] if place < len(self._rooms) else 0.0
 
     def cases(self) -> Iterator[_Case]:
         """Of all sets of sums that are cut."""

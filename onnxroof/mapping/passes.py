@@ -7,20 +7,22 @@ past.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from onnxroof.mapping.regions import Span, hull
-from onnxroof.mapping.stacks import Member, Operand, Stack, Use
+from onnxroof.mapping.stacks import Operand, Stack, Use
 from onnxroof.mapping.tiles import Tiles
 from onnxroof.mapping.ways import SOME_MEMBERS, Way
 
-__all__ = ["Evaluation", "Part"]
+__all__ = ["Evaluation", "Grid", "Part"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+Spans = tuple[Span, ...]
 
 MOST_PREFIXES = 3
 """So many sets of operands that stay for good are tried."""
@@ -29,89 +31,45 @@ STATISTICS_BYTES = 8
 """A row that is normalised while it is walked has a maximum and a sum, 4 bytes each."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Part:
-    """All tiles of one way with some operands that stay for good; arrays of (T,)."""
+class Grid:
+    """Tiles of a stack with the same sums cut, and what all ways to walk them share.
 
-    evaluation: Evaluation
-    resident: frozenset[int]
-    footprint: FloatArray | float
-    moved: FloatArray | float
-    work: FloatArray | float
+    T tiles, A operands, M members, V values.
 
-    @property
-    def way(self) -> Way:
-        """With what stays."""
-        return replace(self.evaluation.way, resident=self.resident)
-
-    def moved_of(self, number: int) -> tuple[FloatArray | float, FloatArray | float]:
-        """Bytes of an operand in and out."""
-        if number in self.resident:
-            return float(self.evaluation.stack.operands[number].bytes), 0.0
-        return self.evaluation.moved(number)
-
-
-@dataclass(eq=False)
-class Evaluation:
-    """One way over all tiles of a stack.
-
-    Attributes:
+    Args:
         stack: The group.
         tiles: All tiles.
-        way: How it is run.
         fixed: Sizes of dimensions that are cut in one size only.
-        shared: Figures that all ways with these tiles share.
+        cut: Sums that are cut.
     """
 
-    stack: Stack
-    tiles: Tiles
-    way: Way
-    fixed: dict[int, int]
-    shared: dict[object, FloatArray | float]
-    _loops: dict[frozenset[int], tuple[int, ...]] = field(default_factory=dict)
-    _times: dict[object, FloatArray | float] = field(default_factory=dict)
-    _moved: dict[int, tuple[FloatArray | float, FloatArray | float]] = field(default_factory=dict)
-    _work: list[FloatArray | float] = field(default_factory=list)
-
-    # What runs how often
-
-    def loops(self, member: Member) -> tuple[int, ...]:
-        """Dimensions in whose loops a member runs: its own, and those of the tile outside of them."""
-        found = self._loops.get(member.dims)
-        if found is None:
-            order = self.way.order
-            last = max((place for place, dim in enumerate(order) if dim in member.dims), default=-1)
-            is_outer = bool(order) and order[0] in self.way.cut
-            found = self._loops[member.dims] = tuple(
-                dim
-                for place, dim in enumerate(order)
-                if dim in member.dims or (place < last and (is_outer or dim not in self.way.cut))
-            )
-        return found
+    def __init__(self, stack: Stack, tiles: Tiles, fixed: dict[int, int], cut: frozenset[int]) -> None:
+        self.stack, self.tiles, self.fixed, self.cut = stack, tiles, fixed, cut
+        self._fixed = tuple(fixed.items())  # what `tiles` remembers is of all stacks that have them
+        # By use of each operand the dimensions that it depends on, and those of them with a halo.
+        self.uses = [[_Dims.of([axis.span for axis in use.axes]) for use in one.uses] for one in stack.operands]
+        self.members = [_Dims(tuple(one.dims), _halos(one.spans)) for one in stack.members]
+        # Values that are read in a loop of the tile in which they may not be made anew, with who reads them there.
+        self.wider = [
+            (number, value.maker, reader)
+            for number, value in enumerate(stack.values)
+            for reader in stack.members[value.maker].readers
+            if not stack.members[reader].dims <= stack.members[value.maker].dims
+        ]
+        self._trips: dict[tuple[int, ...], FloatArray | float] = {(): 1.0}
+        self._held: dict[frozenset[int], FloatArray] = {}
+        self._caches: dict[tuple[frozenset[int], tuple[int, ...]], FloatArray] = {}
+        self._kept: dict[tuple[int, frozenset[int], tuple[int, ...]], FloatArray | float] = {}
+        self._passing: dict[frozenset[int], tuple[FloatArray, FloatArray]] = {}
+        self._alive: dict[frozenset[int], FloatArray] = {}
 
     def trips(self, dims: tuple[int, ...]) -> FloatArray | float:
         """Iterations of some dimensions."""
-        found = self._times.get(dims)
+        found = self._trips.get(dims)
         if found is None:
-            found = 1.0
-            for dim in dims:
-                found = found * self.tiles.trips(dim, self.stack.extents[dim], self.fixed)
-            self._times[dims] = found
+            found = self.trips(dims[:-1]) * self.tiles.trips(dims[-1], self.stack.extents[dims[-1]], self.fixed)
+            self._trips[dims] = found
         return found
-
-    def works(self) -> list[FloatArray | float]:
-        """How often each member does its work."""
-        if not self._work:
-            self._work += [self._times_of(member) for member in self.stack.members]
-        return self._work
-
-    def _times_of(self, member: Member) -> FloatArray | float:
-        found: FloatArray | float = 1.0
-        for span in member.spans:
-            if span.of is not None and span.dim not in self.way.cached:
-                found = found * self.tiles.made(span, self.fixed)
-        outside = tuple(dim for dim in self.loops(member) if dim not in member.dims)
-        return found * self.trips(outside) if outside else found
 
     def size(self, dim: int) -> IntArray | int:
         """(T,) sizes of the tiles along a dimension, its extent where it is not cut."""
@@ -119,198 +77,123 @@ class Evaluation:
             return np.array(self.tiles.sizes[dim])[self.tiles.places[dim]]
         return self.fixed.get(dim, self.stack.extents[dim])
 
-    # What crosses
+    # What is held
 
-    def factor(self, use: Use, *, is_kept: bool) -> FloatArray | float:
-        """How often each element of an operand comes in for one of its readers."""
-        loops = self.loops(self.stack.members[use.member])
-        mine = {axis.span.dim for axis in use.axes}
-        last = max((place for place, dim in enumerate(loops) if dim in mine), default=-1)
-        again = tuple(dim for place, dim in enumerate(loops) if dim not in mine and (not is_kept or place < last))
-        found = self.trips(again)
-        for axis in use.axes:
-            if axis.span.of is not None and not (is_kept and axis.span.dim in self.way.cached):
-                found = found * self.tiles.again(axis.span, self.fixed)
-        return found
-
-    def moved(self, number: int) -> tuple[FloatArray | float, FloatArray | float]:
-        """Bytes of an operand in and out, if it does not stay for good."""
-        found = self._moved.get(number)
+    def held(self, cached: frozenset[int]) -> FloatArray:
+        """(V, T) elements of the tiles of the values, less those that lie in the caches of halos."""
+        found = self._held.get(cached)
         if found is None:
-            found = self._moved[number] = self._crossing(number)
+            found = self._held[cached] = np.empty((len(self.stack.values), self.tiles.count))
+            for number, value in enumerate(self.stack.values):
+                found[number] = self.elements(value.spans, cached)
         return found
 
-    def _crossing(self, number: int) -> tuple[FloatArray | float, FloatArray | float]:
-        operand, way = self.stack.operands[number], self.way
-        base = float(operand.bytes)
-        if operand.is_written:
-            sums = self.stack.members[operand.uses[0].member].sums & way.cut
-            if not sums or operand.value >= 0 or number in way.kept:
-                return 0.0, base
-            partial = (self.trips(tuple(sorted(sums))) - 1) * (base * operand.partial_bytes / operand.element_bytes)
-            return partial, partial + base
-        if number in way.kept:
-            most = self.factor(operand.uses[0], is_kept=True)
-            for use in operand.uses[1:]:
-                most = np.maximum(most, self.factor(use, is_kept=True))
-            return base * most, 0.0
-        total: FloatArray | float = 0.0
-        for use in operand.uses:
-            total = total + base * self.factor(use, is_kept=False)
-        return total, 0.0
-
-    # What must fit
-
-    def held(self, spans: tuple[Span, ...]) -> FloatArray | float:
+    def elements(self, spans: Spans, cached: frozenset[int]) -> FloatArray | float:
         """Elements of a tile, less those that lie in the cache of a halo."""
-        rows, key = self.tiles.rows, (spans, self.way.cached, *self.fixed.items())
+        rows, key = self.tiles.rows, (spans, cached, self._fixed)
         found = rows.get(key)
         if found is None:
             found = 1.0
             for span in spans:
-                is_cached = span.dim in self.way.cached
-                found = found * (self.tiles.fresh if is_cached else self.tiles.peak)(span, self.fixed)
+                found = found * (self.tiles.fresh if span.dim in cached else self.tiles.peak)(span, self.fixed)
             rows[key] = found
         return found
 
-    def cache(self, spans: tuple[Span, ...]) -> FloatArray | float:
-        """Elements of halos that are kept from tile to tile."""
-        way = self.way
-        if not way.cached or not any(span.of is not None and span.dim in way.cached for span in spans):
-            return 0.0
-        rows, key = self.tiles.rows, (spans, way.cached, way.order, *self.fixed.items())
-        found = rows.get(key)
+    def caches(self, cached: frozenset[int], order: tuple[int, ...]) -> FloatArray:
+        """(V, T) elements of the halos of the values that are kept from tile to tile."""
+        found = self._caches.get((cached, order))
         if found is None:
-            found = 0.0
-            for dim in way.cached:
-                found = found + self._cache(spans, dim)
-            rows[key] = found
+            found = self._caches[cached, order] = np.empty((len(self.stack.values), self.tiles.count))
+            for number, value in enumerate(self.stack.values):
+                found[number] = self.cache(value.spans, cached, order)
         return found
 
-    def _cache(self, spans: tuple[Span, ...], dim: int) -> FloatArray | float:
-        """Rows behind the tile along one dimension, over the full length of the dimensions inside of it."""
-        own = next((span for span in spans if span.dim == dim), None)
-        if own is None:
+    def cache(self, spans: Spans, cached: frozenset[int], order: tuple[int, ...]) -> FloatArray | float:
+        """Elements of halos that are kept: rows behind the tile, over the full length of the dimensions inside."""
+        if not any(span.of is not None and span.dim in cached for span in spans):
             return 0.0
-        elements = self.tiles.lag(own, self.fixed)
-        order = self.way.order
-        for span in spans:
-            if span.dim == dim:
+        rows, key = self.tiles.rows, (spans, cached, order, self._fixed)
+        known = rows.get(key)
+        if known is not None:
+            return known
+        found: FloatArray | float = 0.0
+        for own in spans:
+            if own.of is None or own.dim not in cached:
                 continue
-            if span.dim in order and order.index(span.dim) > order.index(dim):
-                elements = elements * float(span.extent)
-            elif span.dim in self.way.cached:
-                elements = elements * self.tiles.fresh(span, self.fixed)
-            else:
-                elements = elements * self.tiles.peak(span, self.fixed)
-        return elements
+            elements, inside = self.tiles.lag(own, self.fixed), order[order.index(own.dim) + 1 :]
+            for span in spans:
+                if span is own:
+                    continue
+                if span.dim in inside:
+                    elements = elements * float(span.extent)
+                else:
+                    elements = elements * (self.tiles.fresh if span.dim in cached else self.tiles.peak)(
+                        span, self.fixed
+                    )
+            found = found + elements
+        rows[key] = found
+        return found
 
-    def footprint(self, resident: frozenset[int]) -> FloatArray | float:
-        """Bytes of a tile, without the operands that stay for good."""
-        stack, way = self.stack, self.way
-        streams: list[list[tuple[Operand, Use]]] = [[] for _ in stack.members]
-        reads = [0] * len(stack.members)
-        for number, operand in enumerate(stack.operands):
-            if number not in way.kept and number not in resident and operand.value < 0:
+    def kept(self, number: int, cached: frozenset[int], order: tuple[int, ...]) -> FloatArray | float:
+        """Bytes of an operand that stays over some dimensions."""
+        found = self._kept.get((number, cached, order))
+        if found is None:
+            operand = self.stack.operands[number]
+            spans = tuple([axis.span for axis in operand.uses[0].axes])
+            for use in operand.uses[1:]:
+                if len(use.axes) == len(spans):
+                    spans = tuple([hull(span, axis.span) for span, axis in zip(spans, use.axes, strict=True)])
+            width = operand.element_bytes
+            if operand.is_written and self.stack.members[operand.uses[0].member].sums & self.cut:
+                width = operand.partial_bytes
+            found = (self.elements(spans, cached) + self.cache(spans, cached, order)) * width
+            self._kept[number, cached, order] = found
+        return found
+
+    def rows(self, cached: frozenset[int]) -> FloatArray | float:
+        """Bytes of the statistics of rows that are normalised while they are walked."""
+        found: FloatArray | float = 0.0
+        for member in self.stack.members:
+            if member.rows is not None and member.dims & self.cut:
+                found = found + self.elements(member.rows, cached) * STATISTICS_BYTES
+        return found
+
+    def passing(self, staying: frozenset[int]) -> tuple[FloatArray, FloatArray]:
+        """(V,) bytes of an element of each value, and (M, T) bytes of slices of what streams past each member.
+
+        Args:
+            staying: Operands that do not stream past.
+        """
+        found = self._passing.get(staying)
+        if found is not None:
+            return found
+        members = self.stack.members
+        streams: list[list[tuple[Operand, Use]]] = [[] for _ in members]
+        reads = [0] * len(members)
+        for number, operand in enumerate(self.stack.operands):
+            if number not in staying and operand.value < 0:
                 for use in operand.uses:
                     streams[use.member].append((operand, use))
                     reads[use.member] += not operand.is_written
         # Sums over what streams past, or is cut, are partial until the end.
-        widths = np.array(
-            [
-                value.partial_bytes
-                if reads[value.maker] > 1 or stack.members[value.maker].sums & way.cut
-                else value.element_bytes
-                for value in stack.values
-            ]
-        )
-        key = ("held", way.cached)
-        held = self.shared.get(key)
-        if held is None:
-            held = np.empty((len(stack.values), self.tiles.count))
-            for number, value in enumerate(stack.values):
-                held[number] = self.held(value.spans)
-            self.shared[key] = held
-        alive, lasting = self._alive()
-        needed = (alive * widths) @ held
-        fixed: FloatArray | float = 0.0
-        if lasting:
-            fixed = widths[lasting] @ np.asarray(held)[lasting]
-        if way.cached:
-            for value, width in zip(stack.values, widths.tolist(), strict=True):
-                fixed = fixed + self.cache(value.spans) * width
-        for number in way.kept:
-            fixed = fixed + self._kept(number)
-        if way.cut:
-            for member in stack.members:
-                if member.rows is not None and member.dims & way.cut:
-                    fixed = fixed + self.held(member.rows) * STATISTICS_BYTES
-        for place, passing in enumerate(streams):
-            if passing:
-                needed[place] += self._slices(passing)
-        most: FloatArray = needed.max(axis=0)
-        return most + fixed
-
-    def _alive(self) -> tuple[FloatArray, list[int]]:
-        """(M, V) which values are there while a member runs; and those that are there for all of the group.
-
-        These are read in a loop of the tile in which they are not made anew. They are in no row of the first.
-        """
-        lasting = []
-        for number, value in enumerate(self.stack.values):
-            maker = self.stack.members[value.maker]
-            for reader in maker.readers:
-                if not self.stack.members[reader].dims <= maker.dims:
-                    own = self.loops(maker)
-                    loops = self.loops(self.stack.members[reader])
-                    if any(dim not in own and dim not in self.way.cut for dim in loops):
-                        lasting.append(number)
-                        break
-        key = ("alive", *lasting)
-        found = self.shared.get(key)
-        if found is None:
-            found = self.shared[key] = self._turns(frozenset(lasting))
-        return np.asarray(found), lasting
-
-    def _turns(self, lasting: frozenset[int]) -> FloatArray:
-        values, cut = self.stack.values, self.way.cut
-        alive = np.zeros((len(self.stack.members), len(values)))
-        ends: list[int] = []
-        for number, value in enumerate(values):
-            if number in lasting:
-                ends.append(len(self.stack.members))
-                continue
-            first, last = value.maker, value.last
-            for begin, end in self._intervals():
-                # What the loop of a sum does not make anew is there for all of it.
-                if first <= end and last >= begin and not any(span.dim in cut for span in value.spans):
-                    first, last = min(first, begin), max(last, end)
-            ends.append(last)
-            alive[first : last + 1, number] = 1.0
-            before = values[value.replaced] if value.replaced >= 0 else None
-            if before is not None and ends[value.replaced] == value.maker and before.spans == value.spans:
-                # It is written in the place of what it is made of, which is counted.
-                is_wider = value.element_bytes > before.element_bytes or value.partial_bytes > before.element_bytes
-                alive[value.maker, number] = float(is_wider)
-        return alive
-
-    def _kept(self, number: int) -> FloatArray | float:
-        operand = self.stack.operands[number]
-        spans = tuple(axis.span for axis in operand.uses[0].axes)
-        for use in operand.uses[1:]:
-            if len(use.axes) == len(spans):
-                spans = tuple(hull(span, axis.span) for span, axis in zip(spans, use.axes, strict=True))
-        width = operand.element_bytes
-        if operand.is_written and self.stack.members[operand.uses[0].member].sums & self.way.cut:
-            width = operand.partial_bytes
-        return (self.held(spans) + self.cache(spans)) * width
+        widths = [
+            value.partial_bytes
+            if reads[value.maker] > 1 or members[value.maker].sums & self.cut
+            else value.element_bytes
+            for value in self.stack.values
+        ]
+        slices = np.zeros((len(members), self.tiles.count))
+        for place, some in enumerate(streams):
+            if some:
+                slices[place] = self._slices(some)
+        found = self._passing[staying] = (np.array(widths), slices)
+        return found
 
     def _slices(self, streams: Sequence[tuple[Operand, Use]]) -> FloatArray | float:
         """The least room for what streams past one operator: all of it walked along one loop, a slice at a time."""
         if len(streams) == 1:
             return streams[0][0].element_bytes
-        rows = self.shared
-        key = tuple(id(use) for _, use in streams)
+        rows, key = self.tiles.rows, (tuple([(one.element_bytes, use.axes) for one, use in streams]), self._fixed)
         found = rows.get(key)
         if found is None:
             loops = {axis.loop for _, use in streams for axis in use.axes if axis.loop >= 0}
@@ -327,10 +210,42 @@ class Evaluation:
             rows[key] = found
         return found
 
+    # When it is held
+
+    def alive(self, lasting: frozenset[int]) -> FloatArray:
+        """(M, V) which values are there while a member runs, but for those that are there for all of the group."""
+        found = self._alive.get(lasting)
+        if found is None:
+            found = self._alive[lasting] = self._turns(lasting)
+        return found
+
+    def _turns(self, lasting: frozenset[int]) -> FloatArray:
+        values = self.stack.values
+        alive = np.zeros((len(self.stack.members), len(values)))
+        ends: list[int] = []
+        for number, value in enumerate(values):
+            if number in lasting:
+                ends.append(len(self.stack.members))
+                continue
+            first, last = value.maker, value.last
+            for begin, end in self._intervals:
+                # What the loop of a sum does not make anew is there for all of it.
+                if first <= end and last >= begin and not any(span.dim in self.cut for span in value.spans):
+                    first, last = min(first, begin), max(last, end)
+            ends.append(last)
+            alive[first : last + 1, number] = 1.0
+            before = values[value.replaced] if value.replaced >= 0 else None
+            if before is not None and ends[value.replaced] == value.maker and before.spans == value.spans:
+                # It is written in the place of what it is made of, which is counted.
+                is_wider = value.element_bytes > before.element_bytes or value.partial_bytes > before.element_bytes
+                alive[value.maker, number] = float(is_wider)
+        return alive
+
+    @cached_property
     def _intervals(self) -> list[tuple[int, int]]:
         """First and last members of the loops of sums that are cut."""
         found = []
-        for dim in self.way.cut:
+        for dim in self.cut:
             inside = [place for place, member in enumerate(self.stack.members) if dim in member.dims]
             if inside:
                 found.append((inside[0], inside[-1]))
@@ -342,43 +257,175 @@ class Evaluation:
                 merged.append((first, last))
         return merged
 
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Dims:
+    """Tiled dimensions that something depends on, and its spans that neighbouring tiles have in common."""
+
+    dims: tuple[int, ...]
+    halos: Spans
+
+    @staticmethod
+    def of(spans: Sequence[Span]) -> _Dims:
+        return _Dims(tuple({span.dim for span in spans if span.dim >= 0}), _halos(spans))
+
+
+def _halos(spans: Sequence[Span]) -> Spans:
+    return tuple([span for span in spans if span.of is not None])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """All tiles of one way with some operands that stay for good; figures are arrays of (T,), or all equal."""
+
+    evaluation: Evaluation
+    resident: frozenset[int]
+    footprint: FloatArray | float
+    moved: FloatArray | float
+    work: FloatArray | float
+
+    @property
+    def way(self) -> Way:
+        """With what stays."""
+        return replace(self.evaluation.way, resident=self.resident)
+
+
+class Evaluation:
+    """One way over all tiles of a grid.
+
+    Args:
+        grid: The tiles.
+        way: How they are walked; what stays for good in it does not count.
+
+    Attributes:
+        works: (M, T) how often each member does its work.
+        reads, writes: (A, T) bytes in and out by operand.
+    """
+
+    def __init__(self, grid: Grid, way: Way) -> None:
+        self.grid, self.way = grid, way
+        # Sets of dimensions as bits, from the outermost on.
+        self._bits = {dim: 1 << place for place, dim in enumerate(way.order)}
+        cut = self._set(tuple(way.cut))
+        self._outer = -1 if cut & 1 else ~cut
+        around = {dims: self._around(self._set(dims)) for dims in {one.dims for one in grid.members}}
+        self._loops = [around[one.dims] for one in grid.members]
+        self._mine = [[self._set(use.dims) for use in uses] for uses in grid.uses]
+        self._dims: dict[int, tuple[int, ...]] = {}
+        self.works = np.ones((len(grid.members), grid.tiles.count))
+        for number, one in enumerate(grid.members):
+            outside = self._loops[number] & ~self._set(one.dims)
+            if outside:
+                self.works[number] = self._trips(outside)
+            for span in one.halos:
+                if span.dim not in way.cached:
+                    self.works[number] *= grid.tiles.made(span, grid.fixed)
+        self.reads, self.writes = np.zeros((2, len(grid.stack.operands), grid.tiles.count))
+        for number in range(len(grid.stack.operands)):
+            self._move(number)
+
+    def _set(self, dims: tuple[int, ...]) -> int:
+        found = 0
+        for dim in dims:
+            found |= self._bits.get(dim, 0)
+        return found
+
+    def _around(self, own: int) -> int:
+        """The loops that a member runs in: its own, and those of the tile outside of them."""
+        return own | ((1 << own.bit_length()) - 1) & self._outer
+
+    def _trips(self, loops: int) -> FloatArray | float:
+        """Iterations of some loops."""
+        dims = self._dims.get(loops)
+        if dims is None:
+            dims = self._dims[loops] = tuple([dim for dim, bit in self._bits.items() if loops & bit])
+        return self.grid.trips(dims)
+
+    # What crosses
+
+    def _factor(self, number: int, place: int, *, is_kept: bool) -> FloatArray | float:
+        """How often each element of an operand comes in for one of its readers."""
+        use = self.grid.uses[number][place]
+        mine = self._mine[number][place]
+        again = self._loops[self.grid.stack.operands[number].uses[place].member] & ~mine
+        if is_kept:
+            again &= (1 << mine.bit_length()) - 1
+        found = self._trips(again)
+        for span in use.halos:
+            if not (is_kept and span.dim in self.way.cached):
+                found = found * self.grid.tiles.again(span, self.grid.fixed)
+        return found
+
+    def _move(self, number: int) -> None:
+        operand, is_kept = self.grid.stack.operands[number], number in self.way.kept
+        base = float(operand.bytes)
+        if operand.is_written:
+            self.writes[number] = base
+            sums = self.grid.stack.members[operand.uses[0].member].sums & self.way.cut
+            if sums and operand.value < 0 and not is_kept:
+                partial = base * operand.partial_bytes / operand.element_bytes
+                self.reads[number] = (self.grid.trips(tuple(sorted(sums))) - 1) * partial
+                self.writes[number] += self.reads[number]
+            return
+        times = self._factor(number, 0, is_kept=is_kept)
+        for place in range(1, len(operand.uses)):
+            other = self._factor(number, place, is_kept=is_kept)
+            times = np.maximum(times, other) if is_kept else times + other
+        self.reads[number] = base * times
+
+    def _returns(self, number: int) -> bool:
+        """Whether an operand comes in more than once."""
+        operand = self.grid.stack.operands[number]
+        if operand.is_written or number in self.way.kept:
+            return False
+        return len(operand.uses) > 1 or bool(self._loops[operand.uses[0].member] & ~self._mine[number][0])
+
+    # What must fit
+
+    def footprint(self, resident: frozenset[int]) -> FloatArray:
+        """(T,) bytes of a tile, without the operands that stay for good."""
+        grid, way = self.grid, self.way
+        widths, slices = grid.passing(way.kept | resident)
+        lasting = frozenset(
+            [
+                number
+                for number, maker, reader in grid.wider
+                if self._loops[reader] & ~self._loops[maker] & ~self._set(tuple(way.cut))
+            ]
+        )
+        held = grid.held(way.cached)
+        needed = (grid.alive(lasting) * widths) @ held
+        needed += slices
+        found: FloatArray = needed.max(axis=0)
+        if lasting:
+            rows = sorted(lasting)
+            found = found + widths[rows] @ held[rows]
+        if way.cached:
+            found = found + widths @ grid.caches(way.cached, way.order)
+        for number in way.kept:
+            found = found + grid.kept(number, way.cached, way.order)
+        return found + grid.rows(way.cached) if way.cut else found
+
     def parts(self) -> Iterator[Part]:
         """The way with sets of operands that stay for good, smallest first."""
-        stack = self.stack
-        work: FloatArray | float = 1.0
-        ops = float(sum(member.ops for member in stack.members))
-        for member, times in zip(stack.members, self.works(), strict=True):
-            if not isinstance(times, float) or times != 1.0:
-                work = work + (times - 1.0) * (member.ops / ops if ops else 0.0)
-        base: FloatArray | float = 0.0
-        reads: list[FloatArray | float] = []
-        for number in range(len(stack.operands)):
-            read, write = self.moved(number)
-            reads.append(read)
-            base = base + read + write
-        staying = [number for number, operand in enumerate(stack.operands) if self._returns(number, operand)]
+        stack = self.grid.stack
+        ops = np.array([member.ops for member in stack.members], dtype=float)
+        work = 1 + ops @ (self.works - 1) / max(float(ops.sum()), 1.0)
+        moved = self.reads.sum(axis=0) + self.writes.sum(axis=0)
+        staying = [number for number in range(len(stack.operands)) if self._returns(number)]
         staying.sort(key=lambda number: stack.operands[number].bytes)
         some = self.footprint(frozenset())
-        before, moved, room = 0, base, 0.0
+        before, room = 0, 0.0
         for count in _prefixes(len(staying)):
             resident = frozenset(staying[:count])
             for number in staying[before:count]:
-                moved = moved + (stack.operands[number].bytes - reads[number])
+                moved = moved + (stack.operands[number].bytes - self.reads[number])
                 room += stack.operands[number].bytes
             before = count
             # What does not stream past needs no slice; in a large group that makes little difference.
             is_less = count and count == len(staying) and len(stack.members) <= SOME_MEMBERS
             footprint = self.footprint(resident) if is_less else some
             yield Part(self, resident, footprint + room, moved, work)
-
-    def _returns(self, number: int, operand: Operand) -> bool:
-        """Whether an operand comes in more than once."""
-        if operand.is_written or number in self.way.kept:
-            return False
-        if len(operand.uses) > 1:
-            return True
-        mine = {axis.span.dim for axis in operand.uses[0].axes}
-        return bool(set(self.loops(self.stack.members[operand.uses[0].member])) - mine)
 
 
 def _prefixes(count: int) -> Sequence[int]:

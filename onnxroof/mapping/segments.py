@@ -18,14 +18,13 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from onnxroof.mapping.again import Again
 from onnxroof.mapping.borders import Borders, borders
 from onnxroof.mapping.fused import WORK_LIMITS, FusedCurve, fused_curve
-from onnxroof.mapping.least import Least
 from onnxroof.mapping.operator import Operators
 from onnxroof.mapping.sketch import Outside, Sketch, Sketches, hangs_together, outside, unfusible
 from onnxroof.mapping.stacks import PlacedStack, stack_of
 from onnxroof.mapping.storage import Storage
-from onnxroof.mapping.tried import Tried, tried
 
 __all__ = ["MOST_STEPS", "Fronts", "Kind", "Segment", "Segments", "kind_of", "segments"]
 
@@ -75,14 +74,9 @@ class Kind:
         return "curve" in vars(self)
 
     @cached_property
-    def least(self) -> Least:
-        """What they hold and move at least, before there is a curve."""
-        return Least(self.placed.stack)
-
-    @property
-    def tried(self) -> Tried:
-        """What they hold and move with every tile, of which the best make the curve."""
-        return tried(self.placed.stack)
+    def again(self) -> Again:
+        """What they move beyond once in some room, before there is a curve."""
+        return Again(self.placed.stack)
 
     @cached_property
     def fronts(self) -> Fronts:
@@ -128,7 +122,7 @@ class Kind:
             capacities, reads, writes = self._least_moved
             place = bisect_right(capacities, room) - 1
             return (reads[place], writes[place]) if place >= 0 else (math.inf, math.inf)
-        return (self.least.known_bytes(room), 0.0) if "least" in vars(self) else (0.0, 0.0)
+        return (self.again.known_bytes(room), 0.0) if "again" in vars(self) else (0.0, 0.0)
 
     @cached_property
     def _least_moved(self) -> tuple[list[float], list[float], list[float]]:

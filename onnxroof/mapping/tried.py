@@ -5,23 +5,21 @@ Before the best of them make a curve (`onnxroof.mapping.fused`) this tells alrea
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from onnxroof.mapping.least import ROUNDING_BYTES
-from onnxroof.mapping.passes import Evaluation, Part
+from onnxroof.mapping.passes import Evaluation, Grid, Part
 from onnxroof.mapping.stacks import Stack
 from onnxroof.mapping.tiles import tiles_of
 from onnxroof.mapping.ways import cuts_of, halos_of, sizes_of, tiled_dims, ways_of
 
-__all__ = ["Tried", "joined", "tried"]
+__all__ = ["Tried", "tried"]
 
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 
 class Tried:
@@ -34,58 +32,64 @@ class Tried:
         parts: Ways with what stays for good in them.
         blocks: Where the tiles of each are.
         footprint_bytes, moved_bytes: (P,) what must fit, and what moves in both directions.
+        work: (P,) how often all work is done.
     """
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.parts = tuple(_parts(stack))
-        ends = np.cumsum([part.evaluation.tiles.count for part in self.parts]).tolist()
+        ends = np.cumsum([part.evaluation.grid.tiles.count for part in self.parts]).tolist()
         self.blocks = tuple(map(slice, [0, *ends], ends))
-        self.footprint_bytes = joined(self.blocks, [part.footprint for part in self.parts])
-        self.moved_bytes = joined(self.blocks, [part.moved for part in self.parts])
+        self.footprint_bytes, self.moved_bytes, self.work = np.empty((3, ends[-1]))
+        for part, block in zip(self.parts, self.blocks, strict=True):
+            self.footprint_bytes[block], self.moved_bytes[block] = part.footprint, part.moved
+            self.work[block] = part.work
+        self._beyond: dict[frozenset[int], FloatArray] = {}
 
-    def moved_of(self, number: int) -> tuple[FloatArray, FloatArray]:
-        """(P,) bytes of an operand in and out."""
-        moved = [part.moved_of(number) for part in self.parts]
-        reads, writes = (joined(self.blocks, figures) for figures in zip(*moved, strict=True))
-        return reads, writes
-
-    def again_bytes(self, room: float, aside: Set[int] = frozenset()) -> float:
+    def again_bytes(self, room: float, aside: frozenset[int] = frozenset()) -> float:
         """What moves at least beyond once each operand; infinite where there is not room enough.
 
         Args:
             room: Bytes.
             aside: Operands that do not count.
         """
-        fits = self.footprint_bytes <= room + ROUNDING_BYTES
-        if not fits.any():
-            return math.inf
-        moved = self.moved_bytes[fits]
-        for number in aside:
-            moved = moved - sum(figures[fits] for figures in self.moved_of(number))
-        once = sum(operand.bytes for number, operand in enumerate(self.stack.operands) if number not in aside)
-        return max(float(moved.min()) - once, 0.0)
+        least = np.where(self.footprint_bytes <= room + ROUNDING_BYTES, self._beyond_once(aside), np.inf).min()
+        return max(float(least), 0.0)
+
+    def _beyond_once(self, aside: frozenset[int]) -> FloatArray:
+        """(P,) what moves beyond once each operand that counts."""
+        found = self._beyond.get(aside)
+        if found is None:
+            counted = [number for number in range(len(self.stack.operands)) if number not in aside]
+            found = self.moved_bytes - sum(self.stack.operands[number].bytes for number in counted)
+            if aside:
+                reads, writes = self.moved_of(sorted(aside))
+                found -= reads.sum(axis=0) + writes.sum(axis=0)
+            self._beyond[aside] = found
+        return found
+
+    def moved_of(self, numbers: list[int]) -> tuple[FloatArray, FloatArray]:
+        """(len(numbers), P) bytes in and out of some operands."""
+        reads, writes = np.empty((2, len(numbers), len(self.moved_bytes)))
+        for part, block in zip(self.parts, self.blocks, strict=True):
+            reads[:, block] = part.evaluation.reads[numbers]
+            writes[:, block] = part.evaluation.writes[numbers]
+            for place, number in enumerate(numbers):
+                if number in part.resident:
+                    reads[place, block] = self.stack.operands[number].bytes
+        return reads, writes
 
 
 tried = lru_cache(maxsize=256)(Tried)
 """What was tried of a group; of few at a time, as it takes far more room than the curve."""
 
 
-def joined(blocks: Sequence[slice], figures: Iterable[FloatArray | IntArray | float]) -> FloatArray:
-    """Figures of parts, one after another, each a number or of all tiles of its part."""
-    found = np.empty(blocks[-1].stop)
-    for block, one in zip(blocks, figures, strict=True):
-        found[block] = one
-    return found
-
-
-def _parts(stack: Stack) -> Iterable[Part]:
+def _parts(stack: Stack) -> Iterator[Part]:
     used = {span.dim for value in stack.values for span in value.spans} - {-1}
     halos = halos_of(stack)
     for cut in cuts_of(stack, used, halos):
         sizes = dict(sizes_of(stack, tiled_dims(stack, used, halos, cut), halos))
         tiles = tiles_of(tuple((dim, some) for dim, some in sizes.items() if len(some) > 1))
-        fixed = {dim: some[0] for dim, some in sizes.items() if len(some) == 1}
-        shared: dict[object, FloatArray | float] = {}
+        grid = Grid(stack, tiles, {dim: some[0] for dim, some in sizes.items() if len(some) == 1}, cut)
         for way in ways_of(stack, tuple(sizes), halos, cut):
-            yield from Evaluation(stack, tiles, way, fixed, shared).parts()
+            yield from Evaluation(grid, way).parts()

@@ -194,12 +194,14 @@ def _stays(stack: Stack, operand: Operand, way: Way) -> bool:
         member = stack.members[operand.uses[0].member]
         return operand.value < 0 and bool(member.sums & way.cut) and way.order[-1] in way.cut
     for use in operand.uses:
-        mine = {axis.span.dim for axis in use.axes} & set(way.order)
-        if mine and len(operand.uses) > 1:
+        mine = [axis.span.dim for axis in use.axes if axis.span.dim in way.order]
+        if not mine:
+            continue
+        if len(operand.uses) > 1:
             return True
-        loops = [dim for dim in way.order if dim in stack.members[use.member].dims]
-        if mine & way.cached and any(axis.span.of is not None for axis in use.axes):
+        if not way.cached.isdisjoint(mine) and any(axis.span.of is not None for axis in use.axes):
             return True
-        if mine and any(dim not in mine for dim in loops[max(loops.index(dim) for dim in mine) :]):
+        dims = stack.members[use.member].dims
+        if next(dim for dim in reversed(way.order) if dim in dims) not in mine:
             return True
     return False

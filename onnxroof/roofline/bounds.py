@@ -8,27 +8,22 @@ border of the run. Where that is asked for also what must come in again for the 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from onnxroof.mapping.least import Least
-from onnxroof.mapping.segments import Kind, Segment, Segments
-from onnxroof.mapping.tried import Tried
+from onnxroof.mapping.segments import Segment, Segments
 from onnxroof.roofline.prices import Prices, weighted
 from onnxroof.roofline.staying import Staying
 
-__all__ = ["TIGHTER", "Bounds"]
+__all__ = ["Bounds"]
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-
-TIGHTER: Sequence[Callable[[Kind], Least | Tried]] = (lambda kind: kind.least, lambda kind: kind.tried)
-"""What knows more of what a run moves in some room, the second at a greater cost; it leaves the work open."""
 
 ROUNDING = 1e-13
 """A bound is taken lower by this part, as sums of the same numbers in another order differ."""
@@ -109,7 +104,7 @@ class Bounds:
 
     @cached_property
     def tightness(self) -> IntArray:
-        """(K,) of which of `TIGHTER` the bounds of a run are, counted from 1; 0 for none."""
+        """(K,) how closely the bounds of a run take the room into account: 0 not at all, 1 roughly, 2 exactly."""
         return np.zeros(len(self.runs), dtype=np.int64)
 
     def _priced(self, rows: FloatArray, launches: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -128,29 +123,29 @@ class Bounds:
         return least
 
     def tightened(self, weights: tuple[float, float, float], numbers: Sequence[int], tightness: int) -> FloatArray:
-        """The same of some runs, for the room that there is, with the first so many of `TIGHTER`."""
+        """The same of some runs, for the room that there is: 1 roughly, 2 exactly but for work that is done again."""
         rows = np.array(numbers, dtype=np.int64)
         loose = rows[self.tightness[rows] < tightness]
         if len(loose):
             more = self._figures[loose]
             reads, _ = self.prices.bytes(more)
             for row, number in enumerate(loose.tolist()):
-                self._add_again(number, TIGHTER[tightness - 1](self.runs[number].kind), reads[row], self.fits[number])
+                self._add_again(number, reads[row], is_exact=tightness == 2)
             for known, found in zip(self.figures, self._priced(more, self.launches[loose]), strict=True):
                 known[loose] = found
             self.tightness[loose] = tightness
         return self._least(weights, rows)
 
-    def _add_again(self, number: int, least: Least | Tried, reads: FloatArray, fits: BoolArray) -> None:
-        """Adds to (levels, L) bytes what comes in again, and says in `fits` at which levels a run does not fit."""
+    def _add_again(self, number: int, reads: FloatArray, *, is_exact: bool) -> None:
+        """Adds to (levels, L) bytes what moves again, and says at which levels a run does not fit."""
         run, trips, rooms = self.runs[number], self.launches[number], self.room_bytes[number].tolist()
-        stays = self.staying.of(run)
+        stays, fits = self.staying.of(run), self.fits[number]
         aside = [
             frozenset([stay.operand for stay in stays if stay.level > boundary]) for boundary in range(max(self.levels))
         ]
         for place, level in enumerate(self.levels):
             for boundary, staying in enumerate(aside[:level]):
-                again = least.again_bytes(rooms[level], staying)
+                again = run.kind.again.least_bytes(rooms[level], staying, is_exact=is_exact)
                 if math.isinf(again):
                     fits[place] = False
                     break

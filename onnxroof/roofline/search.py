@@ -23,7 +23,7 @@ from onnxroof.mapping.placed import Placed
 from onnxroof.mapping.residency import Residency
 from onnxroof.mapping.segments import Fronts, Kind, Segment, Segments
 from onnxroof.mapping.storage import Storage
-from onnxroof.roofline.bounds import TIGHTER, Bounds
+from onnxroof.roofline.bounds import Bounds
 from onnxroof.roofline.paths import least_path
 from onnxroof.roofline.prices import Choice, Draft, Priced, Prices, weighted
 from onnxroof.roofline.rooms import Rooms
@@ -366,7 +366,7 @@ class Search:
             runs = self._listed.distinct
             loose = [number for number in numbers if not runs[number].kind.has_curve]
             risen: dict[int, float] = {}
-            for tightness in range(1, len(TIGHTER) + 1):
+            for tightness in (1, 2):
                 if loose:
                     bounds = self._bounds.tightened(weights, loose, tightness)
                     risen |= {n: bound for n, bound in zip(loose, bounds, strict=True) if bound > costs[n] * (1 + SAME)}

@@ -97,21 +97,6 @@ def test_of_the_least_room_it_knows_a_good_part(name: str) -> None:
     assert 0.2 <= min(case.holds for case in bound.cases()) / curve.capacity_bytes[0] <= 1.0
 
 
-def test_what_is_known_is_what_was_found_with_as_much_room_or_more() -> None:
-    found = stack(PIXELS)
-    bound, fresh = Least(found), Least(found)
-    rooms = fused_curve(found).capacity_bytes.tolist()
-    assert bound.known_bytes(rooms[0]) == 0.0
-    middle = [room for room in rooms if fresh.again_bytes(room)][1]
-    again = bound.again_bytes(middle)
-    assert again > 0
-    for room in rooms:
-        assert bound.known_bytes(room) == (again if room <= middle else 0.0) <= fresh.again_bytes(room)
-    # Some operands left out say nothing of all of them, nor does more room than that.
-    bound.again_bytes(rooms[0], frozenset({0}))
-    assert bound.known_bytes(rooms[0]) == again
-
-
 def test_a_kind_knows_what_its_curve_says() -> None:
     model = workload(PATTERNS["convolutions"])
     store = storage(model, cost_table(model))

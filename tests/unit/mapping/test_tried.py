@@ -14,7 +14,7 @@ from onnxroof.costs.table import cost_table
 from onnxroof.mapping.fused import WORTH, fused_curve, fused_step
 from onnxroof.mapping.stacks import Stack
 from onnxroof.mapping.storage import storage
-from onnxroof.mapping.tried import Tried, joined
+from onnxroof.mapping.tried import Tried
 
 
 def stack(text: str) -> Stack:
@@ -38,20 +38,21 @@ GROUPS = {
 @pytest.mark.parametrize("name", GROUPS)
 def test_figures_are_those_of_each_tile_and_way_alone(name: str) -> None:
     found = Tried(stack(GROUPS[name]))
-    number = 0
+    reads, writes = found.moved_of([*range(len(found.stack.operands))])
+    ops, number = sum(member.ops for member in found.stack.members), 0
     for part in found.parts:
-        sizes = part.evaluation.tiles.sizes
+        sizes = part.evaluation.grid.tiles.sizes
         for tile in itertools.product(*sizes.values()):
-            step = fused_step(found.stack, dict(zip(sizes, tile, strict=True)) | part.evaluation.fixed, part.way)
+            step = fused_step(found.stack, dict(zip(sizes, tile, strict=True)) | part.evaluation.grid.fixed, part.way)
             if part.resident:  # room for slices of all that is read is left, though some of it does not stream past
                 assert found.footprint_bytes[number] >= step.capacity_bytes[0] - 1
             else:
                 assert found.footprint_bytes[number] == pytest.approx(step.capacity_bytes[0], abs=1)
             assert found.moved_bytes[number] == pytest.approx(step.total_bytes[0], abs=len(found.stack.operands))
             for operand in range(len(found.stack.operands)):
-                reads, writes = found.moved_of(operand)
-                assert reads[number] == pytest.approx(step.read_bytes[0, operand], abs=1)
-                assert writes[number] == pytest.approx(step.write_bytes[0, operand], abs=1)
+                assert reads[operand, number] == pytest.approx(step.read_bytes[0, operand], abs=1)
+                assert writes[operand, number] == pytest.approx(step.write_bytes[0, operand], abs=1)
+            assert found.work[number] == pytest.approx(1 + step.again_ops[0] / ops, abs=1e-6)
             number += 1
     assert number == len(found.moved_bytes) > 50
 
@@ -71,8 +72,3 @@ def test_no_step_of_the_curve_moves_less_than_was_found(name: str) -> None:
             if not aside:  # in a large group steps that move about the same are one
                 assert moved * WORTH <= least + len(once)
     assert found.again_bytes(curve.capacity_bytes[0] - 1) == math.inf
-
-
-def test_figures_of_parts_are_put_one_after_another() -> None:
-    blocks = (slice(0, 2), slice(2, 5))
-    assert joined(blocks, [np.array([1.0, 2.0]), 3.0]).tolist() == [1, 2, 3, 3, 3]
