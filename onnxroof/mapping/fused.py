@@ -134,12 +134,14 @@ def _amounts(found: Tried) -> FloatArray:
     tiled = [number for number, operand in enumerate(stack.operands) if _is_tiled(operand, stack.tiled)]
     if not tiled:
         return moved[None]
-    reads, _ = found.moved_of(tiled)
-    more, writes = found.moved_of([number for number, operand in enumerate(stack.operands) if operand.is_written])
-    together = reads.sum(axis=0)
+    written = [number for number, operand in enumerate(stack.operands) if operand.is_written]
+    reads = found.reads_of(tiled)
+    together, left = reads.sum(axis=0), 2 * found.reads_of(written).sum(axis=0)
+    left += sum(stack.operands[number].bytes for number in written)
     without = moved - reads if len(reads) > 1 else reads[:0]
-    rows = [moved, moved - together, together + more.sum(axis=0) + writes.sum(axis=0)]
-    return np.concatenate((rows, without), axis=0, dtype=float)
+    rows = [moved, moved - together, together + left]
+    amounts: FloatArray = np.concatenate((rows, without))
+    return amounts
 
 
 def _curve(
@@ -147,13 +149,13 @@ def _curve(
 ) -> FusedCurve:
     """The figures of some tiles in full."""
     count, members = len(places), stack.members
-    reads, writes = np.empty((2, count, len(stack.operands)))
+    reads = np.empty((count, len(stack.operands)))
     done, tiles = np.empty((count, len(members))), np.empty((count, len(stack.extents)), dtype=np.int64)
     ways: dict[int, Way] = {}
     for number in np.flatnonzero(np.bincount(part_of)).tolist():
         part, steps = parts[number], np.flatnonzero(part_of == number)
         some = places[steps]
-        reads[steps], writes[steps] = part.evaluation.reads[:, some].T, part.evaluation.writes[:, some].T
+        reads[steps] = part.evaluation.reads[:, some].T
         for operand in part.resident:
             reads[steps, operand] = stack.operands[operand].bytes
         done[steps] = part.evaluation.works[:, some].T
@@ -161,6 +163,9 @@ def _curve(
             size = part.evaluation.grid.size(dim)
             tiles[steps, dim] = size if isinstance(size, int) else size[some]
         ways[number] = part.way
+    # What leaves is written once, and each partial sum as often as it is read.
+    written = np.array([operand.is_written for operand in stack.operands])
+    writes = np.where(written, reads + [operand.bytes for operand in stack.operands], 0.0)
     units = np.array([member.unit for member in members])
     firsts = np.flatnonzero(np.diff(units, prepend=-1))
     work = np.ones((count, int(units.max()) + 1))

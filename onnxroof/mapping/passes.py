@@ -299,7 +299,7 @@ class Evaluation:
 
     Attributes:
         works: (M, T) how often each member does its work.
-        reads, writes: (A, T) bytes in and out by operand.
+        reads: (A, T) bytes in by operand; of one that leaves the partial sums that are read again.
     """
 
     def __init__(self, grid: Grid, way: Way) -> None:
@@ -320,9 +320,9 @@ class Evaluation:
             for span in one.halos:
                 if span.dim not in way.cached:
                     self.works[number] *= grid.tiles.made(span, grid.fixed)
-        self.reads, self.writes = np.zeros((2, len(grid.stack.operands), grid.tiles.count))
-        for number in range(len(grid.stack.operands)):
-            self._move(number)
+        self.reads = np.zeros((len(grid.stack.operands), grid.tiles.count))
+        for number, operand in enumerate(grid.stack.operands):
+            self.reads[number] = self._sums(number, operand) if operand.is_written else self._fetched(number, operand)
 
     def _set(self, dims: tuple[int, ...]) -> int:
         found = 0
@@ -356,22 +356,29 @@ class Evaluation:
                 found = found * self.grid.tiles.again(span, self.grid.fixed)
         return found
 
-    def _move(self, number: int) -> None:
-        operand, is_kept = self.grid.stack.operands[number], number in self.way.kept
-        base = float(operand.bytes)
-        if operand.is_written:
-            self.writes[number] = base
-            sums = self.grid.stack.members[operand.uses[0].member].sums & self.way.cut
-            if sums and operand.value < 0 and not is_kept:
-                partial = base * operand.partial_bytes / operand.element_bytes
-                self.reads[number] = (self.grid.trips(tuple(sorted(sums))) - 1) * partial
-                self.writes[number] += self.reads[number]
-            return
+    def _fetched(self, number: int, operand: Operand) -> FloatArray | float:
+        """Bytes in of an operand."""
+        is_kept = number in self.way.kept
         times = self._factor(number, 0, is_kept=is_kept)
         for place in range(1, len(operand.uses)):
             other = self._factor(number, place, is_kept=is_kept)
             times = np.maximum(times, other) if is_kept else times + other
-        self.reads[number] = base * times
+        return operand.bytes * times
+
+    def _sums(self, number: int, operand: Operand) -> FloatArray | float:
+        """Bytes of partial sums of a result that leave before they are whole, and are read again."""
+        sums = self.grid.stack.members[operand.uses[0].member].sums & self.way.cut
+        if not sums or operand.value >= 0 or number in self.way.kept:
+            return 0.0
+        again = self.grid.trips(tuple(sorted(sums))) - 1
+        return again * (operand.bytes * operand.partial_bytes / operand.element_bytes)
+
+    def moved(self, numbers: Sequence[int]) -> FloatArray:
+        """(T,) bytes in both directions of some operands that do not stay for good."""
+        operands = self.grid.stack.operands
+        written = [number for number in numbers if operands[number].is_written]
+        found: FloatArray = self.reads[[*numbers, *written]].sum(axis=0)
+        return found + float(sum(operands[number].bytes for number in written))
 
     def _returns(self, number: int) -> bool:
         """Whether an operand comes in more than once."""
@@ -411,7 +418,7 @@ class Evaluation:
         stack = self.grid.stack
         ops = np.array([member.ops for member in stack.members], dtype=float)
         work = 1 + ops @ (self.works - 1) / max(float(ops.sum()), 1.0)
-        moved = self.reads.sum(axis=0) + self.writes.sum(axis=0)
+        moved = self.moved(range(len(stack.operands)))
         staying = [number for number in range(len(stack.operands)) if self._returns(number)]
         staying.sort(key=lambda number: stack.operands[number].bytes)
         some = self.footprint(frozenset())

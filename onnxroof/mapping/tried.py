@@ -5,7 +5,7 @@ Before the best of them make a curve (`onnxroof.mapping.fused`) this tells alrea
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -40,7 +40,9 @@ class Tried:
         self.parts = tuple(_parts(stack))
         ends = np.cumsum([part.evaluation.grid.tiles.count for part in self.parts]).tolist()
         self.blocks = tuple(map(slice, [0, *ends], ends))
-        self.footprint_bytes, self.moved_bytes, self.work = np.empty((3, ends[-1]))
+        self.footprint_bytes: FloatArray = np.empty(ends[-1])
+        self.moved_bytes: FloatArray = np.empty(ends[-1])
+        self.work: FloatArray = np.empty(ends[-1])
         for part, block in zip(self.parts, self.blocks, strict=True):
             self.footprint_bytes[block], self.moved_bytes[block] = part.footprint, part.moved
             self.work[block] = part.work
@@ -60,24 +62,23 @@ class Tried:
         """(P,) what moves beyond once each operand that counts."""
         found = self._beyond.get(aside)
         if found is None:
-            counted = [number for number in range(len(self.stack.operands)) if number not in aside]
-            found = self.moved_bytes - sum(self.stack.operands[number].bytes for number in counted)
-            if aside:
-                reads, writes = self.moved_of(sorted(aside))
-                found -= reads.sum(axis=0) + writes.sum(axis=0)
+            once = sum(one.bytes for number, one in enumerate(self.stack.operands) if number not in aside)
+            found = self.moved_bytes - once
+            for part, block in zip(self.parts, self.blocks, strict=True) if aside else ():
+                found[block] -= part.evaluation.moved([*(aside - part.resident)])
+                found[block] -= float(sum(self.stack.operands[number].bytes for number in aside & part.resident))
             self._beyond[aside] = found
         return found
 
-    def moved_of(self, numbers: list[int]) -> tuple[FloatArray, FloatArray]:
-        """(len(numbers), P) bytes in and out of some operands."""
-        reads, writes = np.empty((2, len(numbers), len(self.moved_bytes)))
+    def reads_of(self, numbers: Sequence[int]) -> FloatArray:
+        """(len(numbers), P) bytes in of some operands."""
+        reads = np.empty((len(numbers), len(self.moved_bytes)))
         for part, block in zip(self.parts, self.blocks, strict=True):
             reads[:, block] = part.evaluation.reads[numbers]
-            writes[:, block] = part.evaluation.writes[numbers]
             for place, number in enumerate(numbers):
                 if number in part.resident:
                     reads[place, block] = self.stack.operands[number].bytes
-        return reads, writes
+        return reads
 
 
 tried = lru_cache(maxsize=256)(Tried)
