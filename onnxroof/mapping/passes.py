@@ -375,10 +375,12 @@ class Evaluation:
 
     def moved(self, numbers: Sequence[int]) -> FloatArray:
         """(T,) bytes in both directions of some operands that do not stay for good."""
-        operands = self.grid.stack.operands
-        written = [number for number in numbers if operands[number].is_written]
-        found: FloatArray = self.reads[[*numbers, *written]].sum(axis=0)
-        return found + float(sum(operands[number].bytes for number in written))
+        found = np.zeros(self.grid.tiles.count)
+        for number in numbers:
+            found += self.reads[number]
+            if self.grid.stack.operands[number].is_written:
+                found += self.reads[number] + self.grid.stack.operands[number].bytes
+        return found
 
     def _returns(self, number: int) -> bool:
         """Whether an operand comes in more than once."""
@@ -417,7 +419,7 @@ class Evaluation:
         """The way with sets of operands that stay for good, smallest first."""
         stack = self.grid.stack
         ops = np.array([member.ops for member in stack.members], dtype=float)
-        work = 1 + ops @ (self.works - 1) / max(float(ops.sum()), 1.0)
+        work = ops @ self.works / float(ops.sum()) if ops.any() else 1.0
         moved = self.moved(range(len(stack.operands)))
         staying = [number for number in range(len(stack.operands)) if self._returns(number)]
         staying.sort(key=lambda number: stack.operands[number].bytes)
