@@ -81,7 +81,7 @@ class Tried:
         return reads
 
 
-tried = lru_cache(maxsize=256)(Tried)
+tried = lru_cache(maxsize=128)(Tried)
 """What was tried of a group; of few at a time, as it takes far more room than the curve."""
 
 
