@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 import math
 from bisect import bisect_right
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -63,6 +63,25 @@ class Residency:
         """What stays inside the boundary between a level and the next one, so that it does not cross it."""
         return {name: payer for kept in self.kept[boundary + 1 :] for name, payer in kept.items()}
 
+    def could_save(self, levels: Sequence[MemoryLevel], apart: Set[str]) -> float:
+        """Bytes that others could save in place of what stays now, if some roots need not (`apart` of `residency`).
+
+        All that could stay at some time in room of these counts, though not all of it may fit together.
+        """
+        freed = [
+            [candidate for candidate in self.candidates if candidate.root in kept and candidate.root in apart]
+            for kept in self.kept
+        ]
+        others = [one for one in self.candidates if one.root not in apart and not any(one.root in k for k in self.kept)]
+        found = {
+            one.root: float(one.saved_bytes)
+            for level, room, here in zip(levels[1:], self.room_bytes[1:], freed[1:], strict=True)
+            for one in (others if here else ())
+            if one.bytes <= room and _word(one) in level.keeps
+            if any(one.first <= gone.last and gone.first <= one.last for gone in here)
+        }
+        return math.fsum(found.values())
+
     def decisions(self, levels: Sequence[MemoryLevel]) -> tuple[Decision, ...]:
         """One for each tensor that could stay: where it does, or why it does not; none for what no level keeps."""
         place = {name: number for number, kept in enumerate(self.kept) for name in kept}
@@ -95,16 +114,19 @@ class Residency:
         )
 
 
-def residency(clock: Timeline, levels: Sequence[MemoryLevel], *, state: str = "cold") -> Residency:
+def residency(
+    clock: Timeline, levels: Sequence[MemoryLevel], *, state: str = "cold", apart: Set[str] = frozenset()
+) -> Residency:
     """The choice for a target.
 
     Args:
         clock: Of the model.
         levels: Of the target, outermost first.
         state: cold: everything comes from the outermost level in each run; steady: weights may stay from run to run.
+        apart: Roots that need not stay, as they pass inside of groups.
     """
     is_steady = state == "steady"
-    passing = [candidate for candidate in clock.cold if not (is_steady and candidate.is_weight)]
+    passing = [one for one in clock.cold if not (is_steady and one.is_weight) and one.root not in apart]
     weights = clock.steady if is_steady else ()
     rooms = tuple(usable_bytes(level) * level.instances for level in levels)
     kept: list[dict[str, int]] = [{} for _ in levels]

@@ -44,12 +44,14 @@ class Batch:
         targets: The targets.
         tf32: Whether FLOAT contractions may use TF32.
         state: cold | steady: whether weights that fit on chip stay there from run to run.
+        apart: Roots that need not stay on chip, as they pass inside of groups.
     """
 
     model: PlannedModel
     targets: tuple[Target, ...]
     tf32: bool
     state: str
+    apart: frozenset[str] = frozenset()
 
     @cached_property
     def reordered(self) -> Batch | None:
@@ -64,6 +66,10 @@ class Batch:
     def _of(self, model: PlannedModel | None) -> Batch | None:
         return None if model is None else Batch(model, self.targets, self.tf32, self.state)
 
+    def beside(self, place: int, apart: frozenset[str]) -> Batch:
+        """Of one of the targets, with what stays on chip chosen without some roots."""
+        return Batch(self.model, (self.targets[place],), self.tf32, self.state, apart)
+
     @cached_property
     def residencies(self) -> tuple[Residency, ...]:
         """What stays on chip on each target: one for all with the same levels in all that matters to it."""
@@ -71,7 +77,7 @@ class Batch:
         for target in self.targets:
             key = what_decides(target.levels)
             if key not in found:
-                found[key] = residency(self.model.timeline, target.levels, state=self.state)
+                found[key] = residency(self.model.timeline, target.levels, state=self.state, apart=self.apart)
         return tuple(found[what_decides(target.levels)] for target in self.targets)
 
     @cached_property

@@ -176,18 +176,24 @@ class _Evaluation:
     def plans(self, assumed_precision: str | None, objective: str) -> tuple[PlanResult, ...]:
         """One for each policy that is wanted."""
         found = {shaped.plan.fusion: self.plan(shaped, assumed_precision) for shaped in self.model.plans}
-        wanted = [policy for policy in SEARCHED if policy in self.model.policies]
-        own, other = Searched(self), self._reordered if wanted else None
+        # The last one is the least of all, so those before it are found too.
+        count = max((number for number, policy in enumerate(SEARCHED, 1) if policy in self.model.policies), default=0)
+        own, other = Searched(self), self._reordered if count else None
         reordered = None if other is None else Searched(other)
-        for policy in wanted:
+        for policy in SEARCHED[:count]:
             plan = own.plan(policy, assumed_precision, objective, [*found.values()])
             better = reordered and reordered.better(plan, assumed_precision, objective)
-            found[policy] = better or plan
+            finder = reordered if reordered and better else own
+            found[policy] = finder.settled(better or plan, assumed_precision, objective)
         if self.model.given is not None:
             where = self._in_given_order or self
             assert where.model.given is not None
             found[GIVEN] = Searched(where).given(*where.model.given, assumed_precision, objective)
         return tuple(found[policy] for policy in (*self.model.policies, *([GIVEN] if GIVEN in found else [])))
+
+    def beside(self, apart: frozenset[str]) -> _Evaluation:
+        """The same with what stays on chip chosen without some roots, as they pass inside of groups."""
+        return _Evaluation(self.batch.beside(self.place, apart), 0, orders=self.orders)
 
     @cached_property
     def _reordered(self) -> _Evaluation | None:

@@ -5,7 +5,7 @@ What passes between the steps of a run need not stay there, nor further outside,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -33,10 +33,10 @@ class Rooms:
         self, residency: Residency, resident_bytes: Sequence[tuple[float, ...]], made: Collection[str]
     ) -> None:
         self._residency, self._resident_bytes, self._made = residency, resident_bytes, made
-        place = {name: number for number, kept in enumerate(residency.kept) for name in kept}
+        self._place = {name: number for number, kept in enumerate(residency.kept) for name in kept}
         self._begin: dict[int, list[tuple[Candidate, int]]] = {}
         for candidate in residency.candidates:
-            number = place.get(candidate.root)
+            number = self._place.get(candidate.root)
             if number is not None:
                 self._begin.setdefault(candidate.first, []).append((candidate, number))
 
@@ -60,6 +60,21 @@ class Rooms:
     def _may_pass(self, candidate: Candidate) -> bool:
         """Whether it passes from step to step: it is not what waits to be written, and nothing from outside."""
         return not candidate.is_written and candidate.root in self._made
+
+    def apart(self, candidates: Iterable[Candidate], groups: Iterable[tuple[int, int, int]]) -> frozenset[str]:
+        """Roots that pass from step to step inside of groups: they need not stay on chip for that.
+
+        Args:
+            candidates: What could stay.
+            groups: First step, last step and level of each.
+        """
+        around = {step: (last, level) for first, last, level in groups for step in range(first, last + 1)}
+        found = []
+        for candidate in candidates:
+            last, level = around.get(candidate.first, (-1, 0))
+            if candidate.last <= last and self._place.get(candidate.root, 0) <= level and self._may_pass(candidate):
+                found.append(candidate.root)
+        return frozenset(found)
 
     def residents(self, first: int, last: int, level: int) -> list[float]:
         """By level, the most that stays there of one instance while a run is one group at a level."""

@@ -29,6 +29,15 @@ __all__ = ["Fused", "Pricing", "Searched", "best_of"]
 Fused: TypeAlias = tuple[Demand, Callable[[], MappedResult]]
 """A group of several steps, with what works out its nested mapping."""
 
+_Runs: TypeAlias = tuple[tuple[int, int, tuple[int, int] | None], ...]
+"""First and last step of each group, and of one of several steps its level and the step of its curve."""
+
+WORTH = 0.02
+"""What stays is chosen again if more than this part of what a plan is least in could be saved."""
+
+MOST_ROUNDS = 4
+"""So often what stays is chosen again; three were enough for all models and targets here."""
+
 
 class Pricing(Protocol):
     """What it takes to price groups of a model on a target."""
@@ -52,6 +61,9 @@ class Pricing(Protocol):
     @property
     def reasons(self) -> tuple[Decision, ...]:
         """Why each stays there, or does not."""
+
+    def beside(self, apart: frozenset[str]) -> Pricing:
+        """The same with what stays on chip chosen without some roots, as they pass inside of groups."""
 
     def placed(self, fusion: str) -> Placed:
         """Groups of a policy with what stays on chip around them."""
@@ -84,7 +96,8 @@ class Searched:
     """
 
     pricing: Pricing
-    _plans: dict[Hashable, PlanResult] = field(default_factory=dict)
+    _others: dict[frozenset[str], Searched] = field(default_factory=dict)
+    _plans: dict[_Runs, PlanResult] = field(default_factory=dict)
 
     def plan(
         self, policy: str, assumed_precision: str | None, objective: str, others: Sequence[PlanResult]
@@ -92,13 +105,11 @@ class Searched:
         """The plan of a policy that looks for the best groups on this target.
 
         `depth-first` moves the fewest bytes over the outermost boundary. `auto` is the least of all plans in the
-        objective: its own, that of `depth-first`, and the `others`.
+        objective, its own and the `others`.
         """
         own = self.of_chosen(policy, assumed_precision, self.search.best(_aim(policy, objective)))
         if policy != "auto":
             return own
-        if all(other.fusion != "depth-first" for other in others):
-            others = (*others, self.of_chosen("depth-first", assumed_precision, self.search.best("traffic")))
         best = best_of((own, *others), objective)
         return best if best.fusion == "auto" else replace(best, fusion="auto")
 
@@ -113,17 +124,79 @@ class Searched:
             return own if _outermost_bytes(own) < _outermost_bytes(than) else None
         return own if best_of((than, own), objective) is own else None
 
+    def settled(self, plan: PlanResult, assumed_precision: str | None, objective: str) -> PlanResult:
+        """A plan of these, or one that is less with what stays on chip chosen anew around groups.
+
+        What passes inside of a group needs no room to stay: the choice is made without it, and groups are looked for
+        again, until what was left out is just what passes inside of those that are found. A plan counts only then, so
+        that its groups come back with the same figures from outside.
+        """
+        apart = self._apart(plan)
+        if self._could_save(apart) < WORTH * _outermost_bytes(plan) / self._share(plan, objective):
+            return plan
+        for _ in range(MOST_ROUNDS):
+            where = self._beside(apart)
+            better = where.better(plan, assumed_precision, objective)
+            if better is None:
+                break
+            before, apart = apart, where._apart(better)
+            if apart == before:
+                return better
+        return plan
+
+    def _could_save(self, apart: frozenset[str]) -> float:
+        """Bytes that do not cross the outermost boundary, at most, if some roots need not stay."""
+        return self.pricing.residency.could_save(self.pricing.target.levels, apart)
+
+    def _share(self, plan: PlanResult, objective: str) -> float:
+        """How much of what a plan is least in its bytes over the outermost boundary can account for; 1 if unknown."""
+        if _aim(plan.fusion, objective) != "latency" or not plan.latency_s:
+            return 1.0
+        reads, writes = (
+            next(iter(moved.values()), 0.0) for moved in (plan.traffic_read_bytes, plan.traffic_write_bytes)
+        )
+        time = level_time_s(self.pricing.target.levels[0], reads, writes)
+        return 1.0 if not time else min(1.0, time / plan.latency_s)
+
+    def _beside(self, apart: frozenset[str]) -> Searched:
+        """Of the same with what stays on chip chosen without some roots."""
+        found = self._others.get(apart)
+        if found is None:
+            found = self._others[apart] = Searched(self.pricing.beside(apart))
+        return found
+
+    def _apart(self, plan: PlanResult) -> frozenset[str]:
+        """What passes inside of the groups of a plan that was found here, nothing of another one."""
+        runs = next((runs for runs, found in self._plans.items() if found.groups is plan.groups), ())
+        fused = [(first, last, choice[0]) for first, last, choice in runs if choice is not None]
+        return self.search.rooms.apart(self.pricing.model.timeline.cold, fused)
+
     def given(self, given: GivenPlan, parts: ShapedPlan, assumed_precision: str | None, objective: str) -> PlanResult:
-        """The plan of groups that came from outside; `parts` are what takes the place of the clock's steps."""
+        """The plan of groups that came from outside; `parts` are what takes the place of the clock's steps.
+
+        The least with what stays on chip chosen for the clock, and anew around the groups.
+        """
+        plan, apart = self._given(given, parts, assumed_precision, objective)
+        if not self._could_save(apart):
+            return plan
+        other, _ = Searched(self.pricing.beside(apart))._given(given, parts, assumed_precision, objective)
+        return best_of((plan, other), objective)
+
+    def _given(
+        self, given: GivenPlan, parts: ShapedPlan, assumed_precision: str | None, objective: str
+    ) -> tuple[PlanResult, frozenset[str]]:
+        """That plan, and what passes inside of its groups."""
         one = self.pricing
         base, units = self._alone(GIVEN)
         search = given_search(one.model.given_segments, one.model.store, one.target, one.residency, base, units)
         chosen, reasons = chosen_runs(search, given, objective)
+        fused = [(part.first, part.last, part.choice.level) for part in chosen if part.choice is not None]
+        apart = search.rooms.apart(search.residency.candidates, fused)
 
         def said() -> Iterable[Decision]:
             return (*given.plan.decisions, *reasons)
 
-        return _plan(one, search, GIVEN, parts.plan, assumed_precision, chosen, said)
+        return _plan(one, search, GIVEN, parts.plan, assumed_precision, chosen, said), apart
 
     @cached_property
     def search(self) -> Search:
@@ -138,7 +211,12 @@ class Searched:
 
     def of_chosen(self, policy: str, assumed_precision: str | None, chosen: Sequence[Chosen]) -> PlanResult:
         """The plan of groups of the clock's steps."""
-        key = tuple([(part.first, part.last, part.choice and (part.choice.level, part.choice.step)) for part in chosen])
+        key: _Runs = tuple(
+            [
+                (part.first, part.last, None if part.choice is None else (part.choice.level, part.choice.step))
+                for part in chosen
+            ]
+        )
         found = self._plans.get(key)  # two policies often find the same groups
         if found is None:
             search, clock = self.search, self.pricing.model.clock.plan
