@@ -35,6 +35,9 @@ _Runs: TypeAlias = tuple[tuple[int, int, tuple[int, int] | None], ...]
 WORTH = 0.02
 """What stays is chosen again if more than this part of what a plan is least in could be saved."""
 
+TIE = 1e-12
+"""Sums of the same numbers in another order differ by less."""
+
 MOST_ROUNDS = 4
 """So often what stays is chosen again; three were enough for all models and targets here."""
 
@@ -348,7 +351,10 @@ def _aim(policy: str, objective: str) -> str:
 
 
 def best_of(plans: Sequence[PlanResult], objective: str) -> PlanResult:
-    """The plan that is least in the objective, by outermost traffic where that is unknown; the first one in a tie."""
+    """The plan that is least in the objective, of equal ones that with the fewest bytes over the outermost boundary.
+
+    The first one in a tie of both; where the objective is not known of all, the bytes alone count.
+    """
 
     def key(plan: PlanResult) -> float | None:
         if objective == "latency":
@@ -357,8 +363,10 @@ def best_of(plans: Sequence[PlanResult], objective: str) -> PlanResult:
             return plan.energy_j
         return None if plan.latency_s is None or plan.energy_j is None else plan.latency_s * plan.energy_j
 
-    if all(key(plan) is not None for plan in plans):
-        return min(plans, key=lambda plan: key(plan) or 0.0)
+    known = [value for value in map(key, plans) if value is not None]
+    if len(known) == len(plans):
+        most = min(known) * (1 + TIE)
+        plans = [plan for plan, value in zip(plans, known, strict=True) if value <= most]
     return min(plans, key=_outermost_bytes)
 
 
