@@ -5,9 +5,12 @@ from __future__ import annotations
 from oracles.published import resnet18
 from oracles.tiny import engine, level, on_target, target, workload
 
+from onnxroof.costs.table import cost_table
 from onnxroof.dtypes import DType
 from onnxroof.mapping.plan import Decision
-from onnxroof.mapping.residency import what_decides
+from onnxroof.mapping.planned import planned
+from onnxroof.mapping.residency import residency, what_decides
+from onnxroof.mapping.storage import storage
 from onnxroof.rewrites.precision import converted
 from onnxroof.roofline.result import PlanResult
 from onnxroof.study.analyze import run_study
@@ -123,6 +126,27 @@ def test_the_weight_of_a_loop_stays_over_its_trips() -> None:
     # Five trips read h and write h2; w comes in once.
     assert plan(text, chip("64 KiB")).traffic_bytes["dram"] == (5 * 2 + 1) * MATRIX
     assert plan(text, chip("64 KiB", rest="keeps = []")).traffic_bytes["dram"] == 5 * 3 * MATRIX
+
+
+def test_a_choice_without_some_tensors_and_what_it_could_save() -> None:
+    # `m` and `n` are 16 KiB each and alive together with the last product's operands: one of them fits.
+    text = """g (float[64,64] x) => (float[64,64] y) <float[64,64] v, float[64,64] w>
+        { m = MatMul(x, v) n = MatMul(m, w) y = MatMul(n, m) }"""
+    model, where = workload(text), chip("28 KiB")
+    costs = cost_table(model)
+    clock = planned(model, costs, storage(model, costs), ("epilogue",)).timeline
+    found = residency(clock, where.levels)
+    (stays,) = found.kept[1]
+    (other,) = {"m", "n"} - {stays}
+    saves = {candidate.root: candidate.saved_bytes for candidate in clock.cold}
+    assert saves["m"] == 3 * MATRIX  # written once, read twice
+    assert saves["n"] == 2 * MATRIX
+    assert found.could_save(where.levels, frozenset({stays})) == saves[other]
+    assert found.could_save(where.levels, frozenset({other})) == 0  # which takes no room
+    assert found.could_save(where.levels, frozenset({"m", "n"})) == 0  # nothing else is there
+    again = residency(clock, where.levels, apart=frozenset({stays}))
+    assert stays not in again.kept[1]
+    assert stays not in {candidate.root for candidate in again.candidates}
 
 
 def test_what_stays_is_spread_over_the_instances_of_a_level() -> None:

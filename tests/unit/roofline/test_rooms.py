@@ -29,6 +29,30 @@ def some_candidates(draw: random.Random) -> list[tuple[Candidate, int]]:
 
 
 @pytest.mark.parametrize("seed", range(6))
+def test_what_passes_inside_of_groups_need_not_stay(seed: int) -> None:
+    draw = random.Random(seed)
+    kept = some_candidates(draw)
+    made = {one.root for one, _ in kept if draw.random() < 0.8}
+    place = {one.root: level if draw.random() < 0.7 else 0 for one, level in kept}  # 0: it stays nowhere
+    residency = Residency(
+        kept=tuple({root: NOBODY for root, at in place.items() if at == level and at} for level in range(LEVELS)),
+        resident_bytes=((0.0,) * STEPS,) * LEVELS, room_bytes=ROOM, instances=INSTANCES,
+        candidates=tuple(one for one, _ in kept),
+    )  # fmt: skip
+    rooms = Rooms(residency, [(0.0,) * LEVELS] * STEPS, made)
+    groups = [(0, 3, draw.choice([1, 2])), (5, 8, draw.choice([1, 2]))]
+    expected = {
+        one.root
+        for one, _ in kept
+        for first, last, level in groups
+        if first <= one.first <= one.last <= last and place[one.root] <= level
+        if one.root in made and not one.is_written
+    }
+    assert rooms.apart(residency.candidates, groups) == expected
+    assert rooms.apart(residency.candidates, []) == frozenset()
+
+
+@pytest.mark.parametrize("seed", range(6))
 def test_a_run_has_what_stays_during_it_less_what_passes_inside_of_it(seed: int) -> None:
     draw = random.Random(seed)
     kept = some_candidates(draw)
