@@ -1,8 +1,8 @@
 """What do the limits of the search for groups give away? The same with longer runs, and where nothing stays on chip.
 
-A run has at most `MOST_STEPS` steps, and what stays on chip is chosen before and after the groups, not with them. Printed is, by policy, the
-part of the figure that the policy looks for (bytes of `depth-first`, latency of `auto`) that is left when a limit is
-lifted: the least of all targets, and how many are below 0.999.
+A run has at most `MOST_STEPS` steps, and what stays on chip is chosen before and after the groups, not with them.
+Printed is, by policy, the part of the figure that the policy looks for (bytes of `depth-first`, latency of `auto`) that
+is left when a limit is lifted: the least of all targets, and how many are below 0.999.
 """
 
 from __future__ import annotations
