@@ -107,9 +107,11 @@ class Residency:
         name = levels[best].name
         if candidate.bytes > room:
             return f"it takes {candidate.bytes} B, {name} has {room:.0f} B"
-        taken = max(self.resident_bytes[best][candidate.first : candidate.last + 1])
+        left = room - max(self.resident_bytes[best][candidate.first : candidate.last + 1])
+        if candidate.bytes > left:
+            return f"it takes {candidate.bytes} B, and others that save more leave {left:.0f} B in {name}"
         return (
-            f"it takes {candidate.bytes} B of the {room - taken:.0f} B that other tensors leave in {name}: "
+            f"it takes {candidate.bytes} B of the {left:.0f} B that other tensors leave in {name}: "
             "the tiles of the groups that run meanwhile save more with them"
         )
 

@@ -80,6 +80,14 @@ def test_tiles_that_save_more_are_left_their_room() -> None:
     assert evicted.reason.startswith("it takes 16384 B of the 16896 B that other tensors leave in sram")
 
 
+def test_what_others_leave_no_room_for_says_so() -> None:
+    # `m` saves a write and two reads, `n` a write and a read, and of 28 KiB `m` leaves 12.
+    text = """g (float[64,64] x) => (float[64,64] y) <float[64,64] v, float[64,64] w>
+        { m = MatMul(x, v) n = MatMul(m, w) y = MatMul(n, m) }"""
+    (evicted,) = choices(plan(text, chip("28 KiB")), "evicted")
+    assert evicted.reason == "it takes 16384 B, and others that save more leave 12288 B in sram"
+
+
 def test_usable_and_unknown_capacity() -> None:
     assert choices(plan(CHAIN, chip("64 KiB", rest="usable = 0.125")), "evicted")
     unknown = target(engine("matrix", "mac", {"FLOAT": "1 TOP/s"}), level("dram", "1 GB"), level("sram"))
