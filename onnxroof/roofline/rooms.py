@@ -45,11 +45,8 @@ class Rooms:
         begin = [(candidate.last - step, candidate.bytes, number) for candidate, number in self._begin.get(step, ())]
         return (self._resident_bytes[step], *begin)
 
-    def inner(self, first: int, last: int, level: int) -> list[Candidate]:
-        """What stays on chip only because the steps of a run are not one group at a level."""
-        return [candidate for candidate, _ in self._inner(first, last, level)]
-
     def _inner(self, first: int, last: int, level: int) -> list[tuple[Candidate, int]]:
+        """What stays on chip only because the steps of a run are not one group at a level, and where."""
         return [
             (candidate, number)
             for step in range(first, last + 1)

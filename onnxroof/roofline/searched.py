@@ -193,8 +193,7 @@ class Searched:
         base, units = self._alone(GIVEN)
         search = given_search(one.model.given_segments, one.model.store, one.target, one.residency, base, units)
         chosen, reasons = chosen_runs(search, given, objective)
-        fused = [(part.first, part.last, part.choice.level) for part in chosen if part.choice is not None]
-        apart = search.rooms.apart(search.residency.candidates, fused)
+        apart = search.rooms.apart(search.residency.candidates, _fused_runs(chosen))
 
         def said() -> Iterable[Decision]:
             return (*given.plan.decisions, *reasons)
@@ -287,7 +286,7 @@ def _plan(
 
     def choices() -> Iterator[Decision]:
         yield from reasons()
-        yield from (one for one in pricing.reasons if one.action != "kept" or one.subject not in inner())
+        yield from (one for one in pricing.reasons if one.subject not in inner())
 
     def tiles() -> Iterator[Mapping[str, int]]:
         alone = cache(lambda number: pricing.tile(search.base.kinds[number]))
@@ -336,13 +335,15 @@ def _mapped_time(target: Target, demand: Demand, traffic: Sequence[float]) -> fl
 
 
 def _inner(search: Search, chosen: Sequence[Chosen]) -> frozenset[str]:
-    """What stays on chip for a plan of single steps, and is inside of a group here."""
-    return frozenset(
-        candidate.subject
-        for part in chosen
-        if part.choice is not None
-        for candidate in search.rooms.inner(part.first, part.last, part.choice.level)
-    )
+    """What would stay on chip, or not, in a plan of single steps, and passes inside of a group here."""
+    candidates = search.residency.candidates
+    apart = search.rooms.apart(candidates, _fused_runs(chosen))
+    return frozenset(candidate.subject for candidate in candidates if candidate.root in apart)
+
+
+def _fused_runs(chosen: Sequence[Chosen]) -> list[tuple[int, int, int]]:
+    """First step, last step and level of the groups of several steps."""
+    return [(part.first, part.last, part.choice.level) for part in chosen if part.choice is not None]
 
 
 def _aim(policy: str, objective: str) -> str:

@@ -82,7 +82,7 @@ def test_a_run_has_what_stays_during_it_less_what_passes_inside_of_it(seed: int)
             assert rooms.residents(first, last, level)[level] * INSTANCES[level] == pytest.approx(max(left), abs=1e-9)
         # At the innermost level all that passes inside of it, at whatever level, need not stay.
         passing = {c.root for c, _ in kept if first <= c.first and c.last <= last and not c.is_written}
-        assert {c.root for c in rooms.inner(first, last, 2)} == passing & made
+        assert rooms.apart(residency.candidates, [(first, last, 2)]) == passing & made
         assert rooms.left(first, last) == row
 
 

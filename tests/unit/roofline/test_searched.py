@@ -47,6 +47,15 @@ def test_what_is_inside_of_a_group_leaves_its_room_to_others(capacity: str) -> N
         assert plan.traffic_bytes["dram"] == ONCE
 
 
+def test_nothing_is_said_of_what_passes_inside_of_a_group() -> None:
+    # In 120 KiB `s` stays nowhere if its product and its reader run apart; as one group they do not ask for that.
+    result = on_target(WAITS, chip("120 KiB"))
+    subject = "MatMul_1 -> MatMul_2"
+    said = {policy: {one.subject: one.action for one in result.plan(policy).decisions} for policy in ("none", "auto")}
+    assert said["none"][subject] == "evicted"
+    assert "evicted" not in said["auto"].values()
+
+
 @pytest.mark.parametrize("policy", ["depth-first", "auto"])
 def test_a_policy_alone_finds_what_it_finds_among_others(policy: str) -> None:
     (among, alone) = (on_target(WAITS, chip("150 KiB"), **options).plan(policy) for options in ({}, {"fusion": policy}))
