@@ -18,6 +18,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from onnxroof.ir.op import OpKind
 from onnxroof.mapping.again import Again
 from onnxroof.mapping.borders import Borders, borders
 from onnxroof.mapping.fused import WORK_LIMITS, FusedCurve, fused_curve
@@ -26,10 +27,13 @@ from onnxroof.mapping.sketch import Outside, Sketch, Sketches, hangs_together, o
 from onnxroof.mapping.stacks import PlacedStack, stack_of
 from onnxroof.mapping.storage import Storage
 
-__all__ = ["MOST_STEPS", "Fronts", "Kind", "Segment", "Segments", "kind_of", "segments"]
+__all__ = ["MOST_IN_ALL", "MOST_STEPS", "Fronts", "Kind", "Segment", "Segments", "kind_of", "segments"]
 
 MOST_STEPS = 8
-"""So many steps of the clock are one group at most."""
+"""So many steps of the clock are one group at most, without those that only move elements,"""
+
+MOST_IN_ALL = 12
+"""and so many with them: attention would be too long for the transpositions around its products."""
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -161,6 +165,7 @@ class Segments:
         operators: That they are.
         units: Kernels of each step.
         barriers: By step why it can be in no group with others, "" where it can.
+        moves: By step whether it only moves elements.
         by_last: For each step the runs that end with it, by ascending length.
         kinds: Distinct kinds.
     """
@@ -169,9 +174,14 @@ class Segments:
     operators: Operators
     units: tuple[tuple[int, ...], ...]
     barriers: tuple[str, ...]
+    moves: tuple[bool, ...]
     by_last: tuple[tuple[Segment, ...], ...]
     kinds: tuple[Kind, ...]
     _operands: dict[tuple[int, int], tuple[tuple[bool, str], ...]] = field(default_factory=dict)
+
+    def is_too_long(self, first: int, last: int) -> bool:
+        """Whether steps are too many for one group."""
+        return _is_too_long(self.moves[first : last + 1])
 
     def kernels(self, first: int, last: int) -> tuple[int, ...]:
         """Kernels of a run in order."""
@@ -231,6 +241,7 @@ def segments(
         for step, unit in enumerate(units)
     ]
     body = [_body(store, unit) for unit in units]
+    moves = tuple([all(store.kernels[kernel].cost.kind is OpKind.MOVE for kernel in unit) for unit in units])
     kinds: dict[tuple[int, ...], Kind | None] = {}
     by_last: list[tuple[Segment, ...]] = []
     for last in range(len(units)):
@@ -239,8 +250,8 @@ def segments(
         sketches, sketched = Sketches(store, operators), last + 1
         while (
             not barriers[last]
-            and first >= (max(0, last - MOST_STEPS + 1) if within is None else 0)
-            and (within is None or within[first] == within[last])
+            and first >= 0
+            and (not _is_too_long(moves[first : last + 1]) if within is None else within[first] == within[last])
             and not barriers[first]
             and body[first] == body[last]
         ):
@@ -259,7 +270,12 @@ def segments(
             first -= 1
         by_last.append(tuple(found))
     distinct = tuple(dict.fromkeys(kind for kind in kinds.values() if kind is not None))
-    return Segments(store, operators, tuple(units), tuple(barriers), tuple(by_last), distinct)
+    return Segments(store, operators, tuple(units), tuple(barriers), moves, tuple(by_last), distinct)
+
+
+def _is_too_long(moves: Sequence[bool]) -> bool:
+    """Whether steps are too many for one group, of which some only move elements."""
+    return len(moves) > MOST_IN_ALL or len(moves) - sum(moves) > MOST_STEPS
 
 
 def _body(store: Storage, unit: Sequence[int]) -> Hashable:

@@ -13,7 +13,7 @@ import numpy as np
 
 from onnxroof.mapping.layout import run_layout_bytes
 from onnxroof.mapping.plan import Decision, Group, Plan
-from onnxroof.mapping.segments import MOST_STEPS, Segment
+from onnxroof.mapping.segments import MOST_IN_ALL, MOST_STEPS, Segment
 from onnxroof.roofline.demand import Demand
 from onnxroof.roofline.groups import Figures
 from onnxroof.roofline.prices import Choice
@@ -232,7 +232,7 @@ def _why(search: Search, maker: Chosen, reader: Chosen, root: str) -> tuple[str,
             f"fits from {needed:.0f} B",
             {"needs_bytes": needed, "room_bytes": room},
         )
-    return _what_both_take(search, found, reader.last - maker.first + 1)
+    return _what_both_take(search, found, maker.first, reader.last)
 
 
 def _run(search: Search, maker: Chosen, reader: Chosen) -> Segment | None:
@@ -245,8 +245,8 @@ def _run(search: Search, maker: Chosen, reader: Chosen) -> Segment | None:
     return None
 
 
-def _what_both_take(search: Search, segment: Segment, count: int) -> tuple[str, dict[str, float]]:
-    """Why a run that could be one group is none, where the groups on both sides of it have `count` steps together."""
+def _what_both_take(search: Search, segment: Segment, first: int, last: int) -> tuple[str, dict[str, float]]:
+    """Why a run that could be one group is none, where the groups on both sides of it are steps `first` to `last`."""
     priced = search.priced(segment)
     if priced is None:
         return "no tile of both fits beside what stays on chip meanwhile", {}
@@ -264,9 +264,11 @@ def _what_both_take(search: Search, segment: Segment, count: int) -> tuple[str, 
     figures["recomputed_ops"] = float(segment.kind.curve.again_ops[priced.step[number]])
     if not is_less and not is_faster:
         why = "tiles of both gain nothing"
-    elif count > MOST_STEPS:
-        why = f"one group has {MOST_STEPS} steps at most, both together have {count}"
-        figures["steps"] = float(count)
+    elif search.segments.is_too_long(first, last):
+        count, moves = last - first + 1, sum(search.segments.moves[first : last + 1])
+        figures |= {"steps": float(count), "moves": float(moves)}
+        limit = f"one group has {MOST_STEPS} steps at most, {MOST_IN_ALL} with those that only move elements"
+        why = f"{limit}; both together have {count}" + (f", {moves} of them moves" if moves else "")
     elif is_less:
         why = "another grouping is better"
     else:

@@ -71,7 +71,8 @@ def test_limits_of_the_search(capsys: pytest.CaptureFixture[str], monkeypatch: p
         for target in targets
     ]
     nothing_stays = ratios(plain, [*plans(model, apart)])
-    monkeypatch.setattr(segments, "MOST_STEPS", LONGER)
+    for limit in ("MOST_STEPS", "MOST_IN_ALL"):
+        monkeypatch.setattr(segments, limit, LONGER)
     longer = ratios(plain, [*plans(model, targets)])
     with capsys.disabled():
         print(

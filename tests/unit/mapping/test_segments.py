@@ -7,7 +7,7 @@ from oracles.tiny import workload
 
 from onnxroof.costs.table import cost_table
 from onnxroof.mapping.operator import Operators
-from onnxroof.mapping.segments import Segments, segments
+from onnxroof.mapping.segments import MOST_IN_ALL, MOST_STEPS, Segments, segments
 from onnxroof.mapping.storage import storage
 
 
@@ -34,6 +34,36 @@ def test_steps_that_share_nothing_may_be_held_together_by_a_third() -> None:
         "g (float[8,8] x, float[8,8] z) => (float[8,8] e) { a = Relu(x) d = Tanh(z) c = Exp(a) e = Add(c, d) }"
     )
     assert spans(found) == [(0, 3), (1, 3), (2, 3)]
+
+
+def chained(operators: list[str]) -> Segments:
+    """Operators in a row, each of the result of the one before it."""
+    body = " ".join(f"t{number + 1} = {operator}(t{number})" for number, operator in enumerate(operators))
+    return runs(f"g (float[8,8] t0) => (float[8,8] t{len(operators)}) {{ {body} }}")
+
+
+def test_moves_do_not_count_to_the_limit_of_steps() -> None:
+    longest = {  # of so many steps is the longest run
+        8: ["Exp"] * 9,
+        12: ["Transpose"] * 13,
+        10: ["Transpose", "Exp"] * 2 + ["Exp"] * 6 + ["Exp"],  # the last one would be the ninth that works
+        11: ["Exp"] + ["Exp", "Transpose"] * 3 + ["Exp"] * 4,
+    }
+    for steps, operators in longest.items():
+        found = chained(operators)
+        assert max(last - first + 1 for first, last in spans(found)) == steps
+        for first, last in [(0, len(operators) - 1), (0, 7), (1, 8)]:
+            works = sum(operator != "Transpose" for operator in operators[first : last + 1])
+            assert found.is_too_long(first, last) == (works > MOST_STEPS or last - first + 1 > MOST_IN_ALL)
+
+
+def test_an_attention_with_transpositions_is_one_run() -> None:
+    found = runs("""g (float[1,64,2,16] q, float[1,64,2,16] k, float[1,64,2,16] v) => (float[1,64,2,16] y)
+        <float scale = {0.5}> { a = Transpose<perm=[0,2,1,3]>(q) b = Transpose<perm=[0,2,3,1]>(k)
+        c = Transpose<perm=[0,2,1,3]>(v) d = Mul(a, scale) e = Mul(b, scale) s = MatMul(d, e) p = Softmax(s)
+        o = MatMul(p, c) y = Transpose<perm=[0,2,1,3]>(o) }""")
+    assert (0, 8) in spans(found)
+    assert found.moves == (True, True, True, False, False, False, False, False, True)
 
 
 def test_two_readers_of_one_weight_are_not_two_readers_of_two() -> None:
