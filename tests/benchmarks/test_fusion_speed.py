@@ -1,9 +1,8 @@
 """How long does it take to plan and evaluate a model on targets, in this process and as a command?
 
 Budgets of the project are printed beside the figures: half a second for ResNet-50 on 40 targets, three seconds for a
-decoder of 10,000 nodes. The second is met. The first is met by a further analysis in a process, where a loop of a
-million additions takes no more than 35 ms; the first one in a process takes several times as long. What is asserted is
-what holds today, so that it gets no worse.
+decoder of 10,000 nodes. The second is met. The first is met by a further analysis in a process; the first one in a
+process takes three times as long. What is asserted is what holds today, so that it gets no worse.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ def check(
 
 def test_resnet_50_on_forty_targets(capsys: pytest.CaptureFixture[str]) -> None:
     model = onnxroof.load(ROOT / "models" / "resnet50.onnx")
-    check(capsys, model, shelf(40), budget_ms=500, most_ms=(3500, 1000))
+    check(capsys, model, shelf(40), budget_ms=500, most_ms=(2500, 800))
 
 
 def test_a_decoder_of_ten_thousand_nodes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
