@@ -32,7 +32,7 @@ class Again:
         Args:
             room: Bytes.
             aside: Operands that do not count.
-            is_exact: Whether all tiles and ways are looked at; else it is a bound, at a fifth of the cost.
+            is_exact: Whether all tiles and ways are looked at; else it is a bound that looks at none of them.
         """
         found = self._asked.get((room, aside, is_exact))
         if found is None:

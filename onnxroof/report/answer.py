@@ -226,7 +226,8 @@ def _energy_sentence(model: ModelResult, first: TargetResult, objective: str) ->
         return (f"One run takes {joules}.",)
     known = "known " if any(metric(result, "energy") is None for result in model.targets) else ""
     where = f"there too: {joules}" if least is first else f"{joules}, on {shown(least.target.name)}"
-    return (f"The least {known}energy of a run is {where}.",)
+    # Other plans may take less: a target's best plan is that of the objective.
+    return (f"With the best plans, the least {known}energy of a run is {where}.",)
 
 
 def _floor_sentence(model: ModelResult, first: TargetResult | None) -> tuple[str, ...]:

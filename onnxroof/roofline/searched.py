@@ -132,7 +132,7 @@ class Searched:
 
         What passes inside of a group needs no room to stay: the choice is made without it, and groups are looked for
         again, until what was left out is just what passes inside of those that are found. A plan counts only then, so
-        that its groups come back with the same figures from outside.
+        that its groups come back with the same figures from outside. What could save little is not tried (`WORTH`).
         """
         apart = self._apart(plan)
         if self._could_save(apart) < WORTH * _outermost_bytes(plan) / self._share(plan, objective):
@@ -148,7 +148,7 @@ class Searched:
         return plan
 
     def _could_save(self, apart: frozenset[str]) -> float:
-        """Bytes that do not cross the outermost boundary, at most, if some roots need not stay."""
+        """About the bytes that others could save if some roots need not stay: whether a try is worth it."""
         return self.pricing.residency.could_save(self.pricing.target.levels, apart)
 
     def _share(self, plan: PlanResult, objective: str) -> float:

@@ -71,7 +71,10 @@ def test_unknown_operators_are_why_there_is_no_time():
 
 def test_least_energy_and_misfits_are_named():
     answered = answer(model(), "latency")
-    assert any(finding.startswith("The least known energy of a run is there too: ") for finding in answered.findings)
+    assert any(
+        finding.startswith("With the best plans, the least known energy of a run is there too: ")
+        for finding in answered.findings
+    )
     assert "Weights and activations do not fit the memory of Board <b>bold</b> & co." in answered.caveats
     assert " fits Example NPU, 16 GB alone and takes at least " in answered.headline
 
