@@ -17,7 +17,7 @@ from onnxroof.mapping.operands import NOTHING
 from onnxroof.mapping.operator import Operators
 from onnxroof.mapping.plan import Group
 from onnxroof.mapping.policies import POLICIES, plan
-from onnxroof.mapping.reorder import chained_order, permuted
+from onnxroof.mapping.reorder import chained_orders, permuted
 from onnxroof.mapping.schedule_order import Schedule, schedule
 from onnxroof.mapping.segments import Segments, segments
 from onnxroof.mapping.shaped import ShapedPlan, Shapes
@@ -112,10 +112,9 @@ class PlannedModel:
         return sum(tensor.bytes for tensor in weights if tensor.is_shaped)
 
     @cached_property
-    def reordered(self) -> PlannedModel | None:
-        """The clock in an order in which more operators follow what they read, None where there is none."""
-        order = chained_order(self.store)
-        return None if order is None else self._in_order(order)
+    def reordered(self) -> tuple[tuple[PlannedModel, str], ...]:
+        """The clock in further orders in which operators follow what they read, each with what it is like."""
+        return tuple((self._in_order(order), rule) for order, rule in chained_orders(self.store).items())
 
     @cached_property
     def in_given_order(self) -> PlannedModel | None:

@@ -1,9 +1,10 @@
-"""Is there an order of execution in which more operators come right behind what they read?
+"""Are there orders of execution in which as many operators come right behind what they read, or more?
 
 Groups are runs of consecutive steps (`onnxroof.mapping.segments`), so which operators can be one group depends on the
-order. Exporters write branches in whatever order they were traced. Here each operator comes behind its operands, and
-of these the one at the end of the longest chain comes last: values of an attention are made before its scores, so that
-scores, softmax and the sum over the values follow each other.
+order. Exporters write branches in whatever order they were traced. Here each operator comes behind its operands. Of
+these the one at the end of the longest chain comes last: values of an attention are made before its scores, so that
+scores, softmax and the sum over the values follow each other. Or it comes first: of the branches of an Inception block
+the short ones are then next to what joins them, and may all be one group with it; so may a projected shortcut.
 """
 
 from __future__ import annotations
@@ -14,20 +15,32 @@ from dataclasses import replace
 from onnxroof.mapping.plan import Decision
 from onnxroof.mapping.storage import Storage
 
-__all__ = ["chained_order", "must_precede", "permuted", "reordering"]
+__all__ = ["chained_orders", "must_precede", "permuted", "reordering"]
+
+MANY = 3
+"""Where so many operands that others made are joined, the longest chain first is worth a try; else only if more bytes
+are handed on at once."""
 
 
-def chained_order(store: Storage) -> tuple[int, ...] | None:
-    """Numbers of the kernels in that order; None where no more of them follow what they read than do already.
+def chained_orders(store: Storage) -> dict[tuple[int, ...], str]:
+    """Those orders, each with what it is like, but for that in which the kernels are.
 
-    Bodies of loops run trip by trip, so a model with one keeps its order.
+    Without those in which fewer operators follow what they read than do already. Bodies of loops run trip by trip, so a
+    model with one keeps its order.
     """
-    count = len(store.kernels)
+    now = tuple(range(len(store.kernels)))
     if any(kernel.op.repeat != 1 for kernel in store.kernels):
-        return None
-    makers = [dict(_makers(store, kernel)) for kernel in range(count)]
-    order = _longest_last(must_precede(store))
-    return order if _chained(order, makers) > _chained(range(count), makers) else None
+        return {}
+    makers, before = [dict(_makers(store, kernel)) for kernel in now], must_precede(store)
+    last, first = (_depth_first(before, is_longest_last=is_last) for is_last in (True, False))
+    orders = {last: "last"}
+    if any(len(one) >= MANY for one in makers) or _chained(first, makers)[1] >= _chained(last, makers)[1]:
+        orders.setdefault(first, "first")
+    return {
+        order: f"an operator follows what it reads, the longest chain {which}"
+        for order, which in orders.items()
+        if order != now and _chained(order, makers) >= _chained(now, makers)
+    }
 
 
 def must_precede(store: Storage) -> list[set[int]]:
@@ -65,12 +78,13 @@ def _written_over(store: Storage) -> Iterator[tuple[int, int]]:
             yield from ((reader, writer) for reader in store.readers.get(root, ()) if reader < writer)
 
 
-def _longest_last(before: Sequence[Set[int]]) -> tuple[int, ...]:
-    """Each kernel behind all that must be before it, that with the longest chain behind it last."""
+def _depth_first(before: Sequence[Set[int]], *, is_longest_last: bool) -> tuple[int, ...]:
+    """Each kernel behind all that must be before it, of these that with the longest chain before it last, or first."""
     depth: list[int] = []
     for kernels in before:
         depth.append(1 + max((depth[kernel] for kernel in kernels), default=0))
     is_read = {kernel for kernels in before for kernel in kernels}
+    sign = -1 if is_longest_last else 1
     placed: dict[int, None] = {}
     # Last in, first out; what nobody waits for begins, as in the file.
     pending = [kernel for kernel in reversed(range(len(before))) if kernel not in is_read]
@@ -78,7 +92,7 @@ def _longest_last(before: Sequence[Set[int]]) -> tuple[int, ...]:
         kernel = pending[-1]
         waits = [other for other in before[kernel] if other not in placed]
         if waits:
-            pending += sorted(waits, key=lambda other: (-depth[other], -other))
+            pending += sorted(waits, key=lambda other: (sign * depth[other], -other))
         else:
             placed[pending.pop()] = None
     return tuple(placed)
@@ -90,7 +104,7 @@ def _chained(order: Sequence[int], makers: Sequence[Mapping[int, int]]) -> tuple
     return sum(map(bool, found)), sum(found)
 
 
-def reordering(subject: str, reason: str = "an operator follows what it reads, the longest chain last") -> Decision:
+def reordering(subject: str, reason: str) -> Decision:
     """Of a plan whose operators run in that order, that they do."""
     return Decision(subject=subject, action="reordered", reason=f"not in the order of the file: {reason}")
 

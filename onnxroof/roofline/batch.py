@@ -54,17 +54,18 @@ class Batch:
     apart: frozenset[str] = frozenset()
 
     @cached_property
-    def reordered(self) -> Batch | None:
-        """Of the model in an order in which more operators may be one group, None where there is none."""
-        return self._of(self.model.reordered)
+    def reordered(self) -> tuple[tuple[Batch, str], ...]:
+        """Of the model in further orders, in which other operators may be one group, each with what it is like."""
+        return tuple((self._of(model), rule) for model, rule in self.model.reordered)
 
     @cached_property
     def in_given_order(self) -> Batch | None:
         """Of the model in the order that groups from outside ask for, None where it is this one."""
-        return self._of(self.model.in_given_order)
+        model = self.model.in_given_order
+        return None if model is None else self._of(model)
 
-    def _of(self, model: PlannedModel | None) -> Batch | None:
-        return None if model is None else Batch(model, self.targets, self.tf32, self.state)
+    def _of(self, model: PlannedModel) -> Batch:
+        return Batch(model, self.targets, self.tf32, self.state)
 
     def beside(self, place: int, apart: frozenset[str]) -> Batch:
         """Of one of the targets, with what stays on chip chosen without some roots."""

@@ -50,7 +50,7 @@ from onnxroof.roofline.rates import DEFAULT_SPECIAL_LANES, Rate, resolve
 from onnxroof.roofline.residents import resident_tensors
 from onnxroof.roofline.result import Explanation, MappedResult, PlanResult, Resident, TargetResult
 from onnxroof.roofline.search import UnitFigures
-from onnxroof.roofline.searched import Fused, Searched, best_of
+from onnxroof.roofline.searched import Fused, Searched, best_in, best_of
 from onnxroof.roofline.sheet import Sheet
 from onnxroof.roofline.totals import Sums
 from onnxroof.roofline.worked import Part, parts_of
@@ -178,13 +178,9 @@ class _Evaluation:
         found = {shaped.plan.fusion: self.plan(shaped, assumed_precision) for shaped in self.model.plans}
         # The last one is the least of all, so those before it are found too.
         count = max((number for number, policy in enumerate(SEARCHED, 1) if policy in self.model.policies), default=0)
-        own, other = Searched(self), self._reordered if count else None
-        reordered = None if other is None else Searched(other)
+        orders = [Searched(self), *map(Searched, self._reordered)] if count else []
         for policy in SEARCHED[:count]:
-            plan = own.plan(policy, assumed_precision, objective, [*found.values()])
-            better = reordered and reordered.better(plan, assumed_precision, objective)
-            finder = reordered if reordered and better else own
-            found[policy] = finder.settled(better or plan, assumed_precision, objective)
+            found[policy] = best_in(orders, policy, assumed_precision, objective, [*found.values()])
         if self.model.given is not None:
             where = self._in_given_order or self
             assert where.model.given is not None
@@ -195,18 +191,21 @@ class _Evaluation:
         """The same with what stays on chip chosen without some roots, as they pass inside of groups."""
         return _Evaluation(self.batch.beside(self.place, apart), 0, orders=self.orders)
 
-    @cached_property
-    def _reordered(self) -> _Evaluation | None:
-        """Of the model in an order in which more operators may be one group, None where there is none."""
-        return self._of(self.batch.reordered, reordering(self.model.workload.name))
+    @property
+    def _reordered(self) -> Iterator[_Evaluation]:
+        """Of the model in further orders, in which other operators may be one group."""
+        for batch, rule in self.batch.reordered:
+            yield self._in(batch, rule)
 
     @property
     def _in_given_order(self) -> _Evaluation | None:
         """Of the model in the order that groups from outside ask for, None where it is this one."""
-        return self._of(self.batch.in_given_order, reordering(self.model.workload.name, "as the groups ask for"))
+        batch = self.batch.in_given_order
+        return None if batch is None else self._in(batch, "as the groups ask for")
 
-    def _of(self, batch: Batch | None, order: Decision) -> _Evaluation | None:
-        return None if batch is None else _Evaluation(batch, self.place, orders=(order,))
+    def _in(self, batch: Batch, rule: str) -> _Evaluation:
+        """Of the model in another order."""
+        return _Evaluation(batch, self.place, orders=(reordering(self.model.workload.name, rule),))
 
     def plan(self, shaped: ShapedPlan, assumed_precision: str | None) -> PlanResult:
         """One plan, summed over its groups: each distinct shape times the groups that have it."""

@@ -24,7 +24,7 @@ from onnxroof.roofline.search import Chosen, Search, UnitFigures
 from onnxroof.roofline.terms import level_time_s
 from onnxroof.targets.model import Target
 
-__all__ = ["Fused", "Pricing", "Searched", "best_of"]
+__all__ = ["Fused", "Pricing", "Searched", "best_in", "best_of"]
 
 Fused: TypeAlias = tuple[Demand, Callable[[], MappedResult]]
 """A group of several steps, with what works out its nested mapping."""
@@ -349,6 +349,29 @@ def _fused_runs(chosen: Sequence[Chosen]) -> list[tuple[int, int, int]]:
 def _aim(policy: str, objective: str) -> str:
     """What the groups of a policy are least in."""
     return objective if policy == "auto" else "traffic"
+
+
+def best_in(
+    orders: Sequence[Searched],
+    policy: str,
+    assumed_precision: str | None,
+    objective: str,
+    others: Sequence[PlanResult],
+) -> PlanResult:
+    """The plan of a policy in the best of some orders of execution; `others` are plans of other policies.
+
+    What stays is chosen anew in each order that is better than those before it, and the best of all that counts.
+    """
+    plan = orders[0].plan(policy, assumed_precision, objective, others)
+    settled = [orders[0].settled(plan, assumed_precision, objective)]
+    for order in orders[1:]:
+        better = order.better(plan, assumed_precision, objective)
+        if better is not None:
+            plan = better
+            settled.append(order.settled(plan, assumed_precision, objective))
+    if policy == "auto":
+        return best_of(settled, objective)
+    return min(settled, key=lambda one: (_outermost_bytes(one), one.latency_s or 0.0))
 
 
 def best_of(plans: Sequence[PlanResult], objective: str) -> PlanResult:
