@@ -10,7 +10,7 @@ from onnxroof.mapping.plan import Decision
 from onnxroof.report.cells import number_cell, text_column, word_cell
 from onnxroof.report.figures.bars import share_bar
 from onnxroof.report.numbers import change, count, quantity
-from onnxroof.report.plans import over_fastest, stem_of
+from onnxroof.report.plans import fastest, in_reach, over_fastest, stem_of
 from onnxroof.report.view import NO_FIGURE, Cell, Column, Row, Table
 from onnxroof.report.words import comma_list, fusion_words, shortened, shown, without_stem
 from onnxroof.roofline.result import PlanResult, TargetResult
@@ -49,19 +49,20 @@ def plans_table(result: TargetResult) -> Table:
 
 
 def _compiler_words(result: TargetResult) -> str:
-    """How far what the target's compiler is known to do lies from the best plan, and what is not known of it."""
+    """How far what the target's compiler is known to do lies from the fastest plan, and what is not known of it."""
     fusion = result.target.fusion
     if fusion is None:
         return "What its own compiler fuses is unknown: the target's file does not say."
     words = f"Its own compiler is known to do {fusion_words(fusion)}"
-    more = "; its fused attention is not in this figure" if result.target.fused_attention else ""
-    ratio = over_fastest(result)
-    if ratio is None:
-        return f"{words}, which is not among the plans here{more}."
-    fastest = min((plan for plan in result.plans if plan.latency_s), key=lambda plan: plan.latency_s or 0.0).fusion
-    if ratio <= 1:
-        return f"{words}, and no other plan is faster{more}."
-    return f"{words}, which takes {ratio:.4g} times what {fusion_words(fastest)} takes{more}."
+    more = " Its fused attention is not in these figures." if result.target.fused_attention else ""
+    plan, least, ratio = in_reach(result), fastest(result.plans), over_fastest(result)
+    if plan is None or least is None or ratio is None:
+        return f"{words}. None of the plans up to that is here with a known time.{more}"
+    words = f"{words}. Of the plans up to that, the fastest ({fusion_words(plan.fusion)})"
+    times = f"{ratio:.4g}"
+    if times == "1":
+        return f"{words} is as fast as the fastest of all: nothing is left to gain.{more}"
+    return f"{words} takes {times} times as long as the fastest of all ({fusion_words(least.fusion)}).{more}"
 
 
 def decision_tables(plan: PlanResult) -> tuple[Table, ...]:

@@ -23,7 +23,7 @@ from onnxroof.report.explanations import (
 )
 from onnxroof.report.fit import fit_document, ranking_document
 from onnxroof.report.offload import offload_document
-from onnxroof.report.plans import over_fastest
+from onnxroof.report.plans import in_reach, over_fastest
 from onnxroof.study.result import Analysis, Failure, ModelResult, NodeResult, Totals, Unresolved
 
 if TYPE_CHECKING:  # a count must not wait for what stands behind targets
@@ -165,10 +165,16 @@ def target_document(result: TargetResult, plans: list[Json]) -> Document:
 
 
 def compiler_document(result: TargetResult) -> Document:
-    """What the target's own compiler is known to do, and how far that is from the fastest plan; null is unknown."""
+    """The most that the target's own compiler is known to do, and how far that is from the fastest plan.
+
+    `fusion` is the policy that it reaches, `plan` the fastest of the plans of the policies up to that one, and
+    `latency_over_fastest` its time over that of the fastest of all plans; null is unknown.
+    """
+    plan = in_reach(result)
     return {
         "fusion": result.target.fusion,
         "fused_attention": result.target.fused_attention,
+        "plan": plan.fusion if plan else None,
         "latency_over_fastest": number(over_fastest(result)),
     }
 

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "efficiency_words",
+    "fastest",
     "fits_words",
     "fractions",
+    "in_reach",
     "is_rankable",
     "over_fastest",
     "peak_share",
@@ -22,6 +24,9 @@ __all__ = [
     "stem_of",
     "time_by_bound",
 ]
+
+_BY_REACH = ("none", "epilogue", "depth-first")
+"""What target files say of a compiler, each able to do what stands before it."""
 
 
 def time_by_bound(plan: PlanResult) -> dict[str, float]:
@@ -61,15 +66,31 @@ def is_rankable(result: TargetResult) -> bool:
     return bool(result.peak_ops_per_s and result.levels and result.levels[0].bandwidth_bytes_per_s)
 
 
-def over_fastest(result: TargetResult) -> float | None:
-    """Least time under the policy of the target's compiler / that of the fastest plan.
+def in_reach(result: TargetResult) -> PlanResult | None:
+    """The fastest plan that the target's compiler is known to be able to make.
 
-    None where the target's file does not say what its compiler fuses, where that policy was not planned, or where a
-    time is not known.
+    What a target's file says of fusion is the most that its compiler does: such a compiler may also fuse less, so every
+    policy up to that one counts, as far as it was planned. None where the file does not say, where no such policy was
+    planned, or where no time is known.
     """
-    plan = next((plan for plan in result.plans if plan.fusion == result.target.fusion), None)
-    times = [one.latency_s for one in result.plans if one.latency_s]
-    return plan.latency_s / min(times) if plan is not None and plan.latency_s else None
+    fusion = result.target.fusion
+    if fusion is None:
+        return None
+    reach = _BY_REACH[: _BY_REACH.index(fusion) + 1]
+    return fastest(plan for plan in result.plans if plan.fusion in reach)
+
+
+def over_fastest(result: TargetResult) -> float | None:
+    """Least time of the plan in reach of the target's compiler / that of the fastest plan; None where unknown."""
+    plan, least = in_reach(result), fastest(result.plans)
+    if plan is None or least is None or not plan.latency_s or not least.latency_s:
+        return None
+    return plan.latency_s / least.latency_s
+
+
+def fastest(plans: Iterable[PlanResult]) -> PlanResult | None:
+    """The plan with the least time of those whose time is known, the first of equal ones."""
+    return min((plan for plan in plans if plan.latency_s), key=lambda plan: plan.latency_s or 0.0, default=None)
 
 
 def stem_of(plan: PlanResult) -> str:

@@ -209,8 +209,8 @@ class Target:
         name: For people.
         vendor: Maker, or "".
         klass: The `class` of the file: "datacenter GPU", "edge NPU" ...
-        fusion: Policy that its compiler is known to follow: none | epilogue | depth-first, None where the file does not
-            say.
+        fusion: The most that its compiler is known to fuse: none | epilogue | depth-first, None where the file does not
+            say. It may also fuse less.
         fused_attention: Whether it has streaming attention kernels.
         engines: Compute units.
         levels: Memory levels, outermost first.

@@ -7,7 +7,8 @@ from oracles.sample_analysis import npu_result
 
 from onnxroof.mapping.plan import Decision
 from onnxroof.report.fusion_view import decision_tables, figures_words, plans_table
-from onnxroof.report.plans import over_fastest
+from onnxroof.report.json import compiler_document
+from onnxroof.report.plans import in_reach, over_fastest
 
 
 def deciding(decisions):
@@ -123,19 +124,36 @@ def test_both_ends_of_an_edge_stay_readable():
     assert words.endswith("_a → …layer.1/y")
 
 
-def test_what_the_compiler_does_stands_beside_the_least_of_all_groupings():
+def test_the_fastest_plan_in_reach_of_the_compiler_stands_beside_the_fastest_of_all():
     result = npu_result(3)
     unfused, fused = result.plans
+    unfused = replace(unfused, latency_s=3 * fused.latency_s)
+    deep = replace(fused, fusion="depth-first", latency_s=4 * fused.latency_s)
     auto = replace(fused, fusion="auto", latency_s=fused.latency_s / 2)
-    result = replace(result, target=replace(result.target, fusion="epilogue"))
-    note = plans_table(replace(result, plans=(unfused, fused, auto))).note
-    assert note == (
-        "Its own compiler is known to do epilogue fusion, which takes 2 times what the least grouping found takes."
+    result = replace(result, target=replace(result.target, fusion="depth-first"), plans=(unfused, fused, deep, auto))
+    # depth-first takes 8 times as long, but a compiler that can do it can also stop at epilogue fusion
+    assert in_reach(result) is fused
+    assert plans_table(result).note == (
+        "Its own compiler is known to do depth-first fusion. Of the plans up to that, the fastest (epilogue fusion) "
+        "takes 2 times as long as the fastest of all (the least grouping found)."
     )
-    same = replace(fused, fusion="auto")
-    assert "no other plan is faster" in plans_table(replace(result, plans=(unfused, fused, same))).note
-    alone = replace(result, plans=(unfused,), target=replace(result.target, fused_attention=True))
-    assert plans_table(alone).note.endswith("is not among the plans here; its fused attention is not in this figure.")
+    found = compiler_document(result)
+    assert (found["fusion"], found["plan"], found["latency_over_fastest"]) == ("depth-first", "epilogue", 2)
+    plain = replace(result, target=replace(result.target, fusion="none"))
+    assert in_reach(plain) is unfused
+    same = replace(result, plans=(unfused, fused, deep, replace(fused, fusion="auto")))
+    assert plans_table(same).note.endswith("is as fast as the fastest of all: nothing is left to gain.")
+
+
+def test_without_a_plan_in_reach_of_the_compiler_nothing_is_compared():
+    result = npu_result(3)
+    target = replace(result.target, fusion="epilogue", fused_attention=True)
+    alone = replace(result, plans=(replace(result.plans[1], fusion="auto"),), target=target)
+    assert over_fastest(alone) is None
+    assert plans_table(alone).note == (
+        "Its own compiler is known to do epilogue fusion. None of the plans up to that is here with a known time. "
+        "Its fused attention is not in these figures."
+    )
 
 
 def test_what_a_compiler_does_is_unknown_where_its_file_is_silent():
