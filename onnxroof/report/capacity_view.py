@@ -16,23 +16,29 @@ from onnxroof.roofline.result import TargetResult
 __all__ = ["capacity_figure_of", "capacity_table", "live_facts"]
 
 CAPTION = (
-    "Each operator alone, with the best tile for the capacity; nothing is fused and nothing stays on chip between "
-    "operators, so every operator reads and writes its tensors outside at least once. The dashed line is what is left "
-    "if all else stays on chip. Plans of a cold run lie between the two."
+    "Of the model in the types in which it is read. Each operator alone, with the best tile for the capacity; nothing "
+    "is fused and nothing stays on chip between operators, so every operator reads and writes its tensors outside at "
+    "least once. The dashed line is what is left if all else stays on chip: in these types no plan of a cold run moves "
+    "less."
 )
 _MOST_NAMES = 4
 
 
 def capacity_figure_of(placement: Placement, targets: Sequence[TargetResult], name: str) -> Figure:
-    """The curve with the capacities of targets."""
+    """The curve with the capacities of the targets that take the model's types; it says which do not."""
     curve = placement.curve
     steps = [pair for pair in zip(curve.capacity_bytes, curve.bytes, strict=True) if min(pair) > 0]
     svg = capacity_figure(steps, float(placement.compulsory_bytes), _marks(placement, targets), shown(name))
-    return Figure(title="How much on-chip memory does it want?", svg=svg, note=CAPTION)
+    note = CAPTION
+    others = [shortened(result.target.name, 30) for result in targets if _is_converted(result)]
+    if others:
+        words = "takes" if len(others) == 1 else "take"
+        note += f" Not on the curve, which would be another: {comma_list(others, _MOST_NAMES)} {words} other types."
+    return Figure(title="How much on-chip memory does it want?", svg=svg, note=note)
 
 
 def capacity_table(placement: Placement, targets: Sequence[TargetResult]) -> Table | None:
-    """The numbered capacities of the figure, None where no target states one."""
+    """The numbered capacities of the figure, None where no target that takes the model's types states one."""
     marks = _marks(placement, targets)
     if not marks:
         return None
@@ -96,9 +102,11 @@ def _least_words(order: Schedule) -> str:
 
 
 def _marks(placement: Placement, targets: Sequence[TargetResult]) -> list[Mark]:
-    """Capacities of the level inside the outermost, equal ones together."""
+    """Capacities of the level inside the outermost, equal ones together; a converted model has another curve."""
     names: dict[float, list[str]] = {}
     for result in targets:
+        if _is_converted(result):
+            continue
         levels = result.target.levels
         if len(levels) > 1 and (capacity := levels[1].capacity) is not None:
             label = f"{shortened(result.target.name, 30)} {shortened(levels[1].name, 16)}"
@@ -112,3 +120,8 @@ def _marks(placement: Placement, targets: Sequence[TargetResult]) -> list[Mark]:
         )
         for number, (capacity, found) in enumerate(sorted(names.items()), 1)
     ]
+
+
+def _is_converted(result: TargetResult) -> bool:
+    """Whether the target runs the model as if converted, for want of its types."""
+    return any(plan.assumed_precision for plan in result.plans)

@@ -43,6 +43,25 @@ def test_no_table_without_capacities() -> None:
     assert capacity_table(PLACEMENT, []) is None
 
 
+def test_a_target_that_takes_other_types_is_not_on_the_curve() -> None:
+    # The curve is of the FLOAT model: what the other target moves are half as many bytes of FLOAT16.
+    other = on_target(
+        RELU,
+        replace(
+            target(engine("all", "mac vector special", {"FLOAT16": ""}), level("dram", "1 GB"), level("l0", "500 B")),
+            name="Half",
+        ),
+    )
+    assert other.best.assumed_precision == "FLOAT16"
+    table = capacity_table(PLACEMENT, [chip("2000 B"), other])
+    assert table is not None
+    assert [float(row.cells[1].sort) for row in table.rows] == [2000]
+    assert capacity_table(PLACEMENT, [other]) is None
+    note = capacity_figure_of(PLACEMENT, [chip("2000 B"), other], "model").note
+    assert note.endswith("Not on the curve, which would be another: Half takes other types.")
+    assert "Not on the curve" not in capacity_figure_of(PLACEMENT, [chip("2000 B")], "model").note
+
+
 def test_a_model_without_compulsory_bytes_has_no_ratio() -> None:
     table = capacity_table(replace(PLACEMENT, compulsory_bytes=0), [chip("500 B")])
     assert table is not None
