@@ -13,7 +13,7 @@ from onnxroof.ir.workload import AS_IS
 from onnxroof.report.estimates import rests_words
 from onnxroof.report.numbers import count, percent, quantity
 from onnxroof.report.offload import fallback_words
-from onnxroof.report.plans import is_rankable
+from onnxroof.report.plans import housing, is_rankable, pools
 from onnxroof.report.ranking import turn_sentence
 from onnxroof.report.words import bound_words, comma_list, counted, fusion_words, number_word, share_words, shown
 
@@ -103,8 +103,7 @@ def winner(results: Sequence[TargetResult], objective: str) -> TargetResult | No
     Where there is no such target, among those that it fits, else among all. Where no target knows the objective, the
     least latency decides; None where no target knows that either.
     """
-    housing = _housing(results)
-    for pool in (list(filter(is_rankable, housing)), housing, results):
+    for pool in pools(results):
         for wanted in (objective, "latency"):
             known = [(value, result) for result in pool if (value := metric(result, wanted)) is not None]
             if known:
@@ -165,11 +164,6 @@ def _anchor(group: GroupResult, macs: Mapping[str, int]) -> str:
     return shown(max(members, key=lambda member: macs.get(member[0], 0))[1]) if members else "other"
 
 
-def _housing(results: Sequence[TargetResult]) -> list[TargetResult]:
-    """Targets that the model may fit."""
-    return [result for result in results if result.fits is not False]
-
-
 def _assumption(model: ModelResult) -> str:
     """The start of the first sentence; which targets are meant is said by a sentence of its own."""
     types = comma_list(map(shown, assumed_precisions(model)), conjunction="or")
@@ -199,7 +193,7 @@ def _headline(model: ModelResult, first: TargetResult, objective: str) -> str:
     fusion = "without fusion" if plan.fusion == "none" else f"with {fusion_words(plan.fusion)}"
     if len(model.targets) == 1:
         words = f"{name} takes {figures} {fusion} on {target}"
-    elif len(_housing(model.targets)) == 1:
+    elif len(housing(model.targets)) == 1:
         words = f"{name} fits {target} alone and takes {figures} there {fusion}"
     else:
         words = f"{name} {_LEAST_IN[least_in]} on {target}: {figures} {fusion}"
@@ -232,9 +226,9 @@ def _energy_sentence(model: ModelResult, first: TargetResult, objective: str) ->
 
 def _floor_sentence(model: ModelResult, first: TargetResult | None) -> tuple[str, ...]:
     """Which target could be faster than the first with plans that nobody has made yet."""
-    housing = filter(is_rankable, _housing(model.targets))
+    rankable = filter(is_rankable, housing(model.targets))
     lowest = min(
-        (result for result in housing if result.floor_latency_s is not None),
+        (result for result in rankable if result.floor_latency_s is not None),
         key=lambda result: result.floor_latency_s or 0.0,
         default=first,
     )
@@ -252,7 +246,7 @@ def _misfits(model: ModelResult) -> tuple[str, ...]:
 
 def _unranked(model: ModelResult, first: TargetResult) -> tuple[str, ...]:
     """Targets that are left out of the comparison, if the first is one that is not."""
-    names = [shown(result.target.name) for result in _housing(model.targets) if not is_rankable(result)]
+    names = [shown(result.target.name) for result in housing(model.targets) if not is_rankable(result)]
     if not names or not is_rankable(first):
         return ()
     unknown = "its peak or the bandwidth of its memory is unknown"
@@ -266,7 +260,7 @@ def _turn(model: ModelResult, first: TargetResult, objective: str) -> tuple[str,
     if not is_rankable(first):
         return ()
     wanted = objective if metric(first, objective) is not None else "latency"
-    return turn_sentence(first, list(filter(is_rankable, _housing(model.targets))), wanted)
+    return turn_sentence(first, list(filter(is_rankable, housing(model.targets))), wanted)
 
 
 def _unknown_sentence(first: TargetResult) -> tuple[str, ...]:

@@ -35,15 +35,9 @@ def name_cell(name: str, length: int, *, note: str = "", href: str = "") -> Cell
     return Cell(text=text, sort=shown(name).lower(), note=note, title=shown(name) if "…" in text else "", href=href)
 
 
-def marked(
-    rows: Sequence[tuple[Cell, ...]], column: int, values: Sequence[float | None], *, least: bool = True
-) -> list[tuple[Cell, ...]]:
-    """The rows with the best known value of a column marked, every one of a tie; as they are where nothing differs."""
-    known = {value for value in values if value is not None}
-    if len(known) < 2:
-        return list(rows)
-    best = min(known) if least else max(known)
+def marked(rows: Sequence[tuple[Cell, ...]], column: int, best: Sequence[bool]) -> list[tuple[Cell, ...]]:
+    """The rows with the cells of a column marked that are the best of it."""
     return [
-        (*row[:column], replace(row[column], mark="best"), *row[column + 1 :]) if value == best else row
-        for row, value in zip(rows, values, strict=True)
+        (*row[:column], replace(row[column], mark="best"), *row[column + 1 :]) if is_best else row
+        for row, is_best in zip(rows, best, strict=True)
     ]

@@ -11,7 +11,7 @@ from onnxroof.report.figures.bars import Part, stacked_bar
 from onnxroof.report.figures.tradeoff import Point, tradeoff_figure
 from onnxroof.report.fit import room_words
 from onnxroof.report.numbers import count, exact, percent, quantity
-from onnxroof.report.plans import fits_words, is_rankable, peak_share, time_by_bound
+from onnxroof.report.plans import best_in, fits_words, is_rankable, peak_share, time_by_bound
 from onnxroof.report.shares import colour_of
 from onnxroof.report.view import Cell, Column, Figure, Row, Table
 from onnxroof.report.words import bound_words, comma_list, shortened, shown
@@ -37,9 +37,9 @@ def comparison(targets: Sequence[tuple[str, TargetResult]]) -> Table:
     )
     results = [result for _, result in targets]
     rows = [_comparison_cells(result, anchor) for anchor, result in targets]
-    rows = marked(rows, 1, [result.floor_latency_s if is_rankable(result) else None for result in results])
-    rows = marked(rows, 2, [result.best.latency_s if is_rankable(result) else None for result in results])
-    rows = marked(rows, 3, [result.best.energy_j for result in results])
+    rows = marked(rows, 1, best_in(results, lambda result: result.floor_latency_s))
+    rows = marked(rows, 2, best_in(results, _time_s))
+    rows = marked(rows, 3, best_in(results, lambda result: result.best.energy_j))
     return Table(caption="Targets side by side", columns=columns, rows=tuple(Row(cells=row) for row in rows))
 
 
@@ -147,22 +147,26 @@ def overview(models: Sequence[tuple[str, ModelResult]]) -> Table:
     )
     rows = []
     for anchor, model in models:
-        times = {result.target.id: result.best.latency_s for result in model.targets if result.plans}
-        ranked = [result.best.latency_s for result in model.targets if result.plans and is_rankable(result)]
-        known = [time for time in ranked if time is not None]
-        least = min(known) if len(known) > 1 else None
+        results = [result for result in model.targets if result.plans]
+        times = {result.target.id: _time_s(result) for result in results}
+        marks = zip(results, best_in(results, _time_s), strict=True)
+        fastest = {result.target.id for result, is_best in marks if is_best}
         cells = (
             name_cell(model.name, 44, href=f"#{anchor}"),
             number_cell(model.coverage, percent(model.coverage)),
             number_cell(model.totals.macs, count(model.totals.macs)),
             number_cell(model.parameter_count, count(model.parameter_count)),
-            *(_time_cell(times.get(key), least) for key, _ in targets),
+            *(_time_cell(times.get(key), is_best=key in fastest) for key, _ in targets),
         )
         rows.append(Row(cells=cells))
     return Table(caption="Models side by side", columns=columns, rows=tuple(rows))
 
 
-def _time_cell(time_s: float | None, least: float | None) -> Cell:
+def _time_cell(time_s: float | None, *, is_best: bool) -> Cell:
     text = quantity(time_s, "s")
-    mark = "unknown" if time_s is None else "best" if time_s == least else ""
+    mark = "unknown" if time_s is None else "best" if is_best else ""
     return Cell(text=text, sort="" if time_s is None else exact(time_s), mark=mark)
+
+
+def _time_s(result: TargetResult) -> float | None:
+    return result.best.latency_s

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from onnxroof.report.numbers import UNKNOWN
@@ -12,15 +12,18 @@ if TYPE_CHECKING:
     from onnxroof.roofline.result import PlanResult, TargetResult
 
 __all__ = [
+    "best_in",
     "efficiency_words",
     "fastest",
     "fits_words",
     "fractions",
+    "housing",
     "in_reach",
     "is_rankable",
     "over_fastest",
     "peak_share",
     "plan_energy_j",
+    "pools",
     "stem_of",
     "time_by_bound",
 ]
@@ -64,6 +67,33 @@ def is_rankable(result: TargetResult) -> bool:
     of which nobody knows anything would be the fastest of all.
     """
     return bool(result.peak_ops_per_s and result.levels and result.levels[0].bandwidth_bytes_per_s)
+
+
+def housing(results: Iterable[TargetResult]) -> list[TargetResult]:
+    """Targets that the model may fit."""
+    return [result for result in results if result.fits is not False]
+
+
+def pools(results: Sequence[TargetResult]) -> tuple[Sequence[TargetResult], ...]:
+    """Targets among which the best in a figure is sought: in the first pool where one knows the figure.
+
+    They are those that the model fits and whose times can be ranked, those that it fits, and all.
+    """
+    fitting = housing(results)
+    return list(filter(is_rankable, fitting)), fitting, results
+
+
+def best_in(results: Sequence[TargetResult], figure: Callable[[TargetResult], float | None]) -> tuple[bool, ...]:
+    """Of each target, whether it is the best in a figure, every one of a tie; none is where nothing differs.
+
+    As in the answer, what does not fit or cannot be ranked does not contend while something else fits and can be.
+    """
+    known = ({id(one): value for one in pool if (value := figure(one)) is not None} for pool in pools(results))
+    contending = next(filter(None, known), {})
+    if len(set(contending.values())) < 2:
+        return (False,) * len(results)
+    least = min(contending.values())
+    return tuple(contending.get(id(one)) == least for one in results)
 
 
 def in_reach(result: TargetResult) -> PlanResult | None:

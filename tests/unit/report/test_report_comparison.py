@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from oracles.sample_analysis import board_result, model, npu_result
 
+from onnxroof.report.answer import winner
 from onnxroof.report.comparison import comparison, overview, tradeoff
 from onnxroof.roofline.result import TargetResult
 
@@ -39,6 +40,27 @@ def test_the_best_of_a_column_is_one_that_can_be_ranked():
     assert [row.cells[5].mark for row in table.rows] == ["", "", ""]  # a share of a small peak is no merit
 
 
+def test_what_does_not_fit_is_best_only_where_nothing_fits():
+    small = replace(named("small", 0.5, 0.1), fits=False, floor_latency_s=1e-9)
+    third = replace(named("c", 3.0, 1.0), floor_latency_s=1.0)
+    targets = [("t0", small), ("t1", named("b", 2.0, 2.0)), ("t2", third)]
+    marks = [[cell.mark for cell in row.cells[1:4]] for row in comparison(targets).rows]
+    assert marks == [["", "", ""], ["best", "best", ""], ["", "", "best"]]
+    # what alone fits has nothing to be better than
+    assert {cell.mark for row in comparison(targets[:2]).rows for cell in row.cells[1:4]} == {""}
+    nowhere = comparison([(anchor, replace(result, fits=False)) for anchor, result in targets])
+    assert [[cell.mark for cell in row.cells[1:4]] for row in nowhere.rows] == [["best"] * 3, [""] * 3, [""] * 3]
+
+
+def test_the_marks_are_where_the_answer_says():
+    small = replace(named("small", 0.5, 0.1), fits=False)
+    study = replace(model(2), targets=(small, named("b", 2.0, 2.0), named("c", 3.0, 1.0)))
+    rows = comparison([(f"t{i}", result) for i, result in enumerate(study.targets)]).rows
+    for column, objective in ((2, "latency"), (3, "energy")):
+        (best,) = (row.cells[0].text for row in rows if row.cells[column].mark == "best")
+        assert best == winner(study.targets, objective).target.name
+
+
 def test_a_target_without_bandwidth_is_drawn_as_flawed():
     targets = [("t0", named("blind", 1.0, 0.1, None)), ("t1", named("b", 2.0, 2.0)), ("t2", named("c", 3.0, 1.0))]
     figure = tradeoff(targets, "m")
@@ -53,3 +75,7 @@ def test_models_side_by_side_mark_their_fastest_target():
     table = overview([("m0", replace(model(2), targets=targets))])
     assert [column.label for column in table.columns] == ["Model", "Coverage", "MACs", "Parameters", "a", "b"]
     assert [cell.mark for cell in table.rows[0].cells[4:]] == ["best", ""]
+    slow = named("c", 3.0, 1.0)
+    slow = replace(slow, target=replace(slow.target, id="c"))
+    table = overview([("m0", replace(model(2), targets=(replace(targets[0], fits=False), targets[1], slow)))])
+    assert [cell.mark for cell in table.rows[0].cells[4:]] == ["", "best", ""]
