@@ -13,7 +13,8 @@ CONVENTIONS = MappingProxyType(
         "mac": "1 MAC = 2 ops (one multiplication and one addition), as accelerators are rated",
         "ops": "ops = 2 x macs + vector_ops + special_ops; a vector op is one arithmetic, comparison, conversion or "
         "selection result; a special op is one EXP, DIV, ERF ... and takes the lanes that the target says",
-        "bytes": "a tensor that a node touches counts once, whole, in its storage type; types below a byte are packed",
+        "bytes": "bytes of a node = the distinct elements that it must read or write, each once, in their storage "
+        "type: of a table the rows that are gathered, of a slice what it selects; types below a byte are packed",
         "partial_sums": "a partial sum that leaves a level before it is finished counts as one write and one read",
         "traffic": "traffic of a level = bytes that it exchanges with the level inside it, summed over instances",
         "intensity": "operational intensity at a level = ops / traffic of that level, in ops/byte; in ops/word it is "
