@@ -68,6 +68,14 @@ def recomputed(call: str) -> float:
     return float(match["times"] or 1) * function(*map(argument, match["arguments"].split(", ")))
 
 
+@pytest.mark.parametrize("macs", [256, 512, 1024, 2048])
+def test_a_capacity_that_a_source_gives_in_kb_is_taken_as_the_larger_one(macs: int) -> None:
+    # With 267 kB times that are called least would rise: 267 * 1024.
+    capacity = load_target(f"ethos-u85-{macs}").levels[-1].capacity
+    assert capacity is not None
+    assert capacity.value == 273_408
+
+
 def test_the_targets_that_must_be_there() -> None:
     assert set(target_ids()) >= REQUIRED
     assert set(target_ids()) == {path.stem for path in HWDB.glob("*.toml")}
