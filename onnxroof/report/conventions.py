@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 __all__ = ["CONVENTIONS", "CONVENTION_TITLES", "EXTENSIONS", "LEAST_TIME", "PROVENANCE"]
 
-LEAST_TIME = "the least time of this plan (a bound, not a prediction)"
+LEAST_TIME = "the least time of this plan, its groups one after the other (a bound, not a prediction)"
 
 CONVENTIONS = MappingProxyType(
     {
@@ -30,7 +30,11 @@ CONVENTIONS = MappingProxyType(
         "energy": "energy of a group = operations x J/op + bytes at each level x J/B + static power x time",
         "utilization": "utilization = spatial x temporal: the part of the array that a group fills, and the part of "
         "its time in which that computes; ceiling_ops_per_s = peak_ops_per_s x spatial_utilization",
-        "latency": "latency_s of a plan is " + LEAST_TIME + "; launch overhead included where it is known",
+        "latency": "latency_s of a plan is "
+        + LEAST_TIME
+        + "; launch overhead included where it is known; it holds for "
+        "the engines and for what stays on chip as the plan has them: fetching the next group's weights ahead, or "
+        "another choice of these, may beat a plan, never the floor",
         "floor": "floor_latency_s and floor_energy_j are what no plan can beat: full utilization, compulsory bytes, "
         "no launch overhead, the least work where data or a causal mask decide how much there is",
         "unknown": "null is unknown, never zero, and a sum with an unknown part is unknown; what a target does not "

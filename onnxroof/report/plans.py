@@ -129,7 +129,7 @@ def stem_of(plan: PlanResult) -> str:
 
 
 def fits_words(result: TargetResult) -> str:
-    """Whether weights and activations fit the outermost level."""
+    """Whether weights and activations fit the memories that must hold them."""
     return {True: "fits", False: "does not fit", None: UNKNOWN}[result.fits]
 
 

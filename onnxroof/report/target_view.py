@@ -91,7 +91,11 @@ def _facts(result: TargetResult) -> tuple[Fact, ...]:
     facts = [
         _fact("Floor", result.floor_latency_s, "s", floor_note, result.floor_latency_estimated_s),
         _fact(
-            "Least time of the best plan", plan.latency_s, "s", "a bound, not a prediction", plan.latency_estimated_s
+            "Least time of the best plan",
+            plan.latency_s,
+            "s",
+            "its groups one after the other: a bound, not a prediction",
+            plan.latency_estimated_s,
         ),
         _fact(
             "Energy of the best plan",

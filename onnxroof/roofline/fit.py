@@ -3,8 +3,9 @@
 Weights lie in the outermost level. Activations live in the first level, from the outside, that keeps them: that is the
 outermost one too where it is a memory that is written as it is read (DRAM), and one further inside where it is not
 (flash, beside which `keeps = ["weight"]` stands); where no level keeps them, the outermost has to. Nothing of a level's
-room is set aside for code or for a runtime, so "fits" says that nothing here speaks against it, "too small" that no
-compiler can do it in that order.
+room is set aside for code or for a runtime, so "fits" says that nothing here speaks against it. "Too small" says that
+there is no room for whole results of one operator after the other, in the order of the file or in the better one that
+was found. A plan whose groups never hold whole what they make for themselves may need less: `Home.plan_bytes`.
 """
 
 from __future__ import annotations

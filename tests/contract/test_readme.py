@@ -167,6 +167,17 @@ def test_the_table_of_commands_lists_what_the_program_has():
     assert sorted(shown) == sorted(commands)
 
 
+@pytest.mark.parametrize("name", ["targets", "ops"])
+def test_the_table_of_commands_lists_what_a_command_has(name):
+    done = subprocess.run(
+        [sys.executable, "-m", "onnxroof", name, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    commands = re.findall(r"^  (\w+)  ", done.stdout.split("Commands:")[1], re.MULTILINE)
+    rows = re.findall(rf"^\| `onnxroof {name} (.*?)(?:; .*?)? \|", text(), re.MULTILINE)
+    shown = [word for row in rows for word in re.findall(r"(?:^|, `)(\w+)", row)]
+    assert sorted(shown) == sorted(commands)
+
+
 def test_it_is_short():
     assert text().count("\n") < 150
 

@@ -9,6 +9,12 @@ def test_every_rule_has_a_title() -> None:
     assert set(CONVENTIONS) == set(CONVENTION_TITLES)
 
 
+def test_the_least_time_says_for_what_it_holds() -> None:
+    words = CONVENTIONS["latency"]
+    assert "groups one after the other" in words
+    assert "may beat a plan, never the floor" in words
+
+
 def test_bytes_are_of_what_is_touched_not_of_whole_tensors() -> None:
     gather = study("g (int64[3] ids) => (float[3, 8] y) <float[100, 8] table> { y = Gather(table, ids) }")
     # 3 rows of 8 FLOAT and 3 ids of INT64, not the 100 rows of the table: 96 + 24

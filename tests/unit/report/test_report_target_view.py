@@ -34,7 +34,7 @@ def test_what_the_chart_leaves_out_is_said(board):
 
 def test_the_least_time_is_never_a_promise(npu):
     least = next(fact for fact in npu.facts if fact.label == "Least time of the best plan")
-    assert least.note == "a bound, not a prediction"
+    assert least.note == "its groups one after the other: a bound, not a prediction"
     assert any(fact.label == "Expected time" for fact in npu.facts)
 
 
