@@ -21,8 +21,6 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
-ALL = frozenset({"input", "weight", "output"})
-
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class LevelTable:
@@ -82,7 +80,7 @@ def level_table(
         read_bytes=reads, write_bytes=writes, footprint_bytes=np.zeros(reads.shape),
         bypassed=np.zeros(reads.shape, dtype=bool), steps=np.full(reads.shape[:2], -1), tiles={},
     )  # fmt: skip
-    alike = [n for n, one in enumerate(levels) if all(o.holds >= ALL and o.access_width is None for o in one)]
+    alike = [n for n, one in enumerate(levels) if all(o.holds_all and o.access_width is None for o in one)]
     _look_up(table, shapes, levels, alike)
     for number, shape in enumerate(shapes):
         if shape.nest is None or not shape.mac_count:

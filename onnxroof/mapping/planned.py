@@ -9,7 +9,8 @@ from functools import cached_property
 
 from onnxroof.costs.cost import Work
 from onnxroof.costs.table import CostTable
-from onnxroof.ir.tensor import TensorKind
+from onnxroof.ir.op import OpKind
+from onnxroof.ir.tensor import Tensor, TensorKind
 from onnxroof.ir.workload import Workload
 from onnxroof.mapping.given import GIVEN, GivenGroups, GivenPlan, given_plan
 from onnxroof.mapping.liveness import buffers
@@ -260,6 +261,7 @@ def _work(parts: Iterable[tuple[Kernel, Work | None]]) -> dict[str, Work]:
 def border_of(workload: Workload, store: Storage, without: frozenset[str] = frozenset()) -> Border:
     """What no plan can avoid of a workload, or of what is left of it `without` some operators."""
     kernels = [store.kernels[index] for index in _needed(store) if store.kernels[index].op.name not in without]
+    folded = _folded(store)
     inputs: dict[str, int] = {}
     weights: dict[str, int] = {}
     outputs = 0
@@ -267,6 +269,8 @@ def border_of(workload: Workload, store: Storage, without: frozenset[str] = froz
     for kernel in kernels:
         for transfer in kernel.cost.least_reads:
             name = store.root(transfer.tensor)
+            if kernel.op.name in folded and _is_vector(workload.tensors[name]):
+                continue  # it goes into a neighbour's weights
             taken[name] = max(taken.get(name, 0), transfer.bytes)
         if not kernel.op.is_at_most:
             made = (t for t in kernel.cost.writes if t.tensor in store.outputs)
@@ -289,6 +293,26 @@ def border_of(workload: Workload, store: Storage, without: frozenset[str] = froz
         output_bytes=outputs,
         work=_work((kernel, kernel.cost.least_work) for kernel in kernels if not kernel.cost.is_foldable),
     )
+
+
+def _folded(store: Storage) -> frozenset[str]:
+    """Names of the operators that may be folded into a contraction: nothing but such, and moves, lies between."""
+    found: set[int] = set()
+    pending = [index for index, kernel in enumerate(store.kernels) if kernel.cost.work and kernel.cost.work.macs]
+    while pending:
+        kernel = store.kernels[pending.pop()]
+        made = (reader for name in kernel.op.outputs for reader in store.readers.get(name, ()))
+        read = (store.producers[name] for name in kernel.reads if name in store.producers)
+        for other in {*made, *read} - found:
+            if store.kernels[other].cost.is_foldable or store.kernels[other].cost.kind is OpKind.MOVE:
+                found.add(other)
+                pending.append(other)
+    return frozenset(store.kernels[index].op.name for index in found if store.kernels[index].cost.is_foldable)
+
+
+def _is_vector(tensor: Tensor) -> bool:
+    """Whether it is a weight of which one goes to each channel, or one to all."""
+    return tensor.kind is TensorKind.WEIGHT and tensor.is_shaped and sum(extent > 1 for extent in tensor.dims) <= 1
 
 
 def _needed(store: Storage) -> tuple[int, ...]:

@@ -162,7 +162,8 @@ def level_traffic(shape: GroupShape, levels: tuple[MemoryLevel, ...], array: Arr
     for outer in range(count):
         points, least, direct = port_points(shape.nest, held, fits, room, outer, levels[outer])
         tile = tile or next((point.tile for _, point in points), {})
-        moved = [(float(shape.extra_reads), float(shape.extra_writes))]
+        # What is no operand of the nest passes by a level that does not hold all.
+        moved = [(float(shape.extra_reads), float(shape.extra_writes))] if levels[outer].holds_all else [(0.0, 0.0)]
         moved += [(point.read_bytes, point.write_bytes) for _, point in (*points, *least)]
         moved += [fed[number] for number in direct]
         reads[outer], writes[outer] = sum(read for read, _ in moved), sum(write for _, write in moved)

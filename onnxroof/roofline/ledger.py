@@ -84,7 +84,9 @@ class Ledger:
         levels_s = level_times_s(by_group, self.read_bytes, self.write_bytes)
         time_s = together_s(by_group, self._engines_s(prices[..., 0], each.in_turn.shape[1]), levels_s)
         time_s = time_s + np.nan_to_num(each.launch_s)[:, None] * self.repeats
-        levels_j = level_energies_j(self.read_bytes, self.write_bytes, by_group.read_j, by_group.write_j)
+        levels_j = level_energies_j(
+            self.read_bytes, self.write_bytes, by_group.read_j, by_group.write_j, by_group.holds_all
+        )
         energy_j = prices[..., 1] @ self.work.T + levels_j.sum(axis=-1) + np.nan_to_num(each.static_w)[:, None] * time_s
         unknown = np.full(len(targets), np.nan)
         return Priced(

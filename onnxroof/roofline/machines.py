@@ -34,6 +34,7 @@ class Machines:
         shares_port: (T, L) whether reads and writes take turns at `read_rate`.
         is_timed: (T, L) whether some bandwidth is known.
         overlaps: (T, L) whether transfers hide behind compute.
+        holds_all: (T, L) whether no operand passes a level by.
         both_rate: (T, L) bytes/s in both directions.
         read_j, write_j: (T, L) energy of a byte.
         launch_s, static_w, cap_w: (T,) of a launch, static power, power cap.
@@ -52,6 +53,7 @@ class Machines:
     shares_port: BoolArray
     is_timed: BoolArray
     overlaps: BoolArray
+    holds_all: BoolArray
     both_rate: FloatArray
     read_j: FloatArray
     write_j: FloatArray
@@ -107,6 +109,7 @@ def machines(targets: Sequence[Target]) -> Machines:
         shares_port=by_level(lambda _, level: level.shares_port, 1.0).astype(bool),
         is_timed=by_level(lambda _, level: level.is_timed, 0.0).astype(bool),
         overlaps=by_level(lambda _, level: level.overlaps, 1.0).astype(bool),
+        holds_all=by_level(lambda _, level: level.holds_all, 1.0).astype(bool),
         both_rate=by_level(_both_rate, np.nan),
         read_j=by_level(lambda _, level: _value(level.read_energy), 0.0),
         write_j=by_level(lambda _, level: _value(level.write_energy), 0.0),

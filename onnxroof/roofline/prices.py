@@ -139,10 +139,14 @@ class Prices:
 
     @cached_property
     def _joules(self) -> FloatArray:
-        """Energy of one of each column of a row, static power apart."""
+        """Energy of one of each column of a row, static power apart.
+
+        Alone nothing comes into a level that operands pass by: there this is an approximation, of use for a choice.
+        """
         one, engines, levels = self._machine, len(self.target.engines), len(self.target.levels)
         single = np.eye(engines + 1 + 2 * levels)
-        found: FloatArray = level_energies_j(*self.bytes(single), one.read_j, one.write_j).sum(axis=1)
+        energies = level_energies_j(*self.bytes(single), one.read_j, one.write_j, one.holds_all)
+        found: FloatArray = energies.sum(axis=1)
         found[engines] = 1.0
         return found
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from onnxroof.dtypes import DType, Kind
 from onnxroof.targets.model import Engine, Peak, Target
 
-__all__ = ["DEFAULT_SPECIAL_LANES", "Rate", "Resolution", "needed_conversion", "resolve"]
+__all__ = ["DEFAULT_SPECIAL_LANES", "Rate", "Resolution", "able", "needed_conversion", "resolve"]
 
 # Lane operations for a special operation where the target file says nothing.
 DEFAULT_SPECIAL_LANES = 4.0
@@ -110,6 +110,29 @@ def resolve(target: Target, kind: str, dtype: DType, *, tf32: bool = True) -> Re
         engine, peak = max(peaks, key=lambda ep: (ep[1].input.kind is wanted.kind, _width(ep[1].input), _speed(ep)))
         return Resolution(Rate(engine, peak, False))
     return Resolution(None, needs_conversion=True)
+
+
+def able(target: Target, kind: str, dtype: DType, *, tf32: bool = True) -> tuple[Rate, ...]:
+    """All that work of a kind and a type could run on, be it slower or wider than it must be.
+
+    Args:
+        target: The target.
+        kind: Of the work, as for `resolve`.
+        dtype: Its type.
+        tf32: Whether FLOAT contractions may use TF32.
+    """
+    wanted = _SIGNED.get(dtype, dtype)
+    found = []
+    for engine, peak in _peaks(target, kind):
+        given = _SIGNED.get(peak.input, peak.input)
+        is_wider = given.kind is wanted.kind and _width(given) > _width(wanted)
+        if given is DType.TF32:
+            is_able = tf32 and kind == "mac" and (wanted is DType.FLOAT or is_wider)
+        else:
+            is_able = given is wanted or is_wider or (kind != "mac" and wanted.kind is not Kind.FLOAT)
+        if is_able:
+            found.append(Rate(engine, peak, given is wanted))
+    return tuple(found)
 
 
 def needed_conversion(target: Target, work: Iterable[tuple[str, DType]], *, tf32: bool = True) -> DType | None:

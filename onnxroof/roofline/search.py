@@ -143,9 +143,7 @@ class Search:
         )
         self.staying = Staying(self.segments, self.residency)
         self.rooms = Rooms(self.residency, self.base.resident_bytes, self.store.producers)
-        self.levels: tuple[int, ...] = tuple(
-            number for number in range(1, len(levels)) if levels[number].holds >= {"input", "weight", "output"}
-        )
+        self.levels: tuple[int, ...] = tuple(number for number in range(1, len(levels)) if levels[number].holds_all)
 
     # Which runs are looked at
 

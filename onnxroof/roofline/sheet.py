@@ -105,7 +105,9 @@ class Sheet:
     def levels_j(self) -> FloatArray:
         """(N, L) energy by level."""
         machines = self.machines
-        return level_energies_j(self.rows.read_bytes, self.rows.write_bytes, machines.read_j, machines.write_j)
+        return level_energies_j(
+            self.rows.read_bytes, self.rows.write_bytes, machines.read_j, machines.write_j, machines.holds_all
+        )
 
     @cached_property
     def static_j(self) -> FloatArray:
@@ -123,7 +125,7 @@ class Sheet:
         """(N,) what of it rests on uncertain numbers."""
         rows, machines = self.rows, self.machines
         levels_j = level_energies_j(
-            rows.read_bytes, rows.write_bytes, machines.read_doubtful_j, machines.write_doubtful_j
+            rows.read_bytes, rows.write_bytes, machines.read_doubtful_j, machines.write_doubtful_j, machines.holds_all
         ).sum(axis=1)
         doubtful_j = rows.doubtful_j + levels_j + machines.static_doubtful_w * self.time_s
         return np.where(np.isnan(self.energy_j), np.nan, doubtful_j)
@@ -209,22 +211,40 @@ def together_s(machines: Machines, engines_s: FloatArray, levels_s: FloatArray) 
     return found
 
 
-def level_energies_j(reads: FloatArray, writes: FloatArray, read_j: FloatArray, write_j: FloatArray) -> FloatArray:
-    """(..., L) energy of the traffic by level; NaN where a price that is needed is NaN.
-
-    Each crossing is priced at the outer level and as a write or read of the inner one: bytes that level l sends inside
-    are read there and written one level further in.
+def level_energies_j(
+    reads: FloatArray, writes: FloatArray, read_j: FloatArray, write_j: FloatArray, holds_all: BoolArray
+) -> FloatArray:
+    """(..., L) energy of the traffic by level, as `terms.level_energy_terms`; NaN where a price that is needed is NaN.
 
     Args:
         reads: (..., L) bytes from each level towards the inside.
         writes: (..., L) bytes from the inside into each level.
         read_j: (..., L) energy of a byte that is read.
         write_j: (..., L) energy of a byte that is written.
+        holds_all: (..., L) whether no operand passes a level by.
     """
-    into, out = reads.copy(), writes.copy()
-    into[..., 1:] += writes[..., :-1]
-    out[..., 1:] += reads[..., :-1]
+    if holds_all.all():  # as on most targets: for speed
+        into, out = reads.copy(), writes.copy()
+        into[..., 1:] += writes[..., :-1]
+        out[..., 1:] += reads[..., :-1]
+    else:
+        into, out = _passing_by(reads, writes, holds_all)
     return np.where(into > 0, into * read_j, 0.0) + np.where(out > 0, out * write_j, 0.0)
+
+
+def _passing_by(reads: FloatArray, writes: FloatArray, holds_all: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """(..., L) bytes read and written at each level where operands pass some by."""
+    reads, writes, holds_all = np.broadcast_arrays(reads, writes, holds_all)
+    into, out = reads.copy(), writes.copy()
+    sent = taken = np.zeros(reads.shape[:-1])
+    for level in range(reads.shape[-1]):
+        read, written, is_all = reads[..., level], writes[..., level], holds_all[..., level]
+        come = np.where(is_all, sent, np.minimum(sent, read))
+        gone = np.where(is_all, taken, np.minimum(taken, written))
+        into[..., level] += gone
+        out[..., level] += come
+        sent, taken = read + sent - come, written + taken - gone
+    return into, out
 
 
 def _longest(times_s: FloatArray) -> FloatArray:

@@ -34,7 +34,8 @@ def level_energy_terms(
     """Energy of the traffic by level; None where an energy that is needed is not known.
 
     Each crossing is priced at the outer level and as a write or read of the inner one: bytes that level l sends inside
-    are read there and written one level further in.
+    are read there and written one level further in. Into a level that does not hold every operand comes at most what it
+    hands on itself, the rest into the next one inside (an approximation: what of it comes again is not told apart).
 
     Args:
         levels: Outermost first.
@@ -42,10 +43,11 @@ def level_energy_terms(
         write_bytes: (L,) from the inside into each level.
     """
     terms: dict[str, float] = {}
-    for index, level in enumerate(levels):
-        reads, writes = read_bytes[index], write_bytes[index]
-        if index:
-            reads, writes = reads + write_bytes[index - 1], writes + read_bytes[index - 1]
+    sent = taken = 0.0
+    for level, read, written in zip(levels, read_bytes, write_bytes, strict=True):
+        come, gone = (sent, taken) if level.holds_all else (min(sent, read), min(taken, written))
+        reads, writes = read + gone, written + come
+        sent, taken = read + sent - come, written + taken - gone
         energy = 0.0
         for count, price in ((reads, level.read_energy), (writes, level.write_energy)):
             if count <= 0:

@@ -11,12 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from onnxroof.dtypes import DType
 from onnxroof.targets.faults import Fault
+from onnxroof.targets.model import OPERANDS
 from onnxroof.targets.toml_lines import KeyPath
 
 __all__ = ["cross_checks", "peak_types"]
-
-
-_OPERANDS = ("input", "weight", "output")
 
 
 def cross_checks(raw: Mapping[str, object], file_stem: str | None) -> Iterator[Fault]:
@@ -107,7 +105,7 @@ def _memories(raw: Mapping[str, object]) -> Iterator[Fault]:
             yield Fault(
                 path=("memory", index, "scope"), message=message, hint=f"say how many {count} {owner}", code="T206"
             )
-        if index == 0 and isinstance(holds := memory.get("holds"), list) and not {*_OPERANDS} <= {*map(str, holds)}:
+        if index == 0 and isinstance(holds := memory.get("holds"), list) and not OPERANDS.issubset(map(str, holds)):
             message = "expected an outermost level that holds every operand, found `holds` without some"
             hint = "everything comes from the first [[memory]] and goes back there: leave `holds` out"
             yield Fault(path=("memory", index, "holds"), message=message, hint=hint, code="T206")

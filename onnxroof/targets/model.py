@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 
 from onnxroof.dtypes import DType
 
-__all__ = ["Array", "Engine", "MemoryLevel", "Peak", "Quantity", "Source", "Sparsity", "Support", "Target"]
+__all__ = ["OPERANDS", "Array", "Engine", "MemoryLevel", "Peak", "Quantity", "Source", "Sparsity", "Support", "Target"]
+
+OPERANDS = frozenset({"input", "weight", "output"})
+"""What a memory may hold tiles of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +134,7 @@ class MemoryLevel:
         overlaps: Whether transfers overlap with compute.
         usable: Fraction of the capacity that a live tile may take.
         keeps: What may stay resident between operators: subset of {"activation", "weight"}.
-        holds: Operands of which it holds tiles: subset of {"input", "weight", "output"}; the others pass it by.
+        holds: Operands of which it holds tiles: subset of `OPERANDS`; the others pass it by.
     """
 
     name: str
@@ -147,7 +150,12 @@ class MemoryLevel:
     overlaps: bool = True
     usable: float = 1.0
     keeps: frozenset[str] = frozenset({"activation", "weight"})
-    holds: frozenset[str] = frozenset({"input", "weight", "output"})
+    holds: frozenset[str] = OPERANDS
+
+    @property
+    def holds_all(self) -> bool:
+        """Whether no operand passes it by."""
+        return len(self.holds) == len(OPERANDS)
 
     @property
     def is_timed(self) -> bool:

@@ -11,7 +11,7 @@ from onnxroof.ir.contents import Contents
 from onnxroof.ir.op import Attributes, Op, OpKind
 from onnxroof.ir.tensor import Tensor, TensorKind
 from onnxroof.ir.workload import Workload
-from onnxroof.targets.model import Array, Engine, MemoryLevel, Peak, Quantity, Source, Target
+from onnxroof.targets.model import OPERANDS, Array, Engine, MemoryLevel, Peak, Quantity, Source, Target
 
 SOURCE = Source(key="made", title="made up for a test", kind="estimate")
 
@@ -127,12 +127,17 @@ def _tensor(name: str, shape: Sequence[int], kind: TensorKind, *, is_output: boo
     return Tensor(name=name, dtype=DType.FLOAT16, shape=tuple(shape), kind=kind, is_output=is_output)
 
 
+HOLDS = [OPERANDS, OPERANDS, OPERANDS, frozenset({"weight"}), frozenset({"input", "output"})]
+LANES = [("vector", "special"), ("vector", "special"), ("mac", "vector", "special")]
+
+
 @st.composite
-def targets(draw: st.DrawFn, *, is_known: bool = True) -> Target:
+def targets(draw: st.DrawFn, *, is_known: bool = True, holds_all: bool = True) -> Target:
     """A random target of two to four levels, each smaller and faster than the one outside.
 
-    Levels are of the device or of each core, share a port or have two, overlap or not, keep weights or not. Unless
-    `is_known`, capacities, bandwidths, energies and rates may be unknown.
+    Levels are of the device or of each core, share a port or have two, overlap or not, keep weights or not. The second
+    engine may be able to do what the first one does. Unless `is_known`, capacities, bandwidths, energies and rates may
+    be unknown. Unless `holds_all`, some operands may pass by a level.
     """
     scale = draw(st.sampled_from([1e9, 1e12]))
     depth = draw(st.integers(min_value=2, max_value=4))
@@ -155,6 +160,7 @@ def targets(draw: st.DrawFn, *, is_known: bool = True) -> Target:
                 overlaps=draw(st.booleans()), instances=instances, scope="core" if instances > 1 else "device",
                 usable=draw(st.sampled_from([1.0, 0.5])),
                 keeps=frozenset(draw(st.sampled_from([("activation", "weight"), ("activation",)]))),
+                holds=OPERANDS if holds_all or not index else draw(st.sampled_from(HOLDS)),
             )
         )  # fmt: skip
         capacity /= draw(st.sampled_from([30.0, 1000.0, 30000.0]))
@@ -171,7 +177,7 @@ def targets(draw: st.DrawFn, *, is_known: bool = True) -> Target:
                 overlaps="matrix" not in waits,
             ),
             Engine(
-                name="vector", runs=frozenset({"vector", "special"}), special_cost=costs,
+                name="vector", runs=frozenset(draw(st.sampled_from(LANES))), special_cost=costs,
                 peaks=(_peak(known(scale / 16), known(2e-12)),), overlaps="vector" not in waits,
             ),
         ),

@@ -33,7 +33,7 @@ def run(workload: Workload, target: Target) -> TargetResult:
 
 
 @settings(max_examples=60, deadline=None)
-@given(workloads(with_unknown=True), targets(is_known=False))
+@given(workloads(with_unknown=True), targets(is_known=False, holds_all=False))
 def test_c13_waterfalls_and_causes_add_up(workload: Workload, target: Target) -> None:
     for plan in run(workload, target).plans:
         for one in (plan, *plan.groups):
@@ -130,7 +130,7 @@ def test_c5_power_is_throughput_over_efficiency_in_every_view(workload: Workload
 
 
 @settings(max_examples=60, deadline=None)
-@given(workloads(), targets())
+@given(workloads(), targets(holds_all=False))
 def test_c3_shares_add_to_one_static_included(workload: Workload, target: Target) -> None:
     for plan in run(workload, target).plans:
         for group in plan.groups:
@@ -184,7 +184,11 @@ def test_c8_more_units_of_an_array_never_cost_time_for_fixed_traffic(
 
 
 @settings(max_examples=60, deadline=None)
-@given(workloads(with_unknown=True), targets(is_known=False), st.lists(st.sampled_from([0.5, 1.0, 3.0]), min_size=40))
+@given(
+    workloads(with_unknown=True),
+    targets(is_known=False, holds_all=False),
+    st.lists(st.sampled_from([0.5, 1.0, 3.0]), min_size=40),
+)
 def test_a_ledger_prices_a_plan_as_it_is_evaluated(workload: Workload, target: Target, factors: list[float]) -> None:
     # All numbers of the target changed one after the other, each by a factor of its own; capacities but the outermost
     # and engines that take over are not in a ledger, which must say so.
@@ -252,7 +256,7 @@ def test_whatever_uncertain_numbers_are_within_their_spread_the_figure_is_in_its
 
 
 @settings(max_examples=30, deadline=None)
-@given(workloads(), targets())
+@given(workloads(), targets(holds_all=False))
 def test_a_ledger_of_a_plan_that_was_searched_for_prices_it(workload: Workload, target: Target) -> None:
     # Groups of several steps, of which some are done again.
     costs = cost_table(workload)

@@ -29,7 +29,8 @@ def test_plans_in_the_order_of_the_policies() -> None:
 
 def test_the_border_of_a_linear_layer() -> None:
     border = model(LINEAR).border
-    assert (border.input_bytes, border.weight_bytes, border.output_bytes) == (2_048, 8_192 + 128, 1_024)
+    # Neither do the bias's 128 B come in on their own: they may, but what is folded needs no more than one vector.
+    assert (border.input_bytes, border.weight_bytes, border.output_bytes) == (2_048, 8_192, 1_024)
     work = border.work["FLOAT"]
     # The 256 additions of the bias, a weight, can be folded into the product: Sigmoid's 2 x 256 are left.
     assert (work.macs, work.vector_ops, work.special) == (16_384, 512, {"EXP": 256, "DIV": 256})

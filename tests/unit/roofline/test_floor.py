@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import math
+import random
+
 import pytest
 from oracles.tiny import engine, level, on_target, target
 
+from onnxroof.costs.cost import Work
+from onnxroof.mapping.planned import Border
+from onnxroof.roofline.floor import floor
 from onnxroof.roofline.result import TargetResult
 
 MATRIX = engine("matrix", "mac", {"FLOAT": "1 TFLOP/s, 1 pJ/FLOP"})
 VECTOR = engine("vector", "vector special", {"FLOAT": "100 GFLOP/s, 2 pJ/FLOP"})
 DRAM = level("dram", "1 GB", "10 GB/s", "100 pJ/B")
 
-# x, w and y of 64 x 64 x 4 = 16,384 B, b of 256 B; 524,288 operations of MACs, 8,192 others.
+# x, w and y of 64 x 64 x 4 = 16,384 B; 524,288 operations of MACs, 8,192 others. The bias folds into the product.
 LINEAR = """g (float[64,64] x) => (float[64,64] y) <float[64,64] w, float[64] b>
     { m = MatMul(x, w) a = Add(m, b) y = Relu(a) }"""
 BORDER = 2 * 16_384
-WEIGHTS = 16_384 + 256
+WEIGHTS = 16_384
 
 
 def sram(capacity: str, rest: str = "") -> str:
@@ -26,8 +32,8 @@ def sram(capacity: str, rest: str = "") -> str:
     ("capacity", "from_dram"),
     [
         ("64 KiB", BORDER),  # weights lie on chip before the run
-        ("16640 B", BORDER),  # just so
-        ("16 KiB", BORDER + 256),  # 256 B of them do not
+        ("16 KiB", BORDER),  # just so
+        ("16128 B", BORDER + 256),  # 256 B of them do not
         ("1 KiB", BORDER + WEIGHTS - 1_024),
         ("", BORDER),  # an unknown capacity is infinite
     ],
@@ -39,11 +45,10 @@ def test_weights_are_free_as_far_as_they_fit_on_chip(capacity: str, from_dram: i
 
 
 def test_the_energy_floor_prices_every_crossing() -> None:
-    result = on_target(LINEAR, target(MATRIX, VECTOR, DRAM, sram("16 KiB"), static_power="1 W"))
-    # compute 524,288 + 2 x 4,096 (Relu; the bias folds into the product); dram 33,024 x 100; sram: to the engines x,
-    # weights and y, from dram x and 256 B of
-    # weights, to dram y: 49,408 + 33,024; static 1 W for 3.3024 us. In pJ.
-    expected = 524_288 + 8_192 + 3_302_400 + 49_408 + 33_024 + 3_302_400
+    result = on_target(LINEAR, target(MATRIX, VECTOR, DRAM, sram("16128 B"), static_power="1 W"))
+    # compute 524,288 + 2 x 4,096 (Relu); dram 33,024 x 100; sram: to the engines x, weights and y, from dram x and
+    # 256 B of weights, to dram y: 49,152 + 33,024; static 1 W for 3.3024 us. In pJ.
+    expected = 524_288 + 8_192 + 3_302_400 + 49_152 + 33_024 + 3_302_400
     assert result.floor_energy_j == pytest.approx(expected * 1e-12)
 
 
@@ -54,7 +59,7 @@ def test_levels_that_keep_no_weights_hold_none() -> None:
 
 
 def test_all_cores_and_all_inner_levels_hold_weights_together() -> None:
-    # 4 x 2 KiB + 4 KiB = 12,288 B of 16,640 B.
+    # 4 x 2 KiB + 4 KiB = 12,288 B of 16,384 B.
     local = level("local", "2 KiB", rest='scope = "core"')
     result = on_target(LINEAR, target(MATRIX, VECTOR, DRAM, sram("4 KiB"), local, cores="4"))
     assert result.floor_latency_s == pytest.approx((BORDER + WEIGHTS - 12_288) / 10e9)
@@ -63,7 +68,7 @@ def test_all_cores_and_all_inner_levels_hold_weights_together() -> None:
 def test_a_single_level_delivers_everything() -> None:
     result = on_target(LINEAR, target(MATRIX, VECTOR, DRAM))
     assert result.floor_latency_s == pytest.approx((BORDER + WEIGHTS) / 10e9)
-    assert result.floor_latency_s == pytest.approx(result.plan("epilogue").latency_s)
+    assert result.plan("epilogue").latency_s == pytest.approx((BORDER + WEIGHTS + 256) / 10e9)  # with the bias
 
 
 def test_compute_sets_the_floor_where_memory_is_fast() -> None:
@@ -101,8 +106,8 @@ def test_a_batch_normalization_by_constants_is_folded_for_nothing() -> None:
         { c = Conv(x, w) y = BatchNormalization(c, s, b, mean, var) }"""
     )
     assert result.floor_bound == "memory:dram"
-    # x 3 x 4 x 64, y 3 x 16 x 64 elements, 64 + 64 weights, 4 B each
-    assert result.floor_latency_s == pytest.approx((768 + 3_072 + 128) * 4 / 10e9)
+    # x 3 x 4 x 64, y 3 x 16 x 64 elements, 64 weights, 4 B each; the 64 parameters go into these.
+    assert result.floor_latency_s == pytest.approx((768 + 3_072 + 64) * 4 / 10e9)
     assert result.plan("epilogue").latency_s == pytest.approx(6_144e-6)
 
 
@@ -270,3 +275,100 @@ def test_weights_of_experts_that_all_tokens_may_leave_out_are_not_in_the_floor()
     border = 4 * (8 * 8 + 8 * 16 + 8 * 8)
     assert result.floor_latency_s == pytest.approx((border + 2 * 512 * 4) / 1e9)
     assert result.plans[0].latency_s == pytest.approx((border + 16 * 512 * 4) / 1e9)
+
+
+CHEAP = level("dram", "1 GB", "1000 TB/s", "1 pJ/B")
+
+
+def lanes(rate: str, rest: str = "") -> str:
+    return engine("lanes", "mac vector special", {"FLOAT": rate}, rest=rest)
+
+
+def test_engines_share_what_both_are_able_to_do() -> None:
+    result = on_target(LINEAR, target(MATRIX, lanes("250 GFLOP/s, 3 pJ/FLOP"), CHEAP))
+    # Of 524,288 operations the lanes take 101,580.8 beside the 4,096 of Relu: 422,707.2 / 1 T = 105,676.8 / 250 G.
+    assert (result.floor_bound, result.floor_latency_s) == ("compute:matrix", pytest.approx(422_707.2e-12))
+    # All products on the matrix engine, which takes 1 pJ an operation; x, w and y at 1 pJ a byte.
+    assert result.floor_energy_j == pytest.approx((524_288 + 3 * 4_096 + 3 * 16_384) * 1e-12)
+    assert result.plan("epilogue").latency_s == pytest.approx(524_288e-12)
+
+
+def test_the_most_frugal_engine_sets_the_energy_and_the_cheapest_the_specials() -> None:
+    fast = engine("fast", "mac vector special", {"FLOAT": "1 TFLOP/s, 10 pJ/FLOP"}, rest="special_cost = { EXP = 100 }")
+    slow = engine("slow", "mac vector special", {"FLOAT": "500 GFLOP/s, 1 pJ/FLOP"}, rest="special_cost = { EXP = 1 }")
+    text = "g (float[100000] x) => (float[100000] y) { y = Exp(x) }"
+    both, alone = (on_target(text, target(*engines, CHEAP)) for engines in ((fast, slow), (slow,)))
+    # x on `slow` and the rest on `fast`: x / 500 G = (100,000 - x) x 100 / 1 T.
+    assert both.floor_latency_s == pytest.approx(100_000 / (500e9 + 1e10))
+    assert alone.floor_latency_s == pytest.approx(100_000 / 500e9)
+    assert both.floor_energy_j == alone.floor_energy_j == pytest.approx((100_000 + 2 * 400_000) * 1e-12)
+
+
+def test_a_wider_type_may_do_the_work_too() -> None:
+    text = "g (float16[64,64] x) => (float16[64,64] y) <float16[64,64] w> { y = MatMul(x, w) }"
+    wide = engine("wide", "mac", {"FLOAT": "500 GFLOP/s"})
+    narrow = engine("narrow", "mac", {"FLOAT16": "1 TFLOP/s"})
+    assert on_target(text, target(narrow, wide, FREE)).floor_latency_s == pytest.approx(524_288 / 1.5e12)
+
+
+def test_an_engine_of_unknown_rate_may_be_as_fast_as_it_likes() -> None:
+    result = on_target(LINEAR, target(MATRIX, lanes("1 pJ/FLOP"), DRAM))
+    assert result.floor_bound == "memory:dram"
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_shared_work_is_spread_in_the_best_way(seed: int) -> None:
+    draw = random.Random(seed)
+    counts = {"macs": draw.randrange(1, 10**6), "vector_ops": draw.randrange(10**6), "EXP": draw.randrange(10**6)}
+    work = Work(macs=counts["macs"], vector_ops=counts["vector_ops"], special={"EXP": counts["EXP"]})
+    runs = [draw.sample(["mac", "vector", "special"], draw.randrange(1, 4)) for _ in range(2)]
+    rates, costs = [draw.uniform(1, 100) for _ in runs], [draw.choice([1, 3, 50]) for _ in runs]
+    engines = [
+        engine(f"e{n}", " ".join(kinds), {"FLOAT": f"{rate:.6f} GFLOP/s"}, rest=f"special_cost = {{ EXP = {cost} }}")
+        for n, (kinds, rate, cost) in enumerate(zip(runs, rates, costs, strict=True))
+    ]
+    found = floor(Border(input_bytes=0, weight_bytes=0, output_bytes=0, work={"FLOAT": work}), target(*engines, FREE))
+    # Times of each kind of work alone on either engine. What gains most from the first goes there first.
+    alone = []
+    for kind, count in (("mac", 2 * counts["macs"]), ("vector", counts["vector_ops"]), ("special", counts["EXP"])):
+        each = [
+            count * (cost if kind == "special" else 1) / (round(rate, 6) * 1e9) if kind in kinds else math.inf
+            for kinds, rate, cost in zip(runs, rates, costs, strict=True)
+        ]
+        if min(each) < math.inf:
+            alone.append(each)
+    alone.sort(key=lambda each: each[0] / each[1] if each[1] else math.inf)
+    best = math.inf
+    for cut, (first, second) in enumerate(alone):
+        one, other = sum(a for a, _ in alone[:cut]), sum(b for _, b in alone[cut + 1 :])
+        for part in (0.0, 1.0, (other + second - one) / (first + second) if first + second < math.inf else 0.0):
+            if 0 <= part <= 1:
+                times = [one + (part * first if part else 0.0), other + ((1 - part) * second if part < 1 else 0.0)]
+                best = min(best, max(times))
+    assert found.latency_s == pytest.approx(best if alone else None)
+
+
+def test_a_level_that_operands_pass_by_is_in_no_floor() -> None:
+    slow = level("weights", "64 KiB", "1 GB/s", "100 pJ/B", rest='holds = ["weight"]\nkeeps = ["weight"]')
+    unit = engine("all", "mac vector special", {"FLOAT": "1 TFLOP/s, 1 pJ/FLOP"}, rest="special_cost = { EXP = 1 }")
+    result = on_target("g (float[1000] x) => (float[1000] y) { y = Exp(x) }", target(unit, DRAM, slow))
+    assert result.floor_latency_s == pytest.approx(8_000 / 10e9)
+    # Neither does the plan price what passes it by: 1,000 operations, and 8,000 B of the memory.
+    for plan in result.plans:
+        assert plan.traffic_bytes["weights"] == 0
+        assert plan.energy_j == result.floor_energy_j == pytest.approx((1_000 + 800_000) * 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("rest", "weights"),
+    [
+        ("y = Mul(a, v)", 0),
+        ("b = Mul(a, v) c = Add(b, v) y = Sub(c, v)", 0),
+        ("b = Relu(a) y = Add(b, v)", 64),  # Relu lies between
+        ("y = Add(a, f)", 8 * 64),  # one for each element goes into no channel's weights
+    ],
+)
+def test_parameters_that_fold_into_a_product_come_in_with_its_weights(rest: str, weights: int) -> None:
+    text = f"""g (float[8,64] x) => (float[8,64] y) <float[64,64] w, float[64] v, float[8,64] f>
+        {{ a = MatMul(x, w) {rest} }}"""
+    assert bytes_of_floor(text) == pytest.approx(4 * (2 * 8 * 64 + 64 * 64 + weights))
