@@ -4,9 +4,10 @@ From the innermost level outwards, each level keeps what saves most bytes at the
 over all choices, found by walking the steps of the clock with the sets of tensors that are there as states. A set may
 never exceed the capacity, and what it takes is taken from the tiles of the groups that run meanwhile: their traffic is
 looked up at the capacity that is left. With up to `MOST_STATES` sets at a time the choice is the best there is;
-beyond that only those with the least traffic so far are followed. Weights that stay from run to run
-are chosen together with the others: of a few weights every set is tried with the best choice of the others beside it;
-of more, a few sets of different size, filled up as far as that lowers the traffic.
+beyond that only those with the least traffic so far are followed, and where many tensors begin at one step those that
+can save most. Weights that stay from run to run are chosen together with the others: of a few weights every set is
+tried with the best choice of the others beside it; of more, a few sets of different size, filled up as far as that
+lowers the traffic.
 
 What stays in a level of several instances is spread over them evenly. A level of unknown capacity keeps everything.
 """
@@ -30,6 +31,9 @@ __all__ = ["MOST_STATES", "MOST_WEIGHTS", "Residency", "residency", "what_decide
 
 MOST_STATES = 64
 """So many sets of kept tensors are followed at a time: all of them where no more than six tensors compete at once."""
+
+MOST_BEGUN = 4096
+"""So many sets are made at most where tensors begin to stay at one step: of six at once all, with all others."""
 
 MOST_WEIGHTS = 8
 """Of so many weights that could lie on chip from run to run every set is tried."""
@@ -230,13 +234,8 @@ class _Level:
             ends[item.last] = ends.get(item.last, 0) | 1 << number
         states: dict[int, _State] = {0: (0.0, 0.0, None)}
         for step, use in enumerate(self.clock.steps):
-            for number in begins.get(step, ()):
-                bit = 1 << number
-                added: dict[int, _State] = {
-                    mask | bit: (moved, resident + sizes[number], (number, chosen))
-                    for mask, (moved, resident, chosen) in states.items()
-                }
-                states = added if free[number] else {**states, **added}
+            if step in begins:
+                states = self._begun(step, states, begins[step], items, free)
             if crowded[step + 1] > crowded[step] or len(states) > 1:
                 states = self._after(use, states, items, numbers, sizes)
             gone = ends.get(step, 0)
@@ -248,6 +247,35 @@ class _Level:
             chosen.append(items[best[0]])
             best = best[1]
         return chosen[::-1]
+
+    def _begun(
+        self,
+        step: int,
+        states: dict[int, _State],
+        begun: Sequence[int],
+        items: Sequence[Candidate],
+        free: Sequence[bool],
+    ) -> dict[int, _State]:
+        """The sets with what may begin to stay at a step; `free` items are in all, others with and without."""
+        shared = sum(items[number].bytes for number in begun) if step in self.clock.overlaps else 0
+        before = states
+        left = {mask: moved for mask, (moved, _, _) in states.items()}  # what moves, less what is saved from now on
+        for number in begun:
+            bit, size, saved = 1 << number, float(items[number].bytes), items[number].saved_bytes
+            added: dict[int, _State] = {
+                mask | bit: (moved, resident + size, (number, chosen))
+                for mask, (moved, resident, chosen) in states.items()
+                if free[number] or resident + size - shared <= self.room
+            }
+            less = {mask: left[mask ^ bit] - saved for mask in added}
+            if free[number]:
+                before, states, left = {mask | bit: added[mask | bit] for mask in before}, added, less
+                continue
+            states, left = {**states, **added}, {**left, **less}
+            if len(states) > MOST_BEGUN:
+                leading = dict.fromkeys([*before, *sorted(left, key=left.__getitem__)[:MOST_BEGUN]])
+                states, left = {mask: states[mask] for mask in leading}, {mask: left[mask] for mask in leading}
+        return states
 
     def _after(
         self,

@@ -178,3 +178,20 @@ def test_room_and_what_a_level_keeps_decide_what_stays_and_nothing_else() -> Non
         decides("1 MB", "1 GB/s", "keeps = []"),
     ]
     assert decides("1 MB", "1 GB/s") not in others
+
+
+def parts(count: int) -> str:
+    """So many parts of 16 KiB that one step makes, each then read by a step of its own, and all results together."""
+    made, read = ([f"{letter}{number}" for number in range(count)] for letter in "sr")
+    nodes = [f"{', '.join(made)} = Split<axis=0, num_outputs={count}>(t)"]
+    nodes += [f"{result} = CumSum({part}, k)" for part, result in zip(made, read, strict=True)]
+    return (
+        f"g (float[{64 * count},64] x) => (float[{64 * count},64] y) <int64 k = {{0}}>"
+        f" {{ t = Relu(x) {' '.join(nodes)} y = Concat<axis=0>({', '.join(read)}) }}"
+    )
+
+
+def test_of_many_tensors_that_begin_at_once_as_many_stay_as_of_few() -> None:
+    # Three fit: three parts stay until they are read, three results from then on. Sets of 40 parts are never all made.
+    saved = [plan(parts(count), chip("50 KiB")).resident_saved_bytes["dram"] for count in (4, 6, 40)]
+    assert saved == [3 * 2 * 2 * MATRIX] * 3
