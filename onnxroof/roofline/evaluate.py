@@ -342,6 +342,8 @@ class _Evaluation:
         if kinds.ops and not sums.says_time:
             latency_s = None  # a target of which no rate and no bandwidth is known says nothing of time
         energy_j = sums.total(lambda sheet: sheet.energy_j)
+        if latency_s is None and target.static_power is not None:
+            energy_j = None
         ops = sum(map(mul, kinds.ops, counted.tolist())) if sums.is_known else None
         reads = sums.by_level(lambda sheet: sheet.rows.read_bytes)
         writes = sums.by_level(lambda sheet: sheet.rows.write_bytes)

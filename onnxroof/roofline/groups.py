@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Generic, TypeVar, overload
 
@@ -84,24 +84,33 @@ class Figures:
         return bool(self.sheet.rows.is_known[self.number])
 
     @property
+    def says_time(self) -> bool:
+        """Whether a rate, a bandwidth or a launch is known that it takes, or it takes nothing."""
+        return self._alone.says_time or (self.ops == 0 and not any(self.traffic_bytes.values()))
+
+    @property
     def latency_s(self) -> float | None:
-        """None where the work is not known."""
-        return _known(self.sheet.latency_s[self.number])
+        """None where the work is not known, or nothing that it takes."""
+        return _known(self.sheet.latency_s[self.number]) if self.says_time else None
 
     @property
     def latency_estimated_s(self) -> float | None:
         """What of it rests on uncertain numbers."""
-        return _known(self.sheet.latency_estimated_s[self.number])
+        return _known(self.sheet.latency_estimated_s[self.number]) if self.says_time else None
 
     @property
     def energy_j(self) -> float | None:
-        """None where an energy is unknown."""
-        return _known(self.sheet.energy_j[self.number])
+        """None where an energy is unknown, or the time that static power takes."""
+        return _known(self.sheet.energy_j[self.number]) if self._says_energy else None
 
     @property
     def energy_estimated_j(self) -> float | None:
         """What of it rests on uncertain numbers."""
-        return _known(self.sheet.energy_estimated_j[self.number])
+        return _known(self.sheet.energy_estimated_j[self.number]) if self._says_energy else None
+
+    @property
+    def _says_energy(self) -> bool:
+        return self.target.static_power is None or self.says_time
 
     @property
     def traffic_bytes(self) -> dict[str, float]:
@@ -218,7 +227,7 @@ class Figures:
     @property
     def energy_terms_j(self) -> dict[str, float]:
         """Every term of the energy, {} where it is unknown."""
-        return self._alone.energy_terms_j
+        return self._alone.energy_terms_j if self._says_energy else {}
 
     @cached_property
     def shared(self) -> Mapping[str, Any]:
@@ -249,7 +258,7 @@ class Figures:
             "regime": self.regime,
             "recomputed_ops": self.again_ops,
             "layout_bytes": outermost([*traffic_bytes], self.layout_bytes),
-            "map": self.map,
+            "map": self.map if self.says_time else Once(lambda: replace(self.map(), latency_s=None)),
         }
 
     @property

@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from onnxroof.roofline.regimes import Regime, Regimes, time_words, together
+from onnxroof.roofline.regimes import Regime, Regimes, energy_regime, time_words, together
 from onnxroof.roofline.sheet import Sheet
 from onnxroof.roofline.waterfall import IDEAL, LAUNCH, SPATIAL
 from onnxroof.targets.model import Target
@@ -85,7 +85,7 @@ class Sums:
     @property
     def energy_terms_j(self) -> dict[str, float]:
         """Energy by `compute`, `memory:LEVEL`, and `static` where that is known; {} where the energy is not."""
-        if self.total(lambda sheet: sheet.energy_j) is None:
+        if self.total(lambda sheet: sheet.energy_j) is None or (self.target.static_power and not self.says_time):
             return {}
         found = {"compute": self._total(lambda sheet: sheet.rows.compute_j)}
         found.update((f"memory:{name}", energy) for name, energy in self.by_level(lambda one: one.levels_j).items())
@@ -96,7 +96,7 @@ class Sums:
     @property
     def waterfall_s(self) -> dict[str, float]:
         """Parts that add up to the latency, as `roofline.waterfall` names them; {} where that is unknown."""
-        if not len(self.counts) or self.total(lambda sheet: sheet.latency_s) is None:
+        if not len(self.counts) or not self.says_time or self.total(lambda sheet: sheet.latency_s) is None:
             return {}
         target = self.target
         ideal_s, busy_s = self.of(lambda sheet: sheet.ideal_s), self.of(lambda sheet: sheet.busy_s)
@@ -117,7 +117,9 @@ class Sums:
 
     @property
     def regime(self) -> Regime:
-        """The regime of most of the time, with sums over the groups."""
+        """The regime of most of the time, with sums over the groups; of the energy alone where nothing says a time."""
+        if not self.says_time:
+            return Regime(energy=energy_regime(self.energy_terms_j))
         names = [engine.name for engine in self.target.engines]
         names += [""] * (self.kinds[0][0].rows.engines_s.shape[1] - len(names))  # of targets that have more
         seconds = Regimes(
