@@ -181,6 +181,7 @@ def compiler_document(result: TargetResult) -> Document:
 
 def plan_document(plan: PlanResult, result: TargetResult, *, is_whole: bool = True) -> Document:
     """The figures of a plan, without its groups and decisions; the nested mapping only where it is whole."""
+    is_known = all(group.ops is not None for group in plan.groups)
     return {
         "fusion": plan.fusion,
         "latency_s": number(plan.latency_s),
@@ -189,9 +190,7 @@ def plan_document(plan: PlanResult, result: TargetResult, *, is_whole: bool = Tr
         "energy_estimated_share": share(plan.energy_estimated_j, plan.energy_j),
         "ops_per_s": number(plan.ops_per_s),
         "ops_per_j": number(plan.ops_per_j),
-        "traffic_bytes": numbers(plan.traffic_bytes),
-        "traffic_read_bytes": numbers(plan.traffic_read_bytes),
-        "traffic_write_bytes": numbers(plan.traffic_write_bytes),
+        **_traffic(plan, is_known=is_known),
         "intensity_ops_per_byte": numbers(plan.intensity_ops_per_byte),
         "peak_footprint_bytes": numbers(plan.peak_footprint_bytes),
         "resident_bytes": numbers(plan.resident_bytes),
@@ -200,7 +199,19 @@ def plan_document(plan: PlanResult, result: TargetResult, *, is_whole: bool = Tr
         "assumed_precision": plan.assumed_precision,
         "expected_latency_s": number(plan.expected_latency_s),
         **plan_explanation(plan, result),
-        **(_mapped(plan.mapped) if is_whole else {}),
+        **(_mapped(plan.mapped, is_known=is_known) if is_whole else {}),
+    }
+
+
+def _traffic(moving: PlanResult | GroupResult, *, is_known: bool) -> Document:
+    """Bytes by level: null with an operator of unknown work, as it is not known either what that moves."""
+    return {
+        name: numbers(values if is_known else dict.fromkeys(values))
+        for name, values in (
+            ("traffic_bytes", moving.traffic_bytes),
+            ("traffic_read_bytes", moving.traffic_read_bytes),
+            ("traffic_write_bytes", moving.traffic_write_bytes),
+        )
     }
 
 
@@ -215,7 +226,7 @@ def group_document(
         on_host: Names of the operators that would run on the host.
         is_whole: Whether all is wanted.
     """
-    height = ceilings(group, target)
+    height, is_known = ceilings(group, target), group.ops is not None
     return {
         "id": group.id,
         "nodes": list(group.nodes),
@@ -229,15 +240,13 @@ def group_document(
         "latency_estimated_share": share(group.latency_estimated_s, group.latency_s),
         "energy_j": number(group.energy_j),
         "energy_estimated_share": share(group.energy_estimated_j, group.energy_j),
-        "traffic_bytes": numbers(group.traffic_bytes),
-        "traffic_read_bytes": numbers(group.traffic_read_bytes),
-        "traffic_write_bytes": numbers(group.traffic_write_bytes),
+        **_traffic(group, is_known=is_known),
         "layout_bytes": numbers(group.layout_bytes),
         "intensity_ops_per_byte": numbers(group.intensity_ops_per_byte),
         "compulsory_intensity_ops_per_byte": number(group.compulsory_intensity_ops_per_byte),
         "time_bound": group.time_bound,
         "energy_bound": group.energy_bound,
-        "time_terms_s": numbers(group.time_terms_s),
+        "time_terms_s": numbers(group.time_terms_s) if is_known else {},
         "energy_terms_j": numbers(group.energy_terms_j),
         "spatial_utilization": number(group.spatial_utilization),
         "temporal_utilization": number(group.temporal_utilization),
@@ -246,7 +255,7 @@ def group_document(
         "footprint_bytes": numbers(group.footprint_bytes),
         "tile": dict(group.tile),
         "recomputed_ops": group.recomputed_ops,
-        **(group_explanation(group, on_host) | _mapping(group.mapped) if is_whole else {}),
+        **(group_explanation(group, on_host) | _mapping(group.mapped, is_known=is_known) if is_whole else {}),
     }
 
 
@@ -260,19 +269,19 @@ def decision_document(decision: Decision) -> Document:
     }
 
 
-def _mapped(mapped: MappedResult) -> Document:
+def _mapped(mapped: MappedResult, *, is_known: bool) -> Document:
     return {
-        "mapped_traffic_bytes": numbers(mapped.traffic_bytes),
+        "mapped_traffic_bytes": numbers(mapped.traffic_bytes if is_known else dict.fromkeys(mapped.traffic_bytes)),
         "mapped_latency_s": number(mapped.latency_s),
     }
 
 
-def _mapping(mapped: MappedResult) -> Document:
+def _mapping(mapped: MappedResult, *, is_known: bool) -> Document:
     levels: list[Json] = [
         {"level": level.level, "tile": dict(level.tile), "order": list(level.order), "spread": dict(level.spread)}
         for level in mapped.levels
     ]
-    return {**_mapped(mapped), "mapping": levels}
+    return {**_mapped(mapped, is_known=is_known), "mapping": levels}
 
 
 def _whole_model(model: ModelResult, analysis: Analysis) -> Document:

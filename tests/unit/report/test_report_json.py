@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from oracles.sample_analysis import analysis, board_result, explained, model, npu_result
+from oracles.tiny import engine, level, study, target
 
 from onnxroof.report.json import to_json
 from onnxroof.study.result import Analysis
@@ -110,6 +111,20 @@ def test_unknown_is_null_and_known_nothing_is_zero(document):
     assert board["plans"][0]["groups"][7]["intensity_ops_per_byte"] == {"flash<i>": None, "ram": None}
     assert board["plans"][0]["groups"][7]["ops"] is None
     assert board["plans"][0]["groups"][3]["macs"] == 0  # an Add
+
+
+def test_bytes_beside_unknown_work_are_null():
+    text = """g (float[8,64] x) => (float[8,64] y) <float[64,64] w>
+        { a = MatMul(x, w) b = my.domain.Frob(a) y = Relu(b) }"""
+    chip = target(engine("all", "mac vector", {"FLOAT": "1 TOP/s"}), level("dram", "1 GB", "10 GB/s"))
+    found = json.loads(to_json(Analysis(models=(study(text, chip),))))
+    plan = found["models"][0]["targets"][0]["plans"][0]
+    known, unknown, _ = plan["groups"]
+    assert known["traffic_bytes"] == {"dram": 4 * (8 * 64 + 64 * 64 + 8 * 64)}
+    for one in (plan, unknown):
+        for name in ("traffic_bytes", "traffic_read_bytes", "traffic_write_bytes", "mapped_traffic_bytes"):
+            assert one[name] == {"dram": None}
+    assert (unknown["time_terms_s"], unknown["latency_s"], plan["latency_s"]) == ({}, None, None)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
