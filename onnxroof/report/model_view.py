@@ -53,6 +53,8 @@ def _model_view(model: ModelResult, index: int, analysis: Analysis) -> ModelView
     targets = [(f"{anchor}t{place}", place, result) for place, result in enumerate(model.targets) if result.plans]
     missing = model.nodes_total - model.nodes_costed
     placement = model.placement
+    # Where nothing crosses at any capacity, or nothing is known of what does, there is no curve to show.
+    curved = placement if placement and any(placement.curve.bytes) else None
     return ModelView(
         anchor=anchor,
         index=index,
@@ -83,8 +85,8 @@ def _model_view(model: ModelResult, index: int, analysis: Analysis) -> ModelView
         else None,
         fit=fit_table([(link, result) for link, _, result in targets]),
         tradeoff=tradeoff([(link, result) for link, _, result in targets], shown(model.name)),
-        capacity=capacity_figure_of(placement, model.targets, model.name) if placement else None,
-        capacities=capacity_table(placement, model.targets) if placement else None,
+        capacity=capacity_figure_of(curved, model.targets, model.name) if curved else None,
+        capacities=capacity_table(curved, model.targets) if curved else None,
         live=live_facts(placement) if placement else (),
         targets=tuple(
             target_view(result, link, place, has_sensitivity=analysis.has_sensitivity)

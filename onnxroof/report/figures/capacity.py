@@ -18,7 +18,7 @@ _NEAR, _LINE = 20.0, 15.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A capacity that some targets have: its number in the legend, their names, and what crosses there."""
+    """A capacity that some targets have: its number in the legend, their names, and what crosses there (may be 0)."""
 
     number: int
     names: str
@@ -31,6 +31,8 @@ def capacity_figure(
 ) -> Svg:
     """The step curve, both axes logarithmic, numbered dots where targets are, and a line that nothing goes below.
 
+    A mark at which nothing crosses has no place on a logarithmic axis: it is told in words, and has no dot.
+
     Args:
         steps: (capacity, bytes) above 0, ascending.
         compulsory_bytes: Inputs, weights and outputs once.
@@ -41,7 +43,8 @@ def capacity_figure(
         [*(capacity for capacity, _ in steps), *(mark.capacity_bytes for mark in marks)],
         start=_LEFT, end=_RIGHT, margin=1.3,
     )  # fmt: skip
-    y = spanning([*(moved for _, moved in steps), compulsory_bytes], start=_BOTTOM, end=_TOP, margin=1.3, decades=1.0)
+    heights = [*(moved for _, moved in steps), *(mark.moved_bytes for mark in marks), compulsory_bytes]
+    y = spanning(heights, start=_BOTTOM, end=_TOP, margin=1.3, decades=1.0)
     told = "; ".join(f"{quantity(m.capacity_bytes, 'B')}: {quantity(m.moved_bytes, 'B')} ({m.names})" for m in marks)
     return element(
         "svg",
@@ -49,7 +52,7 @@ def capacity_figure(
         _panel(x, y),
         _floor(compulsory_bytes, y),
         element("path", d=_path(steps, x, y), class_="curve"),
-        *_dots(marks, x, y),
+        *_dots([mark for mark in marks if mark.moved_bytes > 0], x, y),
         class_="capacity",
         viewBox=f"0 0 {_WIDTH:.0f} {_HEIGHT:.0f}",
         role="img",

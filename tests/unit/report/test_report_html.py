@@ -289,3 +289,21 @@ def test_a_table_without_rows_is_its_note_alone() -> None:
     assert "What keeps it below its roofs" in page
     assert "Nothing is lost to" in page
     assert re.search(r"<tbody>\s*</tbody>", page) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "g (float[3,4] x) => (float[3,4] y) { y = Identity(x) }",
+        "g (float[] x) => (float[] y) { y = Relu(x) }",
+        "g (float[N,4] x) => (float[N,4] y) { y = Relu(x) }",
+    ],
+    ids=["a view", "no shape known", "nothing in it"],
+)
+def test_a_model_of_which_no_byte_is_known_to_cross_has_a_page_without_a_curve(text):
+    engine = tiny.engine("all", "mac vector special", {"FLOAT": "1 GFLOP/s"})
+    chip = tiny.target(engine, tiny.level("dram", "1 GB", "100 GB/s"), tiny.level("sram", "1 MB", "1 TB/s"))
+    page = to_html(run_study([tiny.workload(text, **({"N": 0} if "N" in text else {}))], [chip]))
+    assert "so there is no curve" in page
+    assert 'class="capacity"' not in page
+    assert "Activations alive at once" in page

@@ -40,3 +40,15 @@ def test_names_are_escaped() -> None:
 
 def test_a_curve_of_one_step_and_nothing_compulsory_is_drawn() -> None:
     assert "curve" in capacity_figure([(12.0, 7.0)], 0.0, [], "model")
+
+
+def test_a_mark_at_which_nothing_crosses_is_told_and_has_no_dot() -> None:
+    drawn = capacity_figure(STEPS, 1000.0, [mark(1, 500, 8000), mark(2, 5000, 0)], "model")
+    assert drawn.count("<circle") == 1
+    assert "0 B (chip 2)" in drawn
+
+
+def test_a_dot_lies_inside_where_no_step_has_a_place_on_the_axis() -> None:
+    # The only step is at capacity 0, so that marks alone say how high the axis reaches.
+    (height,) = re.findall(r'cy="([-0-9.]+)"', capacity_figure([], 24.0, [mark(1, 500, 1e6)], "model"))
+    assert 0 < float(height) < 360
