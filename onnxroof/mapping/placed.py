@@ -71,7 +71,8 @@ class Placed:
     Attributes:
         kinds: Distinct (shape, crossing); the crossing is None where nothing that stays is anywhere near.
         index: For each group its kind.
-        resident_bytes: For each group, by level, what stays there while it runs, of one instance.
+        resident_bytes: For each group, by level, what stays there while it runs, of one instance; nothing for a group
+            without kernels.
     """
 
     kinds: tuple[tuple[GroupShape, Crossing | None], ...]
@@ -104,17 +105,19 @@ def placed(uses: Sequence[Use], choice: Residency, shared: dict[object, Crossing
     boundaries = len(choice.kept) - 1
     known: dict[tuple[Around, _Room], Crossing] = {}
     distinct: dict[tuple[GroupShape, Crossing | None], int] = {}
-    index = []
+    never = (0.0,) * len(choice.kept)
+    index, residents = [], []
     for use in uses:
-        room, crossing = steps[use.step], None
-        if room.is_taken:
+        room = steps[use.step] if use.kernels else None  # a group without kernels runs at no step
+        crossing = None
+        if room is not None and room.is_taken:
             around = use.around(homes, boundaries)
             crossing = known.get((around, room))
             if crossing is None:
                 crossing = known[around, room] = _crossing(around, room, choice.instances, shared)
         index.append(distinct.setdefault((use.shape, crossing), len(distinct)))
-    residents = tuple([steps[use.step].resident_bytes for use in uses])
-    return Placed(kinds=tuple(distinct), index=tuple(index), resident_bytes=residents)
+        residents.append(never if room is None else room.resident_bytes)
+    return Placed(kinds=tuple(distinct), index=tuple(index), resident_bytes=tuple(residents))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

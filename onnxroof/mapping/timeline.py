@@ -120,7 +120,7 @@ class Use:
     Attributes:
         curves: What groups like it move.
         tensors: Its operands.
-        step: The step that it belongs to.
+        step: The step that it belongs to, -1 of a group without kernels.
         kernels: Its kernels.
         local: Those of its tensors that could stay.
     """
@@ -227,7 +227,7 @@ def timeline(workload: Workload, store: Storage, clock: ShapedPlan, plans: Seque
                 if key not in curves:
                     curves[key] = Curves(*key)
                 local = tuple(dict.fromkeys([name for name in (*tensors.reads, *tensors.writes) if name in roots]))
-                step = max([step_of[kernel] for kernel in kernels], default=0)
+                step = max([step_of[kernel] for kernel in kernels], default=-1)
                 use = seen[kernels] = Use(curves[key], tensors, step, kernels, local)
             found.append(use)
         return tuple(found)

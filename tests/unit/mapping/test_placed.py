@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from oracles.tiny import workload
 
 from onnxroof.costs.table import cost_table
+from onnxroof.dtypes import DType
 from onnxroof.mapping.placed import Crossing, placed
 from onnxroof.mapping.planned import PlannedModel, planned
 from onnxroof.mapping.residency import Residency
@@ -154,3 +157,17 @@ def test_who_pays_for_a_tensor_that_comes_to_stay_pays_beside_the_nest() -> None
         assert crossing.stays == (1, 0, 0)
         reads.append(crossing.beside(shape)[0][0])
     assert reads == [MATRIX, 0.0]
+
+
+def test_a_group_without_kernels_has_nothing_around_it_even_if_there_is_no_step() -> None:
+    model = workload("g (float[3,4] x) => (float16[3,4] y) { y = Cast <to = 10> (x) }")
+    # As if converted to the type of its result: the cast is a view, and so are all operators.
+    converted = dataclasses.replace(
+        model, tensors={n: dataclasses.replace(t, dtype=DType.FLOAT16) for n, t in model.tensors.items()}
+    )
+    costs = cost_table(converted)
+    made = planned(converted, costs, storage(converted, costs), ("none",), idle=[model.ops[0].name])
+    assert made.timeline.steps == ()
+    found = placed(made.timeline.uses["none"], stays([], WHOLE), {})
+    assert [crossing for _, crossing in found.kinds] == [None]
+    assert found.resident_bytes == ((0.0, 0.0),)

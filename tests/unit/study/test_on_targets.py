@@ -84,6 +84,14 @@ def test_casts_that_a_conversion_leaves_without_work_stay_in_a_group_at_no_cost(
     assert alone.groups[0].op_types == ("MatMul", "Cast", "Cast")
 
 
+def test_a_model_that_a_conversion_leaves_without_any_work_takes_nothing() -> None:
+    text = "g (float[3,4] x) => (float16[3,4] y) { y = Cast <to = 10> (x) }"
+    for state in ("cold", "steady"):
+        found = study(text, chip("INT8"), state=state).targets[0]
+        assert [group.nodes for group in found.best.groups] == [("Cast_0",)]
+        assert (found.best.latency_s, found.best.traffic_bytes["dram"]) == (0, 0)
+
+
 def test_options_reach_the_evaluation() -> None:
     fast = target(engine("all", "mac vector", {"FLOAT": "1 GFLOP/s", "TF32": "4 GFLOP/s"}), DRAM)
     slow, quick = (study(MATMUL, fast, tf32=tf32).targets[0].floor_latency_s for tf32 in (False, True))
