@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsIndex
 
 from onnxroof.ir.workload import AS_IS, Workload
 from onnxroof.roofline.duty import Duty
@@ -57,7 +57,7 @@ def analyze(
     models: str | Path | Workload | Sequence[str | Path | Workload],
     targets: str | Path | Target | Sequence[str | Path | Target] | None = None,
     *,
-    dims: Mapping[str, int] | None = None,
+    dims: Mapping[str, SupportsIndex] | None = None,
     fusion: str | None = None,
     objective: str = "latency",
     tf32: bool = True,

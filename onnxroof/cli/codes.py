@@ -166,8 +166,8 @@ PARAGRAPHS: Mapping[str, str] = {
         "no time. Add `mac` to what an engine `runs`."
     ),
     "U101": (
-        "A dimension is given as `-d NAME=INT` with a whole number of 0 or more, below 2^31, and once. The message "
-        "names the option that is not."
+        "A dimension is given as `-d NAME=INT` with a whole number of 0 or more, below 2^31, and once; in Python as a "
+        "whole number of any kind, NumPy's too, but as no float, bool or text. The message names the one that is not."
     ),
     "U102": (
         "None of the models has a dimension of that name: the option would change nothing, so it is refused. The hint "

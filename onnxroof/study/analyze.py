@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsIndex
 
 from onnxroof.errors import Diagnostic, OnnxroofError, TargetError, UsageError
 from onnxroof.ir.workload import AS_IS, Workload
@@ -56,7 +56,7 @@ def run_study(
     models: Sequence[str | Path | Workload],
     targets: Sequence[str | Path | Target] | None,
     *,
-    dims: Mapping[str, int] | None = None,
+    dims: Mapping[str, SupportsIndex] | None = None,
     fusion: str | None = None,
     objective: str = "latency",
     tf32: bool = True,
@@ -120,8 +120,7 @@ def run_study(
 
         outside = read_groups(Path(groups))
     policy = parse_policy(precision)
-    given = dims or {}
-    check_dims(given)
+    given = check_dims(dims or {})
     _check_loaded(given, [source for source in models if isinstance(source, Workload)])
     chosen = None if targets is None else _targets(targets)
     steps = len(models) * (1 + len(chosen or ()))

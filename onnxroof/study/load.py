@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import SupportsIndex
 
 from onnxroof.costs.registry import Registry, standard_registry
 from onnxroof.costs.table import op_cost
@@ -23,7 +25,9 @@ __all__ = ["check_dims", "load", "loads"]
 _LARGEST_DIM = 2**31 - 1
 
 
-def load(path: str | Path, *, dims: Mapping[str, int] | None = None, shapes_from_run: bool = False) -> Workload:
+def load(
+    path: str | Path, *, dims: Mapping[str, SupportsIndex] | None = None, shapes_from_run: bool = False
+) -> Workload:
     """Reads a model without its weights.
 
     Args:
@@ -34,10 +38,10 @@ def load(path: str | Path, *, dims: Mapping[str, int] | None = None, shapes_from
 
     Raises:
         ModelError: The file is not a sound model, the dimensions contradict it, or it cannot be run.
-        UsageError: A dimension is negative or beyond what an index can count.
+        UsageError: A dimension is no whole number, negative or beyond what an index can count.
     """
-    check_dims(dims or {})
-    workload = load_workload(Path(path), dict(dims or {}), _branch_work)
+    given = check_dims(dims or {})
+    workload = load_workload(Path(path), given, _branch_work)
     if shapes_from_run:
         from onnxroof.frontend.runnable import runnable
         from onnxroof.measure.shapes import observe
@@ -46,7 +50,7 @@ def load(path: str | Path, *, dims: Mapping[str, int] | None = None, shapes_from
         # The sizes of the run hide contradictions, by which its dimensions were found.
         settled = {dim.name: (dim.value, dim.source) for dim in workload.dims if dim.source != "given"}
         observed = dataclasses.replace(observe(run), settled=settled)
-        workload = load_workload(Path(path), dict(dims or {}), _branch_work, observed)
+        workload = load_workload(Path(path), given, _branch_work, observed)
         note = "shapes, trip counts and branches are those of one run with made-up inputs"
         note += f" and {run.made_up} made-up weights" if run.made_up else ""
         workload = dataclasses.replace(workload, notes=(*workload.notes, note, *observed.gaps))
@@ -61,21 +65,34 @@ def loads(path: str | Path) -> Callable[[Mapping[str, int]], Workload]:
     read = loader(Path(path), _branch_work)
 
     def loaded(dims: Mapping[str, int]) -> Workload:
-        check_dims(dims)
-        return absorb_quantization(read(dims, NOTHING_OBSERVED))
+        return absorb_quantization(read(check_dims(dims), NOTHING_OBSERVED))
 
     return loaded
 
 
-def check_dims(dims: Mapping[str, int]) -> None:
-    """Refuses values that no dimension can have; raises `UsageError` with all faults at once."""
-    faults = [
-        Diagnostic(where=f"-d {name}={value}", message=f"expected a number from 0 to {_LARGEST_DIM}", code="U101")
-        for name, value in dims.items()
-        if not 0 <= value <= _LARGEST_DIM
-    ]
+def check_dims(dims: Mapping[str, SupportsIndex]) -> dict[str, int]:
+    """Values of dimensions as Python's own whole numbers: those of NumPy would overflow in silence.
+
+    Raises `UsageError` for values that no dimension can have, with all faults at once.
+    """
+    found, faults = {}, []
+    for name, value in dims.items():
+        try:
+            # True is a whole number to Python, and a slip here.
+            number = None if isinstance(value, bool) else operator.index(value)
+        except TypeError:
+            number = None
+        if number is None:
+            message = f"expected a whole number, found {value!r}, which is of type {type(value).__name__}"
+            faults.append(Diagnostic(where=f"-d {name}={value}", message=message, code="U101"))
+        elif not 0 <= number <= _LARGEST_DIM:
+            message = f"expected a number from 0 to {_LARGEST_DIM}"
+            faults.append(Diagnostic(where=f"-d {name}={number}", message=message, code="U101"))
+        else:
+            found[name] = number
     if faults:
         raise UsageError(*faults)
+    return found
 
 
 @cache

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from oracles.tiny import saved, workload
 
 from onnxroof.errors import ModelError, UsageError
 from onnxroof.ir.op import OpKind
+from onnxroof.study.count import totals
 from onnxroof.study.load import check_dims, load
 
 
@@ -70,3 +72,23 @@ def test_a_missing_file_and_a_bad_dimension_are_told() -> None:
     assert [fault.where for fault in wrong.value.diagnostics] == ["-d batch=-1", f"-d sequence={2**31}"]
     with pytest.raises(UsageError, match="expected a number from 0 to 2147483647"):
         load("absent.onnx", dims={"batch": 10**30})
+
+
+def test_whole_numbers_of_any_kind_are_dimensions() -> None:
+    values = {"batch": np.int8(100), "sequence": np.int64(8), "heads": np.uint32(2), "sized": np.array(4)}
+    found = check_dims(values)
+    assert found == {"batch": 100, "sequence": 8, "heads": 2, "sized": 4}
+    assert {type(value) for value in found.values()} == {int}
+
+
+def test_counts_do_not_overflow_with_numbers_of_numpy() -> None:
+    text = "g (float[batch,4096] x) => (float[batch,4096] y) <float[4096,4096] w> { y = MatMul(x, w) }"
+    # 100,000 x 4096 x 4096 MACs are more than 32 bits hold.
+    assert totals(workload(text, batch=np.int32(100_000))).macs == 100_000 * 4096 * 4096
+
+
+@pytest.mark.parametrize("value", [8.0, np.float32(8), True, np.bool_(True), "8", None, [8]])
+def test_what_is_no_whole_number_is_no_dimension(value: object) -> None:
+    with pytest.raises(UsageError, match="expected a whole number, found") as wrong:
+        load("absent.onnx", dims={"batch": value, "sequence": -1})  # type: ignore[dict-item]
+    assert [fault.code for fault in wrong.value.diagnostics] == ["U101", "U101"]
