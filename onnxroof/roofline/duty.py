@@ -7,9 +7,12 @@ runs without a pause. Runs count as the plan has them, one after the other: E ho
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import SupportsFloat
 
+from onnxroof.errors import Diagnostic, UsageError
 from onnxroof.roofline.result import PlanResult
 from onnxroof.targets.model import Target
 
@@ -24,6 +27,8 @@ _MILLION = 1e6
 class Duty:
     """What a user says of the use of a device; prices are in the currency of the user.
 
+    Raises `UsageError` for what is no number above 0, with all faults at once.
+
     Attributes:
         runs_per_s: Runs a second, None where it runs without a pause.
         battery_wh: Energy of the battery, None for none.
@@ -36,10 +41,27 @@ class Duty:
     per_hour: Mapping[str, float] = field(default_factory=dict)
     per_kwh: float | None = None
 
+    def __post_init__(self) -> None:
+        single = {"runs_per_s": self.runs_per_s, "battery_wh": self.battery_wh, "per_kwh": self.per_kwh}
+        given: dict[str, object] = {name: value for name, value in single.items() if value is not None}
+        given |= {f"per_hour[{target!r}]": value for target, value in self.per_hour.items()}
+        faults = [
+            Diagnostic(where=f"Duty.{name}", message=f"expected a number above 0, found {value!r}", code="U104")
+            for name, value in given.items()
+            if not _is_amount(value)
+        ]
+        if faults:
+            raise UsageError(*faults)
+
     def price_per_hour(self, target: Target) -> float | None:
         """Of a target in any of its modes; None where none is given."""
         names = (target.id, target.id.partition("@")[0], "")
         return next((self.per_hour[name] for name in names if name in self.per_hour), None)
+
+
+def _is_amount(value: object) -> bool:
+    """Whether it is a number above 0: of Python or of NumPy, no bool."""
+    return isinstance(value, SupportsFloat) and not isinstance(value, (bool, str)) and 0 < float(value) < math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

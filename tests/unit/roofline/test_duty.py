@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles.sample_analysis import SHEET, npu_result
 
+from onnxroof.errors import UsageError
 from onnxroof.roofline.duty import Duty, DutyResult, duty_of
 from onnxroof.roofline.result import PlanResult
 from onnxroof.targets.model import Quantity, Target
@@ -85,3 +86,14 @@ def test_less_to_do_never_takes_more_power_than_its_idle_part(t: float, e: float
     else:
         assert result.power_w is not None
         assert rate * e * (1 - 1e-9) <= result.power_w <= (rate * e + idle) * (1 + 1e-9)
+
+
+def test_what_is_no_number_above_0_is_refused_at_once() -> None:
+    with pytest.raises(UsageError, match="expected a number above 0") as wrong:
+        Duty(runs_per_s=0, battery_wh=float("nan"), per_hour={"chip": -1.0, "": 2}, per_kwh="0.3")  # type: ignore[arg-type]
+    assert [fault.where for fault in wrong.value.diagnostics] == [
+        "Duty.runs_per_s", "Duty.battery_wh", "Duty.per_kwh", "Duty.per_hour['chip']",
+    ]  # fmt: skip
+    assert {fault.code for fault in wrong.value.diagnostics} == {"U104"}
+    with pytest.raises(UsageError):
+        Duty(runs_per_s=True)
