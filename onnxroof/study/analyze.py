@@ -14,7 +14,7 @@ from onnxroof.errors import Diagnostic, OnnxroofError, TargetError, UsageError
 from onnxroof.ir.workload import AS_IS, Workload
 from onnxroof.rewrites.policy import Policy, parse_policy
 from onnxroof.study.count import Counted, counted, model_result
-from onnxroof.study.load import check_dims, load, loads
+from onnxroof.study.load import check_dims, check_names, load_one_of, loads
 from onnxroof.study.precision import as_exported
 from onnxroof.study.result import Analysis, Failure, ModelResult
 
@@ -131,9 +131,10 @@ def run_study(
         if progress:
             progress(name, done, steps)
         try:
-            workload = (
-                source if isinstance(source, Workload) else load(source, dims=given, shapes_from_run=shapes_from_run)
-            )
+            if isinstance(source, Workload):
+                workload = source
+            else:
+                workload = load_one_of(source, dims=given, shapes_from_run=shapes_from_run)
         except OnnxroofError as error:
             entries.append(Failure(name=name, error=error))
             done += 1 + len(chosen or ())
@@ -177,7 +178,9 @@ def run_study(
             found = formulas(workload, given, _exported(loads(source), policy), copies_cache=copies_cache)
             entry = replace(entry, formulas=found)
         entries.append(entry)
-    _check_names(given, entries)
+    answered = [entry for entry in entries if isinstance(entry, ModelResult)]
+    if len(answered) == len(entries):  # else the model that was not read may have it
+        check_names(given, (dim for entry in answered for dim in entry.dims))
     return Analysis(
         models=tuple(entries),
         objective=objective,
@@ -237,26 +240,6 @@ def _check_loaded(given: Mapping[str, int], workloads: Sequence[Workload]) -> No
         for workload in workloads
         for dim in workload.dims
         if given.get(dim.name, dim.value) != dim.value
-    ]
-    if faults:
-        raise UsageError(*faults)
-
-
-def _check_names(given: Mapping[str, int], entries: Sequence[ModelResult | Failure]) -> None:
-    answered = [entry for entry in entries if isinstance(entry, ModelResult)]
-    if len(answered) < len(entries):
-        return  # the model that was not read may have it
-    known = {dim.name for entry in answered for dim in entry.dims}
-    have = ", ".join(f"`{dim}`" for dim in sorted(known)) or "none: all are fixed in the file"
-    faults = [
-        Diagnostic(
-            where=f"-d {name}={value}",
-            message=f"no model has a dimension `{name}`",
-            hint=f"named dimensions: {have}",
-            code="U102",
-        )
-        for name, value in given.items()
-        if name not in known
     ]
     if faults:
         raise UsageError(*faults)

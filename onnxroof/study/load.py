@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import SupportsIndex
@@ -16,10 +16,10 @@ from onnxroof.frontend.load import load_workload, loader
 from onnxroof.ir.observed import NOTHING_OBSERVED
 from onnxroof.ir.op import Op
 from onnxroof.ir.tensor import Tensor
-from onnxroof.ir.workload import Workload
+from onnxroof.ir.workload import DimBinding, Workload
 from onnxroof.rewrites.quantization import absorb_quantization
 
-__all__ = ["check_dims", "load", "loads"]
+__all__ = ["check_dims", "check_names", "load", "load_one_of", "loads"]
 
 # Extents beyond this are mistakes, and products of a few of them do not fit the 64 bits of ONNX.
 _LARGEST_DIM = 2**31 - 1
@@ -38,9 +38,16 @@ def load(
 
     Raises:
         ModelError: The file is not a sound model, the dimensions contradict it, or it cannot be run.
-        UsageError: A dimension is no whole number, negative or beyond what an index can count.
+        UsageError: The model lacks a dimension, or one is no whole number, negative or beyond what an index can count.
     """
-    given = check_dims(dims or {})
+    workload = load_one_of(path, dims=dims or {}, shapes_from_run=shapes_from_run)
+    check_names(dims or {}, workload.dims)
+    return workload
+
+
+def load_one_of(path: str | Path, *, dims: Mapping[str, SupportsIndex], shapes_from_run: bool) -> Workload:
+    """As `load` for one of several models: dimensions that it lacks are no fault, as another model may have them."""
+    given = check_dims(dims)
     workload = load_workload(Path(path), given, _branch_work)
     if shapes_from_run:
         from onnxroof.frontend.runnable import runnable
@@ -93,6 +100,32 @@ def check_dims(dims: Mapping[str, SupportsIndex]) -> dict[str, int]:
     if faults:
         raise UsageError(*faults)
     return found
+
+
+def check_names(given: Mapping[str, object], dims: Iterable[DimBinding]) -> None:
+    """Refuses values for names that no model has: they would change nothing.
+
+    Args:
+        given: Value by name.
+        dims: The dimensions of all models.
+
+    Raises:
+        UsageError: For all of them at once.
+    """
+    known = {dim.name for dim in dims}
+    have = ", ".join(f"`{dim}`" for dim in sorted(known)) or "none: all are fixed in the file"
+    faults = [
+        Diagnostic(
+            where=f"-d {name}={value}",
+            message=f"no model has a dimension `{name}`",
+            hint=f"named dimensions: {have}",
+            code="U102",
+        )
+        for name, value in given.items()
+        if name not in known
+    ]
+    if faults:
+        raise UsageError(*faults)
 
 
 @cache

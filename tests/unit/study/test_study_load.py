@@ -92,3 +92,13 @@ def test_what_is_no_whole_number_is_no_dimension(value: object) -> None:
     with pytest.raises(UsageError, match="expected a whole number, found") as wrong:
         load("absent.onnx", dims={"batch": value, "sequence": -1})  # type: ignore[dict-item]
     assert [fault.code for fault in wrong.value.diagnostics] == ["U101", "U101"]
+
+
+def test_a_dimension_that_the_model_lacks_is_refused() -> None:
+    text = "g (float[batch,64] x) => (float[batch,64] y) { y = Relu(x) }"
+    with pytest.raises(UsageError, match="no model has a dimension `foo`") as wrong:
+        workload(text, foo=8, batch=2, bar=1)
+    assert [(fault.where, fault.code) for fault in wrong.value.diagnostics] == [
+        ("-d foo=8", "U102"), ("-d bar=1", "U102"),
+    ]  # fmt: skip
+    assert "`batch`" in wrong.value.diagnostics[0].hint
