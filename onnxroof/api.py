@@ -96,6 +96,7 @@ def analyze(
         precision=precision,
         state=state,
         sensitivity=sensitivity,
+        duty=duty,
     )
     if len(study.models) == 1 and isinstance(failure := study.models[0], Failure):
         raise failure.error
@@ -107,5 +108,5 @@ def analyze(
         has_targets=study.has_targets,
         has_sensitivity=study.has_sensitivity,
         command=study.command,
-        duty=duty,
+        duty=study.duty,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -111,6 +110,7 @@ def analyze(
             shapes_from_run=shapes_from_run,
             sensitivity=sensitivity,
             groups=groups,
+            duty=duty,
             command=command_line(),
             progress=progress,
         )
@@ -119,5 +119,4 @@ def analyze(
         from onnxroof.report.write import write_text
 
         write_text(Path(plan_out), to_plan_file(analysis))
-    analysis = replace(analysis, duty=duty)
     context.exit(finish(analysis, format_, outputs, strict=strict, template=template))

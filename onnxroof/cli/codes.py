@@ -179,7 +179,12 @@ PARAGRAPHS: Mapping[str, str] = {
     ),
     "U104": (
         "A rate of runs, the energy of a battery or a price is a number above 0 with its unit: `--rate 100/h`, "
-        "`--battery 20Wh`, `--price 2.50/h`, `--electricity 0.30/kWh`."
+        "`--battery 20Wh`, `--price 2.50/h`, `--electricity 0.30/kWh`. A target has one price."
+    ),
+    "U105": (
+        "A price is given for a target that the models are not held against: it would change nothing, so it is "
+        "refused. Most often the id is misspelt; the hint lists the ids of the targets. Without an id, as in "
+        "`--price 2.50/h`, a price is that of all targets which have none of their own."
     ),
     "U201": (
         "An option asks for something that does not exist (a fusion or precision policy, an objective, a format, a "

@@ -73,8 +73,11 @@ def parse_duty(rate: str | None, battery: str | None, prices: tuple[str, ...], e
     for text in prices:
         target, _, amount = text.rpartition("=")
         found = read("--price", amount, "/(?P<unit>h)", {"h": 1.0}, "--price nvidia-h100-sxm=2.50/h")
-        if found is not None:
-            per_hour[target] = found
+        if found is None:
+            continue
+        if per_hour.setdefault(target, found) != found:
+            message = f"{f'`{target}`' if target else 'all targets'} already had the price {per_hour[target]:g}/h"
+            faults.append(Diagnostic(where=f"--price {text}", message=message, code="U104"))
     if faults:
         raise UsageError(*faults)
     return Duty(runs_per_s=runs, battery_wh=energy, per_hour=per_hour, per_kwh=per_kwh)

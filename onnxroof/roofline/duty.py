@@ -55,8 +55,12 @@ class Duty:
 
     def price_per_hour(self, target: Target) -> float | None:
         """Of a target in any of its modes; None where none is given."""
-        names = (target.id, target.id.partition("@")[0], "")
-        return next((self.per_hour[name] for name in names if name in self.per_hour), None)
+        return next((self.per_hour[name] for name in self.names(target) if name in self.per_hour), None)
+
+    @staticmethod
+    def names(target: Target) -> tuple[str, str, str]:
+        """What the price of a target may stand under, the most precise first: its mode, its id, all targets."""
+        return target.id, target.id.partition("@")[0], ""
 
 
 def _is_amount(value: object) -> bool:

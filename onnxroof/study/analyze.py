@@ -19,6 +19,7 @@ from onnxroof.study.precision import as_exported
 from onnxroof.study.result import Analysis, Failure, ModelResult
 
 if TYPE_CHECKING:  # counting has no target: what evaluates one is imported when there is one
+    from onnxroof.roofline.duty import Duty
     from onnxroof.roofline.result import TargetResult
     from onnxroof.roofline.sensitivity import Elasticity
     from onnxroof.study.resized import Resized
@@ -67,6 +68,7 @@ def run_study(
     state: str = "cold",
     sensitivity: bool = False,
     groups: str | Path | None = None,
+    duty: Duty | None = None,
     command: str = "",
     progress: Progress | None = None,
 ) -> Analysis:
@@ -87,6 +89,7 @@ def run_study(
         shapes_from_run: Whether models that are loaded here are run once for their shapes.
         groups: A file with fusion groups, which are evaluated as one more plan: a plan file, a list of groups, or a
             model that ONNX Runtime optimized.
+        duty: How often the models run and what is paid for it, for the readers of the result.
         command: The command line, for the report.
         progress: Told of each step.
 
@@ -96,8 +99,8 @@ def run_study(
     Raises:
         TargetError: A target is not known or its file has faults (all of them at once).
         UsageError: The file with groups is none, a fusion or precision policy or an objective does not exist, no
-            dimension can have a value that was given, no model has that dimension, or a workload was loaded with
-            another value of it.
+            dimension can have a value that was given, no model has that dimension, a workload was loaded with
+            another value of it, or a price is of a target that is not among these.
     """
     if objective not in OBJECTIVES:
         raise UsageError.at(
@@ -123,6 +126,8 @@ def run_study(
     given = check_dims(dims or {})
     _check_loaded(given, [source for source in models if isinstance(source, Workload)])
     chosen = None if targets is None else _targets(targets)
+    if duty is not None:
+        _check_prices(duty, chosen or ())
     steps = len(models) * (1 + len(chosen or ()))
     done = 0
     entries: list[ModelResult | Failure] = []
@@ -189,6 +194,7 @@ def run_study(
         has_targets=chosen is not None,
         has_sensitivity=sensitivity,
         command=command,
+        duty=duty,
     )
 
 
@@ -226,6 +232,24 @@ def _targets(wanted: Sequence[str | Path | Target]) -> tuple[Target, ...]:
     if errors:
         raise TargetError(*OnnxroofError.joined(errors).diagnostics)
     return tuple(found)
+
+
+def _check_prices(duty: Duty, targets: Sequence[Target]) -> None:
+    """A price of a device that nothing runs on would be left out of every figure: most often its id is misspelt."""
+    known = {name for target in targets for name in duty.names(target)}
+    have = ", ".join(f"`{target.id}`" for target in targets) or "none"
+    faults = [
+        Diagnostic(
+            where=f"--price {name}={price:g}/h",
+            message=f"no model is held against a target `{name}`",
+            hint=f"targets of this study: {have}",
+            code="U105",
+        )
+        for name, price in duty.per_hour.items()
+        if name and name not in known
+    ]
+    if faults:
+        raise UsageError(*faults)
 
 
 def _check_loaded(given: Mapping[str, int], workloads: Sequence[Workload]) -> None:

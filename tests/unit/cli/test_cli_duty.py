@@ -28,3 +28,11 @@ def test_all_faults_are_told_at_once() -> None:
         ("U104", "--price 1/d"),
     ]  # fmt: skip
     assert all("e.g. `--" in fault.hint for fault in caught.value.diagnostics)
+
+
+def test_a_target_has_one_price() -> None:
+    with pytest.raises(UsageError, match="`x` already had the price 2/h") as caught:
+        parse_duty(None, None, ("x=2/h", "x=2.0/h", "x=3/h", "1/h", "4/h"), None)
+    assert [(fault.code, fault.where) for fault in caught.value.diagnostics] == [
+        ("U104", "--price x=3/h"), ("U104", "--price 4/h"),
+    ]  # fmt: skip

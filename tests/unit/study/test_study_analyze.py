@@ -10,6 +10,7 @@ import pytest
 from oracles.tiny import engine, level, saved, target, workload
 
 from onnxroof.errors import TargetError, UsageError
+from onnxroof.roofline.duty import Duty
 from onnxroof.study.analyze import run_study
 from onnxroof.study.result import Failure, ModelResult
 
@@ -198,3 +199,15 @@ def test_a_run_and_formulas_do_not_go_together(path: Path) -> None:
     with pytest.raises(UsageError, match="a run has one size") as caught:
         run_study([path], None, formula=True, shapes_from_run=True)
     assert caught.value.diagnostics[0].code == "U201"
+
+
+def test_a_price_is_of_a_target_of_the_study(path: Path) -> None:
+    duty = Duty(per_hour={"": 1, "chip": 2, "jetson-nano": 3, "nvidia-h100": 4, "hailo-8": 5})
+    with pytest.raises(UsageError, match="no model is held against a target `nvidia-h100`") as wrong:
+        run_study([path], [CHIP, "jetson-nano@5w"], duty=duty)
+    assert [(fault.where, fault.code) for fault in wrong.value.diagnostics] == [
+        ("--price nvidia-h100=4/h", "U105"), ("--price hailo-8=5/h", "U105"),
+    ]  # fmt: skip
+    assert wrong.value.diagnostics[0].hint == "targets of this study: `chip`, `jetson-nano@5w`"
+    known = Duty(per_hour={"": 1, "chip": 2, "jetson-nano": 3})
+    assert run_study([path], [CHIP, "jetson-nano@5w"], duty=known).duty is known
