@@ -6,6 +6,7 @@ A node of control flow is listed as a view that names its results; a loop has a 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -34,7 +35,7 @@ _NO_LIMIT = 1 << 31
 
 
 def _lower_if(lowering: Lowering, node: proto.NodeProto, name: str, scope: Scope) -> None:
-    """A known condition takes its branch; else the branch with more work is taken, and said."""
+    """A known condition takes its branch; else one of unknown work, or the one with more work, is taken, and said."""
     condition = lowering.value(lowering.operands(node, scope), 0)
     place = lowering.places[name]
     if place in lowering.observed.branches:
@@ -53,8 +54,9 @@ def _heavier_branch(
 ) -> tuple[tuple[str, ...], list[Known]]:
     """Lowers both branches, keeps the one with more work; returns the names of its results and what is known of them.
 
-    A branch whose shapes contradict each other under these dimensions is not the one that runs. Where the condition is
-    an input of the model, its user chooses the branch, as he does a dimension; else a run may take either.
+    A branch of unknown work is kept, so that what is not known of it is listed. A branch whose shapes contradict each
+    other under these dimensions is not the one that runs. Where the condition is an input of the model, its user
+    chooses the branch, as he does a dimension; else a run may take either.
     """
     found: list[tuple[float, str, Segment, tuple[str, ...]]] = []
     types: list[list[ValueType]] = []
@@ -77,9 +79,14 @@ def _heavier_branch(
         found.append((work, label, lowering.cut(mark), results))
     if not found:
         raise clashes[0]
-    _, label, segment, results = max(found, key=lambda branch: branch[0])
+    work, label, segment, results = max(found, key=lambda branch: branch[0])
     lowering.restore(segment)
-    why = "the shapes of the other contradict each other" if clashes else "the branch with more work"
+    why = "the branch with more work"
+    if clashes:
+        why = "the shapes of the other contradict each other"
+    elif math.isinf(work):
+        is_one = any(math.isfinite(other) for other, *_ in found)
+        why = "its work is not known" if is_one else "the work of neither branch is known"
     lowering.notes[f"{name}: the condition depends on data; `{label}` is counted, {why}"] = None
     made = [activation_of(lowering, result, lowering.known[result].type) for result in results]
     if not is_chosen and not clashes and types[0] != types[1]:

@@ -38,7 +38,7 @@ def load_workload(
         path: Of the model file.
         given: Values of named dimensions. Names that the model lacks are ignored: the caller checks them over all
             models of a study by `Workload.dims`.
-        branch_work: Work of a list of operators, by which the heavier branch of an If is chosen.
+        branch_work: Work of a list of operators (inf: unknown), by which the heavier branch of an If is chosen.
         observed: Sizes of a run, taken before anything that is inferred or assumed.
 
     Raises:

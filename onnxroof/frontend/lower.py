@@ -70,7 +70,7 @@ class Lowering:
         alike: What was found of nodes, shared likewise.
         functions: Model-local functions by (domain, name, overload).
         given: Dimensions that the user gave; loops look up their trips here.
-        branch_work: Work of a list of operators, by which the heavier branch of an If is chosen.
+        branch_work: Work of a list of operators (inf: unknown), by which the heavier branch of an If is chosen.
         observed: Sizes of a run of the model.
         reserved_values: Names of values of the model's own graph, which those of inner graphs must not take.
         reserved_nodes: Names of nodes of the model's own graph, likewise.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
@@ -134,10 +135,14 @@ def _registry() -> Registry:
 
 
 def _branch_work(ops: Sequence[Op], tensors: Mapping[str, Tensor]) -> float:
-    """MACs of a branch, other operations far behind them: the larger decides which branch of an If is counted."""
+    """MACs of a branch, other operations far behind them: the larger decides which branch of an If is counted.
+
+    Infinite where the work of an operator is not known: nothing says that it is less than that of the other branch.
+    """
     total = 0.0
     for op in ops:
         work = op_cost(op, tensors, _registry()).work
-        if work is not None:
-            total += op.repeat * (work.macs + 1e-9 * (work.vector_ops + work.special_ops))
+        if work is None:
+            return math.inf
+        total += op.repeat * (work.macs + 1e-9 * (work.vector_ops + work.special_ops))
     return total

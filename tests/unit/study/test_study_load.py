@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from oracles.tiny import saved, workload
+from oracles.tiny import engine, level, on_target, saved, target, workload
 
 from onnxroof.errors import ModelError, UsageError
 from onnxroof.ir.op import OpKind
-from onnxroof.study.count import totals
+from onnxroof.study.count import counted, model_result, totals
 from onnxroof.study.load import check_dims, load
 
 
@@ -55,13 +55,36 @@ def test_the_branch_with_more_macs_or_else_more_other_work_counts(then: str, oth
     assert chosen in {op.op_type for op in found.ops}
 
 
-def test_a_branch_of_unknown_work_does_not_count_as_more() -> None:
+@pytest.mark.parametrize(
+    ("then", "otherwise", "label", "why"),
+    [
+        ("t = my.domain.Foo(x)", "e = MatMul(x, w)", "then_branch", "its work is not known"),
+        ("t = MatMul(x, w)", "n = MatMul(x, w) e = my.domain.Foo(n)", "else_branch", "its work is not known"),
+        ("t = my.domain.Foo(x)", "e = my.domain.Bar(x)", "then_branch", "the work of neither branch is known"),
+    ],
+)
+def test_a_branch_of_unknown_work_counts_and_says_so(then: str, otherwise: str, label: str, why: str) -> None:
     found = workload(
-        """g (bool p, float[4] x) => (float[4] y) {
-        y = If (p) <then_branch = a () => (float[4] t) { t = my.domain.Foo(x) },
-                    else_branch = b () => (float[4] e) { e = Relu(x) }> }"""
+        f"""g (bool p, float[64,64] x) => (float[64,64] y) <float[64,64] w> {{
+        y = If (p) <then_branch = a () => (float[64,64] t) {{ {then} }},
+                    else_branch = b () => (float[64,64] e) {{ {otherwise} }}> }}"""
     )
-    assert "Relu" in {op.op_type for op in found.ops}
+    assert f"If_0: the condition depends on data; `{label}` is counted, {why}" in found.notes
+    assert found.ops[-2].domain == "my.domain"
+    result = model_result(counted(found))
+    assert result.coverage < 1
+    assert [one.op_type for one in result.unresolved] == [found.ops[-2].op_type]
+    assert result.totals.macs is None
+
+
+def test_the_floor_of_a_branch_of_unknown_work_is_that_of_the_least_that_data_may_leave() -> None:
+    # Data choose a branch, and the other may be free: only the 64 x 64 steps of the Relu are sure.
+    text = """g (float[64,64] x) => (float[64,64] y, float[64,64] z) <float[64,64] w, float zero = {0}> {
+        z = Relu(x) s = ReduceSum <keepdims = 0> (x) p = Greater(s, zero)
+        y = If (p) <then_branch = a () => (float[64,64] t) { n = MatMul(x, w) t = my.domain.Foo(n) },
+                    else_branch = b () => (float[64,64] e) { e = Identity(x) }> }"""
+    chip = target(engine("all", "mac vector special", {"FLOAT": "1 GFLOP/s"}), level("dram", "1 GB"))
+    assert on_target(text, chip).floor_latency_s == pytest.approx(4096e-9)
 
 
 def test_a_missing_file_and_a_bad_dimension_are_told() -> None:
