@@ -49,6 +49,11 @@ PARAGRAPHS: Mapping[str, str] = {
         "message names the node, both shapes and the dimensions behind them with where each value comes from. Give "
         "dimensions that go together with `-d NAME=INT`; where none has a part in it, the file contradicts itself."
     ),
+    "M302": (
+        "With these dimensions a tensor takes 2^60 bytes or more, which no machine has: nothing could run it. "
+        "The message names the first tensor of that size, not those that follow from it. Give smaller dimensions with "
+        "`-d NAME=INT`; where the file fixes the sizes, an extent in it is damaged or a stand-in for an unknown one."
+    ),
     "M401": (
         "A run of the model was asked for, and one of its inputs cannot be made up: its extents are not known, it is "
         "a sequence, an optional or a map, or NumPy has no such type. Give its dimensions with `-d NAME=INT`, or go "

@@ -20,10 +20,14 @@ from onnxroof.frontend.solve import Solution, UnsolvedError, solve
 from onnxroof.frontend.types import Known, ValueType, filled, stated_size, type_of_proto
 from onnxroof.frontend.unfold import FunctionKey, check_unfolding
 from onnxroof.ir.observed import NOTHING_OBSERVED, Observed
-from onnxroof.ir.tensor import TensorKind
+from onnxroof.ir.op import Op
+from onnxroof.ir.tensor import Tensor, TensorKind
 from onnxroof.ir.workload import DimBinding, Workload
 
 __all__ = ["Loader", "load_workload", "loader"]
+
+# Bytes of which the bits do not fit in 64 bits with a sign, in which footprints of tiles are worked out.
+_LEAST_TOO_LARGE = 2**60
 
 Loader = Callable[[Mapping[str, int], Observed], Workload]
 """A model under any values of named dimensions, and with what a run of it showed."""
@@ -224,6 +228,8 @@ def _workload(walk: _Walk, solution: Solution) -> Workload:
     model, bound, lowering = walk.read.model, solution.bound, solution.lowering
     dims = [DimBinding(name=n, value=v, source=bound.sources[n]) for n, v in bound.values.items()]
     dims += [DimBinding(name=n, value=v, source=source) for n, (v, source) in lowering.sizes.items()]
+    tensors = lowering.tensors(lowering.known)
+    _check_sizes(walk.read.path, tensors, lowering.ops, dims)
     return Workload(
         name=walk.read.path.name,
         producer=f"{model.producer_name} {model.producer_version}".strip(),
@@ -231,10 +237,32 @@ def _workload(walk: _Walk, solution: Solution) -> Workload:
         opsets=_opsets(model),
         dims=tuple(dims),
         ops=tuple(lowering.ops),
-        tensors=lowering.tensors(lowering.known),
+        tensors=tensors,
         inputs=tuple(value.name for value in walk.read.inputs),
         outputs=lowering.outputs,
         notes=(*solution.notes, *lowering.notes),
+    )
+
+
+def _check_sizes(path: Path, tensors: Mapping[str, Tensor], ops: Sequence[Op], dims: Sequence[DimBinding]) -> None:
+    """Refuses tensors that nothing could hold; raises `ModelError` for each that no other of them explains."""
+    large = {name for name, tensor in tensors.items() if tensor.is_shaped and tensor.bytes >= _LEAST_TOO_LARGE}
+    if not large:
+        return
+    follow = {name for op in ops if not large.isdisjoint(op.inputs) for name in op.outputs}
+    values = ", ".join(f"{dim.name}={dim.value} ({dim.source})" for dim in dims)
+    hint = f"the dimensions are {values}: give smaller ones with `-d NAME=INT`" if dims else "the file fixes its sizes"
+    raise ModelError(
+        *(
+            Diagnostic(
+                where=f"{path}: tensor `{name}`",
+                message=f"expected fewer than 2^60 B, found {list(tensors[name].dims)} of {tensors[name].dtype.name}",
+                hint=hint,
+                code="M302",
+            )
+            for name in tensors
+            if name in large and name not in follow
+        )
     )
 
 

@@ -209,3 +209,27 @@ def test_a_damaged_model_is_an_error_of_the_file_and_never_a_crash(seed, tmp_pat
         assert "m.onnx" in str(error)
     else:
         assert all(op.disposition in (None, *OpKind) for op in workload.ops)
+
+
+def test_tensors_that_no_machine_holds_are_named_but_not_those_that_follow(tmp_path):
+    text = (
+        HEAD + "g (float[N, 65536] x, float[1] z) => (float[a] y, float[b] v) <int64[2] s = {4294967296, 2147483648}>"
+    )
+    path = saved(tmp_path, text + "{e = Expand(z, s) h = Relu(e) v = Neg(h) y = Abs(x) }")
+    with pytest.raises(ModelError) as wrong:
+        load_workload(path, {"N": 2**42}, no_work)  # 2^42 x 2^16 x 4 B = 2^60 B
+    assert [(f.code, f.where.rpartition(": ")[2]) for f in wrong.value.diagnostics] == [
+        ("M302", "tensor `x`"), ("M302", "tensor `e`"),
+    ]  # fmt: skip
+    assert wrong.value.diagnostics[0].message == "expected fewer than 2^60 B, found [4398046511104, 65536] of FLOAT"
+    assert f"N={2**42} (given)" in wrong.value.diagnostics[0].hint
+    with pytest.raises(ModelError) as wrong:
+        load_workload(path, {"N": 2**42 - 1}, no_work)
+    assert [f.where.rpartition(": ")[2] for f in wrong.value.diagnostics] == ["tensor `e`"]
+
+
+def test_a_file_that_fixes_absurd_sizes_says_so(tmp_path):
+    path = saved(tmp_path, HEAD + f"g (float[{2**62}, 2] x) => (float[a, b] y) {{ y = Relu(x) }}")
+    with pytest.raises(ModelError) as wrong:
+        load_workload(path, {}, no_work)
+    assert wrong.value.diagnostics[0].hint == "the file fixes its sizes"
