@@ -17,25 +17,29 @@ from onnxroof.targets.toml_lines import KeyPath
 __all__ = ["cross_checks", "peak_types"]
 
 
-def cross_checks(raw: Mapping[str, object], file_stem: str | None) -> Iterator[Fault]:
+def cross_checks(raw: Mapping[str, object], file_stem: str | None, *, is_whole: bool = True) -> Iterator[Fault]:
     """All faults that lie between keys.
 
     Args:
         raw: The file as `tomllib` gives it.
         file_stem: The name that the id must equal; None where any word will do.
+        is_whole: Else it extends what cannot be read: only what is wrong whatever that says is a fault.
     """
     if file_stem is not None and isinstance(raw.get("id"), str) and raw["id"] != file_stem:
         yield Fault(
             path=("id",), message=f"expected the name of the file, `{file_stem}`, found `{raw['id']}`", code="T206"
         )
-    yield from _sources(raw)
+    yield from _derived(raw)
     yield from _engines(raw)
     yield from _memories(raw)
-    yield from _efficiencies(raw)
     yield from _support(raw)
+    if is_whole:
+        yield from _sources(raw)
+        yield from _scopes(raw)
+        yield from _efficiencies(raw)
 
 
-def _sources(raw: Mapping[str, object]) -> Iterator[Fault]:
+def _derived(raw: Mapping[str, object]) -> Iterator[Fault]:
     sources = raw.get("sources")
     if not isinstance(sources, Mapping):
         return
@@ -44,6 +48,12 @@ def _sources(raw: Mapping[str, object]) -> Iterator[Fault]:
             yield Fault(
                 path=("sources", key, "from"), message="a derived source says what it was derived from", code="T205"
             )
+
+
+def _sources(raw: Mapping[str, object]) -> Iterator[Fault]:
+    sources = raw.get("sources")
+    if not isinstance(sources, Mapping):
+        return
     for path, quantity in _quantities(raw, ()):
         key = quantity.get("source")
         if isinstance(key, str) and key not in sources:
@@ -89,14 +99,19 @@ def peak_types(peak: Mapping[str, object]) -> tuple[str, str]:
 
 def _memories(raw: Mapping[str, object]) -> Iterator[Fault]:
     yield from _repeated(raw, "memory", "level")
-    chip = raw.get("chip")
-    counts = {"core": "cores", "lane": "lanes"}
     for index, memory in _tables(raw.get("memory")):
         for quantity in ("bandwidth", "energy"):
             parts = [key for key in (f"read_{quantity}", f"write_{quantity}") if key in memory]
             if quantity in memory and parts:
                 message = f"expected either `{quantity}` or read and write apart, found `{quantity}` and `{parts[0]}`"
                 yield Fault(path=("memory", index, quantity), message=message, code="T206")
+
+
+def _scopes(raw: Mapping[str, object]) -> Iterator[Fault]:
+    """What a level needs of the chip, and of its place among the levels."""
+    chip = raw.get("chip")
+    counts = {"core": "cores", "lane": "lanes"}
+    for index, memory in _tables(raw.get("memory")):
         scope = memory.get("scope")
         count = counts.get(scope) if isinstance(scope, str) else None
         if count is not None and not (isinstance(chip, Mapping) and count in chip):

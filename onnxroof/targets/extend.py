@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from onnxroof.targets.checks import peak_types
 from onnxroof.targets.toml_lines import KeyPath
 
-__all__ = ["Extended", "extended"]
+__all__ = ["Extended", "extended", "is_never_inherited"]
 
 _OWN = frozenset({"schema", "id", "name", "extends"})  # what a file says of itself is not inherited
 _MERGED = frozenset({"chip", "efficiency", "layout", "modes", "special_cost", "support"})
+_OF_A_NUMBER = frozenset({"value", "unit", "source"})  # numbers and sources are replaced whole
 _APART = ("bandwidth", "energy")
 
 Match = Callable[[Mapping[str, object], Sequence[object]], int | None]
@@ -44,6 +45,11 @@ class Extended:
             if path[:length] in self.places:
                 return (*self.places[path[:length]], *path[length:])
         return ("extends",) if any(key in _MATCHES for key in path[:-1]) else path
+
+
+def is_never_inherited(path: KeyPath) -> bool:
+    """Whether a key must stand in the file itself, whatever that extends: of the file, of a number or of a source."""
+    return path[0] in _OWN or (path[0] == "sources" and len(path) > 1) or path[-1] in _OF_A_NUMBER
 
 
 def extended(base: Mapping[str, object], changes: Mapping[str, object]) -> Extended:

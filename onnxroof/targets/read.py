@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from onnxroof.dtypes import DType
 from onnxroof.errors import Diagnostic, TargetError
 from onnxroof.targets.checks import cross_checks
-from onnxroof.targets.extend import Extended, extended
+from onnxroof.targets.extend import Extended, extended, is_never_inherited
 from onnxroof.targets.faults import Fault, diagnostics, schema_faults
 from onnxroof.targets.inline import parse_inline
 from onnxroof.targets.locate import is_inline, split_mode, target_path
@@ -145,12 +145,13 @@ def _text(text: str, path: str, file_stem: str | None, chain: tuple[Path, ...]) 
         except TargetError as error:
             # What is missing may be in the base: the file's other faults are told beside those of the base.
             _, faults = _validated(own)
+            faults = [*cross_checks(own, file_stem, is_whole=False), *faults]
             here = line_of(("extends",), key_lines(text))
             lost = [
                 fault if fault.where else replace(fault, where=f"{path}:{here}", message=f"extends: {fault.message}")
                 for fault in error.diagnostics
             ]
-            kept = diagnostics([fault for fault in faults if fault.code != "T201"], text, path)
+            kept = diagnostics([f for f in faults if f.code != "T201" or is_never_inherited(f.path)], text, path)
             raise TargetError(*lost, *kept) from None
     table, faults = _validated(whole.raw)
     faults = [*cross_checks(whole.raw, file_stem), *faults]

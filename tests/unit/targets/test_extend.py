@@ -199,6 +199,26 @@ def test_an_unknown_base_is_named_beside_other_faults(tmp_path: Path, read: Read
     assert (unit.where, unit.code) == (f"{tmp_path / 'mine.toml'}:7", "T204")
 
 
+def test_what_no_base_could_mend_is_told_beside_an_unknown_base(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'schema = 1\nid = "mine"\nextends = "hailo8"\n[sources.s]\ntitle = "S"\nkind = "derived"\n'
+        '[chip]\nclock = { value = 1, unit = "GHz", source = "of_the_base" }\n'
+        '[[memory]]\nlevel = "a"\nscope = "core"\ncapacity = { value = 8, unit = "MB" }\n'
+        '[[memory]]\nlevel = "a"\n[[engine]]\nname = "e"\n[efficiency]\nmac = { value = 1, unit = "1", source = "s" }\n'
+    )
+    with pytest.raises(TargetError) as caught:
+        load_target(path)
+    # The base may have the source, the cores, what the engine runs, and an engine that is called `mac`.
+    assert sorted((d.code, d.message.split(":")[0]) for d in caught.value.diagnostics) == [
+        ("T101", "extends"),
+        ("T201", "memory[0].capacity.source"),
+        ("T201", "name"),
+        ("T205", "sources.s.from"),
+        ("T206", "memory[1].level"),
+    ]
+
+
 def test_faults_of_a_base_are_told_where_they_are(tmp_path: Path, read: Read) -> None:
     (tmp_path / "bad.toml").write_text(EXAMPLE.read_text().replace("schema = 1 ", "schema = 7 "))
     (fault,) = faults(read, "", "bad.toml")
