@@ -120,7 +120,7 @@ def gaps_of(node: proto.NodeProto, operands: Operands) -> tuple[Gap, ...]:
     rules = _UNCHECKED.get(node.op_type, ())
     found = [gap for rule in rules for gap in rule(node, operands)]
     known = [(index, shape) for index, shape in enumerate(operands.shapes) if shape]
-    if rules or len(known) < 2:
+    if (rules and node.op_type not in _BESIDE_PAIRS) or len(known) < 2:
         return tuple(found)
     nearest = 1
     if node.op_type in ("MatMul", "Gemm") and len(known[0][1]) > 1 and len(known[1][1]) > 1:
@@ -184,6 +184,31 @@ def _window(w: int | None) -> Rule:
     return rule
 
 
+def _kernel(w: int) -> Rule:
+    """The window that an attribute states against that of a convolution's weights, at position `w` of the inputs."""
+
+    def rule(node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
+        stated = next((list(a.ints) for a in node.attribute if a.name == "kernel_shape"), [])
+        weights = operands.shapes[w] if w < len(operands.shapes) else None
+        if weights is not None and len(stated) == len(weights) - 2:
+            for axis, size in enumerate(stated, 2):
+                yield from _gap(size, weights[axis], f"the stated kernel_shape and the weights on axis {axis}")
+
+    return rule
+
+
+def _bias(b: int, w: int, *, is_transposed: bool = False) -> Rule:
+    """The elements of a bias against the output channels of a convolution's weights, at positions `b` and `w`."""
+
+    def rule(node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
+        channels = operands.extent(w, 1 if is_transposed else 0)
+        if channels is not None and is_transposed:
+            channels *= _integer(node, "group", 1)
+        yield from _gap(operands.extent(b, 0), channels, "the elements of the bias and the output channels")
+
+    return rule
+
+
 def _per_channel(_node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
     yield from _gap(operands.extent(0, 1), operands.extent(1, 0), "the channels of the input and of the scale")
 
@@ -196,8 +221,20 @@ def _expand(_node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
             yield from _gap(have, want, "the extents of the input and of the new shape", can_broadcast=True)
 
 
-def _recurrent(_node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
-    yield from _gap(operands.extent(0, 2), operands.extent(1, 2), "the features of the input and of the weights")
+def _recurrent(gates: int) -> Rule:
+    """Features of the input, and what a recurrence states of its state, against weights for so many gates."""
+
+    def rule(node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
+        yield from _gap(operands.extent(0, 2), operands.extent(1, 2), "the features of the input and of the weights")
+        kept = operands.extent(2, 2)
+        stated = _integer(node, "hidden_size") or kept
+        yield from _gap(stated, kept, "the stated hidden_size and the recurrent weights on axis 2")
+        if stated is not None:
+            for index, name in ((1, "the weights"), (2, "the recurrent weights")):
+                reason = f"{name} on axis 1 and {gates} times the hidden size"
+                yield from _gap(operands.extent(index, 1), gates * stated, reason)
+
+    return rule
 
 
 def _reshape(node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
@@ -257,8 +294,28 @@ def _reach(top: int, extent: int | None) -> Iterator[Gap]:
         yield Gap(top + 1, extent, "the positions that are taken and those that there are", may_be_less=True)
 
 
+def _attention(node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
+    if node.domain not in ("", "ai.onnx"):
+        return  # that of ONNX Runtime has other inputs
+    shapes = [operands.shapes[index] if index < len(operands.shapes) else None for index in (0, 1)]
+    found = [_integer(node, name) or None for name in ("q_num_heads", "kv_num_heads")]
+    heads, kv_heads = (
+        shape[1] if shape is not None and len(shape) == 4 else stated
+        for shape, stated in zip(shapes, found, strict=True)
+    )
+    yield from _shared_heads(heads, kv_heads)
+
+
+def _shared_heads(heads: int | None, kv_heads: int | None) -> Iterator[Gap]:
+    """Each head of keys and values serves as many heads of the query."""
+    if heads and kv_heads:
+        reason = f"the heads of the query and a multiple of the {kv_heads} of keys and values"
+        yield Gap(heads, max(heads // kv_heads, 1) * kv_heads, reason)
+
+
 def _group_query(node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
     heads, kv_heads = _integer(node, "num_heads"), _integer(node, "kv_num_heads")
+    yield from _shared_heads(heads, kv_heads)
     width = operands.extent(0, -1)
     if width is None or not heads or not kv_heads:
         return
@@ -279,25 +336,29 @@ def _packed_weight(node: proto.NodeProto, operands: Operands) -> Iterator[Gap]:
 Rule = Callable[[proto.NodeProto, Operands], Iterator[Gap]]
 
 _UNCHECKED: Mapping[str, tuple[Rule, ...]] = {
-    "Conv": (_channels(0, 1), _window(1)),
-    "FusedConv": (_channels(0, 1), _window(1)),
-    "ConvInteger": (_channels(0, 1), _window(1)),
-    "QLinearConv": (_channels(0, 3), _window(3)),
-    "ConvTranspose": (_channels(0, 1, is_transposed=True),),
+    "Conv": (_channels(0, 1), _kernel(1), _bias(2, 1), _window(1)),
+    "FusedConv": (_channels(0, 1), _kernel(1), _bias(2, 1), _window(1)),
+    "ConvInteger": (_channels(0, 1), _kernel(1), _window(1)),
+    "QLinearConv": (_channels(0, 3), _kernel(3), _bias(8, 3), _window(3)),
+    "ConvTranspose": (_channels(0, 1, is_transposed=True), _kernel(1), _bias(2, 1, is_transposed=True)),
     "AveragePool": (_window(None),),
     "MaxPool": (_window(None),),
     "LpPool": (_window(None),),
     "BatchNormalization": (_per_channel,),
     "InstanceNormalization": (_per_channel,),
     "Expand": (_expand,),
-    "RNN": (_recurrent,),
-    "GRU": (_recurrent,),
-    "LSTM": (_recurrent,),
+    "RNN": (_recurrent(1),),
+    "GRU": (_recurrent(3),),
+    "LSTM": (_recurrent(4),),
     "Reshape": (_reshape,),
     "Einsum": (_einsum,),
     "Split": (_split,),
     "Gather": (_gathered,),
     "GatherND": (_gathered_nd,),
+    "Attention": (_attention,),
     "GroupQueryAttention": (_group_query,),
     "MatMulNBits": (_packed_weight,),
 }
+
+# Operators whose rules say little, so that any two extents may be those that have to go together.
+_BESIDE_PAIRS = frozenset({"Attention"})

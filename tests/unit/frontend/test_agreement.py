@@ -41,6 +41,25 @@ def gap(op_type, operands, **attributes):
         ("Split", [(2, 7)], {"axis": 1}, None),
         ("MatMulNBits", [(2, 60), None], {"K": 64}, (60, 64)),
         ("GroupQueryAttention", [(1, 1, 64), None, None, (2, 2, 5, 8)], {"num_heads": 4, "kv_num_heads": 2}, (2, 1)),
+        ("LSTM", [(5, 2, 7), (1, 32, 7), (1, 32, 8)], {"hidden_size": 8}, None),
+        ("LSTM", [(5, 2, 7), (1, 32, 7), (1, 32, 8)], {"hidden_size": 16}, (16, 8)),
+        ("LSTM", [(5, 2, 7), (1, 24, 7), (1, 32, 8)], {}, (24, 32)),  # 4 gates of 8
+        ("GRU", [(5, 2, 7), (1, 24, 7), (1, 25, 8)], {"hidden_size": 8}, (25, 24)),  # 3 gates of 8
+        ("RNN", [(5, 2, 7), (1, 8, 7), None], {"hidden_size": 8}, None),
+        ("Conv", [(1, 3, 8, 8), (4, 3, 3, 3)], {"kernel_shape": [3, 3]}, None),
+        ("Conv", [(1, 3, 8, 8), (4, 3, 3, 3)], {"kernel_shape": [3, 5]}, (5, 3)),
+        ("QLinearConv", [(1, 3, 8, 8), None, None, (4, 3, 3, 3)], {"kernel_shape": [1, 3]}, (1, 3)),
+        ("Conv", [(1, 3, 8, 8), (4, 3, 3, 3), (4,)], {}, None),
+        ("Conv", [(1, 3, 8, 8), (4, 3, 3, 3), (3,)], {}, (3, 4)),
+        ("QLinearConv", [(1, 3, 8, 8), *[None] * 2, (4, 3, 3, 3), *[None] * 4, (5,)], {}, (5, 4)),
+        ("ConvTranspose", [(1, 6, 1, 1), (6, 3, 3, 3), (6,)], {"group": 2}, None),  # 2 groups of 3
+        ("ConvTranspose", [(1, 6, 1, 1), (6, 3, 3, 3), (3,)], {"group": 2}, (3, 6)),
+        ("Attention", [(1, 8, 5, 4), (1, 2, 5, 4)], {}, None),
+        ("Attention", [(1, 6, 5, 4), (1, 4, 5, 4)], {}, (6, 4)),
+        ("Attention", [(1, 2, 5, 4), (1, 4, 5, 4)], {}, (2, 4)),
+        ("Attention", [(1, 5, 48), (1, 5, 32)], {"q_num_heads": 6, "kv_num_heads": 4}, (6, 4)),
+        ("Attention", [(1, 5, 48), (1, 5, 32)], {"num_heads": 6, "domain": "com.microsoft"}, None),
+        ("GroupQueryAttention", [(1, 1, 64)], {"num_heads": 6, "kv_num_heads": 4}, (6, 4)),
         ("Relu", [(1, 2)], {}, None),
         ("Conv", [], {}, None),
     ],
@@ -92,6 +111,13 @@ def test_the_pairs_of_a_matrix_product_are_its_sum_and_its_batch():
 def test_the_pairs_of_a_gemm_follow_its_transposes():
     node = onnx.helper.make_node("Gemm", [], [], transA=1, transB=1)
     assert (gaps_of(node, seen((3, 4), (5, 6)))[0].have, gaps_of(node, seen((3, 4), (5, 6)))[0].want) == (3, 6)
+
+
+def test_of_attention_any_pair_may_be_the_one_as_well():
+    node = onnx.helper.make_node("Attention", [], [], domain="com.microsoft")
+    assert gaps_of(node, seen((2, 3), (4, 3)))
+    node = onnx.helper.make_node("Attention", [], [])
+    assert {(found.have, found.want) for found in gaps_of(node, seen((1, 6, 5, 4), (1, 4, 7, 4)))} >= {(6, 4), (5, 7)}
 
 
 def test_one_broadcasts_except_where_tensors_are_joined():
