@@ -10,7 +10,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 
-from onnxroof.costs.context import VIEW, CostContext
+from onnxroof.costs.context import VIEW, CostContext, MissingShapeError
 from onnxroof.costs.cost import OpCost, Work
 from onnxroof.costs.nests import broadcast_axes, make_nest, pointwise, read_at, write_at
 from onnxroof.costs.registry import Formula, cost
@@ -112,7 +112,11 @@ _CONTRIB: Mapping[str, tuple[Work, str]] = {
     "MulInteger": (steps(3), "2 zero points subtracted, 1 mul for each output element."),
 }
 
-_OPERANDS = {"CastLike": (0,), "Cast": (0,)}
+# Rows of STEPS that take two operands.
+_OF_TWO = frozenset(
+    {"Add", "Sub", "Mul", "Div", "Pow", "Mod", "And", "Or", "Xor", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitShift"}
+    | {"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "PRelu"}
+)
 _RECURRENT_ONLY = ("Affine", "ScaledTanh")
 
 
@@ -141,6 +145,9 @@ def register_rows(rows: Mapping[str, tuple[Work, str]], domain: str = "") -> Non
 
 def _row(work: Work, sentence: str) -> Formula:
     def formula(ctx: CostContext) -> OpCost:
+        for index in range(max(len(ctx.op.inputs), 2 if ctx.op.op_type in _OF_TWO else 1)):
+            if not ctx.has_input(index):
+                raise MissingShapeError(f"input {index} is missing")
         found = elementwise(ctx, work)
         return dataclasses.replace(found, is_foldable=True) if _is_affine_by_constants(ctx) else found
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from onnxroof.costs.cost import Coverage
 from tests.oracles.build import cost
 from tests.oracles.counting import Counting, choose, largest, smallest, special
 from tests.oracles.naive import indices
@@ -75,3 +76,14 @@ def test_a_rule_does_what_the_definition_does_for_each_element(op_type: str, sha
     assert found.work is not None
     assert +Counter({"vector": found.work.vector_ops, **found.work.special}) == tally
     assert found.work.macs == 0
+
+
+@pytest.mark.parametrize(
+    ("op_type", "inputs", "missing"),
+    [("Relu", [None], 0), ("Add", [(3, 4), None], 1), ("Add", [(3, 4)], 1), ("PRelu", [(3, 4)], 1), ("Pow", [], 0)],
+)
+def test_an_operand_that_is_missing_is_no_guess(
+    op_type: str, inputs: list[tuple[int, ...] | None], missing: int
+) -> None:
+    found = cost(op_type, inputs, [(3, 4)])
+    assert (found.coverage, found.work, found.reason) == (Coverage.UNKNOWN, None, f"input {missing} is missing")
