@@ -118,7 +118,10 @@ class CostContext:
         in_place: tuple[tuple[str, str], ...] = (),
         least: Least | None = None,
     ) -> OpCost:
-        """The cost of an operator that does arithmetic; every operand once where `reads` or `writes` is left out."""
+        """The cost of an operator that does arithmetic; every operand once where `reads` or `writes` is left out.
+
+        `least` may be no less than all.
+        """
         return OpCost(
             kind=OpKind.COMPUTE,
             work=work,
@@ -128,7 +131,7 @@ class CostContext:
             nest=nest,
             is_foldable=is_foldable,
             in_place=in_place,
-            least=least,
+            least=None if least is not None and least.reads is None and least.work == work else least,
         )
 
     def move(

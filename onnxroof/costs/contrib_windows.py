@@ -9,10 +9,11 @@ import math
 
 from onnxroof.costs.context import CostContext
 from onnxroof.costs.conv import Operands, convolution, fused_convolution, transposed_convolution
-from onnxroof.costs.cost import OpCost, Work
+from onnxroof.costs.cost import Least, OpCost, Work
 from onnxroof.costs.elementwise import steps
 from onnxroof.costs.pooling import global_pool, pooled
 from onnxroof.costs.registry import cost
+from onnxroof.costs.windows import windows_of
 from onnxroof.ir.op import OpKind
 
 __all__ = ["nhwc_conv"]
@@ -23,9 +24,8 @@ MS, NCHWC = "com.microsoft", "com.microsoft.nchwc"
 @cost("NhwcConv", domain=MS)
 def nhwc_conv(ctx: CostContext) -> OpCost:
     """Output elements x prod(w[1:]) MACs; 1 add an output element for the bias. Channels of the image come last."""
-    found = convolution(ctx, Operands(bias=2, is_channels_last=True))
     bias = steps(ctx.output(0).elements if ctx.has_input(2) else 0)
-    return ctx.compute(found.work + bias, reads=(*found.reads, *ctx.read(1, 2)), nest=found.nest)
+    return convolution(ctx, Operands(bias=2, is_channels_last=True), bias)
 
 
 @cost("NhwcFusedConv", domain=MS)
@@ -54,9 +54,15 @@ def nhwc_max_pool(ctx: CostContext) -> OpCost:
 
 @cost("MaxpoolWithMask", domain=MS)
 def masked_max_pool(ctx: CostContext) -> OpCost:
-    """1 max and 1 selection by the mask for each output element and tap."""
-    taps = math.prod(ctx.attributes.integers("kernel_shape") or ())
-    return ctx.compute(steps(2 * taps * ctx.output(0).elements))
+    """1 max and 1 selection by the mask for each output element and tap.
+
+    At least: the selections of taps on the image.
+    """
+    taps = ctx.attributes.integers("kernel_shape") or ()
+    image, result = ctx.input(0).dims, ctx.output(0)
+    windows = windows_of(ctx.attributes, taps, image[2:], result.dims[2:])
+    inside = math.prod(image[:2]) * math.prod(window.meetings for window in windows)
+    return ctx.compute(steps(2 * math.prod(taps) * result.elements), least=Least(work=steps(inside)))
 
 
 @cost("MaxPool", "AveragePool", domain=NCHWC)

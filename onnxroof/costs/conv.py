@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from onnxroof.costs.context import CostContext, MissingShapeError
-from onnxroof.costs.cost import OpCost, Transfer, Work
+from onnxroof.costs.context import CostContext, MissingShapeError, merged
+from onnxroof.costs.cost import Least, OpCost, Transfer, Work
 from onnxroof.costs.elementwise import STEPS, activation, steps
 from onnxroof.costs.matmul import REQUANTIZE
 from onnxroof.costs.nests import make_nest, read_at, whole_reads, write_at
@@ -15,18 +15,22 @@ from onnxroof.costs.windows import Window, spatial_names, windows_of
 from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis
 from onnxroof.ir.op import Attributes
 
-__all__ = ["Convolution", "Operands", "conv", "convolution", "fused_convolution", "transposed_convolution"]
+__all__ = ["Operands", "conv", "convolution", "fused_convolution", "transposed_convolution"]
 
 
 @dataclass(frozen=True, slots=True)
 class Operands:
-    """Positions of a convolution's inputs: image, weights, bias, summand, and those that are read whole."""
+    """Positions of a convolution's inputs: image, weights, bias, summand, and those that are read whole.
+
+    `zero_points` are those of image and weights, where operators have them.
+    """
 
     x: int = 0
     w: int = 1
     bias: int | None = None
     summand: int | None = None
     whole: tuple[int, ...] = ()
+    zero_points: tuple[int, ...] = ()
     is_channels_last: bool = False
 
     def channels_first(self, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -34,21 +38,14 @@ class Operands:
         return (shape[0], shape[-1], *shape[1:-1]) if self.is_channels_last else shape
 
 
-@dataclass(frozen=True, slots=True)
-class Convolution:
-    """A convolution's MACs, the input elements that windows touch, their transfer, and its nest."""
-
-    work: Work
-    touched: int
-    reads: tuple[Transfer, ...]
-    nest: LoopNest | None
-
-
 @cost("Conv")
 def conv(ctx: CostContext) -> OpCost:
-    """Output elements x prod(w[1:]) MACs; 1 add an output element for the bias. Untouched input is not read."""
-    found = convolution(ctx, Operands(bias=2))
-    return ctx.compute(found.work + _bias(ctx, 2), reads=(*found.reads, *ctx.read(1, 2)), nest=found.nest)
+    """Output elements x prod(w[1:]) MACs; 1 add an output element for the bias. Untouched input is not read.
+
+    At least: the taps that fall on the image. Those on padding add nothing, and weights that meet no image are not
+    read. The same of every convolution here.
+    """
+    return convolution(ctx, Operands(bias=2), _bias(ctx, 2))
 
 
 @cost("FusedConv", domain="com.microsoft")
@@ -60,19 +57,17 @@ def fused_conv(ctx: CostContext) -> OpCost:
 @cost("ConvInteger")
 def conv_integer(ctx: CostContext) -> OpCost:
     """As Conv on integers; 1 sub for each element read of an operand that has a zero point."""
-    found = convolution(ctx, Operands(whole=(2, 3)))
-    shifted = steps(_shifted(ctx, found, {0: 2, 1: 3}))
-    return ctx.compute(found.work + shifted, reads=(*found.reads, *ctx.read(1, 2, 3)), nest=found.nest)
+    return convolution(ctx, Operands(whole=(2, 3), zero_points=(2, 3)))
 
 
 @cost("QLinearConv")
 def qlinear_conv(ctx: CostContext) -> OpCost:
     """As Conv on integers; 1 sub for each operand element read, 4 vector ops to requantize an output element."""
     is_channels_last = bool(ctx.attributes.integer("channels_last"))
-    found = convolution(ctx, Operands(w=3, bias=8, whole=(1, 2, 4, 5, 6, 7), is_channels_last=is_channels_last))
-    other = steps(_shifted(ctx, found, {0: 2, 3: 5})) + _bias(ctx, 8) + REQUANTIZE.times(ctx.output(0).elements)
-    reads = (*found.reads, *ctx.read(1, 2, 3, 4, 5, 6, 7, 8))
-    return ctx.compute(found.work + other, reads=reads, nest=found.nest)
+    operands = Operands(
+        w=3, bias=8, whole=(1, 2, 4, 5, 6, 7), zero_points=(2, 5), is_channels_last=is_channels_last
+    )  # fmt: skip
+    return convolution(ctx, operands, _bias(ctx, 8) + REQUANTIZE.times(ctx.output(0).elements))
 
 
 cost("QLinearConv", domain="com.microsoft")(qlinear_conv)
@@ -80,22 +75,36 @@ cost("QLinearConv", domain="com.microsoft")(qlinear_conv)
 
 @cost("ConvTranspose")
 def conv_transpose(ctx: CostContext) -> OpCost:
-    """Input elements x prod(w[1:]) MACs, those that pads crop included; 1 add an output element for the bias."""
+    """Input elements x prod(w[1:]) MACs, those that pads crop included; 1 add an output element for the bias.
+
+    At least: without those that are cropped, and without the input and the weights that reach no output.
+    """
     return transposed_convolution(ctx, bias=2)
 
 
 def transposed_convolution(ctx: CostContext, *, bias: int, pads: tuple[int, ...] | None = None) -> OpCost:
     """The cost of a transposed convolution with its bias at an input; `pads` where they are no attribute."""
-    image, weights, result = ctx.input(0).dims, ctx.input(1).dims, ctx.output(0).dims
-    work = Work(macs=math.prod(image) * math.prod(weights[1:])) + _bias(ctx, bias)
+    image, weights, result = ctx.input(0), ctx.input(1), ctx.output(0)
+    pairs = math.prod(image.dims[:2]) * weights.dims[1]
+    other = _bias(ctx, bias)
     attributes = _transposed_attributes(ctx)
     if pads is not None:
         attributes = Attributes({**attributes.values, "pads": pads})
-    windows = windows_of(attributes, weights[2:], result[2:], image[2:])
+    windows = windows_of(attributes, weights.dims[2:], result.dims[2:], image.dims[2:])
     # An output element that no window reaches is written all the same: then no nest says what is written.
     is_covered = all(window.touched == window.extent for window in windows)
-    reads = ctx.read(0, 1, bias)
-    return ctx.compute(work, reads=reads, nest=_transposed_nest(ctx, windows, bias) if is_covered else None)
+    placed = math.prod(image.dims[:2]) * math.prod(window.used_positions for window in windows)
+    taps = math.prod(weights.dims[:2]) * math.prod(window.used_taps for window in windows)
+    is_cut = placed < image.elements or taps < weights.elements
+    return ctx.compute(
+        Work(macs=math.prod(image.dims) * math.prod(weights.dims[1:])) + other,
+        reads=ctx.read(0, 1, bias),
+        nest=_transposed_nest(ctx, windows, bias) if is_covered else None,
+        least=Least(
+            work=Work(macs=pairs * math.prod(window.meetings for window in windows)) + other,
+            reads=merged((*ctx.read_some(0, placed), *ctx.read_some(1, taps), *ctx.read(bias))) if is_cut else None,
+        ),
+    )
 
 
 @cost("DeformConv")
@@ -103,7 +112,8 @@ def deform_conv(ctx: CostContext) -> OpCost:
     """MACs as Conv; 4 mul, 4 add (1 mul more with a mask) for each bilinear sample, 8 vector ops for each position.
 
     A sample is one input channel at one tap of one output position; a position is shared by the channels of an
-    offset group: 2 adds, 2 floors, 2 fractions, 2 complements.
+    offset group: 2 adds, 2 floors, 2 fractions, 2 complements. At least the 2 adds: offsets may put all samples beside
+    the image.
     """
     image, weights, result = ctx.input(0), ctx.input(1).dims, ctx.output(0)
     batch, channels = image.dims[:2]
@@ -115,7 +125,8 @@ def deform_conv(ctx: CostContext) -> OpCost:
         vector_ops=samples * (8 + ctx.has_input(4)) + positions * 8,
     )
     reads = (*ctx.read_some(0, 4 * samples), *ctx.read(1, 2, 3, 4))
-    return ctx.compute(work + _bias(ctx, 3), reads=reads)
+    least = Least(work=steps(2 * positions) + _bias(ctx, 3), reads=ctx.read(2, 3))
+    return ctx.compute(work + _bias(ctx, 3), reads=reads, least=least)
 
 
 def _bias(ctx: CostContext, index: int) -> Work:
@@ -123,36 +134,41 @@ def _bias(ctx: CostContext, index: int) -> Work:
     return steps(ctx.output(0).elements if ctx.has_input(index) else 0)
 
 
-def _shifted(ctx: CostContext, found: Convolution, zero_points: dict[int, int]) -> int:
-    """Elements read of operands that have a zero point; operand 0 is the image."""
-    return sum(
-        ctx.input(operand).elements if operand else found.touched
-        for operand, zero in zero_points.items()
-        if ctx.has_input(zero)
-    )
-
-
 def fused_convolution(ctx: CostContext, operands: Operands) -> OpCost:
     """The cost of a convolution with a bias at input 2, a summand at 3 and an activation."""
     name = ctx.attributes.text("activation")
     if name and name not in STEPS:
         raise MissingShapeError(f"the fused activation `{name}` has no rule")
-    found = convolution(ctx, operands)
-    epilogue = _bias(ctx, 2) + _bias(ctx, 3) + activation(name).times(ctx.output(0).elements)
-    return ctx.compute(found.work + epilogue, reads=(*found.reads, *ctx.read(1, 2, 3)), nest=found.nest)
+    return convolution(ctx, operands, _bias(ctx, 2) + _bias(ctx, 3) + activation(name).times(ctx.output(0).elements))
 
 
-def convolution(ctx: CostContext, operands: Operands) -> Convolution:
-    """MACs, what is read of the image, and the nest of a convolution."""
-    image, weights = ctx.input(operands.x), ctx.input(operands.w).dims
+def convolution(ctx: CostContext, operands: Operands, other: Work | None = None) -> OpCost:
+    """The cost of a convolution, with `other` work on its results.
+
+    Where operands have zero points, 1 sub for each element read of them.
+    """
+    other = other or Work()
+    image, weights = ctx.input(operands.x), ctx.input(operands.w)
     shape, result = operands.channels_first(image.dims), operands.channels_first(ctx.output(0).dims)
-    windows = windows_of(ctx.attributes, weights[2:], shape[2:], result[2:])
+    windows = windows_of(ctx.attributes, weights.dims[2:], shape[2:], result[2:])
     touched = shape[0] * shape[1] * math.prod(window.touched for window in windows)
-    return Convolution(
-        Work(macs=math.prod(result) * math.prod(weights[1:])),
-        touched,
-        (Transfer(image.name, image.bytes_of(touched)),),
-        _nest(ctx, operands, windows),
+    taps = math.prod(weights.dims[:2]) * math.prod(window.used_taps for window in windows)
+    inside = math.prod(result[:2]) * weights.dims[1] * math.prod(window.meetings for window in windows)
+    further = [i for i in (operands.bias, operands.summand, *operands.whole) if i is not None]
+    reads = (Transfer(image.name, image.bytes_of(touched)), *ctx.read(*further))
+
+    def shifted(image_elements: int, weight_elements: int) -> Work:
+        counts = zip(operands.zero_points, (image_elements, weight_elements), strict=False)
+        return steps(sum(count for zero, count in counts if ctx.has_input(zero)))
+
+    return ctx.compute(
+        Work(macs=math.prod(result) * math.prod(weights.dims[1:])) + shifted(touched, weights.elements) + other,
+        reads=(*reads, *ctx.read(operands.w)),
+        nest=_nest(ctx, operands, windows),
+        least=Least(
+            work=Work(macs=inside) + shifted(touched, taps) + other,
+            reads=merged((*reads, *ctx.read_some(operands.w, taps))) if taps < weights.elements else None,
+        ),
     )
 
 

@@ -70,11 +70,14 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Least:
-    """The least that an operator can cost whose data decide how much it does.
+    """The least that an operator can cost where not all that is counted need be done.
+
+    Its data may decide how much it does, or a causal mask, or a part meets nothing but padding, or another order of
+    the same sums takes fewer steps.
 
     Attributes:
-        work: Operations of one trip that no data spare it.
-        reads: Likewise; None where data have no say in what is read.
+        work: Operations of one trip that nothing spares it.
+        reads: Likewise; None where all that it reads is needed.
     """
 
     work: Work = field(default_factory=Work)
@@ -100,8 +103,8 @@ class OpCost:
         appends_to: Name of the cache tensor to which the first output is appended in place, or "".
         in_place: (output, input) names that share one buffer: the output is the input with new elements written
             into it (appended caches, of attention operators too, and scattered updates).
-        least: Where data or a causal mask decide how much is done, so that `work` and `reads` are the most: the least.
-            A floor may rest on nothing else. None where they have no say.
+        least: Where data, a causal mask or padding decide how much is done, so that `work` and `reads` are the most:
+            the least. A floor may rest on nothing else. None where they have no say.
         coverage: Whether the cost is known.
         reason: Why it is not, or why it is not modelled.
     """
@@ -123,12 +126,12 @@ class OpCost:
 
     @property
     def least_work(self) -> Work | None:
-        """What no data spare the operator."""
+        """What nothing spares the operator."""
         return self.work if self.least is None else self.least.work
 
     @property
     def least_reads(self) -> tuple[Transfer, ...]:
-        """What no data spare it to read."""
+        """What nothing spares it to read."""
         return self.reads if self.least is None or self.least.reads is None else self.least.reads
 
     @property

@@ -6,11 +6,12 @@ import math
 
 from onnxroof.costs.attention import recurrence
 from onnxroof.costs.context import CostContext, MissingShapeError
-from onnxroof.costs.cost import OpCost, Work
+from onnxroof.costs.cost import Least, OpCost, Work
 from onnxroof.costs.elementwise import STEPS, activation, steps
 from onnxroof.costs.nests import broadcast_axes, make_nest, pointwise, read_at, write_at
 from onnxroof.costs.normalization import rms_norm_work
 from onnxroof.costs.registry import cost
+from onnxroof.costs.windows import Window
 from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis, whole_axis
 from onnxroof.ir.op import OpKind
 
@@ -21,10 +22,20 @@ MS = "com.microsoft"
 
 @cost("CausalConvWithState")
 def causal_conv(ctx: CostContext) -> OpCost:
-    """Output elements x taps MACs (depthwise); 1 add an output element for the bias, and the steps of Swish."""
+    """Output elements x taps MACs (depthwise); 1 add an output element for the bias, and the steps of Swish.
+
+    At least: without the taps before the first token, where there is no state.
+    """
     taps = math.prod(ctx.input(1).dims[2:])
     is_last = bool(ctx.attributes.integer("channels_last"))
-    return ctx.compute(_causal_work(ctx, taps, bias=2), nest=None if is_last else _causal_nest(ctx))
+    work, least = _causal_work(ctx, taps, bias=2), None
+    if not ctx.has_input(3) and len(ctx.input(1).dims) == 3:
+        result = ctx.output(0)
+        tokens, dilation = result.dims[1 if is_last else -1], ctx.attributes.integer("dilation", 1)
+        window = Window(tokens, taps, 1, dilation, (taps - 1) * dilation, tokens)
+        sequences = result.elements // max(tokens, 1)
+        least = Least(work=work + Work(macs=sequences * window.meetings - result.elements * taps))
+    return ctx.compute(work, nest=None if is_last else _causal_nest(ctx), least=least)
 
 
 cost("CausalConvWithState", domain=MS)(causal_conv)

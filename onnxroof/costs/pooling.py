@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from onnxroof.costs.context import CostContext
-from onnxroof.costs.cost import OpCost, Transfer, Work
+from onnxroof.costs.cost import Least, OpCost, Transfer, Work
 from onnxroof.costs.elementwise import steps
 from onnxroof.costs.matmul import REQUANTIZE
 from onnxroof.costs.nests import broadcast_axes, make_nest, read_at, whole_reads, write_at
@@ -18,7 +19,10 @@ __all__ = ["global_pool", "lp_work", "pooled"]
 
 @cost("MaxPool", "AveragePool", "LpPool")
 def pool(ctx: CostContext) -> OpCost:
-    """1 max or add for each output element and tap; AveragePool 1 DIV an output element; LpPool as ReduceL1 or L2."""
+    """1 max or add for each output element and tap; AveragePool 1 DIV an output element; LpPool as ReduceL1 or L2.
+
+    At least: the taps that fall on the image. The same of every pool here.
+    """
     return pooled(ctx)
 
 
@@ -32,9 +36,11 @@ def global_pool(ctx: CostContext) -> OpCost:
 @cost("QLinearAveragePool", domain="com.microsoft")
 def qlinear_average_pool(ctx: CostContext) -> OpCost:
     """1 sub and 1 add for each output element and tap; 4 vector ops to requantize an output element."""
-    taps = math.prod(ctx.attributes.integers("kernel_shape") or ())
-    result = ctx.output(0).elements
-    work = steps(2 * taps * result) + REQUANTIZE.times(result)
+    requantized = REQUANTIZE.times(ctx.output(0).elements)
+
+    def work(terms: int) -> Work:
+        return steps(2 * terms) + requantized
+
     return pooled(ctx, work=work, small=(1, 2, 3, 4), is_channels_last=bool(ctx.attributes.integer("channels_last")))
 
 
@@ -49,7 +55,10 @@ def qlinear_global_average_pool(ctx: CostContext) -> OpCost:
 
 @cost("LRN")
 def lrn(ctx: CostContext) -> OpCost:
-    """Computes x / (bias + alpha / size * sum of size squares) ** beta: size + 3 vector ops, POW and DIV an element."""
+    """Computes x / (bias + alpha / size * sum of size squares) ** beta: size + 3 vector ops, POW and DIV an element.
+
+    At least: the squares of channels that there are.
+    """
     shape = ctx.input(0).dims
     size = ctx.attributes.integer("size", 1)
     loops = tuple(Loop(f"d{i}", extent) for i, extent in enumerate(shape))
@@ -63,7 +72,10 @@ def lrn(ctx: CostContext) -> OpCost:
             write_at(ctx, 0, dense, ctx.input(0).dtype.accumulator.bits),
         ),
     )
-    return ctx.compute(steps(size + 3, "POW", "DIV").times(math.prod(shape)), nest=nest)
+    elements, channels = math.prod(shape), shape[1]
+    squares = Window(channels, size, 1, 1, (size - 1) // 2, channels).meetings * (elements // max(channels, 1))
+    others = steps(3, "POW", "DIV").times(elements)
+    return ctx.compute(steps(size * elements) + others, nest=nest, least=Least(work=steps(squares) + others))
 
 
 def lp_work(power: int, terms: int, results: int) -> Work:
@@ -87,13 +99,17 @@ def _work(ctx: CostContext, terms: int, results: int) -> Work:
 
 
 def pooled(
-    ctx: CostContext, *, work: Work | None = None, small: tuple[int, ...] = (), is_channels_last: bool = False
+    ctx: CostContext,
+    *,
+    work: Callable[[int], Work] | None = None,
+    small: tuple[int, ...] = (),
+    is_channels_last: bool = False,
 ) -> OpCost:
     """The cost of a pool.
 
     Args:
         ctx: The operator.
-        work: Where it is not that of the pool's name.
+        work: Of a number of terms, where it is not that of the pool's name.
         small: Further inputs, which are read whole.
         is_channels_last: Whether channels come last, instead of behind the batch.
     """
@@ -104,10 +120,16 @@ def pooled(
     windows = windows_of(ctx.attributes, taps, image.dims[spatial], result.dims[spatial])
     outer = math.prod(image.dims) // max(math.prod(image.dims[spatial]), 1)
     touched = outer * math.prod(window.touched for window in windows)
+    inside = outer * math.prod(window.meetings for window in windows)
+
+    def of_terms(terms: int) -> Work:
+        return work(terms) if work else _work(ctx, terms, result.elements)
+
     return ctx.compute(
-        work or _work(ctx, result.elements * math.prod(taps), result.elements),
+        of_terms(result.elements * math.prod(taps)),
         reads=(Transfer(image.name, image.bytes_of(touched)), *ctx.read(*small)),
         nest=_window_nest(ctx, windows, small, is_channels_last=is_channels_last),
+        least=Least(work=of_terms(inside)),
     )
 
 

@@ -224,6 +224,9 @@ def op_cost(op: Op, tensors: Mapping[str, Tensor], registry: Registry, *, copies
         if tensors[name].is_shaped and name not in stated
     ]
     work = None if cost.work is None else cost.work + Work(vector_ops=op.conversion_ops)
+    least = cost.least
+    if least is not None and least.reads is None:  # what is read is read in any case, and so converted
+        least = Least(work=least.work + Work(vector_ops=op.conversion_ops))
     is_arithmetic = cost.kind is OpKind.MOVE and op.conversion_ops > 0
     return dataclasses.replace(
         cost,
@@ -231,6 +234,7 @@ def op_cost(op: Op, tensors: Mapping[str, Tensor], registry: Registry, *, copies
         compute_type=DType[op.compute_type] if is_arithmetic else cost.compute_type,
         reads=merged((*cost.reads, *scales)),
         work=work,
+        least=least,
     )
 
 

@@ -29,6 +29,29 @@ class Window:
         """Elements of the axis that some window touches."""
         return touched(self)
 
+    @property
+    def meetings(self) -> int:
+        """Pairs of a position and a tap that meet inside the axis: the others fall on padding, or are cropped.
+
+        Exact, in as many steps as Euclid's algorithm takes.
+        """
+        return _below(self, self.extent) - _below(self, 0)
+
+    @property
+    def used_taps(self) -> int:
+        """Taps that lie inside the axis at some position."""
+        if self.stride >= self.extent:  # each tap at one position at most
+            return self.meetings
+        if not self.positions:
+            return 0
+        first, last = _reaching(self)
+        return max(last - first + 1, 0)
+
+    @property
+    def used_positions(self) -> int:
+        """Positions of which some tap lies inside the axis."""
+        return Window(self.taps, self.positions, self.dilation, self.stride, self.pad, self.extent).used_taps
+
     def axis(self, position_loop: int, tap_loop: int) -> AxisMap:
         """The axis as an affine map of a loop over positions and one over taps."""
         return AxisMap((Term(position_loop, self.stride), Term(tap_loop, self.dilation)), self.extent, -self.pad)
@@ -49,15 +72,17 @@ def windows_of(
     strides = attributes.integers("strides") or (1,) * rank
     dilations = attributes.integers("dilations") or (1,) * rank
     pads = attributes.integers("pads") or (0,) * rank
+    wider = attributes.integers("output_padding") or (0,) * rank  # of a transposed convolution
     auto_pad = attributes.text("auto_pad", "NOTSET")
-    if min(len(strides), len(dilations), len(pads), len(windowed), len(positions)) < rank:
+    if min(map(len, (strides, dilations, pads, wider, windowed, positions))) < rank:
         raise MissingShapeError("the strides, dilations or pads are fewer than the axes of the window")
     if min((*strides, *dilations), default=1) < 1:
         raise MissingShapeError("a stride or a dilation is below 1")
     windows = []
     for i in range(rank):
         # An automatic padding splits what the last window lacks; UPPER puts the odd element at the end.
-        lacking = max((positions[i] - 1) * strides[i] + (taps[i] - 1) * dilations[i] + 1 - windowed[i], 0)
+        span = (positions[i] - 1) * strides[i] + (taps[i] - 1) * dilations[i] + 1 + wider[i]
+        lacking = max(span - windowed[i], 0)
         pad = {"SAME_UPPER": lacking // 2, "SAME_LOWER": lacking - lacking // 2, "VALID": 0}.get(auto_pad, pads[i])
         windows.append(Window(positions[i], taps[i], strides[i], dilations[i], pad, windowed[i]))
     return tuple(windows)
@@ -80,9 +105,7 @@ def touched(window: Window) -> int:
     the stride are intervals of quotients, as far apart as taps of that remainder are; other remainders are disjoint.
     """
     stride, dilation = window.stride, window.dilation
-    # Taps that lie beside the axis at every position touch nothing.
-    first = max(-(-(window.pad - (window.positions - 1) * stride) // dilation), 0)
-    last = min((window.extent - 1 + window.pad) // dilation, window.taps - 1)
+    first, last = _reaching(window)
     shared = math.gcd(stride, dilation)
     period, apart = stride // shared, dilation // shared
     count = 0
@@ -91,6 +114,38 @@ def touched(window: Window) -> int:
         spans = _Spans(quotient, apart, (last - tap) // period + 1, window.positions)
         count += spans.below(-(-(window.extent - remainder) // stride)) - spans.below(0)
     return count
+
+
+def _reaching(window: Window) -> tuple[int, int]:
+    """The first and the last tap that do not lie beside the axis, on one side of it, at every position."""
+    first = max(-(-(window.pad - (window.positions - 1) * window.stride) // window.dilation), 0)
+    return first, min((window.extent - 1 + window.pad) // window.dilation, window.taps - 1)
+
+
+def _below(window: Window, end: int) -> int:
+    """Pairs of a position and a tap that meet below an index of the axis, those on the padding before it included."""
+    stride, dilation, reach = window.stride, window.dilation, end + window.pad
+    if not window.positions:
+        return 0
+    # The first taps are below the end at every position, later ones at fewer and fewer.
+    every = min(max(-(-(reach - (window.positions - 1) * stride) // dilation), 0), window.taps)
+    some = min(max(-(-reach // dilation), 0), window.taps)
+    last = reach - (some - 1) * dilation + stride - 1
+    return every * window.positions + _quotients(some - every, dilation, last, stride)
+
+
+def _quotients(count: int, factor: int, start: int, divisor: int) -> int:
+    """Sum of (start + i * factor) // divisor over i < count, none negative.
+
+    Whole parts are taken out; what is left counts the points under a line, the same as those beside it with the axes
+    exchanged (Graham, Knuth, Patashnik: Concrete Mathematics, 3.5).
+    """
+    total = 0
+    while count > 0:
+        total += factor // divisor * (count * (count - 1) // 2) + start // divisor * count
+        factor %= divisor
+        count, start, factor, divisor = *divmod(count * factor + start % divisor, divisor), divisor, factor
+    return total
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,10 @@ from collections.abc import Iterator, Sequence
 
 from onnxroof.ir.loopnest import Access, LoopNest
 
-__all__ = ["conv_counts", "conv_transpose_macs", "einsum_counts", "matmul_macs", "nest_bytes", "nest_points"]
+__all__ = [
+    "conv_counts", "conv_least", "conv_transpose_least", "conv_transpose_macs", "einsum_counts", "matmul_macs",
+    "nest_bytes", "nest_points",
+]  # fmt: skip
 
 
 def _iterations(nest: LoopNest) -> Iterator[tuple[int, ...]]:
@@ -64,6 +67,47 @@ def conv_counts(
             if all(0 <= i < size for i, size in zip(where, image[2:], strict=True)):
                 seen.add((batch, filter_ // filters_per_group * weights[1] + channel, *where))
     return macs, len(seen)
+
+
+def conv_least(
+    image: Sequence[int],
+    weights: Sequence[int],
+    result: Sequence[int],
+    *,
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    pads: Sequence[int],
+) -> tuple[int, int]:
+    """MACs of a convolution whose tap lies on the image, and the distinct weights that they take."""
+    macs, used = 0, set()
+    for _, filter_, *place in itertools.product(*map(range, result)):
+        for channel, *tap in itertools.product(*map(range, weights[1:])):
+            where = [o * s + f * d - p for o, s, f, d, p in zip(place, strides, tap, dilations, pads, strict=False)]
+            if all(0 <= i < size for i, size in zip(where, image[2:], strict=True)):
+                macs += 1
+                used.add((filter_, channel, *tap))
+    return macs, len(used)
+
+
+def conv_transpose_least(
+    image: Sequence[int],
+    weights: Sequence[int],
+    result: Sequence[int],
+    *,
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    pads: Sequence[int],
+) -> tuple[int, int, int]:
+    """MACs of a transposed convolution that reach the result, and the distinct inputs and weights that they take."""
+    macs, used, taken = 0, set(), set()
+    for batch, channel, *place in itertools.product(*map(range, image)):
+        for filter_, *tap in itertools.product(*map(range, weights[1:])):
+            where = [i * s + f * d - p for i, s, f, d, p in zip(place, strides, tap, dilations, pads, strict=False)]
+            if all(0 <= o < size for o, size in zip(where, result[2:], strict=True)):
+                macs += 1
+                used.add((batch, channel, *place))
+                taken.add((channel, filter_, *tap))
+    return macs, len(used), len(taken)
 
 
 def conv_transpose_macs(image: Sequence[int], weights: Sequence[int], group: int) -> int:

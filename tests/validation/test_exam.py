@@ -122,9 +122,10 @@ def test_quick_points_do_not_beat_their_floors(quick):
 
 
 def test_winograd_beats_the_direct_count(quick):
-    # VGG-16 on the CPU of an Orin: 30.9 G operations in 29.6 ms are 1.24 of 0.845 TFLOP/s.
+    # VGG-16 on the CPU of an Orin: 29.94 G operations in 29.6 ms are 1.20 of 0.845 TFLOP/s. Of 30.94 G counted,
+    # those whose tap lies on the image: 3 n - 2 of 3 n along each axis of n places.
     (point,) = (point for point in quick if point.record["id"] == "m0620")
-    assert point.share == pytest.approx(30.94 / 29.61 / 0.8448, rel=0.01)
+    assert point.share == pytest.approx(29.94 / 29.61 / 0.8448, rel=0.01)
 
 
 def test_a_link_is_used_to_the_full(quick):

@@ -12,6 +12,8 @@ from onnxroof.costs.cost import OpCost
 from tests.oracles.build import cost
 from tests.oracles.loopnest import (
     conv_counts,
+    conv_least,
+    conv_transpose_least,
     conv_transpose_macs,
     einsum_counts,
     matmul_macs,
@@ -77,6 +79,11 @@ def test_convolutions_of_all_kinds(window, batch, group, channels, filters, has_
     assert found.nest is not None
     assert found.nest.points == macs
     agrees(found)
+    where = {name: window[name] for name in ("strides", "dilations", "pads")}
+    inside, used = conv_least(image, weights, result, **where)
+    assert found.least_work is not None
+    assert (found.least_work.macs, found.least_work.vector_ops) == (inside, found.work.vector_ops)
+    assert sum(t.bytes for t in found.least_reads) == F32 * (seen + used + weights[0] * has_bias)
 
 
 @settings(max_examples=40, deadline=None)
@@ -108,6 +115,11 @@ def test_transposed_convolutions_of_all_kinds(window, batch, group, channels, fi
     if found.nest is not None:
         assert found.nest.points == macs
         agrees(found)
+    where = {name: window[name] for name in ("strides", "dilations", "pads")}
+    inside, used, taken = conv_transpose_least(image, weights, result, **where)
+    assert found.least_work is not None
+    assert found.least_work.macs == inside
+    assert sum(t.bytes for t in found.least_reads) == F32 * (used + taken)
 
 
 @settings(max_examples=40, deadline=None)
@@ -131,6 +143,11 @@ def test_pools(window, channels, op_type):
     assert found.work.macs == 0
     assert found.read_bytes == F32 * seen
     agrees(found)
+    where = {name: window[name] for name in ("strides", "dilations", "pads")}
+    inside, _ = conv_least(image, (channels, 1, *window["taps"]), result, **where)
+    assert found.least_work is not None
+    assert found.least_work.vector_ops == inside * (2 if op_type == "LpPool" else 1)
+    assert found.least_work.special == found.work.special
 
 
 @st.composite

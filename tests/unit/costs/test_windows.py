@@ -20,6 +20,19 @@ def test_touched_counts_distinct_indices(positions, taps, stride, dilation, pad,
     assert Window(positions, taps, stride, dilation, pad, extent).touched == expected
 
 
+@given(
+    st.integers(0, 12), st.integers(0, 5), st.integers(1, 6), st.integers(1, 6), st.integers(-3, 6), st.integers(0, 30)
+)
+def test_positions_and_taps_that_meet_inside(positions, taps, stride, dilation, pad, extent):
+    window = Window(positions, taps, stride, dilation, pad, extent)
+    met = [
+        (o, f) for o in range(positions) for f in range(taps) if 0 <= o * stride + f * dilation - pad < extent
+    ]  # fmt: skip
+    assert window.meetings == len(met)
+    assert window.used_taps == len({f for _, f in met})
+    assert window.used_positions == len({o for o, _ in met})
+
+
 @pytest.mark.parametrize(
     ("auto_pad", "pad"),
     [
@@ -47,6 +60,16 @@ def test_spatial_names():
     assert spatial_names("o", 1) == ("ox",)
     assert spatial_names("f", 3) == ("fz", "fy", "fx")
     assert spatial_names("o", 4) == ("o0", "o1", "o2", "o3")
+
+
+def test_meetings_of_absurd_sizes_are_counted_at_once():
+    # 10**9 taps 1 apart from 5 before 224 elements: position 0 meets all 224, and so does each of the next 5; position
+    # 5 + j begins at element j and meets 224 - j, down to 224 - 214 = 10 of position 219
+    window = Window(positions=220, taps=10**9, stride=1, dilation=1, pad=5, extent=224)
+    assert window.meetings == 6 * 224 + sum(224 - j for j in range(1, 215))
+    # Taps at even, positions at even places of 2 * 10**6: place 2 i is met in i + 1 ways.
+    window = Window(positions=10**6, taps=10**9, stride=2, dilation=2, pad=0, extent=2 * 10**6)
+    assert window.meetings == 10**6 * (10**6 + 1) // 2
 
 
 def test_a_window_that_is_far_larger_than_its_axis_is_counted_at_once():
