@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from onnxroof.costs.context import CostContext, MissingShapeError
-from onnxroof.costs.cost import OpCost, Transfer, Work
+from onnxroof.costs.cost import Least, OpCost, Transfer, Work
 from onnxroof.costs.nests import make_nest, read_at, write_at
 from onnxroof.costs.registry import cost
 from onnxroof.ir.loopnest import AxisMap, Loop, LoopKind, LoopNest, dense_axis, whole_axis
@@ -23,7 +23,9 @@ _MOST_OPERANDS_SPLIT = 8
 def einsum(ctx: CostContext) -> OpCost:
     """Product of all distinct label sizes in MACs for two operands; the cheapest pairwise path for more.
 
-    One operand is summed with 1 add an element, or only moved. Diagonals read their diagonal alone.
+    One operand is summed with 1 add an element, or only moved. Diagonals read their diagonal alone. At least: what one
+    operand alone has and is summed over may be summed out before, by adds that are no MACs; these are not in the least
+    either, as a kernel may do without them. The count is that of a contraction whose operands are taken as they are.
     """
     shapes = [tensor.dims for tensor in ctx.inputs]
     operands, result, sizes = parse_equation(ctx.attributes.text("equation"), shapes)
@@ -37,7 +39,13 @@ def einsum(ctx: CostContext) -> OpCost:
         if set(result) == set(operands[0]):
             return ctx.move(reads, nest=nest)
         return ctx.compute(Work(vector_ops=elements), reads=reads, nest=nest)
-    return ctx.compute(Work(macs=_path_macs(operands, result, sizes)), reads=reads, nest=nest)
+    macs = _path_macs([frozenset(labels) for labels in operands], frozenset(result), sizes)
+    walked = [
+        frozenset(label for label, extent in zip(labels, tensor.dims, strict=True) if extent == sizes[label])
+        for labels, tensor in zip(operands, ctx.inputs, strict=True)
+    ]
+    least = Least(work=Work(macs=_least_macs(walked, frozenset(result), sizes)))
+    return ctx.compute(Work(macs=macs), reads=reads, nest=nest, least=least)
 
 
 def parse_equation(equation: str, shapes: Sequence[tuple[int, ...]]) -> tuple[tuple[str, ...], str, Mapping[str, int]]:
@@ -81,15 +89,30 @@ def _distinct(labels: str, shape: tuple[int, ...]) -> int:
     return math.prod(dict(zip(labels, shape, strict=True)).values())
 
 
-def _path_macs(operands: tuple[str, ...], result: str, sizes: Mapping[str, int]) -> int:
+def _least_macs(operands: Sequence[frozenset[str]], result: frozenset[str], sizes: Mapping[str, int]) -> int:
+    """MACs of the cheapest path between operands of which each is first summed over what it alone has.
+
+    Of more operands than all paths are tried of, a bound: some pair has all labels of the result, and each operand is
+    in a pair that has all of its own.
+    """
+    summed = [
+        labels & result.union(*(other for j, other in enumerate(operands) if j != i))
+        for i, labels in enumerate(operands)
+    ]
+    if len(operands) <= _MOST_OPERANDS_SPLIT:
+        return _path_macs(summed, result, sizes)
+    return max(math.prod(sizes[label] for label in labels) for labels in (result, *summed))
+
+
+def _path_macs(operands: Sequence[frozenset[str]], result: frozenset[str], sizes: Mapping[str, int]) -> int:
     """MACs of the cheapest sequence of pairwise contractions; each takes the product of the labels of its pair."""
 
     def kept(members: frozenset[int]) -> frozenset[str]:
-        outside = set(result).union(*(operands[i] for i in range(len(operands)) if i not in members))
-        return frozenset(set().union(*(operands[i] for i in members)) & outside)
+        outside = result.union(*(operands[i] for i in range(len(operands)) if i not in members))
+        return frozenset().union(*(operands[i] for i in members)) & outside
 
     def labels(members: frozenset[int]) -> frozenset[str]:
-        return frozenset(operands[next(iter(members))]) if len(members) == 1 else kept(members)
+        return operands[next(iter(members))] if len(members) == 1 else kept(members)
 
     def pair(left: frozenset[int], right: frozenset[int]) -> int:
         return math.prod(sizes[label] for label in labels(left) | labels(right))

@@ -89,8 +89,8 @@ def _spread(workload: Workload, costs: CostTable) -> Iterator[str]:
     if open_nodes:
         most, least = (sum(part[0] * part[place] for part in open_nodes) for place in (1, 2))
         yield (
-            f"padding, data or a causal mask may spare work ({len(open_nodes)} of {len(workload.ops)} nodes): counts "
-            f"and plans take the most, {most:.3g} operations, floors the least, {least:.3g}"
+            f"padding, data, a causal mask or earlier sums may spare work ({len(open_nodes)} of {len(workload.ops)} "
+            f"nodes): counts and plans take the most, {most:.3g} operations, floors the least, {least:.3g}"
         )
 
 
