@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from onnxroof.costs.context import CostContext, MissingShapeError
 from onnxroof.costs.cost import OpCost, Work
 from onnxroof.costs.elementwise import STEPS, activation, steps
-from onnxroof.costs.nests import make_nest, read_at, whole_reads, write_at
+from onnxroof.costs.nests import make_nest, read_at, write_at
 from onnxroof.costs.registry import cost
-from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis, whole_axis
+from onnxroof.ir.loopnest import Access, AxisMap, Loop, LoopKind, LoopNest, Term, dense_axis
 
 __all__ = ["recurrent"]
 
@@ -55,10 +55,16 @@ def _extents(ctx: CostContext) -> tuple[int, int, int, int, int]:
 
 
 def _nest(ctx: CostContext, gates: int) -> LoopNest | None:
-    """Loops t, dir, b, gate, h, and k over input and hidden state laid end to end.
+    """Loops t, dir, b, gate, h, and k over input and hidden state laid end to end, with what every step needs: R and Y.
 
-    W holds the first part of k, R the rest: what lies outside an operand's extent is not read. Weights do not depend
-    on t. The gates of one hidden element are combined into it, so they count as a reduction.
+    All else is no operand of the nest, so it crosses once whatever the room. Products with W do not wait for a state:
+    formed for all steps at once they read W, the input and their biases once. States, peepholes and the other biases
+    may stay inside from step to step. That leaves out what comes again where there is no room for these, so the bytes
+    are a lower bound: of schedules that walk both directions together, and keep R as a whole or take all of it at each
+    step.
+
+    R holds the end of k: what lies outside an operand's extent is not read. The gates of one hidden element are
+    combined into it, so they count as a reduction.
     """
     time, batch, width, directions, hidden = _extents(ctx)
     loops = (
@@ -71,21 +77,9 @@ def _nest(ctx: CostContext, gates: int) -> LoopNest | None:
     )
     t, direction, b, h = (dense_axis(i, loops[i].extent) for i in (0, 1, 2, 4))
     gate_rows = AxisMap((Term(3, hidden), Term(4)), gates * hidden)
-    is_batch_first = bool(ctx.attributes.integer("layout"))
-    order = (b, t) if is_batch_first else (t, b)
-    state = (b, direction, h) if is_batch_first else (direction, b, h)
-    bits = ctx.compute_type.accumulator.bits
-    accesses: list[Access] = [
-        read_at(ctx, 0, (*order, dense_axis(5, width))),
-        read_at(ctx, 1, (direction, gate_rows, dense_axis(5, width))),
-        read_at(ctx, 2, (direction, gate_rows, AxisMap((Term(5),), hidden, -width))),
-        *whole_reads(ctx, 4, 7),
-    ]
-    if ctx.has_input(3):
-        accesses.append(read_at(ctx, 3, (direction, whole_axis(2 * gates * hidden))))
-    accesses += [read_at(ctx, i, state) for i in (5, 6) if ctx.has_input(i)]
+    accesses: list[Access] = [read_at(ctx, 2, (direction, gate_rows, AxisMap((Term(5),), hidden, -width)))]
     if ctx.has_output(0):
+        is_batch_first = bool(ctx.attributes.integer("layout"))
         result = (b, t, direction, h) if is_batch_first else (t, direction, b, h)
-        accesses.append(write_at(ctx, 0, result, bits))
-    accesses += [write_at(ctx, i, state, bits) for i in (1, 2) if ctx.has_output(i)]
+        accesses.append(write_at(ctx, 0, result, ctx.compute_type.accumulator.bits))
     return make_nest(loops, accesses)
