@@ -74,10 +74,10 @@ def test_node_keys(document):
 
 
 def test_target_plan_group_and_decision_keys(document):
-    for target in document["models"][0]["targets"]:
-        assert keys_in_order(TARGET, target)
-        assert all(list(level) == LEVEL.split() for level in target["levels"])
-        for plan in target["plans"]:
+    for result in document["models"][0]["targets"]:
+        assert keys_in_order(TARGET, result)
+        assert all(list(level) == LEVEL.split() for level in result["levels"])
+        for plan in result["plans"]:
             assert keys_in_order(PLAN, plan)
             assert all(keys_in_order(GROUP, group) for group in plan["groups"])
             assert all(list(d) == ["subject", "action", "reason", "figures"] for d in plan["decisions"])
