@@ -112,8 +112,9 @@ def hull(one: Span, other: Span) -> Span:
         return whole(one.extent)
     both = Span(one.extent, one.dim, one, other)
     starts, ends = _bounds(both, (_smallest(both),))
-    starts = starts[ends > starts]
-    return both if (np.diff(starts) >= 0).all() else whole(one.extent)
+    is_needed = ends > starts
+    slides = all((np.diff(bounds[is_needed]) >= 0).all() for bounds in (starts, ends))
+    return both if slides else whole(one.extent)
 
 
 def scaled(span: Span, times: int) -> Span:
