@@ -41,6 +41,7 @@ class Border:
         weight_bytes: Elements of weights that some operator touches.
         output_bytes: Elements of outputs that are written (of an appended cache, the new part).
         work: Work by compute type, without what can be folded into a neighbour or is of no use to any output.
+        is_known: Whether the work of all operators is known.
 
     Where data decide how much is done, work and bytes are the least of it.
     """
@@ -49,6 +50,7 @@ class Border:
     weight_bytes: int
     output_bytes: int
     work: Mapping[str, Work]
+    is_known: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -292,6 +294,7 @@ def border_of(workload: Workload, store: Storage, without: frozenset[str] = froz
         weight_bytes=sum(weights.values()),
         output_bytes=outputs,
         work=_work((kernel, kernel.cost.least_work) for kernel in kernels if not kernel.cost.is_foldable),
+        is_known=all(kernel.cost.work is not None for kernel in kernels),
     )
 
 

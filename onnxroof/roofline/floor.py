@@ -33,7 +33,8 @@ class Floor:
     """Least latency and energy of a model on a target.
 
     Attributes:
-        latency_s: Maximum over engines and levels; None where the target knows no rate and no bandwidth.
+        latency_s: Maximum over engines and levels; None where the target knows no rate and no bandwidth, or where
+            nothing is known of what operators of unknown work do.
         energy_j: Sum over engines and levels, and static power over the latency; None where an energy is unknown.
         latency_estimated_s: What of the latency rests on estimates or on memory; None where it is unknown.
         energy_estimated_j: What of the energy does.
@@ -75,6 +76,8 @@ def floor(border: Border, target: Target, *, tf32: bool = True) -> Floor:
             if doubts.level_time(index, reads[index], writes[index], whole, saved):
                 doubtful_s[f"memory:{level.name}"] = time
     latency_s = max(times.values(), default=None)
+    if not border.is_known and not latency_s:
+        return Floor(None, None, None, None, "")  # nothing of what is done is known: that is no floor of nothing
     terms = level_energy_terms(target.levels, reads, writes)
     energies += [None] if terms is None else terms.values()
     known = [energy for energy in energies if energy is not None]

@@ -14,6 +14,7 @@ from onnxroof.ir.op import Op, OpKind
 from onnxroof.ir.workload import Workload
 from onnxroof.mapping.storage import Storage, parameter_roots, storage
 from onnxroof.study.result import ModelResult, NodeResult, OutputInfo, Totals, Unresolved
+from onnxroof.units import format_si
 
 if TYPE_CHECKING:
     from onnxroof.mapping.placement import Placement
@@ -90,7 +91,8 @@ def _spread(workload: Workload, costs: CostTable) -> Iterator[str]:
         most, least = (sum(part[0] * part[place] for part in open_nodes) for place in (1, 2))
         yield (
             f"padding, data, a causal mask or earlier sums may spare work ({len(open_nodes)} of {len(workload.ops)} "
-            f"nodes): counts and plans take the most, {most:.3g} operations, floors the least, {least:.3g}"
+            f"nodes): counts and plans take the most, {format_si(most, 'OP')}, floors the least, "
+            f"{format_si(least, 'OP')}"
         )
 
 

@@ -372,3 +372,16 @@ def test_parameters_that_fold_into_a_product_come_in_with_its_weights(rest: str,
     text = f"""g (float[8,64] x) => (float[8,64] y) <float[64,64] w, float[64] v, float[8,64] f>
         {{ a = MatMul(x, w) {rest} }}"""
     assert bytes_of_floor(text) == pytest.approx(4 * (2 * 8 * 64 + 64 * 64 + weights))
+
+
+def test_where_nothing_is_known_there_is_no_floor() -> None:
+    unknown = on_target("g (float[] x) => (float[] y) { y = Relu(x) }", target(MATRIX, VECTOR, DRAM))
+    assert (unknown.floor_latency_s, unknown.floor_energy_j, unknown.floor_bound) == (None, None, "")
+    # Beside an operator of known work what crosses is a floor: x and y.
+    known = on_target("g (float[8] x) => (float[8] y) { a = Relu(x) y = my.domain.Frob(a) }", target(VECTOR, DRAM))
+    assert known.floor_latency_s == pytest.approx(2 * 8 * 4 / 10e9)
+    # Nothing is done: that takes no time.
+    nothing = on_target(
+        "g (float[8] x) => (float[2,4] y) <int64[2] s = {2, 4}> { y = Reshape(x, s) }", target(VECTOR, DRAM)
+    )
+    assert nothing.floor_latency_s == 0
