@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -135,10 +136,11 @@ class LoopNest:
     @cached_property
     def windowed_reads(self) -> tuple[Access, ...]:
         """Operands that a window slides over: some dimension is walked along outputs that no other operand knows."""
-        reads = [access for access in self.accesses if not access.is_write]
+        reads = [(access, access.loops) for access in self.accesses if not access.is_write]
+        users = Counter(loop for _, loops in reads for loop in loops)
         return tuple(
-            access for access in reads
-            if any(self.is_window(axis, frozenset[int]().union(*(a.loops for a in reads if a is not access)))
+            access for access, loops in reads
+            if any(self.is_window(axis, frozenset(loop for loop, count in users.items() if count > (loop in loops)))
                    for axis in access.axes)
         )  # fmt: skip
 
