@@ -129,7 +129,7 @@ class _Part:
 
     @property
     def energy_j(self) -> float | None:
-        """On the most frugal engine, None where it is known of none."""
+        """On the most frugal engine; None where it is not known of one that is able, which might be that."""
         return self._least_j[0]
 
     @property
@@ -145,7 +145,7 @@ class _Part:
             for rate in self.rates
             if rate.energy_j_per_op is not None
         ]
-        return min(known, default=(None, False))
+        return min(known) if known and len(known) == len(self.rates) else (None, False)
 
 
 def _counted(work: Work) -> list[tuple[str, float, str]]:

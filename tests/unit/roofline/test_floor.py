@@ -311,6 +311,13 @@ def test_a_wider_type_may_do_the_work_too() -> None:
     assert on_target(text, target(narrow, wide, FREE)).floor_latency_s == pytest.approx(524_288 / 1.5e12)
 
 
+def test_an_engine_of_unknown_energy_may_be_the_most_frugal() -> None:
+    narrow = engine("matrix", "mac", {"FLOAT16": "4 TFLOP/s", "FLOAT": "1 TFLOP/s, 1 pJ/FLOP"})
+    text = "g (float16[64,64] x) => (float16[64,64] y) <float16[64,64] w> { y = MatMul(x, w) }"
+    result = on_target(text, target(narrow, CHEAP))
+    assert (result.floor_latency_s, result.floor_energy_j) == (pytest.approx(524_288 / 4e12), None)
+
+
 def test_an_engine_of_unknown_rate_may_be_as_fast_as_it_likes() -> None:
     result = on_target(LINEAR, target(MATRIX, lanes("1 pJ/FLOP"), DRAM))
     assert result.floor_bound == "memory:dram"
