@@ -60,12 +60,10 @@ def conv_counts(
     """MACs (padding multiplied as well) and distinct image elements read, of a convolution of any rank."""
     macs, seen = 0, set()
     filters_per_group = weights[0] // group
-    for batch, filter_, *place in itertools.product(*map(range, result)):
-        for channel, *tap in itertools.product(*map(range, weights[1:])):
-            macs += 1
-            where = [o * s + f * d - p for o, s, f, d, p in zip(place, strides, tap, dilations, pads, strict=False)]
-            if all(0 <= i < size for i, size in zip(where, image[2:], strict=True)):
-                seen.add((batch, filter_ // filters_per_group * weights[1] + channel, *where))
+    for batch, filter_, channel, _, where in _taps(image, weights, result, strides, dilations, pads):
+        macs += 1
+        if where is not None:
+            seen.add((batch, filter_ // filters_per_group * weights[1] + channel, *where))
     return macs, len(seen)
 
 
@@ -80,13 +78,27 @@ def conv_least(
 ) -> tuple[int, int]:
     """MACs of a convolution whose tap lies on the image, and the distinct weights that they take."""
     macs, used = 0, set()
-    for _, filter_, *place in itertools.product(*map(range, result)):
+    for _, filter_, channel, tap, where in _taps(image, weights, result, strides, dilations, pads):
+        if where is not None:
+            macs += 1
+            used.add((filter_, channel, *tap))
+    return macs, len(used)
+
+
+def _taps(
+    image: Sequence[int],
+    weights: Sequence[int],
+    result: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    pads: Sequence[int],
+) -> Iterator[tuple[int, int, int, list[int], list[int] | None]]:
+    """Batch, filter, channel, tap and place on the image (None on padding) of each MAC of a convolution, one by one."""
+    for batch, filter_, *place in itertools.product(*map(range, result)):
         for channel, *tap in itertools.product(*map(range, weights[1:])):
             where = [o * s + f * d - p for o, s, f, d, p in zip(place, strides, tap, dilations, pads, strict=False)]
-            if all(0 <= i < size for i, size in zip(where, image[2:], strict=True)):
-                macs += 1
-                used.add((filter_, channel, *tap))
-    return macs, len(used)
+            is_inside = all(0 <= i < size for i, size in zip(where, image[2:], strict=True))
+            yield batch, filter_, channel, tap, where if is_inside else None
 
 
 def conv_transpose_least(
