@@ -95,7 +95,7 @@ def _group_row(result: TargetResult, plan: PlanResult, group: GroupResult) -> tu
         group.energy_bound,
         group.spatial_utilization,
         group.temporal_utilization,
-        _by_level(group.traffic_bytes),
+        _by_level(group.traffic_bytes if group.ops is not None else dict.fromkeys(group.traffic_bytes)),
         _by_level(group.intensity_ops_per_byte),
         share(group.latency_estimated_s, group.latency_s),
         share(group.energy_estimated_j, group.energy_j),

@@ -10,7 +10,7 @@ from onnxroof.mapping.plan import Decision
 from onnxroof.report.cells import number_cell, text_column, word_cell
 from onnxroof.report.figures.bars import share_bar
 from onnxroof.report.numbers import change, count, quantity
-from onnxroof.report.plans import fastest, in_reach, over_fastest, stem_of
+from onnxroof.report.plans import fastest, in_reach, is_work_known, over_fastest, stem_of
 from onnxroof.report.view import NO_FIGURE, Cell, Column, Row, Table
 from onnxroof.report.words import comma_list, fusion_words, shortened, shown, without_stem
 from onnxroof.roofline.result import PlanResult, TargetResult
@@ -36,7 +36,7 @@ def plans_table(result: TargetResult) -> Table:
         _figure_row("Energy", plans, [plan.energy_j for plan in plans], "J", "k0"),
     ]
     for index, level in enumerate(result.levels):
-        values = [plan.traffic_bytes.get(level.name) for plan in plans]
+        values = [plan.traffic_bytes.get(level.name) if is_work_known(plan) else None for plan in plans]
         rows.append(_figure_row(f"Bytes at {shortened(level.name, 24)}", plans, values, "B", f"s{index % 6}"))
     values = [sum(plan.layout_bytes.values()) for plan in plans]
     if any(values):

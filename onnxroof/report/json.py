@@ -23,7 +23,7 @@ from onnxroof.report.explanations import (
 )
 from onnxroof.report.fit import fit_document, ranking_document
 from onnxroof.report.offload import offload_document
-from onnxroof.report.plans import in_reach, over_fastest
+from onnxroof.report.plans import in_reach, is_work_known, over_fastest
 from onnxroof.study.result import Analysis, Failure, ModelResult, NodeResult, Totals, Unresolved
 
 if TYPE_CHECKING:  # a count must not wait for what stands behind targets
@@ -181,7 +181,7 @@ def compiler_document(result: TargetResult) -> Document:
 
 def plan_document(plan: PlanResult, result: TargetResult, *, is_whole: bool = True) -> Document:
     """The figures of a plan, without its groups and decisions; the nested mapping only where it is whole."""
-    is_known = all(group.ops is not None for group in plan.groups)
+    is_known = is_work_known(plan)
     return {
         "fusion": plan.fusion,
         "latency_s": number(plan.latency_s),

@@ -20,6 +20,7 @@ __all__ = [
     "housing",
     "in_reach",
     "is_rankable",
+    "is_work_known",
     "over_fastest",
     "peak_share",
     "plan_energy_j",
@@ -94,6 +95,11 @@ def best_in(results: Sequence[TargetResult], figure: Callable[[TargetResult], fl
         return (False,) * len(results)
     least = min(contending.values())
     return tuple(contending.get(id(one)) == least for one in results)
+
+
+def is_work_known(plan: PlanResult) -> bool:
+    """Whether the work of all its groups is: else it is not known either what they move."""
+    return all(group.ops is not None for group in plan.groups)
 
 
 def in_reach(result: TargetResult) -> PlanResult | None:

@@ -35,6 +35,9 @@ def test_unknown_is_empty():
     table = rows(to_csv(analysis(with_targets=False)))
     assert table[7]["macs"] == ""
     assert table[3]["macs"] == "0"
+    # A group of the board has unknown work: it is not known either what that moves.
+    unknown, failed = (row for row in rows(to_csv(analysis())) if row["macs"] == "")
+    assert (unknown["traffic_bytes"], failed["error"] != "") == ("flash<i>= ram=", True)
 
 
 def test_a_failed_model_says_so_in_the_last_column():
