@@ -25,22 +25,20 @@ are handed on at once."""
 def chained_orders(store: Storage) -> dict[tuple[int, ...], str]:
     """Those orders, each with what it is like, but for that in which the kernels are.
 
-    Without those in which fewer operators follow what they read than do already. Bodies of loops run trip by trip, so a
-    model with one keeps its order.
+    Without those in which no more operators follow what they read than do already; where many operands are joined, with
+    the longest chain first as many are enough. Bodies of loops run trip by trip, so a model with one keeps its order.
     """
     now = tuple(range(len(store.kernels)))
     if any(kernel.op.repeat != 1 for kernel in store.kernels):
         return {}
     makers, before = [dict(_makers(store, kernel)) for kernel in now], must_precede(store)
     last, first = (_depth_first(before, is_longest_last=is_last) for is_last in (True, False))
-    orders = {last: "last"}
-    if any(len(one) >= MANY for one in makers) or _chained(first, makers)[1] >= _chained(last, makers)[1]:
+    as_is, with_last, with_first = (_chained(order, makers) for order in (now, last, first))
+    has_joins = any(len(one) >= MANY for one in makers)
+    orders = {last: "last"} if with_last > as_is else {}
+    if with_first >= as_is and first != now if has_joins else with_first > as_is and with_first[1] >= with_last[1]:
         orders.setdefault(first, "first")
-    return {
-        order: f"an operator follows what it reads, the longest chain {which}"
-        for order, which in orders.items()
-        if order != now and _chained(order, makers) >= _chained(now, makers)
-    }
+    return {order: f"an operator follows what it reads, the longest chain {which}" for order, which in orders.items()}
 
 
 def must_precede(store: Storage) -> list[set[int]]:
