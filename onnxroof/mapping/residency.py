@@ -224,57 +224,62 @@ class _Level:
         return self._walked(items, free, crowded)
 
     def _walked(self, items: Sequence[Candidate], free: Sequence[bool], crowded: Sequence[int]) -> list[Candidate]:
-        """The best choice by walking the steps with the sets of what is there; `free` items are in all sets."""
+        """The best choice by walking the steps with the sets of what is there.
+
+        `free` items stay in any case, so they are in no set: what they take is the same for all.
+        """
         sizes = [float(item.bytes) for item in items]
         numbers = {item.root: number for number, item in enumerate(items)}
         begins: dict[int, list[int]] = {}
         ends: dict[int, int] = {}
         for number, item in enumerate(items):
-            begins.setdefault(item.first, []).append(number)
-            ends[item.last] = ends.get(item.last, 0) | 1 << number
+            if not free[number]:
+                begins.setdefault(item.first, []).append(number)
+                ends[item.last] = ends.get(item.last, 0) | 1 << number
+        always = [item for item, is_free in zip(items, free, strict=True) if is_free]
+        contested = numbers.keys() - {item.root for item in always}
+        beside = self.taken(always)
         states: dict[int, _State] = {0: (0.0, 0.0, None)}
         for step, use in enumerate(self.clock.steps):
             if step in begins:
-                states = self._begun(step, states, begins[step], items, free)
-            if crowded[step + 1] > crowded[step] or len(states) > 1:
-                states = self._after(use, states, items, numbers, sizes)
+                states = self._begun(step, states, begins[step], items, beside[step])
+            # Where all fits, a step that touches nothing of which some stays tells no set from another.
+            if crowded[step + 1] > crowded[step] or (len(states) > 1 and not contested.isdisjoint(use.local)):
+                states = self._after(use, states, items, numbers, free, beside[step])
             gone = ends.get(step, 0)
             if gone:
                 states = _merged(states, gone, sizes)
         best = min(states.values(), key=lambda state: state[0])[2]
-        chosen = []
+        chosen = {number for number, is_free in enumerate(free) if is_free}
         while best is not None:
-            chosen.append(items[best[0]])
+            chosen.add(best[0])
             best = best[1]
-        return chosen[::-1]
+        return [item for number, item in enumerate(items) if number in chosen]
 
     def _begun(
-        self,
-        step: int,
-        states: dict[int, _State],
-        begun: Sequence[int],
-        items: Sequence[Candidate],
-        free: Sequence[bool],
+        self, step: int, states: dict[int, _State], begun: Sequence[int], items: Sequence[Candidate], beside: float
     ) -> dict[int, _State]:
-        """The sets with what may begin to stay at a step; `free` items are in all, others with and without."""
-        shared = sum(items[number].bytes for number in begun) if step in self.clock.overlaps else 0
-        before = states
-        left = {mask: moved for mask, (moved, _, _) in states.items()}  # what moves, less what is saved from now on
+        """The sets with and without what may begin to stay at a step, beside so many bytes that stay in any case."""
+        room = self.room - beside
+        if step in self.clock.overlaps:
+            room += sum(items[number].bytes for number in begun)  # some may lie in the place of others
+        before, is_bounded = states, len(states) << len(begun) > MOST_BEGUN
+        # What moves, less what is saved from now on.
+        left = {mask: moved for mask, (moved, _, _) in states.items()} if is_bounded else {}
         for number in begun:
-            bit, size, saved = 1 << number, float(items[number].bytes), items[number].saved_bytes
+            bit, size = 1 << number, float(items[number].bytes)
+            most = room - size
             added: dict[int, _State] = {
                 mask | bit: (moved, resident + size, (number, chosen))
                 for mask, (moved, resident, chosen) in states.items()
-                if free[number] or resident + size - shared <= self.room
+                if resident <= most
             }
-            less = {mask: left[mask ^ bit] - saved for mask in added}
-            if free[number]:
-                before, states, left = {mask | bit: added[mask | bit] for mask in before}, added, less
-                continue
-            states, left = {**states, **added}, {**left, **less}
-            if len(states) > MOST_BEGUN:
-                leading = dict.fromkeys([*before, *sorted(left, key=left.__getitem__)[:MOST_BEGUN]])
-                states, left = {mask: states[mask] for mask in leading}, {mask: left[mask] for mask in leading}
+            states = states | added
+            if is_bounded:
+                left |= {mask: left[mask ^ bit] - items[number].saved_bytes for mask in added}
+                if len(states) > MOST_BEGUN:
+                    leading = dict.fromkeys([*before, *sorted(left, key=left.__getitem__)[:MOST_BEGUN]])
+                    states, left = {mask: states[mask] for mask in leading}, {mask: left[mask] for mask in leading}
         return states
 
     def _after(
@@ -283,31 +288,34 @@ class _Level:
         states: Mapping[int, _State],
         items: Sequence[Candidate],
         numbers: Mapping[str, int],
-        sizes: Sequence[float],
+        free: Sequence[bool],
+        beside: float,
     ) -> dict[int, _State]:
-        """The sets that fit, with what the step moves."""
+        """The sets that fit beside so many bytes of `free` items, with what the step moves."""
         local = [numbers[name] for name in use.local if name in numbers]
-        relevant = sum(1 << number for number in local)
-        pairs = [
-            (1 << numbers[result] | 1 << numbers[operand], sizes[numbers[operand]])
-            for result, operand in self.clock.overlaps.get(use.step, ())
-            if result in numbers and operand in numbers
-        ]
+        always = sum(1 << number for number in local if free[number])
+        relevant = sum(1 << number for number in local if not free[number])
+        pairs = []
+        for result, operand in self.clock.overlaps.get(use.step, ()):
+            both = [numbers[name] for name in (result, operand) if name in numbers]
+            if len(both) == 2 and not all(free[number] for number in both):  # of two that are free it is in `beside`
+                mask = sum(1 << number for number in both if not free[number])
+                pairs.append((mask, float(items[both[1]].bytes)))
         curves: dict[int, Steps] = {}
         found = {}
         # As `moved`, written out: there may be a hundred thousand sets.
-        inner, repeat = self.inner[use.step], use.shape.repeat
+        inner, repeat, room = self.inner[use.step], use.shape.repeat, self.room - beside
         for mask, (moved, resident, chosen) in states.items():
-            taken = resident
+            left = room - resident
             if pairs:
-                taken -= sum(size for both, size in pairs if mask & both == both)
-            left = self.room - taken
+                left += sum(size for both, size in pairs if mask & both == both)
             if left < 0:
                 continue
             here = mask & relevant
             curve = curves.get(here)
             if curve is None:
-                curve = curves[here] = self.curve(use, _paid(items[n] for n in local if here >> n & 1))
+                kept = here | always
+                curve = curves[here] = self.curve(use, _paid(items[n] for n in local if kept >> n & 1))
             tiles = curve.repeats
             place = max(bisect_right(tiles.capacity_bytes, left if left > inner else inner) - 1, 0)
             read, written = tiles.read_bytes[place], tiles.write_bytes[place]
