@@ -249,7 +249,8 @@ def _what_both_take(search: Search, segment: Segment, first: int, last: int) -> 
     """Why a run that could be one group is none, where the groups on both sides of it are steps `first` to `last`."""
     priced = search.priced(segment)
     if priced is None:
-        return "no tile of both fits beside what stays on chip meanwhile", {}
+        # Room there is: a run is left out of the search where all that its operators share stays on chip without it.
+        return "what the two share stays on chip as they are: one group of both would save nothing", {}
     steps = range(segment.first, segment.last + 1)
     traffic = priced.read_bytes[:, 0] + priced.write_bytes[:, 0]
     number = int(np.argmin(traffic))

@@ -93,6 +93,15 @@ def test_where_tiles_of_both_move_more_it_says_so() -> None:
     assert refused.reason.startswith("tiles of both gain nothing: of the two alone ")
 
 
+def test_what_stays_on_chip_anyway_is_the_reason_where_there_is_room() -> None:
+    # 64 KiB of m lie in 1 MiB until they are read, and nothing has to be launched: one group moves the same bytes.
+    found = plan(PAIR, chip("1 MiB"))
+    assert [one.subject for one in found.decisions if one.action == "kept"] == ["Conv_0 -> Conv_1"]
+    (refused,) = refusals(found)
+    assert refused.reason == "what the two share stays on chip as they are: one group of both would save nothing"
+    assert refused.figures == {}
+
+
 def test_that_groups_have_no_more_steps_is_the_reason_where_more_would_gain() -> None:
     # Twelve products in a row whose results all fit the memory: each that is joined saves a launch.
     products = " ".join(f"t{n + 1} = MatMul(t{n}, w{n})" for n in range(12))
