@@ -9,7 +9,7 @@ layout hands its operand on, and a node that kept its name still makes what it m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from onnxroof.frontend.runtime_graph import RuntimeGraph, RuntimeNode
@@ -35,11 +35,14 @@ class Correspondence:
     Attributes:
         regions: For each node that was mapped the names of its operators, in order; a node whose operators all belong
             to others, or that is new, has none and is not here.
-        unmapped: Nodes of which no tensor leads back to the model.
+        within: Nodes that make no tensor of the model, each with the one of `regions` that reads it, itself or through
+            others of these: what such a node computes lies between that one and the tensors before, and counts to it.
+        unmapped: Nodes of which no tensor leads back to the model, and that no node with such a tensor reads.
         unclaimed: Operators that run and that no node stands for.
     """
 
     regions: tuple[tuple[RuntimeNode, tuple[str, ...]], ...]
+    within: tuple[tuple[RuntimeNode, RuntimeNode], ...]
     unmapped: tuple[RuntimeNode, ...]
     unclaimed: tuple[str, ...]
 
@@ -51,31 +54,47 @@ def correspondence(graph: RuntimeGraph, workload: Workload, store: Storage) -> C
     borders = {name for name in meant.values() if name}
     claimed: dict[str, int] = {}
     regions: list[tuple[RuntimeNode, tuple[str, ...]]] = []
-    unmapped: list[RuntimeNode] = []
+    nameless: list[int] = []
+    homes: dict[int, RuntimeNode | None] = {}  # None where all between two tensors belongs to others
     place = {op.name: number for number, op in enumerate(workload.ops)}
     for number, node in enumerate(graph.nodes):
         sources = {meant.get(name, "") for name in node.inputs}
         wanted = [meant.get(name, "") for name in node.outputs if name]
         if not any(wanted):
-            unmapped.append(node)
+            nameless.append(number)
             continue
         starts = [name for name in wanted if name and name not in sources]
         ops = _between(starts, borders, model)
         members = [op.name for op in ops if claimed.setdefault(op.name, number) == number]
         if members:
             regions.append((node, tuple(sorted(members, key=place.__getitem__))))
-    unclaimed = tuple(kernel.op.name for kernel in store.kernels if kernel.op.name not in claimed)
-    return Correspondence(regions=tuple(regions), unmapped=tuple(unmapped), unclaimed=unclaimed)
+        homes[number] = node if members else None
+    for number, reader in _readers(graph, nameless):  # the first reader claimed what lies before it
+        if reader in homes:
+            homes[number] = homes[reader] or homes.get(number)
+    return Correspondence(
+        regions=tuple(regions),
+        within=tuple((graph.nodes[number], home) for number in nameless if (home := homes.get(number)) is not None),
+        unmapped=tuple(graph.nodes[number] for number in nameless if number not in homes),
+        unclaimed=tuple(kernel.op.name for kernel in store.kernels if kernel.op.name not in claimed),
+    )
+
+
+def _readers(graph: RuntimeGraph, numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Some nodes with the nodes that read what they make, from back to front and the first reader last."""
+    found: dict[str, list[int]] = {}
+    for number, node in enumerate(graph.nodes):
+        for name in dict.fromkeys(filter(None, node.inputs)):
+            found.setdefault(name, []).append(number)
+    for number in reversed(numbers):
+        readers = {reader for name in graph.nodes[number].outputs for reader in found.get(name, ())}
+        yield from ((number, reader) for reader in sorted(readers, reverse=True))
 
 
 def runtime_groups(where: str, found: Correspondence, workload: Workload, store: Storage) -> GivenGroups:
     """The regions as groups; what could not be mapped is told, and runs alone."""
     running = {kernel.op.name for kernel in store.kernels}
-    groups = [
-        GivenGroup(name=node.name or node.outputs[0], nodes=names)
-        for node, names in found.regions
-        if running.intersection(names)
-    ]
+    groups = [GivenGroup(name=_name(node), nodes=names) for node, names in found.regions if running.intersection(names)]
     decisions = [
         Decision(
             subject=where, action="mapped",
@@ -88,7 +107,15 @@ def runtime_groups(where: str, found: Correspondence, workload: Workload, store:
     ]  # fmt: skip
     decisions += [
         Decision(
-            subject=node.name or next(filter(None, node.outputs), node.op_type), action="not mapped",
+            subject=f"{_name(node)} -> {_name(home)}", action="mapped",
+            reason=f"this {node.op_type} makes no tensor that the model has: what it computes counts to its reader",
+        )
+        for node, home in found.within
+        if not _is_shape_arithmetic(node, workload)
+    ]  # fmt: skip
+    decisions += [
+        Decision(
+            subject=_name(node), action="not mapped",
             reason=f"this {node.op_type} makes no tensor that the model has: what it computes is not in these groups",
         )
         for node in found.unmapped
@@ -103,6 +130,10 @@ def runtime_groups(where: str, found: Correspondence, workload: Workload, store:
         for name in found.unclaimed
     ]
     return GivenGroups(where=where, groups=tuple(groups), decisions=tuple(decisions))
+
+
+def _name(node: RuntimeNode) -> str:
+    return node.name or next(filter(None, node.outputs), node.op_type)
 
 
 def _is_shape_arithmetic(node: RuntimeNode, workload: Workload) -> bool:

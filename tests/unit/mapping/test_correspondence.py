@@ -82,6 +82,24 @@ def test_what_leads_back_to_nothing_is_listed(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_what_lost_its_name_counts_to_the_node_that_reads_it(tmp_path: Path) -> None:
+    # Between x and b all names are new; and `u` is read by nobody.
+    one = found(
+        tmp_path, CHAIN,
+        """t = Selu(x) s = com.microsoft.F(t, v) b = Neg(s) y = com.microsoft.G(b, w, x) u = Exp(b)""",
+        outputs="float y, float u",
+    )  # fmt: skip
+    assert regions(one) == [("Neg", ("Conv_0", "Relu_1")), ("G", ("Conv_2", "Add_3", "Relu_4"))]
+    assert [(node.op_type, home.op_type) for node, home in one.within] == [("Selu", "Neg"), ("F", "Neg")]
+    assert [node.op_type for node in one.unmapped] == ["Exp"]
+    count = counted(workload(CHAIN))
+    mapped, *others = runtime_groups("opt.onnx", one, count.workload, count.store).decisions
+    assert mapped.figures["unmapped_nodes"] == 1
+    assert [(other.subject, other.action) for other in others] == [
+        ("n0 -> n2", "mapped"), ("n1 -> n2", "mapped"), ("n4", "not mapped"),
+    ]  # fmt: skip
+
+
 def test_a_pattern_with_branches_is_one_region(tmp_path: Path) -> None:
     text = """g (float[4,64] x) => (float[4,64] y) <float[64] s> {
         m = ReduceMean <keepdims = 1> (x, axes) d = Sub(x, m) q = Mul(d, d) v = ReduceMean <keepdims = 1> (q, axes)
@@ -111,6 +129,15 @@ def test_absorbed_quantization_is_one_tensor_under_all_its_names(tmp_path: Path)
     )  # fmt: skip
     assert regions(apart) == [("MatMul", ("MatMul_2",))]
     assert apart.unmapped == ()
+    # A pair with a new name inside stands for nothing but the quantization that the model absorbs.
+    renamed = found(
+        tmp_path, text,
+        """y = QLinearMatMul(x, s, z, w, s, z, s, z) d = DequantizeLinear(y, s, z) q = QuantizeLinear(d, s, z)
+           m = DequantizeLinear(q, s, z)""",
+        outputs="uint8 y, float m",
+    )  # fmt: skip
+    assert regions(renamed) == [("QLinearMatMul", ("MatMul_2",))]
+    assert (renamed.within, renamed.unmapped) == ((), ())
 
 
 def test_what_a_node_says_of_itself(tmp_path: Path) -> None:
