@@ -228,8 +228,9 @@ PARAGRAPHS: Mapping[str, str] = {
     ),
     "U405": (
         "The file with groups has none for this model or for this target. Plans are told apart by the nodes of the "
-        "model and the id of the target; plans for one target alone serve every target; of a model that a runtime "
-        "wrote some tensor must be one of this model. Write the file again, or give the groups alone."
+        "model and the id of the target; plans for one target alone serve every target. A model that a runtime wrote "
+        "must have more in common with this one than what its inputs and outputs are called. Write the file again, or "
+        "give the groups alone."
     ),
     "U406": (
         "A group has an `order` lower than that of one for which it has to wait: a member reads what the other makes, "

@@ -5,6 +5,7 @@ Of a model that is not to be analysed but held against the one that it was made 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,10 +36,17 @@ class RuntimeNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeGraph:
-    """Nodes in the order of the file, and the names that no node makes: inputs and weights."""
+    """A graph as it stands in the file.
+
+    Attributes:
+        nodes: In the order of the file.
+        given: Names that no node makes: inputs and weights.
+        ranks: How many dimensions inputs have, of those that say so.
+    """
 
     nodes: tuple[RuntimeNode, ...]
     given: frozenset[str]
+    ranks: Mapping[str, int]
 
 
 def runtime_graph(path: Path) -> RuntimeGraph:
@@ -57,7 +65,12 @@ def runtime_graph(path: Path) -> RuntimeGraph:
     )  # fmt: skip
     given = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
     given |= {sparse.values.name for sparse in graph.sparse_initializer}
-    return RuntimeGraph(nodes=nodes, given=frozenset(given))
+    ranks = {
+        value.name: len(value.type.tensor_type.shape.dim)
+        for value in graph.input
+        if value.type.HasField("tensor_type") and value.type.tensor_type.HasField("shape")
+    }
+    return RuntimeGraph(nodes=nodes, given=frozenset(given), ranks=ranks)
 
 
 def _activation(node: onnx.NodeProto) -> str:

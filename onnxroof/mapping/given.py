@@ -99,8 +99,7 @@ def given_plan(given: GivenGroups, workload: Workload, store: Storage) -> GivenP
             come before what they wait for; all faults at once.
     """
     kernels = store.numbers
-    known = {op.name for op in workload.ops}
-    faults = [*_unknown(given, known, workload.name), *_twice(given)]
+    faults = [*_unknown(given, workload), *_twice(given)]
     label = list(range(len(store.kernels)))  # kernels that nobody named are groups of their own
     titles: dict[int, str] = {}
     asked: dict[int, tuple[int, list[int]]] = {}
@@ -115,7 +114,7 @@ def given_plan(given: GivenGroups, workload: Workload, store: Storage) -> GivenP
             if group.order is not None:
                 asked[min(members)] = group.order, members
     order, circles = ordered(store, label)
-    faults += [_circle(given.where, store, titles, circle) for circle in circles]
+    faults += [_circle(given.where, store, label, titles, circle) for circle in circles]
     told = None if circles or not asked else told_order(store, label, order, asked)
     faults += _too_early(given.where, store, label, titles, told or ())
     if faults:
@@ -157,25 +156,38 @@ def _in_parts(
     return tuple(groups), tuple(runs), apart
 
 
-def _unknown(given: GivenGroups, known: set[str], model: str) -> Iterator[Diagnostic]:
+def _unknown(given: GivenGroups, workload: Workload) -> Iterator[Diagnostic]:
+    known = {op.name for op in workload.ops}
     named = [(group, name) for group in given.groups for name in group.nodes]
     strange = [(group, name) for group, name in named if name not in known]
+    listed = f"`onnxroof count {workload.name} --format json` lists the nodes"
     if len(strange) > _MOST_LISTED and len(strange) > _STRANGE * len(named):
         yield Diagnostic(
             where=given.where,
-            message=f"{len(strange)} of its {len(named)} nodes are not in `{model}`: it is for another model",
-            hint=f"`onnxroof count {model} --format json` lists the nodes",
+            message=f"{len(strange)} of its {len(named)} nodes are not in `{workload.name}`: it is for another model",
+            hint=listed,
             code="U402",
         )
         return
     for number, (group, name) in enumerate(strange):
-        near = difflib.get_close_matches(name, known, n=3) if number < _MOST_SUGGESTED else []
         yield Diagnostic(
             where=f"{given.where}: group `{group.name}`",
-            message=f"`{model}` has no node `{name}`",
-            hint="nearest: " + ", ".join(f"`{one}`" for one in near) if near else "",
+            message=f"`{workload.name}` has no node `{name}`",
+            hint=(_nearest(name, workload) if number < _MOST_SUGGESTED else "") or listed,
             code="U402",
         )
+
+
+def _nearest(name: str, workload: Workload) -> str:
+    """Which node could be meant by a name: the one that makes a tensor of that name, or those that are called alike."""
+    if name in workload.tensors:
+        maker = next((op.name for op in workload.ops if name in op.outputs), "")
+        return f"it is a tensor, which `{maker}` makes" if maker else "it is a tensor, which no node makes"
+    alike: dict[str, list[str]] = {}  # names that differ by capitals
+    for op in workload.ops:
+        alike.setdefault(op.name.lower(), []).append(op.name)
+    near = [one for found in difflib.get_close_matches(name.lower(), alike, n=3) for one in alike[found]]
+    return "nearest: " + ", ".join(f"`{one}`" for one in near[:3]) if near else ""
 
 
 def _twice(given: GivenGroups) -> Iterator[Diagnostic]:
@@ -193,12 +205,16 @@ def _twice(given: GivenGroups) -> Iterator[Diagnostic]:
             home.setdefault(name, group.name)
 
 
-def _circle(where: str, store: Storage, titles: Mapping[int, str], circle: Sequence[int]) -> Diagnostic:
+def _circle(
+    where: str, store: Storage, label: Sequence[int], titles: Mapping[int, str], circle: Sequence[int]
+) -> Diagnostic:
     names = [store.kernels[kernel].op.name for kernel in circle]
     steps = [f"`{reader}` reads what `{maker}` makes" for maker, reader in zip(names[::2], names[1::2], strict=True)]
     told = steps if len(steps) <= _MOST_LISTED else [*steps[: _MOST_LISTED - 1], "..."]
+    groups = [f"`{titles[one]}`" for one in sorted({label[kernel] for kernel in circle}) if one in titles]
+    listed = groups if len(groups) <= _MOST_LISTED else [*groups[: _MOST_LISTED - 1], "..."]
     return Diagnostic(
-        where=where,
+        where=f"{where}: group{'s' if len(groups) > 1 else ''} {', '.join(listed)}",
         message=f"groups have to wait for each other: {'; '.join(told)}",
         hint="take what lies between into the group, or take the group apart",
         code="U404",

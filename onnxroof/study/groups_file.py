@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxroof.errors import Diagnostic, UsageError
+from onnxroof.errors import Diagnostic, ModelError, UsageError
 
 if TYPE_CHECKING:  # a study without such a file needs none of these
     from onnxroof.frontend.runtime_graph import RuntimeGraph
+    from onnxroof.mapping.correspondence import Correspondence
     from onnxroof.mapping.given import GivenGroup, GivenGroups
     from onnxroof.study.count import Counted
 
@@ -26,6 +27,10 @@ PLAN_VERSION = "1"
 
 _MOST_BYTES = 2**28
 _JSON_STARTS = (b"{", b"[")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_SHORTEST = '{"groups": [["node1", "node2"], ...]} is the shortest form'
+_FEW = 8
+_STRANGE = 0.5  # of the nodes of a runtime's graph without a tensor of the model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +76,10 @@ class GroupsFile:
 
         if self.graph is not None:
             found = correspondence(self.graph, count.workload, count.store)
-            if not found.regions:
+            if strange := _strange(self.graph, found, count):
                 raise UsageError.at(
                     self.where,
-                    f"none of its nodes makes a tensor that `{count.workload.name}` has: it is another model",
+                    f"{strange}: it is another model",
                     "give the model that the runtime wrote for this one (`optimized_model_filepath`)",
                     code="U405",
                 )
@@ -109,6 +114,28 @@ class GroupsFile:
         return {target: shared[id(by_target.get(target, only))] for target in targets}
 
 
+def _strange(graph: RuntimeGraph, found: Correspondence, count: Counted) -> str:
+    """What shows that a runtime's graph is not of this model, "" where nothing does.
+
+    Models often call their inputs and results alike, so that a few tensors in common say little.
+    """
+    name, tensors = count.workload.name, count.workload.tensors
+    if not found.regions:
+        return f"none of its nodes makes a tensor that `{name}` has"
+    for given, rank in graph.ranks.items():
+        shape = tensors[given].shape if given in tensors else None
+        if shape is not None and len(shape) != rank:
+            return f"its input `{given}` is of rank {rank}, that of `{name}` of rank {len(shape)}"
+    lost = len(found.within) + len(found.unmapped)
+    most = max(len(names) for _, names in found.regions)
+    if lost > max(_FEW, _STRANGE * len(graph.nodes)) and most > _STRANGE * len(count.store.kernels):
+        return (
+            f"{lost} of its {len(graph.nodes)} nodes make no tensor that `{name}` has, and one would stand for {most} "
+            f"of the {len(count.workload.ops)} nodes there"
+        )
+    return ""
+
+
 def fingerprint(nodes: Iterable[tuple[str, str, str]]) -> str:
     """What tells models apart whose nodes are not the same: of names, types and domains in order."""
     text = "\n".join("\t".join(node) for node in nodes)
@@ -119,13 +146,16 @@ def read_groups(path: Path) -> GroupsFile:
     """Reads a file with groups.
 
     Raises:
-        UsageError: It cannot be read, or is no plan file; all faults at once.
-        ModelError: It is no JSON and no sound ONNX model.
+        UsageError: It cannot be read, or is neither a plan file nor a model; all faults at once.
+        ModelError: It is a model that is damaged.
     """
     where = str(path)
     try:
         with path.open("rb") as file:
-            head = file.read(256).lstrip(b"\xef\xbb\xbf \t\r\n")
+            start = file.read(256)
+        if start.startswith(_UTF_16):
+            raise UsageError.at(where, "it is UTF-16 text", "save it as UTF-8", code="U401")
+        head = start.lstrip(b"\xef\xbb\xbf \t\r\n")
         if head.startswith(_JSON_STARTS):
             if path.stat().st_size > _MOST_BYTES:
                 raise UsageError.at(
@@ -135,17 +165,24 @@ def read_groups(path: Path) -> GroupsFile:
         else:
             text = ""
     except UnicodeDecodeError as error:
-        raise UsageError.at(where, "it is no UTF-8 text", code="U401") from error
+        raise UsageError.at(where, "it is no UTF-8 text", "save it as UTF-8", code="U401") from error
     except OSError as error:
         raise UsageError.at(where, f"cannot be read: {error.strerror}", "check the path", code="U401") from error
     if not text:
         from onnxroof.frontend.runtime_graph import runtime_graph
 
-        return GroupsFile(where=where, graph=runtime_graph(path))
+        try:
+            return GroupsFile(where=where, graph=runtime_graph(path))
+        except ModelError as error:
+            found = error.diagnostics[0]
+            if found.code != "M102":
+                raise
+            message = f"expected JSON with groups, or a model that ONNX Runtime optimized: {found.message}"
+            raise UsageError.at(where, message, _SHORTEST, code="U401") from error
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UsageError.at(where, f"it is no JSON: {error}", code="U401") from error
+        raise UsageError.at(where, f"it is no JSON: {error}", _SHORTEST, code="U401") from error
     return _Reader(where).file(document)
 
 
@@ -219,5 +256,4 @@ class _Reader:
         text = json.dumps(value, default=str)
         shown = text if len(text) <= 80 else f"{text[:77]}..."
         where = f"{self.where}: {place}" if place else self.where
-        hint = '{"groups": [["node1", "node2"], ...]} is the shortest form'
-        self.faults.append(Diagnostic(where=where, message=f"{expected}, found {shown}", hint=hint, code="U401"))
+        self.faults.append(Diagnostic(where=where, message=f"{expected}, found {shown}", hint=_SHORTEST, code="U401"))

@@ -66,6 +66,20 @@ def test_unknown_names_come_with_the_nearest() -> None:
     assert "`Relu_1`" in fault.hint
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("RELU_1", "nearest: `Relu_1`"),
+        ("s", "it is a tensor, which `Sigmoid_2` makes"),
+        ("w", "it is a tensor, which no node makes"),
+        ("nothing like it", "`onnxroof count tiny.onnx --format json` lists the nodes"),
+    ],
+)
+def test_there_is_always_something_to_do_about_an_unknown_name(name: str, hint: str) -> None:
+    (fault,) = faults(("MatMul_0", name))
+    assert hint in fault.hint
+
+
 def test_a_file_for_another_model_is_one_fault_and_not_hundreds() -> None:
     (fault,) = faults(tuple(f"conv{number}" for number in range(300)), ("MatMul_0",))
     assert "300 of its 301 nodes" in fault.message
@@ -81,8 +95,8 @@ def test_a_node_runs_in_one_group() -> None:
 
 def test_a_group_must_not_wait_for_itself() -> None:
     # Relu lies between MatMul and Sigmoid.
-    (fault,) = faults(("MatMul_0", "Sigmoid_2"))
-    assert fault.code == "U404"
+    (fault,) = faults(("Tanh_3",), ("MatMul_0", "Sigmoid_2"))
+    assert (fault.code, fault.where) == ("U404", "plan.json: group `G1`")
     assert "`Relu_1` reads what `MatMul_0` makes; `Sigmoid_2` reads what `Relu_1` makes" in fault.message
 
 
@@ -93,6 +107,7 @@ def test_groups_must_not_wait_for_each_other() -> None:
     (fault,) = faults(("Relu_0", "Sigmoid_3"), ("Tanh_1", "Tanh_2"), text=text)
     assert "`Tanh_1` reads what `Relu_0` makes" in fault.message
     assert "`Sigmoid_3` reads what `Tanh_2` makes" in fault.message
+    assert fault.where == "plan.json: groups `G0`, `G1`"
 
 
 def test_all_faults_come_at_once() -> None:

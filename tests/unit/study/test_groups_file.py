@@ -96,8 +96,19 @@ def test_every_fault_of_the_form_is_named_with_its_place(tmp_path: Path, documen
 def test_a_file_that_is_absent_or_neither_json_nor_a_model(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         read_groups(tmp_path / "absent.json")
+    for text, found in (("groups: none", "it looks like text"), ("", "the file is empty")):
+        with pytest.raises(UsageError, match=f"expected JSON with groups, or a model .*: .*{found}") as error:
+            read_groups(written(tmp_path, text))
+        (fault,) = error.value.diagnostics
+        assert (fault.code, fault.hint[:11]) == ("U401", '{"groups": ')
+    wide = tmp_path / "wide.json"
+    wide.write_text('{"groups": []}', encoding="utf-16")
+    with pytest.raises(UsageError, match="UTF-16"):
+        read_groups(wide)
+    damaged = saved(tmp_path, TEXT)
+    damaged.write_bytes(damaged.read_bytes()[:-1])
     with pytest.raises(ModelError):
-        read_groups(written(tmp_path, "groups: none"))
+        read_groups(damaged)
     deep = written(tmp_path, '{"groups": ' + "[" * 100_000)
     with pytest.raises(UsageError, match="no JSON"):
         read_groups(deep)
@@ -138,3 +149,25 @@ def test_groups_of_another_model_are_a_fault(tmp_path: Path) -> None:
     (fault,) = found.error.diagnostics
     assert (fault.code, fault.where) == ("U405", str(another))
     assert "another model" in fault.message
+
+
+def test_a_model_that_has_but_its_ends_in_common_is_another_one(tmp_path: Path) -> None:
+    # Exporters call what goes in and out alike in all models: one node would stand for all that lies between.
+    def chain(nodes: int, shape: str) -> str:
+        middle = " ".join(f"Tanh{n + 1} = Tanh(Tanh{n})" for n in range(nodes))
+        return f"g (float[{shape}] x) => (float[{shape}] y) {{ Tanh0 = Relu(x) {middle} y = Exp(Tanh{nodes}) }}"
+
+    own = saved(tmp_path, chain(10, "4,8").replace("Tanh", "Sigmoid"), "own.onnx")
+    for nodes, shape, said in (
+        (2, "8", "its input `x` is of rank 1, that of `own.onnx` of rank 2"),
+        (
+            12,
+            "4,8",
+            "13 of its 14 nodes make no tensor that `own.onnx` has, and one would stand for 12 of the 12 nodes there",
+        ),
+    ):
+        other = saved(tmp_path, chain(nodes, shape), f"other{nodes}.onnx")
+        (found,) = run_study([own], [NEAR], groups=other).models
+        assert isinstance(found, Failure)
+        (fault,) = found.error.diagnostics
+        assert (fault.code, fault.message) == ("U405", f"{said}: it is another model")
