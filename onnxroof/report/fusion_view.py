@@ -9,13 +9,14 @@ from dataclasses import replace
 from onnxroof.mapping.plan import Decision
 from onnxroof.report.cells import number_cell, text_column, word_cell
 from onnxroof.report.figures.bars import share_bar
+from onnxroof.report.given import given_decisions, given_plan
 from onnxroof.report.numbers import change, count, quantity
 from onnxroof.report.plans import fastest, in_reach, is_work_known, over_fastest, stem_of
 from onnxroof.report.view import NO_FIGURE, Cell, Column, Row, Table
 from onnxroof.report.words import comma_list, fusion_words, shortened, shown, without_stem
 from onnxroof.roofline.result import PlanResult, TargetResult
 
-__all__ = ["decision_tables", "figures_words", "plans_table"]
+__all__ = ["decision_tables", "figures_words", "given_tables", "plans_table"]
 
 _MOST_REASONS = 12
 _MOST_EXAMPLES = 2
@@ -74,6 +75,15 @@ def decision_tables(plan: PlanResult) -> tuple[Table, ...]:
         if chosen:
             tables.append(_reasons_table(f"{caption} ({len(chosen)})", chosen, stem, has_action=not action))
     return tuple(tables)
+
+
+def given_tables(result: TargetResult) -> tuple[Table, ...]:
+    """What is to be said of groups that came from outside where another plan is the best: its decisions are above."""
+    plan = given_plan(result)
+    said = () if plan is None or plan is result.best else given_decisions(plan)
+    if plan is None or not said:
+        return ()
+    return (_reasons_table(f"Of the groups given ({len(said)})", said, stem_of(plan), has_action=True),)
 
 
 def figures_words(figures: Mapping[str, float]) -> str:

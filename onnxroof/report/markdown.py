@@ -9,6 +9,7 @@ from onnxroof import __version__
 from onnxroof.report.answer import answer, coverage_words, winner
 from onnxroof.report.conventions import LEAST_TIME
 from onnxroof.report.estimates import marked
+from onnxroof.report.given import given_lines
 from onnxroof.report.kinds import Kind, slowest_kinds
 from onnxroof.report.numbers import count, intensity, percent, quantity
 from onnxroof.report.plans import fits_words, peak_share, time_by_bound
@@ -54,6 +55,7 @@ def _model(model: ModelResult, analysis: Analysis) -> list[str]:
     targets = [result for result in model.targets if result.plans]
     if targets:
         blocks.append(_targets_table(targets))
+        blocks += _given(targets, analysis.objective)
     first = winner(targets, analysis.objective)
     if first is not None:
         blocks += [f"Slowest groups on {_code(first.target.name)}, alike ones together:", _groups_table(first)]
@@ -97,6 +99,14 @@ def _target_row(result: TargetResult) -> tuple[str, ...]:
         marked(plan.energy_j, "J", plan.energy_estimated_j),
         percent(peak_share(result)),
     )
+
+
+def _given(results: Sequence[TargetResult], objective: str) -> list[str]:
+    """Groups that came from outside against ours."""
+    heading, *lines = [*given_lines(results, objective)] or [""]
+    if not heading:
+        return []
+    return ["\n".join((f"{heading[0].upper()}{heading[1:]}", "", *(f"- {_escaped(line.strip())}" for line in lines)))]
 
 
 def _groups_table(result: TargetResult) -> str:

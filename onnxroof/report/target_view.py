@@ -10,7 +10,7 @@ from onnxroof.report.cells import text_column, word_cell
 from onnxroof.report.detachment_view import detachment_table
 from onnxroof.report.estimates import estimated_words
 from onnxroof.report.figures.roofline import rooflines_figure
-from onnxroof.report.fusion_view import decision_tables, plans_table
+from onnxroof.report.fusion_view import decision_tables, given_tables, plans_table
 from onnxroof.report.groups_view import groups_table
 from onnxroof.report.kinds import slowest_kinds
 from onnxroof.report.numbers import percent, quantity
@@ -58,7 +58,7 @@ def target_view(result: TargetResult, anchor: str, index: int, *, has_sensitivit
         levers=levers_table(result),
         sensitivity=sensitivity_table(result) if has_sensitivity else None,
         plans=plans_table(result),
-        decisions=decision_tables(result.best),
+        decisions=(*decision_tables(result.best), *given_tables(result)),
         fallbacks=fallback_table(result),
         ranges=range_facts(result),
         unknown=tuple(Fact(label=shown(key), value=consequence(key)) for key in result.unknown),

@@ -100,6 +100,7 @@ def _add_model(page: _Page, model: ModelResult, analysis: Analysis) -> None:
 def _add_targets(page: _Page, targets: Sequence[TargetResult], analysis: Analysis) -> None:
     from onnxroof.report.duty import duty_lines
     from onnxroof.report.fit import fit_lines
+    from onnxroof.report.given import given_lines
     from onnxroof.report.offload import offload_lines
     from onnxroof.report.text_targets import (
         LEGEND,
@@ -117,7 +118,8 @@ def _add_targets(page: _Page, targets: Sequence[TargetResult], analysis: Analysi
         page.add("")
         page.table(*groups_table(first, is_wide=is_wide))
     duty = () if analysis.duty is None else duty_lines(analysis.duty, targets)
-    for line in (*expected_lines(targets), *duty, *fit_lines(targets), *offload_lines(targets)):
+    given = given_lines(targets, analysis.objective)
+    for line in (*given, *expected_lines(targets), *duty, *fit_lines(targets), *offload_lines(targets)):
         page.say(line)
     for line in uncertain_lines(targets):
         page.add(line, "dim")
