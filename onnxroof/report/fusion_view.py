@@ -91,7 +91,7 @@ def figures_words(figures: Mapping[str, float]) -> str:
     words = []
     for name, value in figures.items():
         suffix = next((ending for ending in _UNITS if name.endswith(ending)), "")
-        text = quantity(value, _UNITS[suffix]) if suffix else count(value)
+        text = _signed(quantity(value, _UNITS[suffix]) if suffix else count(value))
         words.append(f"{shown(name.removesuffix(suffix)).replace('_', ' ')} {text}")
     return ", ".join(words)
 
@@ -125,7 +125,10 @@ def _reasons_table(caption: str, decisions: Sequence[Decision], stem: str, *, ha
     alike: dict[tuple[str, str], list[Decision]] = {}
     for decision in decisions:
         alike.setdefault((decision.action, _NUMBER.sub("#", decision.reason)), []).append(decision)
-    ranked = sorted(alike.values(), key=lambda members: (-sum(map(_at_stake, members)), -len(members)))
+    ranked = sorted(
+        alike.values(),
+        key=lambda members: (-sum(map(_at_stake, members)), -sum(map(_time_at_stake, members)), -len(members)),
+    )
     has_figures = any(decision.figures for decision in decisions)
     columns = (
         text_column("Reason"),
@@ -148,18 +151,26 @@ def _reasons_table(caption: str, decisions: Sequence[Decision], stem: str, *, ha
 
 
 def _reason_cells(members: Sequence[Decision], stem: str, *, has_action: bool, has_figures: bool) -> tuple[Cell, ...]:
-    leading = sorted(members, key=lambda decision: -_at_stake(decision))
-    first, saved = leading[0], sum(map(_at_stake, members))
-    names = [name for name in first.figures if _is_at_stake(name)]
-    name = names[0] if len(names) == 1 else "saved_bytes"
-    figures = figures_words({name: saved} if saved else first.figures)
+    leading = sorted(members, key=lambda decision: (-_at_stake(decision), -_time_at_stake(decision)))
+    first = leading[0]
     return (
         word_cell(_reason_words(members, first)),
         *((word_cell(shown(first.action)),) if has_action else ()),
         number_cell(len(members), count(len(members))),
         word_cell(comma_list(_example(decision, stem) for decision in leading[:_MOST_EXAMPLES])),
-        *((word_cell(figures),) if has_figures else ()),
+        *((word_cell(_row_figures(members, first)),) if has_figures else ()),
     )
+
+
+def _row_figures(members: Sequence[Decision], first: Decision) -> str:
+    """What all of them save or cost together; where that is nothing, the figures of the first."""
+    names = [name for name in first.figures if _is_at_stake(name)]
+    sums = {names[0] if len(names) == 1 else "saved_bytes": sum(map(_at_stake, members))}
+    sums["saved_s"] = sum(one.figures.get("saved_s", 0.0) for one in members)
+    if any(sums.values()):
+        return figures_words({name: value for name, value in sums.items() if value})
+    words = figures_words(first.figures)
+    return words if all(one.figures == first.figures for one in members) else f"{words} (the first of them)"
 
 
 def _reason_words(members: Sequence[Decision], first: Decision) -> str:
@@ -169,15 +180,28 @@ def _reason_words(members: Sequence[Decision], first: Decision) -> str:
 
 
 def _example(decision: Decision, stem: str) -> str:
-    saved = _at_stake(decision)
+    saved, time = _at_stake(decision), decision.figures.get("saved_s", 0.0)
     ends = (shortened(without_stem(end, stem), 34) for end in decision.subject.split(" -> "))
     subject = " → ".join(ends)
-    return f"{subject} ({quantity(saved, 'B')})" if saved else subject
+    if not saved and not time:
+        return subject
+    return f"{subject} ({_signed(quantity(saved, 'B') if saved else quantity(time, 's'))})"
 
 
 def _at_stake(decision: Decision) -> float:
     """Bytes that a decision saves, would save or costs."""
     return sum(value for name, value in decision.figures.items() if _is_at_stake(name))
+
+
+def _time_at_stake(decision: Decision) -> float:
+    """Seconds that a decision saves, or that two groups would take less as one."""
+    figures = decision.figures
+    return figures.get("saved_s", figures.get("apart_s", 0.0) - figures.get("fused_s", 0.0))
+
+
+def _signed(text: str) -> str:
+    """A number with the minus of a figure instead of a hyphen."""
+    return f"−{text[1:]}" if text.startswith("-") else text
 
 
 def _is_at_stake(name: str) -> bool:

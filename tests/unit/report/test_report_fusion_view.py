@@ -102,6 +102,35 @@ def test_what_saves_most_comes_first():
     assert table.rows[0].cells[3].text == "saved 8 MB"
 
 
+def test_what_saves_no_bytes_is_ranked_by_its_time():
+    def fused(name: str, reason: str, saved_s: float, saved: float = 0.0) -> Decision:
+        figures = {"footprint_bytes": 100.0, "saved_bytes": saved, "saved_s": saved_s}
+        return Decision(subject=name, action="fused", reason=reason, figures=figures)
+
+    decisions = [fused("a", "often", 1e-6)] * 3
+    decisions += [fused("b", "rare", 4e-6), fused("c", "rare", 5e-6), fused("d", "dear", 9e-6, -125e3)]
+    (table,) = decision_tables(deciding(decisions))
+    # 9 µs and 3 µs of no bytes; the last moves more than before, for 9 µs.
+    assert [(row.cells[0].text, row.cells[3].text) for row in table.rows] == [
+        ("rare", "saved 9 µs"), ("often", "saved 3 µs"), ("dear", "saved −125 kB, saved 9 µs"),
+    ]  # fmt: skip
+    assert table.rows[0].cells[2].text == "c (5 µs) and b (4 µs)"
+    assert table.rows[2].cells[2].text == "d (−125 kB)"
+
+
+def test_refusals_that_cost_no_bytes_are_ranked_by_the_time_of_the_two():
+    def refused(name: str, reason: str, fused_s: float) -> Decision:
+        return Decision(subject=name, action="not fused", reason=reason, figures={"fused_s": fused_s, "apart_s": 8e-6})
+
+    decisions = [refused("a", "r", 8e-6), refused("b", "r", 7e-6), refused("c", "s", 2e-6)]
+    (table,) = decision_tables(deciding(decisions))
+    assert [(row.cells[0].text, row.cells[2].text) for row in table.rows] == [("s", "c"), ("r", "b and a")]
+    # Of two with other figures the leading one has its own beside them.
+    assert [row.cells[3].text for row in table.rows] == [
+        "fused 2 µs, apart 8 µs", "fused 7 µs, apart 8 µs (the first of them)",
+    ]  # fmt: skip
+
+
 def test_many_reasons_are_cut_and_said_to_be():
     decisions = [Decision(subject="s", action="not fused", reason="because of " + "x" * i) for i in range(20)]
     (table,) = decision_tables(deciding(decisions))
