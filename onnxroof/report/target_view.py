@@ -18,6 +18,7 @@ from onnxroof.report.offload_view import fallback_table, offload_facts
 from onnxroof.report.plans import efficiency_words, fits_words, peak_share, time_by_bound
 from onnxroof.report.roofline_view import chart_notes, level_legend, levels_table, rooflines_of
 from onnxroof.report.shares import share_figures
+from onnxroof.report.tiles_view import tiles_table
 from onnxroof.report.view import Fact, Row, Table, TargetView
 from onnxroof.report.why_view import levers_table, range_facts, regime_facts, sensitivity_table, waterfall_figure
 from onnxroof.report.words import bound_words, comma_list, counted, fusion_words, shown
@@ -58,6 +59,7 @@ def target_view(result: TargetResult, anchor: str, index: int, *, has_sensitivit
         levers=levers_table(result),
         sensitivity=sensitivity_table(result) if has_sensitivity else None,
         plans=plans_table(result),
+        tiles=tiles_table(result, kinds),
         decisions=(*decision_tables(result.best), *given_tables(result)),
         fallbacks=fallback_table(result),
         ranges=range_facts(result),

@@ -130,6 +130,7 @@ class TargetView:
     levers: Table | None
     sensitivity: Table | None
     plans: Table
+    tiles: Table | None
     decisions: tuple[Table, ...]
     fallbacks: Table | None
     ranges: tuple[Fact, ...]
