@@ -30,6 +30,7 @@ _STRIP_TOP, _STRIP_HEIGHT = 306.0, 17.0
 _ENERGY_TOP, _ENERGY_BOTTOM = 376.0, 576.0
 _CURVE_POINTS = 64
 _SHORTEST_ARROW = 3.0
+_LABEL_HEIGHT = 16.0  # of a label with its distance from its line
 _SAME_LINE = 4.0  # ceilings closer than that look like one, and the first gives it its label
 
 
@@ -364,6 +365,7 @@ def _ceilings(named: Sequence[tuple[str, Ceiling]], bandwidth: float, x: LogScal
     """
     taken: list[float] = []
     labelled: list[float] = []
+    lines = [y(ceiling.ops_per_s) for _, ceiling in named]
     for name, ceiling in named:
         height = y(ceiling.ops_per_s)
         start = x(ceiling.ops_per_s / bandwidth) if bandwidth else _LEFT
@@ -374,7 +376,15 @@ def _ceilings(named: Sequence[tuple[str, Ceiling]], bandwidth: float, x: LogScal
             d=f"M{number(start)} {number(height)}H{_RIGHT:.0f}",
             class_=f"ceiling {name}",
         )
-        base = next((at for at in (height - 6, height + 13) if all(abs(at - other) > 12 for other in taken)), None)
+        sides = {-1: height - 6, 1: height + 13}  # of the baseline of a label, above and below
+        free = {side: at for side, at in sides.items() if all(abs(at - other) > 12 for other in taken)}
+        # Beyond another line it would be taken for that one's. The peak has a label in any case.
+        own = [
+            at
+            for side, at in free.items()
+            if not any(_SAME_LINE < side * (other - height) < _LABEL_HEIGHT for other in lines)
+        ]
+        base = next(iter(own or (free.values() if name == "peak" else ())), None)
         if base is not None and all(abs(height - other) > _SAME_LINE for other in labelled):
             labelled.append(height)
             taken.append(base)

@@ -146,6 +146,17 @@ def test_an_array_that_is_not_full_lowers_the_ceiling():
     assert (float(x), float(y)) == dot
 
 
+def test_a_label_stands_on_its_own_side_of_a_line_nearby():
+    mixed = replace(CHART, mix=Ceiling(label="both", ops_per_s=1100.0))
+    panel = drawn(mixed, "throughput")
+    lines = {label: float(d.split()[1].partition("H")[0]) for label, d in ceilings(mixed).items()}
+    labels = {
+        text.text: float(text.get("y")) for text in panel.iter("text") if "ceiling-label" in (text.get("class") or "")
+    }
+    assert 4 < lines["peak"] - lines["both"] < 16  # px: the one above lies within a label's height
+    assert labels["both"] < lines["both"] < lines["peak"] < labels["peak"]
+
+
 def test_a_label_without_room_is_left_out_but_its_line_stays():
     near = tuple(Ceiling(label=f"c{i}", ops_per_s=500.0 - i) for i in range(6))
     panel = drawn(replace(CHART, array_ceilings=near), "throughput")
