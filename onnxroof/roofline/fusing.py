@@ -20,6 +20,9 @@ from onnxroof.roofline.prices import Choice
 from onnxroof.roofline.result import MappedResult
 from onnxroof.roofline.search import SAME, Chosen, Search
 
+_LIMIT = f"one group has {MOST_STEPS} steps at most, {MOST_IN_ALL} with those that only move elements"
+_PAIR = 2
+
 __all__ = ["decisions", "fused_decision", "fused_group", "groups", "mapped", "tile_sizes"]
 
 
@@ -198,12 +201,14 @@ def _refused(
     size = float(store.sizes.get(root) or 0) * store.kernels[kernels[0]].op.repeat
     stays = bool(search.inside) and root in search.inside[0]  # then it costs nothing outside
     figures = {"costs_bytes": 2 * size} if size and not stays else {}
-    reason, more = _why(search, chosen[maker], chosen[reader], root)
+    reason, more = _why(search, chosen[maker], chosen[reader], kernels, root)
     return Decision(subject=subject, action="not fused", reason=reason, figures={**figures, **more})
 
 
-def _why(search: Search, maker: Chosen, reader: Chosen, root: str) -> tuple[str, dict[str, float]]:
-    """In words, with the figures behind it, why two groups are not one."""
+def _why(
+    search: Search, maker: Chosen, reader: Chosen, kernels: tuple[int, int], root: str
+) -> tuple[str, dict[str, float]]:
+    """In words, with the figures behind it, why two groups are not one, of which one reads what the other makes."""
     segments, store = search.segments, search.store
     for step in (*range(maker.first, maker.last + 1), *range(reader.first, reader.last + 1)):
         if segments.barriers[step]:
@@ -211,7 +216,14 @@ def _why(search: Search, maker: Chosen, reader: Chosen, root: str) -> tuple[str,
     ops = [store.kernels[segments.units[part.first][0]].op for part in (maker, reader)]
     if ops[0].repeat != ops[1].repeat or (ops[0].repeat != 1 and ops[0].scope != ops[1].scope):
         return "the two are not in the same body of a loop", {}
-    found = _run(search, maker, reader)
+    begin, end = (
+        next(step for step in range(part.first, part.last + 1) if kernel in segments.units[step])
+        for part, kernel in zip((maker, reader), kernels, strict=True)
+    )
+    found = _run(search, begin, end, reader.last)
+    if found is None and segments.is_too_long(begin, end):
+        words, figures = _steps(search, begin, end)
+        return f"{_LIMIT}; from the one to the other there are {words}", figures
     if found is None:
         readers = len(store.readers.get(root, ()))
         if readers > 1:
@@ -226,23 +238,35 @@ def _why(search: Search, maker: Chosen, reader: Chosen, root: str) -> tuple[str,
     best = max(rooms, key=lambda level: rooms[level])
     level = search.target.levels[best]
     needed, room = found.kind.least_bytes / level.instances, rooms[best] / level.instances
+    who = _who(found)
     if needed > room:
         return (
-            f"a tile of both needs {needed:.0f} B at {level.name}, {room:.0f} B are left there: "
+            f"a tile of {who or 'both'} needs {needed:.0f} B at {level.name}, {room:.0f} B are left there: "
             f"fits from {needed:.0f} B",
             {"needs_bytes": needed, "room_bytes": room},
         )
     return _what_both_take(search, found, maker.first, reader.last)
 
 
-def _run(search: Search, maker: Chosen, reader: Chosen) -> Segment | None:
-    """The shortest run that holds the last step of one group and the first steps of the other that read it."""
-    lasts = range(reader.first, reader.last + 1)
-    for last in lasts:
-        for segment in search.segments.by_last[last]:
-            if segment.first <= maker.last:
+def _run(search: Search, begin: int, end: int, last: int) -> Segment | None:
+    """The shortest run from one step to another that ends with that or one of the next ones of its group."""
+    for number in range(end, last + 1):
+        for segment in search.segments.by_last[number]:
+            if segment.first <= begin:
                 return segment
     return None
+
+
+def _who(segment: Segment) -> str:
+    """Whose figures those of a run are, "" of two steps."""
+    count = segment.last - segment.first + 1
+    return "" if count == _PAIR else f"the {count} steps that hold both"
+
+
+def _steps(search: Search, first: int, last: int) -> tuple[str, dict[str, float]]:
+    """How many steps there are, in words and as figures."""
+    count, moves = last - first + 1, sum(search.segments.moves[first : last + 1])
+    return f"{count}" + (f", {moves} of them moves" if moves else ""), {"steps": float(count), "moves": float(moves)}
 
 
 def _what_both_take(search: Search, segment: Segment, first: int, last: int) -> tuple[str, dict[str, float]]:
@@ -250,7 +274,9 @@ def _what_both_take(search: Search, segment: Segment, first: int, last: int) -> 
     priced = search.priced(segment)
     if priced is None:
         # Room there is: a run is left out of the search where all that its operators share stays on chip without it.
-        return "what the two share stays on chip as they are: one group of both would save nothing", {}
+        who = _who(segment)
+        both = f"one group of {who or 'both'} would save nothing"
+        return f"what {who or 'the two'} share stays on chip as they are: {both}", {}
     steps = range(segment.first, segment.last + 1)
     traffic = priced.read_bytes[:, 0] + priced.write_bytes[:, 0]
     number = int(np.argmin(traffic))
@@ -266,13 +292,14 @@ def _what_both_take(search: Search, segment: Segment, first: int, last: int) -> 
     if not is_less and not is_faster:
         why = "tiles of both gain nothing"
     elif search.segments.is_too_long(first, last):
-        count, moves = last - first + 1, sum(search.segments.moves[first : last + 1])
-        figures |= {"steps": float(count), "moves": float(moves)}
-        limit = f"one group has {MOST_STEPS} steps at most, {MOST_IN_ALL} with those that only move elements"
-        why = f"{limit}; both together have {count}" + (f", {moves} of them moves" if moves else "")
+        words, steps_there = _steps(search, first, last)
+        figures |= steps_there
+        why = f"{_LIMIT}; both together have {words}"
     elif is_less:
         why = "another grouping is better"
     else:
         why = "it saves no bytes, and for time another grouping is better"
-    taken = f"of the two alone {fused:.0f} B would cross the outermost boundary, {apart:.0f} B apart"
+    taken = (
+        f"of {_who(segment) or 'the two'} alone {fused:.0f} B would cross the outermost boundary, {apart:.0f} B apart"
+    )
     return f"{why}: {taken}{times}", figures

@@ -102,6 +102,38 @@ def test_what_stays_on_chip_anyway_is_the_reason_where_there_is_room() -> None:
     assert refused.figures == {}
 
 
+def skipped(convolutions: int) -> str:
+    """Convolutions of 8 channels in a row, and a sum of the results of the first and the last."""
+    row = " ".join(f"c{n + 1} = Conv<pads=[1,1,1,1]>(c{n}, w{n})" for n in range(convolutions))
+    weights = ", ".join(f"float[8,8,3,3] w{n}" for n in range(convolutions))
+    sizes = "g (float[1,8,64,64] c0) => (float[1,8,64,64] y)"
+    return f"{sizes} <{weights}> {{ {row} y = Add(c1, c{convolutions}) }}"
+
+
+def refusal_of(found: PlanResult, subject: str) -> Decision:
+    (refused,) = [one for one in refusals(found) if one.subject == subject]
+    return refused
+
+
+def test_figures_are_those_of_the_two_that_are_not_one_group() -> None:
+    text = skipped(4)
+    refused = refusal_of(plan(text, chip("4 KiB")), "Conv_0 -> Add_4")
+    # The sum is an epilogue of the fourth step; what would be one group are all four, not the third and the fourth.
+    apart = plan(text, chip("4 KiB"), "epilogue").traffic_bytes["dram"]
+    assert refused.figures["apart_bytes"] == apart < refused.figures["fused_bytes"]
+    assert refused.reason.startswith("tiles of both gain nothing: of the 4 steps that hold both alone ")
+
+
+def test_what_is_too_far_apart_for_one_group_says_so() -> None:
+    refused = refusal_of(plan(skipped(11), chip("24 KiB")), "Conv_0 -> Add_11")
+    assert refused.reason == (
+        f"one group has {MOST_STEPS} steps at most, {MOST_IN_ALL} with those that only move elements; "
+        "from the one to the other there are 11"
+    )
+    # 8 x 64 x 64 numbers are written and read again; nothing is said of what lies between.
+    assert refused.figures == {"costs_bytes": 2 * 4 * 8 * 64 * 64, "steps": 11, "moves": 0}
+
+
 def test_that_groups_have_no_more_steps_is_the_reason_where_more_would_gain() -> None:
     # Twelve products in a row whose results all fit the memory: each that is joined saves a launch.
     products = " ".join(f"t{n + 1} = MatMul(t{n}, w{n})" for n in range(12))
