@@ -195,6 +195,9 @@ def op_cost(op: Op, tensors: Mapping[str, Tensor], registry: Registry, *, copies
     """The cost of one operator, with what it took over from quantize and dequantize nodes; zero if it never runs."""
     if op.disposition in _SETTLED:
         return _SETTLED[op.disposition]
+    if op.lacks is not None:
+        reason = f"input {op.lacks} is missing"
+        return _bytes_alone(op, tensors, OpKind.UNKNOWN, None, coverage=Coverage.UNKNOWN, reason=reason)
     rule = registry.find(op.domain, op.op_type, op.version)
     if rule is None:
         reason = f"{op.domain or 'ai.onnx'}::{op.op_type} has no rule"

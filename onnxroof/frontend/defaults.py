@@ -8,13 +8,13 @@ the installed packages.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FROZEN_OPSET", "Signature", "attribute_defaults", "contrib_defaults", "signature"]
+__all__ = ["FROZEN_OPSET", "Signature", "attribute_defaults", "contrib_defaults", "missing_input", "signature"]
 
 FROZEN_OPSET = 28
 """The newest version of the standard domain that the table knows; the onnx package is asked what a later one says."""
@@ -76,17 +76,56 @@ def signature(op_type: str, version: int) -> Signature | None:
     )  # fmt: skip
 
 
+def missing_input(op_type: str, domain: str, version: int, is_there: Sequence[bool]) -> int | None:
+    """Position of the first input that an operator needs and a node does not have, None where it has all.
+
+    Args:
+        op_type: The operator.
+        domain: Its domain; nothing is known of what those of nobody's schema need.
+        version: Opset version of the domain.
+        is_there: Of each input that the node lists, whether it has a name.
+    """
+    # Where a resize goes by sizes, exporters leave out what its early versions need without reading it.
+    may_be_nameless = op_type == "Resize" and len(is_there) > 3
+    for index in _needed_inputs(op_type, domain, version):
+        if index >= len(is_there) or not (is_there[index] or (index and may_be_nameless)):
+            return index
+    return None
+
+
+@cache
+def _needed_inputs(op_type: str, domain: str, version: int) -> Sequence[int]:
+    """Positions of the inputs that an operator needs, in order."""
+    if domain in _contrib():
+        return _contrib_inputs()[domain].get(op_type, ())
+    if domain or version > FROZEN_OPSET:
+        from onnxroof.frontend.onnx_inference import least_inputs
+
+        least = least_inputs(op_type, domain, version)
+    else:
+        known = signature(op_type, version)
+        least = 0 if known is None else known.inputs[0]
+    return range(least)
+
+
 @cache
 def _standard() -> Mapping[str, Mapping[str, Any]]:
-    found: Mapping[str, Mapping[str, Any]] = _table("standard_operators.json")
+    found: Mapping[str, Mapping[str, Any]] = _table("standard_operators.json")["operators"]
     return found
 
 
 @cache
 def _contrib() -> Mapping[str, Mapping[str, Defaults]]:
-    found: Mapping[str, Mapping[str, Defaults]] = _table("contrib_defaults.json")
+    found: Mapping[str, Mapping[str, Defaults]] = _table("contrib_defaults.json")["operators"]
     return found
 
 
+@cache
+def _contrib_inputs() -> Mapping[str, Mapping[str, Sequence[int]]]:
+    found: Mapping[str, Mapping[str, Sequence[int]]] = _table("contrib_defaults.json")["required_inputs"]
+    return found
+
+
+@cache
 def _table(name: str) -> Any:
-    return json.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))["operators"]
+    return json.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))

@@ -19,6 +19,7 @@ from onnxroof.frontend.attributes import attributes_of, constant_content, resolv
 from onnxroof.frontend.bodies import BODIES, standard_body
 from onnxroof.frontend.control_flow import CONTROL_FLOW
 from onnxroof.frontend.data_sizes import open_extents, usual_extents, with_rank
+from onnxroof.frontend.defaults import missing_input
 from onnxroof.frontend.disposition import disposition_of
 from onnxroof.frontend.infer import Inference, NodeValue
 from onnxroof.frontend.marks import Mark, Segment, popped
@@ -26,15 +27,7 @@ from onnxroof.frontend.ml_tables import enter_tables
 from onnxroof.frontend.scope import Scope, in_order
 from onnxroof.frontend.search import SEARCHES
 from onnxroof.frontend.tops import tops_of, tops_of_value
-from onnxroof.frontend.types import (
-    UNKNOWN_TYPE,
-    Known,
-    Shape,
-    ValueType,
-    filled,
-    stated_size,
-    type_of_proto,
-)  # fmt: skip
+from onnxroof.frontend.types import UNKNOWN_TYPE, Known, Shape, ValueType, filled, stated_size, type_of_proto
 from onnxroof.frontend.unfold import FunctionKey, function_key
 from onnxroof.ir.contents import Contents
 from onnxroof.ir.observed import NOTHING_OBSERVED, Observed
@@ -349,6 +342,7 @@ class Lowering:
                 name=name, op_type=node.op_type, domain=node.domain, version=version, inputs=operands, outputs=outputs,
                 attributes=self.alike.attributes(node, version), scope=scope.path, repeat=scope.repeat,
                 disposition=finding.disposition, parameters=parameters, position=self.position, is_at_most=is_at_most,
+                lacks=missing_input(node.op_type, node.domain, version, tuple(map(bool, operands))),
             )  # fmt: skip
             self.alike.keep_op(node, op)
         self.ops.append(op)
@@ -376,7 +370,7 @@ class Lowering:
         if depends_on_data:
             types = [stated_size(kind, scope.declared.get(n)) for kind, n in zip(types, node.output, strict=True)]
         self._fill_backwards(node, operands, types)
-        disposition = disposition_of(node, inputs, types, found.values)
+        disposition = disposition_of(node, inputs, types, found.values, scope.opsets.get(node.domain, 1))
         kind = TensorKind.WEIGHT if disposition is OpKind.CONSTANT else TensorKind.ACTIVATION
         origin = ""
         if disposition is OpKind.CONSTANT and node.op_type in _REARRANGES and inputs and inputs[0] is not None:

@@ -22,7 +22,7 @@ from onnxroof.frontend.agreement import ContradictionError
 from onnxroof.frontend.types import UNKNOWN_TYPE, ValueType, type_of_proto, type_to_proto
 from onnxroof.ir.contents import Contents
 
-__all__ = ["decoded", "evaluated", "inferred_types", "schema_defaults", "schema_of", "standard_shape"]
+__all__ = ["decoded", "evaluated", "inferred_types", "least_inputs", "schema_defaults", "schema_of", "standard_shape"]
 
 Types = Sequence[ValueType | None]
 Values = Sequence[Contents | None]
@@ -52,6 +52,15 @@ def schema_defaults(op_type: str, domain: str, version: int) -> Mapping[str, Any
         for name, attribute in schema.attributes.items()
         if attribute.default_value.type
     }
+
+
+def least_inputs(op_type: str, domain: str, version: int) -> int:
+    """How many inputs an operator needs at an opset version, 0 where that has no such operator."""
+    try:
+        least: int = defs.get_schema(op_type, version, domain).min_input
+    except defs.SchemaError:
+        return 0
+    return least
 
 
 def inferred_types(

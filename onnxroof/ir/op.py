@@ -82,6 +82,8 @@ class Op:
         is_at_most: Whether data may leave all or some of it out: it is in a branch or trip that need not run, or the
             extents of an input are upper bounds. No floor may rest on it.
         position: Of the node in the model's own graph that it is, or that calls, repeats or chooses it.
+        lacks: Position of the first input that its operator needs and it does not have, so that it means nothing; None
+            where it has all.
     """
 
     name: str
@@ -99,6 +101,7 @@ class Op:
     conversion_ops: int = 0
     is_at_most: bool = False
     position: int = -1
+    lacks: int | None = None
 
     @property
     def key(self) -> tuple[str, str]:

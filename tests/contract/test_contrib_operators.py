@@ -8,7 +8,7 @@ import pytest
 from onnxroof.costs.registry import standard_registry
 from onnxroof.frontend import contrib_shapes  # noqa: F401 - its modules register the rules
 from onnxroof.frontend.contrib_rules import RULES
-from onnxroof.frontend.defaults import contrib_defaults
+from onnxroof.frontend.defaults import contrib_defaults, missing_input
 from onnxroof.frontend.lower import LOWERERS
 from tests.oracles import runtime_schemas
 
@@ -51,6 +51,16 @@ def test_every_shape_rule_is_held_against_the_runtime():
 @pytest.mark.parametrize("operator", OPERATORS, ids=ids)
 def test_frozen_defaults_are_those_of_the_runtime(operator):
     assert contrib_defaults(*operator) == runtime_schemas.defaults(*operator)
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=ids)
+def test_frozen_inputs_are_those_that_the_runtime_asks_for(operator):
+    domain, op_type = operator
+    needed = runtime_schemas.required_inputs(*operator)
+    is_there = [True] * (max(needed, default=0) + 1)
+    assert missing_input(op_type, domain, 1, is_there) is None
+    for index in needed:
+        assert missing_input(op_type, domain, 1, [other != index for other in range(len(is_there))]) == index
 
 
 def test_readme_names_what_no_rule_can_count():

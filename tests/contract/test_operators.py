@@ -10,13 +10,16 @@ import inspect
 from pathlib import Path
 
 import pytest
-from onnx import defs
+from onnx import TensorProto, defs, helper
 
-from onnxroof.costs.cost import OpCost, Transfer, Work
+from onnxroof.costs.cost import Coverage, OpCost, Transfer, Work
 from onnxroof.costs.families import FAMILIES
 from onnxroof.costs.registry import Rule, Treatment, standard_registry
+from onnxroof.costs.table import cost_table
 from onnxroof.frontend.bodies import BODIES
+from onnxroof.frontend.load import load_workload
 from onnxroof.frontend.lower import LOWERERS
+from onnxroof.ir.op import OpKind
 from tests.oracles.contrib_cases import ALL_CASES as CASES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -194,6 +197,28 @@ def test_a_rule_that_counts_has_a_figure_to_halve(domain, op_type):
         assert all(case.cost().work == Work() for case in cases)
     else:
         assert any(names_of_halvings(case) for case in cases)
+
+
+NEEDY = [
+    (*key, schema.since_version, schema.min_input) for key, versions in SCHEMAS.items() for schema in versions
+    if schema.min_input and key not in LOWERERS and key not in BODIES
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("domain", "op_type", "version", "needs"), NEEDY)
+def test_an_operator_without_an_input_that_it_needs_is_unknown(domain, op_type, version, needs, tmp_path):
+    """All that it has are weights, of which the file states what comes out: nothing else would make it unknown."""
+    for count in dict.fromkeys((0, needs - 1)):
+        node = helper.make_node(op_type, [f"w{i}" for i in range(count)], ["y"], domain=domain)
+        weights = [helper.make_tensor(f"w{i}", TensorProto.FLOAT, [1, 1], [1.0]) for i in range(count)]
+        result = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 1])
+        graph = helper.make_graph([node], "g", [], [result], weights)
+        imports = [helper.make_opsetid(domain, version)]
+        path = tmp_path / f"{count}.onnx"
+        path.write_bytes(helper.make_model(graph, opset_imports=imports, ir_version=10).SerializeToString())
+        (found,) = cost_table(load_workload(path, {}, lambda _ops, _tensors: 0.0)).costs
+        assert (found.kind, found.work, found.coverage) == (OpKind.UNKNOWN, None, Coverage.UNKNOWN)
+        assert found.reason == f"input {count} is missing"
 
 
 @pytest.mark.parametrize("family", [name for name in FAMILIES if name != "bodies"])

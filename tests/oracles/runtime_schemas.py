@@ -1,8 +1,10 @@
-"""Operators of com.microsoft as ONNX Runtime itself defines them; run as a program it freezes their attribute defaults.
+"""Operators of com.microsoft as ONNX Runtime itself defines them; run as a program it freezes their attribute
+defaults and which inputs they need.
 
     python -m tests.oracles.runtime_schemas
 
-writes `onnxroof/frontend/contrib_defaults.json`, from which the frontend fills in what a node leaves out.
+writes `onnxroof/frontend/contrib_defaults.json`, from which the frontend fills in what a node leaves
+out, and knows what it may not.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import onnx
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
-__all__ = ["DOMAINS", "TABLE", "defaults", "has_cpu_kernel", "operators", "schema"]
+__all__ = ["DOMAINS", "TABLE", "defaults", "has_cpu_kernel", "operators", "required_inputs", "schema"]
 
 DOMAINS = ("com.microsoft", "com.microsoft.nchwc")
 TABLE = Path(__file__).resolve().parents[2] / "onnxroof" / "frontend" / "contrib_defaults.json"
@@ -59,6 +61,13 @@ def defaults(domain: str, op_type: str) -> dict[str, Any]:
     return dict(sorted(found.items()))
 
 
+def required_inputs(domain: str, op_type: str) -> list[int]:
+    """Positions of the inputs that a node of an operator must have."""
+    found = _schemas()[domain, op_type]
+    options = [formal.option.name for formal in found.inputs]
+    return [index for index in range(found.min_input) if options[min(index, len(options) - 1)] != "Optional"]
+
+
 def main() -> None:
     """Writes the table."""
     table = {
@@ -66,6 +75,10 @@ def main() -> None:
         "version": onnxruntime.__version__,
         "operators": {
             domain: {op_type: defaults(domain, op_type) for d, op_type in sorted(operators()) if d == domain}
+            for domain in DOMAINS
+        },
+        "required_inputs": {
+            domain: {op_type: required_inputs(domain, op_type) for d, op_type in sorted(operators()) if d == domain}
             for domain in DOMAINS
         },
     }

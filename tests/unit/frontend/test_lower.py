@@ -297,3 +297,12 @@ def test_a_deep_nest_of_functions_is_refused(tmp_path):
         text += f'\n<domain: "f", opset_import: ["": 17, "f": 1]> f{i} (v) => (r) {{ {body} }}'
     with pytest.raises(ModelError, match="nested 80 deep"):
         loaded(tmp_path, text)
+
+
+def test_a_resize_by_sizes_needs_neither_a_region_nor_factors(tmp_path):
+    text = """<ir_version: 8, opset_import: ["": 11]>
+        g (float[1, 1, 2, 2] x) => (float[1, 1, 4, 4] y) <int64[4] sizes = {1, 1, 4, 4}> {
+            y = Resize<mode = "nearest">(x, "", "", sizes)
+        }"""
+    assert [op.lacks for op in loaded(tmp_path, text).ops] == [None]
+    assert [op.lacks for op in loaded(tmp_path, text.replace(', "", "", sizes', ', ""')).ops] == [1]
