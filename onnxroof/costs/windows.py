@@ -99,21 +99,29 @@ def spatial_names(prefix: str, rank: int) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def touched(window: Window) -> int:
-    """Distinct indices `o * stride + f * dilation - pad` inside [0, extent), exact.
+    """Distinct indices `o * stride + f * dilation - pad` inside [0, extent), exact, in as many steps as Euclid takes.
 
-    For one tap the indices are an arithmetic progression with step `stride`. Progressions of one remainder modulo
-    the stride are intervals of quotients, as far apart as taps of that remainder are; other remainders are disjoint.
+    Two pairs are at one index where their taps differ by a multiple of stride / gcd and their positions by as many of
+    dilation / gcd. With no more taps or positions than that, all indices differ. Else the indices of one remainder
+    modulo the stride are one progression without gaps, from one of the first stride / gcd taps at the first position to
+    one of the last such taps at the last position.
     """
+    shared = math.gcd(window.stride, window.dilation)
+    classes = window.stride // shared
+    if window.taps <= classes or window.positions <= window.dilation // shared:
+        return window.meetings
+    return _first(window, classes, window.extent + window.pad) - _first(window, classes, window.pad)
+
+
+def _first(window: Window, classes: int, reach: int) -> int:
+    """Distinct indices before one, counted from that of the first position and tap, in progressions without gaps."""
     stride, dilation = window.stride, window.dilation
-    first, last = _reaching(window)
-    shared = math.gcd(stride, dilation)
-    period, apart = stride // shared, dilation // shared
-    count = 0
-    for tap in range(first, min(first + period, last + 1)):
-        quotient, remainder = divmod(tap * dilation - window.pad, stride)
-        spans = _Spans(quotient, apart, (last - tap) // period + 1, window.positions)
-        count += spans.below(-(-(window.extent - remainder) // stride)) - spans.below(0)
-    return count
+    last = (window.positions - 1) * stride + (window.taps - 1) * dilation
+    begun = min(max(-(-reach // dilation), 0), classes)  # progressions that begin before it
+    found = _quotients(begun, dilation, reach - (begun - 1) * dilation + stride - 1, stride)
+    # Those that have ended go on in this sum, in steps of a stride: what is behind their ends is taken off.
+    lasting = min(max(-((reach - last - 1) // dilation), 0), classes)
+    return found - _quotients(classes - lasting, dilation, reach - last + lasting * dilation - 1, stride)
 
 
 def _reaching(window: Window) -> tuple[int, int]:
@@ -146,22 +154,3 @@ def _quotients(count: int, factor: int, start: int, divisor: int) -> int:
         factor %= divisor
         count, start, factor, divisor = *divmod(count * factor + start % divisor, divisor), divisor, factor
     return total
-
-
-@dataclass(frozen=True, slots=True)
-class _Spans:
-    """Intervals of one length that start at equal distances."""
-
-    start: int
-    apart: int
-    number: int
-    length: int
-
-    def below(self, end: int) -> int:
-        """How many integers below an end lie in one of them."""
-        if end <= self.start:
-            return 0
-        if self.length >= self.apart:  # they touch each other
-            return min(end - self.start, (self.number - 1) * self.apart + self.length)
-        whole, rest = divmod(end - self.start, self.apart)
-        return self.number * self.length if whole >= self.number else whole * self.length + min(rest, self.length)

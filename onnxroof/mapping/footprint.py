@@ -16,9 +16,12 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from onnxroof.costs.windows import Window as Spots
+from onnxroof.costs.windows import touched
 from onnxroof.ir.loopnest import Access, AxisMap, LoopNest, is_dense
 from onnxroof.mapping.canonical import canonical
 from onnxroof.mapping.combs import comb_tables
+from onnxroof.mapping.hulls import hulls
 
 __all__ = ["Indices", "OperandTable", "TileTables", "bare_operands", "compulsory_bytes", "tile_tables"]
 
@@ -216,16 +219,16 @@ def _touched(terms: tuple[tuple[int, int], ...], offset: int, extent: int) -> in
     reach = 0
     for count, stride in sorted(terms, key=lambda term: term[1]):
         if count > 1 and stride > reach + 1:
-            return _distinct(terms, offset, extent)
+            if len(terms) > 2:
+                return _distinct(terms, offset, extent)
+            (positions, step), (taps, apart) = (*terms, (1, 1))[:2]
+            return touched(Spots(positions, taps, step, apart, -offset, extent))
         reach += stride * (count - 1)
     return max(0, min(extent, offset + reach + 1) - max(0, offset))
 
 
 _Tables = tuple[FloatArray, FloatArray, tuple[FloatArray, ...]]
 
-
-TOGETHER = 1 << 10
-"""Starts of tiles at which no more are added to those that are looked at together: bounds what memory it takes."""
 
 EVERY = 1 << 15
 """With no more tiles of all sizes together, those of all sizes are looked at, since more will be asked for."""
@@ -249,7 +252,7 @@ def _window_tables(
     if known and all(set(few) <= set(many) for few, many in zip(sizes, known[0][0], strict=True)):
         return _picked(*known[0], sizes)
     has_gap, solid, pieces = _gaps(terms, sizes)
-    total, peak = _hulls(terms, offset, extent, [np.array(size, dtype=np.int64) for size in sizes])
+    total, peak = hulls(terms, offset, extent, [np.array(size, dtype=np.int64) for size in sizes])
     peak = np.minimum(peak, peak[solid] * pieces)
     total = np.minimum(total, total[solid])
     total.flat[-1] = _touched(terms, offset, extent)
@@ -392,89 +395,3 @@ def _distinct(terms: Sequence[tuple[int, int]], offset: int, extent: int) -> int
         skipped = max(0, -(first // stride))
         touched[first + skipped * stride : max(0, first + count * stride) : stride] = True
     return int(touched.sum())
-
-
-def _hulls(
-    terms: Sequence[tuple[int, int]], offset: int, extent: int, sizes: Sequence[IntArray]
-) -> tuple[FloatArray, FloatArray]:
-    """Sum over the tiles, and the greatest, of the span from first to last touched element inside [0, extent)."""
-    long = max(range(len(terms)), key=lambda number: terms[number][0])
-    others = [number for number in range(len(terms)) if number != long]
-    shape = tuple(len(size) for size in sizes)
-    total, peak = np.empty(shape), np.empty(shape)
-    every = list(itertools.product(*(range(len(sizes[number])) for number in others)))
-    begin = 0
-    while begin < len(every):
-        starts, reaches, first = [], [], [0]
-        for picked in every[begin:]:
-            start, reach = _tiles_of(
-                terms, [(number, int(sizes[number][n])) for number, n in zip(others, picked, strict=True)]
-            )
-            starts.append(offset + start)
-            reaches.append(reach + 1)
-            first.append(first[-1] + len(start))
-            if first[-1] >= TOGETHER:
-                break
-        sums, most = _spans(
-            terms[long], sizes[long], np.concatenate(starts), np.concatenate(reaches), extent, first[:-1]
-        )
-        for column, picked in enumerate(every[begin : begin + len(starts)]):
-            where = tuple(slice(None) if n == long else picked[others.index(n)] for n in range(len(terms)))
-            total[where], peak[where] = sums[:, column], most[:, column]
-        begin += len(starts)
-    return total, peak
-
-
-def _tiles_of(terms: Sequence[tuple[int, int]], sizes: Sequence[tuple[int, int]]) -> tuple[IntArray, IntArray]:
-    """Where the tiles of some loops (number and tile size) start, one combination after the other, and their reach."""
-    starts, reaches = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
-    for number, size in sizes:
-        count, stride = terms[number]
-        first = np.arange(0, count, size)
-        starts = np.add.outer(starts, stride * first).ravel()
-        reaches = np.add.outer(reaches, stride * (np.minimum(size, count - first) - 1)).ravel()
-    return starts, reaches
-
-
-def _spans(
-    term: tuple[int, int], sizes: IntArray, starts: IntArray, lengths: IntArray, extent: int, groups: Sequence[int]
-) -> tuple[FloatArray, FloatArray]:
-    """As `_hulls`, over the tiles of one loop and the (start, length) that the tiles of the others give.
-
-    `groups` are the first of each run of starts that belong together: the second axis of what is returned.
-
-    The starts of the full tiles are an arithmetic progression, so their clipped sum has a closed form.
-    """
-    count, stride = term
-    size = sizes[:, None]
-    full = -(-count // size) - 1
-    step = stride * size
-    span = stride * (size - 1) + lengths
-    last = starts + step * full
-    last_span = stride * (count - size * full - 1) + lengths
-    last_length = _clipped(last + last_span, extent) - _clipped(last, extent)
-    total = _clipped_sum(starts + span, step, full, extent) - _clipped_sum(starts, step, full, extent) + last_length
-    # The length inside [0, extent) rises and falls with the start: the longest tile is beside the plateau.
-    nearest = -((starts - np.minimum(0, extent - span)) // step)
-    peak, most = last_length, np.maximum(full - 1, 0)
-    for tile in (nearest - 1, nearest):
-        start = starts + step * _clipped(tile, most)
-        length = _clipped(start + span, extent) - _clipped(start, extent)
-        peak = np.maximum(peak, np.where(full > 0, length, 0))
-    sums, most = np.add.reduceat(total, groups, axis=1), np.maximum.reduceat(peak, groups, axis=1)
-    return sums.astype(float), most.astype(float)
-
-
-def _clipped_sum(start: IntArray, step: IntArray, count: IntArray, extent: int) -> IntArray:
-    """Sum of min(max(start + step * j, 0), extent) for j in range(count)."""
-    below = _clipped(-(start // step), count)
-    inside = np.minimum(np.maximum(-((start - extent) // step), below), count)
-    progression = (inside - below) * start + step * (inside * (inside - 1) - below * (below - 1)) // 2
-    total: IntArray = progression + extent * (count - inside)
-    return total
-
-
-def _clipped(values: IntArray, most: int | IntArray) -> IntArray:
-    """The values where they lie in [0, most], else its nearest end: two plain operations take less than `np.clip`."""
-    least: IntArray = np.minimum(np.maximum(values, 0), most)
-    return least

@@ -12,7 +12,12 @@ from onnxroof.ir.op import Attributes
 
 
 @given(
-    st.integers(0, 12), st.integers(1, 5), st.integers(1, 6), st.integers(1, 6), st.integers(-3, 6), st.integers(0, 30)
+    st.integers(0, 12),
+    st.integers(0, 12),
+    st.integers(1, 9),
+    st.integers(1, 9),
+    st.integers(-3, 40),
+    st.integers(0, 90),
 )
 def test_touched_counts_distinct_indices(positions, taps, stride, dilation, pad, extent):
     seen = {o * stride + f * dilation - pad for o in range(positions) for f in range(taps)}
@@ -79,6 +84,14 @@ def test_a_window_that_is_far_larger_than_its_axis_is_counted_at_once():
     assert Window(positions=1, taps=10**9, stride=1, dilation=3, pad=0, extent=224).touched == 75
     # taps every 6, steps of 4: all even ones up to the last tap of the last position
     assert Window(positions=10**6, taps=10**9, stride=4, dilation=6, pad=0, extent=10**6).touched == 10**6 // 2 - 1
+    # more taps than lie from step to step: no element between the first and the last is missed
+    assert Window(positions=10**5, taps=10**10, stride=999_999_937, dilation=1, pad=0, extent=10**16).touched == (
+        10**10 + (10**5 - 1) * 999_999_937
+    )
+    # fewer positions than a prime dilation: no two pairs are at one element
+    assert Window(positions=10**5, taps=10**10, stride=999_999_937, dilation=999_983, pad=0, extent=10**17).touched == (
+        10**5 * 10**10
+    )
 
 
 @pytest.mark.parametrize("attributes", [{"strides": (0, 1)}, {"dilations": (1, -1)}, {"strides": (2,)}, {"pads": (0,)}])
