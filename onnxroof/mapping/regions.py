@@ -235,6 +235,8 @@ def span_table(span: Span, sizes: tuple[int, ...]) -> SpanTable:
         everything, nothing, size = np.full(len(sizes), float(span.extent)), np.zeros(len(sizes)), np.array(sizes) + 0.0
         return SpanTable(size, everything, everything, nothing, size, nothing)
     extent = span.tile_extent
+    if (taken := _taken(span)) is not None:
+        return _cut_table(*taken, extent, np.array(sizes))
     starts, ends = _bounds(span, sizes)
     counts = np.array([-(-extent // size) for size in sizes])
     begins = np.concatenate(([0], np.cumsum(counts)[:-1]))
@@ -258,6 +260,36 @@ def span_table(span: Span, sizes: tuple[int, ...]) -> SpanTable:
         np.maximum.reduceat(fresh, begins).astype(float),
         np.maximum.reduceat(lag, begins).astype(float),
     )
+
+
+def _taken(span: Span) -> tuple[int, int] | None:
+    """First index, and the one behind the last, of the tiled dimension of which it is made index by index.
+
+    None where anything but a part is taken of it on the way.
+    """
+    extent = span.tile_extent
+    low, high, shift = 0, span.extent, 0  # of the index that the walk has come to, counted as it was at the end
+    while span.of is not None:
+        if span.other is not None or span.by or span.reach or span.stride != 1:
+            return None
+        shift += span.offset
+        span = span.of
+        low, high = max(low, shift), min(high, shift + span.extent)
+    first = min(max(low - shift, 0), extent)
+    return first, max(first, min(high - shift, extent))
+
+
+def _cut_table(first: int, behind: int, extent: int, size: IntArray) -> SpanTable:
+    """The table of a part of the tiled dimension: tiles share nothing, and all but the outer ones are whole."""
+    begin, end, last = first // size, (behind - 1) // size, -(-extent // size) - 1
+    peak, fresh = np.zeros(len(size)), np.zeros(len(size))
+    for tile in (begin, begin + 1, end):  # one of the first two and the last is the longest
+        for most, least in ((peak, 0), (fresh, np.minimum(1, last))):
+            place = np.clip(tile, least, last)
+            length = np.minimum(np.minimum((place + 1) * size, extent), behind) - np.maximum(place * size, first)
+            np.maximum(most, length, out=most)
+    everything, nothing = np.full(len(size), float(behind - first)), np.zeros(len(size))
+    return SpanTable(peak, everything, everything, nothing, fresh, nothing)
 
 
 def _needed(span: Span, sizes: tuple[int, ...], begins: IntArray) -> IntArray:
