@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from onnxroof.dtypes import DType
 from onnxroof.errors import Diagnostic, TargetError
+from onnxroof.targets.beside import faults_beside, validated
 from onnxroof.targets.checks import cross_checks
-from onnxroof.targets.extend import Extended, extended, is_never_inherited
-from onnxroof.targets.faults import Fault, diagnostics, schema_faults
+from onnxroof.targets.extend import Extended, extended
+from onnxroof.targets.faults import Fault, diagnostics
 from onnxroof.targets.inline import parse_inline
 from onnxroof.targets.locate import is_inline, split_mode, target_path
 from onnxroof.targets.model import Array, Engine, Layout, MemoryLevel, Peak, Quantity, Source, Sparsity, Support, Target
@@ -58,6 +57,14 @@ class _Document:
     path: str
     mode: str = ""
     title: str = ""
+
+
+class _UnsoundError(TargetError):
+    """Faults of a description whose tables are known, or None: what extends it is checked against them."""
+
+    def __init__(self, *diagnostics: Diagnostic, raw: dict[str, object] | None) -> None:
+        super().__init__(*diagnostics)
+        self.raw = raw
 
 
 def read_target(path: Path, mode: str = "") -> Target:
@@ -143,17 +150,17 @@ def _text(text: str, path: str, file_stem: str | None, chain: tuple[Path, ...]) 
         try:
             whole = extended(_base(word, Path(path).parent, chain).whole.raw, own)
         except TargetError as error:
-            # What is missing may be in the base: the file's other faults are told beside those of the base.
-            _, faults = _validated(own)
-            faults = [*cross_checks(own, file_stem, is_whole=False), *faults]
+            # The file's other faults are told beside those of the base, as far as these leave them known.
+            base = error.raw if isinstance(error, _UnsoundError) else None
+            faults = faults_beside(own, base, file_stem)
             here = line_of(("extends",), key_lines(text))
             lost = [
                 fault if fault.where else replace(fault, where=f"{path}:{here}", message=f"extends: {fault.message}")
                 for fault in error.diagnostics
             ]
-            kept = diagnostics([f for f in faults if f.code != "T201" or is_never_inherited(f.path)], text, path)
-            raise TargetError(*lost, *kept) from None
-    table, faults = _validated(whole.raw)
+            raw = None if base is None else extended(base, own).raw
+            raise _UnsoundError(*lost, *diagnostics(faults, text, path), raw=raw) from None
+    table, faults = validated(whole.raw)
     faults = [*cross_checks(whole.raw, file_stem), *faults]
     placed = [replace(fault, path=whole.place(fault.path)) for fault in faults]
     if table is not None and not faults:
@@ -162,7 +169,7 @@ def _text(text: str, path: str, file_stem: str | None, chain: tuple[Path, ...]) 
             found = _mode_faults(whole.raw, mode)
             placed += found if mode in own_modes else [replace(fault, path=("extends",)) for fault in found]
     if table is None or placed:
-        raise TargetError(*diagnostics(placed, text, path))
+        raise _UnsoundError(*diagnostics(placed, text, path), raw=whole.raw)
     return _Document(whole, table, text, path)
 
 
@@ -171,7 +178,7 @@ def _mode_faults(raw: dict[str, Any], mode: str) -> list[Fault]:
     if faults := clock_faults(raw, mode):
         return faults
     whole = in_mode(raw, mode)
-    _, found = _validated(whole.raw)
+    _, found = validated(whole.raw)
     faults = [*cross_checks(whole.raw, None), *found]
     return [replace(fault, path=place_in_mode(whole, mode, fault.path)) for fault in faults]
 
@@ -183,7 +190,8 @@ def _moded(document: _Document, mode: str) -> _Document:
     if mode not in document.table.modes:
         names = ", ".join(f"`{document.table.id}@{name}`" for name in document.table.modes)
         hint = f"there are {names}" if names else "it has no modes; `onnxroof targets list` shows those that have"
-        raise TargetError.at("", f"`{document.table.id}` has no power mode `{mode}`", hint, code="T108")
+        fault = Diagnostic(message=f"`{document.table.id}` has no power mode `{mode}`", hint=hint, code="T108")
+        raise _UnsoundError(fault, raw=document.whole.raw)
     whole = in_mode(document.whole.raw, mode)
     title = document.table.modes[mode].name or mode
     return replace(document, whole=whole, table=TargetTable.model_validate(whole.raw), mode=mode, title=title)
@@ -203,7 +211,7 @@ def _base(word: str, folder: Path, chain: tuple[Path, ...]) -> _Document:
 
 def _line(line: str) -> _Document:
     inline = parse_inline(line)
-    table, found = _validated(inline.raw)
+    table, found = validated(inline.raw)
     faults = list(inline.faults)
     for fault in (*cross_checks(inline.raw, None), *found):
         part = inline.part(fault.path)
@@ -212,13 +220,6 @@ def _line(line: str) -> _Document:
     if table is None or faults:
         raise TargetError(*faults)
     return _Document(Extended(inline.raw), table, "", "")
-
-
-def _validated(raw: dict[str, Any]) -> tuple[TargetTable | None, list[Fault]]:
-    try:
-        return TargetTable.model_validate(raw), []
-    except ValidationError as error:
-        return None, schema_faults(error)
 
 
 def _parsed(text: str, path: str) -> dict[str, Any]:

@@ -230,6 +230,49 @@ def test_faults_of_a_base_are_told_where_they_are(tmp_path: Path, read: Read) ->
     assert (fault.where, fault.code) == ("peak=8TOPS:INT8", "T204")
 
 
+CHANGES = (
+    '[chip]\nclock = { value = 1, unit = "GHz", source = "mistyped" }\n'  # line 6
+    'power_cap = { value = 1, unit = "W", source = "energy" }\n'
+    '[[engine]]\nname = "scan"\n[[engine]]\nname = "vector"\n'  # lines 8 to 11
+    '[[memory]]\nlevel = "rf"\nscope = "lane"\n'  # line 14
+    '[efficiency]\nvektor = { value = 0.5, unit = "1", source = "energy" }\n'  # line 16
+)
+
+
+@pytest.mark.parametrize(
+    ("word", "old", "new", "of_base"),
+    [
+        ("base.toml", "value = 8.192, unit", "value = 8.192, units", ["T201", "T202"]),
+        ("base.toml@slow", "", "", ["T108"]),
+        ("other.toml", "schema = 1 ", "schema = 7 ", ["T203"]),  # base of the base
+    ],
+)
+def test_faults_of_a_file_are_told_beside_those_of_its_base(
+    tmp_path: Path, read: Read, word: str, old: str, new: str, of_base: list[str]
+) -> None:
+    (tmp_path / "base.toml").write_text(EXAMPLE.read_text().replace(old, new))
+    (tmp_path / "other.toml").write_text('schema = 1\nid = "other"\nname = "Other"\nextends = "base.toml"\n')
+    found = faults(read, CHANGES, word)
+    assert sorted(fault.code for fault in found[: len(of_base)]) == of_base
+    # The base has the source `energy`, what `vector` runs, and an engine of that name, and no lanes.
+    assert [
+        (fault.where.rsplit(":", 1)[1], fault.code, fault.message.split(":")[0]) for fault in found[len(of_base) :]
+    ] == [
+        ("6", "T205", "chip.clock.source"),
+        ("8", "T201", "engine[0].runs"),
+        ("14", "T206", "memory[0].scope"),
+        ("16", "T206", "efficiency.vektor"),
+    ]
+
+
+def test_beside_a_base_that_is_no_description_only_what_is_certain_is_told(tmp_path: Path, read: Read) -> None:
+    (tmp_path / "bad.toml").write_text(
+        'schema = 1\nid = "bad"\nname = "Bad"\nclass = "custom"\nsources = 3\nengine = 1\n'
+    )
+    found = faults(read, CHANGES.replace("clock =", "cloc ="), "bad.toml")
+    assert [fault.message.split(":")[0] for fault in found] == ["memory", "sources", "engine", "chip.cloc"]
+
+
 @pytest.mark.parametrize("length", [1, 2, 3])
 def test_a_circle_is_shown(tmp_path: Path, length: int) -> None:
     for index in range(length):
