@@ -29,7 +29,8 @@ CONVENTIONS = MappingProxyType(
         "overlap with compute, plus launch overhead",
         "energy": "energy of a group = operations x J/op + bytes at each level x J/B + static power x time",
         "utilization": "utilization = spatial x temporal: the part of the array that a group fills, and the part of "
-        "its time in which that computes; ceiling_ops_per_s = peak_ops_per_s x spatial_utilization",
+        "its time in which that computes; ceiling_ops_per_s = peak_ops_per_s x spatial_utilization "
+        "where the engine of the MACs runs nothing else",
         "latency": "latency_s of a plan is "
         + LEAST_TIME
         + "; launch overhead included where it is known; it holds for "

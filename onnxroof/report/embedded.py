@@ -51,7 +51,5 @@ def _plan(plan: PlanResult, result: TargetResult, *, is_best: bool) -> Document:
     document["groups_total"] = len(plan.groups)
     if is_best:
         kinds = slowest_kinds(plan.groups)[:MOST_KINDS]
-        document["groups"] = [
-            {**group_document(kind.first, result.target, is_whole=False), "alike": kind.groups} for kind in kinds
-        ]
+        document["groups"] = [{**group_document(kind.first, is_whole=False), "alike": kind.groups} for kind in kinds]
     return document

@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # a count must not wait for what stands behind targets
     from onnxroof.mapping.plan import Decision
     from onnxroof.roofline.result import GroupResult, LevelResult, MappedResult, PlanResult, TargetResult
     from onnxroof.study.formula import Formula, Formulas
-    from onnxroof.targets.model import Source, Target
+    from onnxroof.targets.model import Source
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -215,18 +215,15 @@ def _traffic(moving: PlanResult | GroupResult, *, is_known: bool) -> Document:
     }
 
 
-def group_document(
-    group: GroupResult, target: Target, on_host: Collection[str] = (), *, is_whole: bool = True
-) -> Document:
+def group_document(group: GroupResult, on_host: Collection[str] = (), *, is_whole: bool = True) -> Document:
     """One fusion group on its target; why its figures are what they are, and its mapping, only where it is whole.
 
     Args:
         group: The group.
-        target: Its target.
         on_host: Names of the operators that would run on the host.
         is_whole: Whether all is wanted.
     """
-    height, is_known = ceilings(group, target), group.ops is not None
+    height, is_known = ceilings(group), group.ops is not None
     return {
         "id": group.id,
         "nodes": list(group.nodes),
@@ -307,7 +304,7 @@ def _whole_plan(plan: PlanResult, result: TargetResult) -> Document:
     from onnxroof.roofline.detachment import host_nodes
 
     on_host = host_nodes(result)
-    document["groups"] = [group_document(group, result.target, on_host) for group in plan.groups]
+    document["groups"] = [group_document(group, on_host) for group in plan.groups]
     document["decisions"] = [decision_document(decision) for decision in plan.decisions]
     return document
 

@@ -76,7 +76,7 @@ def _plan(model: ModelResult, result: TargetResult, plan: PlanResult) -> Documen
 
 
 def _group(group: GroupResult, number: int, result: TargetResult) -> Document:
-    figures = group_document(group, result.target)
+    figures = group_document(group)
     return {
         "name": group_name(group),
         "order": number,

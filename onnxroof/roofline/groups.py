@@ -19,6 +19,7 @@ from onnxroof.roofline.result import GroupResult, MappedResult, Resident
 from onnxroof.roofline.sheet import Sheet
 from onnxroof.roofline.terms import largest
 from onnxroof.roofline.totals import Sums
+from onnxroof.roofline.worked import rates_of
 from onnxroof.targets.model import Target
 
 __all__ = [
@@ -59,6 +60,7 @@ class Figures:
         number: Row of the sheet.
         shapes, times: The work.
         spatial: Utilization of the array, None without MACs.
+        tf32: Whether FLOAT contractions may use TF32.
         held_bytes: (L,) of the tiles, of one instance.
         bypassed: Names of the levels that hold no tile of it.
         map: Works out one mapping to all levels at once.
@@ -72,6 +74,7 @@ class Figures:
     shapes: tuple[GroupShape, ...]
     times: tuple[float, ...]
     spatial: float | None
+    tf32: bool
     held_bytes: Sequence[float]
     bypassed: tuple[str, ...]
     map: Callable[[], MappedResult]
@@ -192,6 +195,13 @@ class Figures:
         }
 
     @property
+    def mac_engines(self) -> tuple[str, ...]:
+        """Names of the engines on which its MACs run at a known rate."""
+        parts = [("mac", dtype, "") for shape in self.shapes for dtype, count in shape.macs if count]
+        rates = rates_of(self.target, parts, tf32=self.tf32)
+        return tuple(dict.fromkeys(rate.engine.name for rate in rates if rate is not None and rate.ops_per_s))
+
+    @property
     def macs(self) -> int | None:
         """MACs, None where the work is not known."""
         return self._count(sum(shape.mac_count for shape in self.shapes))
@@ -254,6 +264,7 @@ class Figures:
             "spatial_utilization": self.spatial,
             "temporal_utilization": self.temporal,
             "full_engines_s": self.full_engines_s,
+            "mac_engines": self.mac_engines,
             "waterfall_s": self.waterfall_s,
             "regime": self.regime,
             "recomputed_ops": self.again_ops,

@@ -136,6 +136,7 @@ class GroupResult:
         footprint_bytes: Live bytes of one instance of each level inside the outermost: tiles and what stays there.
         tile: Loop name to tile size at the outermost boundary, {} where the group has no loop nest.
         full_engines_s: Time by engine with every array full.
+        mac_engines: Names of the engines on which its MACs run at a known rate.
         waterfall_s: Parts that add up to the latency, as `roofline.waterfall` names them; {} where it is unknown.
         regime: What sets time and energy, and why the group lies below its roof.
         recomputed_ops: Operations that are done again because tiles overlap; not among `ops`.
@@ -166,6 +167,7 @@ class GroupResult:
     traffic_read_bytes: Mapping[str, float] = field(default_factory=dict)
     traffic_write_bytes: Mapping[str, float] = field(default_factory=dict)
     full_engines_s: Mapping[str, float] = field(default_factory=dict)
+    mac_engines: tuple[str, ...] = ()
     waterfall_s: Mapping[str, float] = field(default_factory=dict)
     regime: Regime = field(default_factory=Regime)
     latency_estimated_s: float | None = None

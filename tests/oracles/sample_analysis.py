@@ -138,6 +138,7 @@ def _npu_group(index: int, saved: float) -> GroupResult:
         footprint_bytes={"sram": 1_000_000.0, "rf": 60_000.0},
         tile={"m": 64, "n": 128},
         full_engines_s=full,
+        mac_engines=("matrix",) if macs else (),
         waterfall_s=waterfall,
         regime=regime,
     )

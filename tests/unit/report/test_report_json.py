@@ -166,7 +166,7 @@ def test_the_text_is_ascii_and_deep_containers_are_indented():
 
 def test_a_group_has_its_peak_and_its_ceiling(document):
     group = document["models"][0]["targets"][0]["plans"][0]["groups"][0]
-    assert group["ceiling_ops_per_s"] == group["peak_ops_per_s"] * group["spatial_utilization"]
+    assert group["ceiling_ops_per_s"] == pytest.approx(group["peak_ops_per_s"] * group["spatial_utilization"])
     board = document["models"][0]["targets"][1]["plans"][0]["groups"][0]
     assert board["peak_ops_per_s"] is None
     assert board["ceiling_ops_per_s"] is None
