@@ -18,7 +18,7 @@ import numpy as np
 
 from onnxroof.mapping.regions import Span, span_table
 from onnxroof.mapping.stacks import Operand, Stack
-from onnxroof.mapping.ways import cuts_of, halos_of, may_be_outer, sizes_of, tiled_dims
+from onnxroof.mapping.ways import cuts_of, halos_of, may_be_outer, sizes_of, tiled_dims, used_dims
 
 __all__ = ["ROUNDING_BYTES", "Least"]
 
@@ -130,7 +130,7 @@ class Least:
 
 
 def _cases(stack: Stack) -> Iterator[_Case]:
-    used = {span.dim for value in stack.values for span in value.spans} - {-1}
+    used = used_dims(stack)
     halos = halos_of(stack)
     numbers: dict[tuple[Span, ...], int] = {}
     alive: list[dict[int, float]] = [{} for _ in stack.members]

@@ -15,7 +15,7 @@ from onnxroof.mapping.least import ROUNDING_BYTES
 from onnxroof.mapping.passes import Evaluation, Grid, Part
 from onnxroof.mapping.stacks import Stack
 from onnxroof.mapping.tiles import tiles_of
-from onnxroof.mapping.ways import cuts_of, halos_of, sizes_of, tiled_dims, ways_of
+from onnxroof.mapping.ways import cuts_of, halos_of, sizes_of, tiled_dims, used_dims, ways_of
 
 __all__ = ["Tried", "tried"]
 
@@ -86,7 +86,7 @@ tried = lru_cache(maxsize=128)(Tried)
 
 
 def _parts(stack: Stack) -> Iterator[Part]:
-    used = {span.dim for value in stack.values for span in value.spans} - {-1}
+    used = used_dims(stack)
     halos = halos_of(stack)
     for cut in cuts_of(stack, used, halos):
         sizes = dict(sizes_of(stack, tiled_dims(stack, used, halos, cut), halos))

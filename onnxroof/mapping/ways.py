@@ -22,6 +22,7 @@ __all__ = [
     "may_be_outer",
     "sizes_of",
     "tiled_dims",
+    "used_dims",
     "ways_of",
 ]
 
@@ -78,6 +79,15 @@ def halos_of(stack: Stack) -> frozenset[int]:
 def _overlaps(span: Span) -> bool:
     """Whether neighbouring tiles of some size have a part of it in common."""
     return bool(span_table(span, _tried(span.tile_extent, 8, MOST_TRIPS)).overlap.any())
+
+
+def used_dims(stack: Stack) -> set[int]:
+    """Dimensions of which a part is of use: that of what passes between operators, or else of what several read."""
+    spans = [span for value in stack.values for span in value.spans]
+    if not stack.values:
+        shared = [operand for operand in stack.operands if len(operand.uses) > 1]
+        spans = [axis.span for operand in shared for use in operand.uses for axis in use.axes]
+    return {span.dim for span in spans} - {-1}
 
 
 def cuts_of(stack: Stack, used: set[int], halos: frozenset[int]) -> Iterator[frozenset[int]]:

@@ -15,7 +15,7 @@ from oracles.tiny import workload
 from onnxroof.costs.table import cost_table
 from onnxroof.mapping.fused import FusedCurve, Way, fused_curve, fused_step
 from onnxroof.mapping.storage import storage
-from onnxroof.mapping.ways import cuts_of, halos_of, sizes_of, tiled_dims, ways_of
+from onnxroof.mapping.ways import cuts_of, halos_of, sizes_of, tiled_dims, used_dims, ways_of
 
 RECORDED = json.loads((Path(__file__).resolve().parents[2] / "data" / "fusion" / "recorded.json").read_text())
 FLOAT = 4
@@ -295,6 +295,17 @@ def test_what_is_used_outside_is_written() -> None:
     assert curve.total_bytes.min() == FLOAT * 5 * 64 * 64
 
 
+def test_two_products_of_one_input_share_its_rows() -> None:
+    # Nothing passes from one to the other. 16 rows of x stay for both, a column of w or v and one of results at a time:
+    # 16 * 64 + 64 + 16 elements. Both weights then come in 64 / 16 times.
+    text = """g (float[64,64] x) => (float[64,64] y, float[64,64] u) <float[64,64] w, float[64,64] v>
+        { y = MatMul(x, w) u = MatMul(x, v) }"""
+    curve = fused_curve(stack(text).stack)
+    step = np.flatnonzero(curve.capacity_bytes == FLOAT * (16 * 64 + 64 + 16))
+    assert curve.read_bytes[step, :3].tolist() == [[FLOAT * 64 * 64, 4 * FLOAT * 64 * 64, 4 * FLOAT * 64 * 64]]
+    assert curve.total_bytes.min() == FLOAT * 5 * 64 * 64
+
+
 def test_a_tensor_that_a_sum_needs_whole_is_held_whole() -> None:
     # Squeeze and excitation: the mean needs all of a before any of y can be made.
     text = """g (float[1,8,16,16] x) => (float[1,8,16,16] y) <float[8,8,1,1] v, float[8,8,1,1] w>
@@ -308,7 +319,7 @@ def test_a_tensor_that_a_sum_needs_whole_is_held_whole() -> None:
 def test_steps_are_the_best_whether_or_not_an_operand_stays_on_chip(text: str) -> None:
     # Every tile, way and set of operands that stay for good, one at a time.
     found = stack(text).stack
-    used = {span.dim for value in found.values for span in value.spans} - {-1}
+    used = used_dims(found)
     halos = halos_of(found)
     held, reads, writes = [], [], []
     for cut in cuts_of(found, used, halos):
