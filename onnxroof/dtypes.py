@@ -87,7 +87,7 @@ class DType(enum.Enum):
         return self
 
 
-_BY_NUMBER = {dtype.number: dtype for dtype in DType}
+_BY_NUMBER = {dtype.number: dtype for dtype in DType if dtype.number >= 0}  # the others are of no file
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,9 @@ PARAGRAPHS: Mapping[str, str] = {
         "`onnx.checker` names the place too."
     ),
     "M202": (
-        "Two nodes of one graph produce a value of the same name. ONNX allows a single producer, and which of the two "
-        "a reader meant cannot be told. Rename one of them, or export the model again."
+        "Two nodes of one graph produce a value of the same name, or two functions of one domain have the same name. "
+        "ONNX allows one of each, and which of the two a reader meant cannot be told. Rename one of them, or export "
+        "the model again."
     ),
     "M203": (
         "The graph or its functions run in a circle: a node needs its own output, or a function calls itself. Such a "

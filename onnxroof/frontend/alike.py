@@ -7,7 +7,7 @@ What a file declares, a run shows or a dimension is named for depends on names, 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from onnxroof.dtypes import DType
@@ -136,14 +136,11 @@ class Alike:
         """Names of a graph's initializers, and what is known of them; raises `ModelError` for negative extents."""
         for tensor in graph.initializer:
             kind = ValueType(DType.from_number(tensor.data_type), tuple(tensor.dims))
-            if min(tensor.dims, default=0) < 0:
-                raise ModelError.at(
-                    path, f"the extents of the initializer `{tensor.name}` are {list(tensor.dims)}",
-                    "none may be negative: the file is damaged, export it again", code="M103",
-                )  # fmt: skip
+            _check_extents(path, tensor.name, tensor.dims)
             yield tensor.name, self.value(Known(kind, TensorKind.WEIGHT, contents_of(tensor)))
         for sparse in graph.sparse_initializer:
             kind = ValueType(DType.from_number(sparse.values.data_type), tuple(sparse.dims))
+            _check_extents(path, sparse.values.name, sparse.dims)
             yield sparse.values.name, self.value(Known(kind, TensorKind.WEIGHT))
 
     def value(self, known: Known) -> Known:
@@ -153,3 +150,11 @@ class Alike:
             known.is_at_most, known.tops,
         )  # fmt: skip
         return self._values.setdefault(key, known)
+
+
+def _check_extents(path: str, name: str, extents: Sequence[int]) -> None:
+    if min(extents, default=0) < 0:
+        raise ModelError.at(
+            path, f"the extents of the initializer `{name}` are {list(extents)}",
+            "none may be negative: the file is damaged, export it again", code="M103",
+        )  # fmt: skip

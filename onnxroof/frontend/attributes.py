@@ -45,7 +45,8 @@ def constant_content(node: proto.NodeProto) -> tuple[ValueType, Contents | None]
             return ValueType(DType.from_number(tensor.data_type), shape), contents_of(tensor)
         if attribute.name == "sparse_value":
             sparse = attribute.sparse_tensor
-            return ValueType(DType.from_number(sparse.values.data_type), tuple(sparse.dims)), None
+            shape = tuple(sparse.dims) if min(sparse.dims, default=0) >= 0 else None
+            return ValueType(DType.from_number(sparse.values.data_type), shape), None
         if attribute.name in _CONSTANT_FORMS:
             dtype, form = _CONSTANT_FORMS[attribute.name]
             if dtype is DType.STRING:

@@ -38,6 +38,6 @@ def disposition_of(
     if node.op_type != "DequantizeLinear" and all(i.kind is TensorKind.WEIGHT for i in present):
         return OpKind.CONSTANT if present or not node.input else None
     is_known = all(value is not None for value, local in zip(values, node.output, strict=True) if local)
-    if is_known and sum(value.size for value in values if value is not None) <= _HOST_ELEMENTS:
+    if is_known and any(node.output) and sum(value.size for value in values if value is not None) <= _HOST_ELEMENTS:
         return OpKind.HOST
     return None

@@ -24,6 +24,8 @@ from onnxroof.ir.contents import Contents
 
 __all__ = ["decoded", "evaluated", "inferred_types", "least_inputs", "schema_defaults", "schema_of", "standard_shape"]
 
+_LATEST = 2**31 - 1  # of the versions that onnx can be asked for
+
 Types = Sequence[ValueType | None]
 Values = Sequence[Contents | None]
 
@@ -33,7 +35,7 @@ def schema_of(op_type: str, domain: str, version: int) -> defs.OpSchema | None:
 
     ONNX Runtime's optimizer puts operators such as LayerNormalization into models of an older opset.
     """
-    for arguments in ((op_type, version, domain), (op_type, domain)):
+    for arguments in ((op_type, min(version, _LATEST), domain), (op_type, domain)):
         try:
             return defs.get_schema(*arguments)
         except defs.SchemaError:
@@ -44,7 +46,7 @@ def schema_of(op_type: str, domain: str, version: int) -> defs.OpSchema | None:
 def schema_defaults(op_type: str, domain: str, version: int) -> Mapping[str, Any] | None:
     """Attribute defaults at an opset version, None where that has no such operator."""
     try:
-        schema = defs.get_schema(op_type, version, domain)
+        schema = defs.get_schema(op_type, min(version, _LATEST), domain)
     except defs.SchemaError:
         return None
     return {
@@ -57,7 +59,7 @@ def schema_defaults(op_type: str, domain: str, version: int) -> Mapping[str, Any
 def least_inputs(op_type: str, domain: str, version: int) -> int:
     """How many inputs an operator needs at an opset version, 0 where that has no such operator."""
     try:
-        least: int = defs.get_schema(op_type, version, domain).min_input
+        least: int = defs.get_schema(op_type, min(version, _LATEST), domain).min_input
     except defs.SchemaError:
         return 0
     return least

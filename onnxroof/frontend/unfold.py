@@ -24,15 +24,22 @@ def function_key(node: proto.NodeProto) -> FunctionKey:
 
 
 def check_unfolding(path: str, model: proto.ModelProto) -> None:
-    """Refuses a model whose functions call themselves, or that unfolds to more nodes than any real one.
+    """Refuses a model whose functions call themselves or share a name, or that unfolds to more nodes than any real one.
 
     Raises:
         ModelError: It does.
     """
-    functions = {(f.domain, f.name, f.overload): f for f in model.functions}
+    functions: dict[FunctionKey, proto.FunctionProto] = {}
+    for function in model.functions:
+        key = (function.domain, function.name, function.overload)
+        if functions.setdefault(key, function) is not function:
+            raise ModelError.at(
+                path, f"the function `{function.name}` of domain `{function.domain}` is defined more than once",
+                "which of them a node calls cannot be told", code="M202",
+            )  # fmt: skip
     counts: dict[FunctionKey, tuple[int, int]] = {}  # nodes and depth of what a call stands for
-    for function in _callees_first(path, functions):
-        counts[function] = _measured(functions[function].node, counts)
+    for callee in _callees_first(path, functions):
+        counts[callee] = _measured(functions[callee].node, counts)
     nodes, depth = _measured(model.graph.node, counts)
     if nodes > _MOST_NODES:
         raise ModelError.at(

@@ -55,3 +55,10 @@ def test_a_constant_without_a_value_is_unknown():
     kind, value = constant_content(helper.make_node("Constant", [], ["c"]))
     assert not kind.is_complete
     assert value is None
+
+
+def test_a_sparse_constant_of_a_negative_extent_has_no_shape():
+    values = helper.make_tensor("v", onnx.TensorProto.FLOAT, [1], [1.0])
+    sparse = onnx.SparseTensorProto(values=values, dims=[-4, 4])
+    kind, _ = constant_content(helper.make_node("Constant", [], ["y"], sparse_value=sparse))
+    assert kind.shape is None

@@ -306,3 +306,44 @@ def test_a_resize_by_sizes_needs_neither_a_region_nor_factors(tmp_path):
         }"""
     assert [op.lacks for op in loaded(tmp_path, text).ops] == [None]
     assert [op.lacks for op in loaded(tmp_path, text.replace(', "", "", sizes', ', ""')).ops] == [1]
+
+
+def odd_file(tmp_path, node="y = Relu(x)", change=lambda model: None):
+    text = f'<ir_version: 8, opset_import: ["": 17]> g (float[2] x) => (y) {{ {node} }}'
+    model = onnx.parser.parse_model(text)
+    change(model)
+    path = tmp_path / "odd.onnx"
+    path.write_bytes(model.SerializeToString())
+    return load_workload(path, {}, lambda ops, _tensors: float(len(ops)))
+
+
+@pytest.mark.parametrize("version", [2**31 - 1, 2**31, 2**62])
+@pytest.mark.parametrize("domain", ["", "other"])
+def test_an_opset_beyond_all_versions_is_no_fault_of_ours(tmp_path, version, domain):
+    def change(model):
+        model.graph.node[0].domain = model.opset_import[0].domain = domain
+        model.opset_import[0].version = version
+
+    (op,) = odd_file(tmp_path, change=change).ops
+    assert (op.version, op.lacks) == (version, None)
+
+
+def test_a_type_of_a_negative_number_is_unknown(tmp_path):
+    assert odd_file(tmp_path, "y = Cast<to = -1>(x)").tensors["y"].dtype is DType.UNDEFINED
+
+
+def test_a_sparse_weight_of_a_negative_extent_is_refused(tmp_path):
+    def change(model):
+        values = onnx.helper.make_tensor("w", onnx.TensorProto.FLOAT, [1], [1.0])
+        model.graph.sparse_initializer.append(onnx.SparseTensorProto(values=values, dims=[-4, 4]))
+
+    with pytest.raises(ModelError, match=r"the extents of the initializer `w` are \[-4, 4\]"):
+        odd_file(tmp_path, change=change)
+
+
+def test_a_node_without_results_is_no_shape_arithmetic(tmp_path):
+    def change(model):
+        model.graph.node.append(onnx.helper.make_node("Exp", ["x"], []))
+        model.graph.node.append(onnx.helper.make_node("Exp", ["x"], [""]))
+
+    assert [op.disposition for op in odd_file(tmp_path, change=change).ops] == [None, None, None]

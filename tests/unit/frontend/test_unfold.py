@@ -50,3 +50,12 @@ def test_hundreds_of_functions_in_a_row_are_no_recursion_of_ours():
     functions = {f"f{i}": f"r = f.f{i + 1}(v)" for i in range(600)} | {"f600": "r = Neg(v)"}
     with pytest.raises(ModelError, match="nested 601 deep; 48 are read"):
         check_unfolding("m.onnx", model(functions))
+
+
+def test_two_functions_of_one_name_are_refused():
+    twice = model({"f0": "r = Neg(v)"})
+    twice.functions.append(model({"f0": "r = Exp(v)"}).functions[0])
+    with pytest.raises(ModelError, match=r"the function `f0` of domain `f` is defined more than once \[M202\]"):
+        check_unfolding("m.onnx", twice)
+    twice.functions[1].overload = "other"
+    check_unfolding("m.onnx", twice)
