@@ -239,9 +239,9 @@ def _why(
     level = search.target.levels[best]
     needed, room = found.kind.least_bytes / level.instances, rooms[best] / level.instances
     who = _who(found)
-    if needed > room:
+    if needed > room:  # a longer run, which sums up what the two hand on, may fit with less
         return (
-            f"a tile of {who or 'both'} needs {needed:.0f} B at {level.name}, {room:.0f} B are left there: "
+            f"a tile of {who or 'both'} alone needs {needed:.0f} B at {level.name}, {room:.0f} B are left there: "
             f"fits from {needed:.0f} B",
             {"needs_bytes": needed, "room_bytes": room},
         )
