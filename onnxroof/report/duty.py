@@ -10,7 +10,7 @@ from onnxroof.report.numbers import percent, quantity
 from onnxroof.report.words import shown
 
 if TYPE_CHECKING:
-    from onnxroof.report.json import Document
+    from onnxroof.report.document import Document
     from onnxroof.roofline.duty import Duty, DutyResult
     from onnxroof.roofline.result import TargetResult
 

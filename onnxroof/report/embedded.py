@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from onnxroof.report.document import Document, Json
 from onnxroof.report.json import (
-    Document,
-    Json,
     envelope,
     failure_document,
     group_document,

@@ -10,7 +10,7 @@ from onnxroof.report.numbers import percent, quantity
 from onnxroof.report.words import comma_list, shown
 
 if TYPE_CHECKING:
-    from onnxroof.report.json import Document, Json
+    from onnxroof.report.document import Document, Json
     from onnxroof.roofline.fit import Fit, Home
     from onnxroof.roofline.result import TargetResult
 

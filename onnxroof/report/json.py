@@ -35,8 +35,6 @@ if TYPE_CHECKING:  # a count must not wait for what stands behind targets
 
 __all__ = [
     "SCHEMA_VERSION",
-    "Document",
-    "Json",
     "decision_document",
     "envelope",
     "failure_document",

@@ -11,7 +11,7 @@ from onnxroof.report.words import comma_list, counted, shown
 
 if TYPE_CHECKING:
     from onnxroof.mapping.offload import Offload
-    from onnxroof.report.json import Document, Json
+    from onnxroof.report.document import Document, Json
     from onnxroof.roofline.result import TargetResult
 
 __all__ = ["AS_IF", "divided_words", "fallback_words", "link_words", "offload_document", "offload_lines"]

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from onnxroof import __version__
-from onnxroof.report.json import Document, Json, decision_document, group_document, plan_document, text_of
+from onnxroof.report.document import Document, Json
+from onnxroof.report.json import decision_document, group_document, plan_document, text_of
 from onnxroof.study.groups_file import PLAN_KIND, PLAN_VERSION, fingerprint
 from onnxroof.study.result import Analysis, ModelResult
 

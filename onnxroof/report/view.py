@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from onnxroof.report.answer import Answer
+from onnxroof.report.document import Document
 from onnxroof.report.figures.svg import Svg
-from onnxroof.report.json import Document
 
 __all__ = [
     "NO_FIGURE",
