@@ -113,6 +113,8 @@ class Inference:
         if node.op_type == "Range" and not node.domain:
             # The standard asks for scalars, runtimes and exporters take one element of any rank for one.
             types, values = _as_scalars(types, values)
+            if not _ends(values):  # ONNX Runtime refuses it; inference calls it empty
+                return NodeValue((UNKNOWN_TYPE,) * count, (None,) * count)
         if node.domain in CONTRIB_DOMAINS:
             return _by_contrib_rule(node, types, values)
         plain = plain_types(node, version, types, values)
@@ -202,6 +204,13 @@ def _as_scalars(
         [replace(t, shape=()) if one and t is not None else t for t, one in zip(types, is_one, strict=True)],
         [replace(v, shape=()) if one and v is not None else v for v, one in zip(values, is_one, strict=True)],
     )
+
+
+def _ends(bounds: Sequence[Contents | None]) -> bool:
+    """Whether a range from one number to another in steps comes to an end, as far as the three are known."""
+    numbers = [number for bound in bounds if bound is not None for number in bound.elements]
+    step = bounds[2].elements if len(bounds) > 2 and bounds[2] is not None else ()
+    return all(math.isfinite(number) for number in numbers if isinstance(number, float)) and 0 not in step
 
 
 def _elements(value: ValueType) -> int:

@@ -1,5 +1,6 @@
 """Functions, names, constants, weights, and hostile graphs."""
 
+import math
 import time
 
 import onnx
@@ -347,3 +348,15 @@ def test_a_node_without_results_is_no_shape_arithmetic(tmp_path):
         model.graph.node.append(onnx.helper.make_node("Exp", ["x"], [""]))
 
     assert [op.disposition for op in odd_file(tmp_path, change=change).ops] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("limit", "delta", "elements"), [(10, 1, 10), (10, 0, None), (math.inf, 1, None), (10, math.nan, None)]
+)
+def test_a_range_that_has_no_end_is_of_no_known_size(tmp_path, limit, delta, elements):
+    def change(model):
+        for name, value in (("start", 0), ("limit", limit), ("delta", delta)):
+            model.graph.initializer.append(onnx.helper.make_tensor(name, onnx.TensorProto.FLOAT, [], [value]))
+
+    y = odd_file(tmp_path, "y = Range(start, limit, delta)", change).tensors["y"]
+    assert y.shape == (None if elements is None else (elements,))
